@@ -1,0 +1,122 @@
+"""The exception tree.
+
+```
+HpsearchError
+├── InputError           bad input: nothing was started, or nothing was changed      exit code 2
+│   ├── FieldError           a field of a space file, before its file and line are known
+│   ├── SpaceFileError       the same with file and line
+│   ├── StudyNotFoundError   no study of that name or path
+│   ├── StudyExistsError     an explicit name that is taken
+│   ├── StudyLockedError     another driver holds the study
+│   └── ResourceError        more GPUs or workers asked for than there are
+├── StudyError           the study failed and can be resumed after a repair          exit code 1
+├── ObjectiveError       the objective broke the protocol: the trial fails, the study goes on
+│   └── CheckpointError      a checkpoint that can't be written or read back
+├── WorkerLostError      a worker died: the trial is tried again
+└── TrialStopped         control flow: `trial.report` ends the objective
+
+KeyboardInterrupt
+└── Interrupted          control flow: a signal ends the command                     exit code 128 + signal
+```
+
+All take positional arguments only, so that they survive pickling on their way from a worker to the driver.
+"""
+
+from __future__ import annotations
+
+
+class HpsearchError(Exception):
+    """Base of every error that hpsearch raises on purpose."""
+
+
+class InputError(HpsearchError):
+    """Something the user gave is wrong; the message says what, where, and what is allowed."""
+
+
+class FieldError(InputError):
+    """A field of a space file is wrong.
+
+    Args:
+        path: Keys from the top of the file to the field.
+        problem: What is wrong, with what was found.
+        allowed: What is allowed there; may be empty.
+        near: The nearest known name; may be empty.
+    """
+
+    def __init__(self, path: tuple[str | int, ...], problem: str, allowed: str = "", near: str = "") -> None:
+        super().__init__(path, problem, allowed, near)
+        self.path, self.problem, self.allowed, self.near = path, problem, allowed, near
+
+    def __str__(self) -> str:
+        parts = [f"{'.'.join(map(str, self.path)) or 'the file'}: {self.problem}"]
+        if self.allowed:
+            parts.append(f"allowed: {self.allowed}")
+        if self.near:
+            parts.append(f"did you mean {self.near!r}?")
+        return "; ".join(parts)
+
+
+class SpaceFileError(InputError):
+    """A space file is wrong, with its place: `file:line: field: problem; allowed: ...`.
+
+    Args:
+        file: The file as the user named it, or `--set` for an override.
+        line: The line, from 1; None where there is none.
+        message: The message of the `FieldError`, or of the YAML parser.
+    """
+
+    def __init__(self, file: str, line: int | None, message: str) -> None:
+        super().__init__(file, line, message)
+        self.file, self.line, self.message = file, line, message
+
+    def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        return f"{place}: {self.message}"
+
+
+class StudyNotFoundError(InputError):
+    """There is no such study."""
+
+
+class StudyExistsError(InputError):
+    """An explicit study name is taken."""
+
+
+class StudyLockedError(InputError):
+    """Another driver holds the study."""
+
+
+class ResourceError(InputError):
+    """The machine or the cluster does not have what was asked for."""
+
+
+class StudyError(HpsearchError):
+    """The study can't go on; what it holds is kept, and it can be resumed."""
+
+
+class ObjectiveError(HpsearchError):
+    """The objective broke the protocol; its trial fails and the study goes on."""
+
+
+class CheckpointError(ObjectiveError):
+    """A checkpoint can't be written so that `weights_only` loading reads it back, or can't be read."""
+
+
+class WorkerLostError(HpsearchError):
+    """A worker ended in the middle of a trial."""
+
+
+class TrialStopped(HpsearchError):  # noqa: N818 - control flow like StopIteration, and DESIGN's name for it
+    """Raised by `trial.report` when the trial is to end; let it pass."""
+
+
+class Interrupted(KeyboardInterrupt):  # noqa: N818 - control flow, as its base is
+    """A signal asked the command to end; no `except Exception` of an objective holds it up.
+
+    Args:
+        signal_number: SIGINT, SIGTERM or SIGHUP.
+    """
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(signal_number)
+        self.signal_number = signal_number

@@ -1,0 +1,149 @@
+"""What happens in a study, as values: from workers to the driver, and from the driver to whoever shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hpsearch.trial import Config, Measurement, Stage, StopReason
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """Base of all events."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrialEvent(Event):
+    """Something happened to one attempt at one trial."""
+
+    stage: Stage
+    number: int
+    attempt: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrialStarted(TrialEvent):
+    """A worker began.
+
+    Attributes:
+        worker: Host and process id.
+        device: As torch names it.
+    """
+
+    worker: str
+    device: str
+    config: Config = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrialMeasured(TrialEvent):
+    """One epoch is committed."""
+
+    measurement: Measurement
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrialEnded(TrialEvent):
+    """The trial has ended, and its manifest says so.
+
+    Attributes:
+        history: All measurements, those of earlier attempts too.
+        traceback: The objective's, if it failed.
+        epochs_trained: In this attempt; the rest of the history comes from earlier ones.
+    """
+
+    reason: StopReason
+    history: tuple[Measurement, ...] = ()
+    error: str | None = None
+    traceback: str | None = None
+    epochs_trained: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerLost(TrialEvent):
+    """The worker died, or was ended for a time limit; the driver decides whether to try again."""
+
+    reason: StopReason
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PredictionsReady(TrialEvent):
+    """A worker has written the predictions of a checkpoint.
+
+    Attributes:
+        split: `val` or `test`.
+        path: An `.npz` file with `probabilities` (n_samples, n_classes) and `labels` (n_samples,); None on an error.
+    """
+
+    split: str
+    path: str | None
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StageStarted(Event):
+    """A stage begins.
+
+    Attributes:
+        total: Trials it will have.
+        done: Trials that have ended already.
+        epochs: Full length of each.
+    """
+
+    stage: str
+    total: int
+    done: int
+    epochs: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StageEnded(Event):
+    """A stage is over, or was skipped.
+
+    Attributes:
+        summary: One line for people.
+    """
+
+    stage: str
+    summary: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Forecast(Event):
+    """How long the rest will take.
+
+    Attributes:
+        seconds: Wall time to the end of the study.
+    """
+
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Notice(Event):
+    """A warning, or a line worth reading."""
+
+    message: str
+    detail: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrialScored(TrialEvent):
+    """The driver has stored the end of a trial.
+
+    Attributes:
+        best: Whether it is the best of its stage so far.
+    """
+
+    reason: StopReason
+    value: float | None
+    best_epoch: int | None
+    epochs: int
+    seconds: float
+    best: bool
+    config: Mapping[str, Any] = field(default_factory=dict)
+    error: str | None = None
+    traceback: str | None = None

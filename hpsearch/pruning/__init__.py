@@ -1,0 +1,1 @@
+"""Rules that end trials early: pure functions of measurements."""

@@ -1,0 +1,149 @@
+"""Reading a space file: text, `--set` overrides, the lines of its fields, and the files that ship with the package."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
+
+from hpsearch.config import StudyConfig, parse_config
+from hpsearch.errors import FieldError, InputError, SpaceFileError
+from hpsearch.space import nearest
+
+_PATHS = (("objective", "data_dir"), ("objective", "cwd"))  # fields that name files
+
+
+def shipped_spaces() -> dict[str, Path]:
+    """Return the space files that ship with the package, by name."""
+    package = Path(__file__).parent
+    # A wheel carries them inside the package; a checkout has them beside it.
+    folder = next((f for f in (package / "spaces", package.parent / "spaces") if f.is_dir()), None)
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))} if folder else {}
+
+
+def find_space(name: str) -> Path:
+    """Return the file that `hpsearch run NAME` means: a path, or the name of a shipped one.
+
+    Raises:
+        InputError: There is neither.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    shipped = shipped_spaces()
+    if name in shipped:
+        return shipped[name]
+    near = nearest(name, list(shipped))
+    hint = f"; did you mean {near!r}?" if near else ""
+    msg = (
+        f"{name}: no such space file; allowed: a YAML file, or one that ships with hpsearch: {', '.join(shipped)}{hint}"
+    )
+    raise InputError(msg)
+
+
+def load_space_file(path: Path, overrides: Sequence[str] = ()) -> StudyConfig:
+    """Return the study that a file describes.
+
+    Args:
+        path: The YAML file.
+        overrides: `PATH=VALUE`, such as `search.trials=8`; paths of files in them are relative to the working directory.
+
+    Raises:
+        SpaceFileError: With file, line, field, what was found, and what is allowed.
+        InputError: The file can't be read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"{path}: can't be read: {error}"
+        raise InputError(msg) from None
+    raw, node = _parse_yaml(text, str(path))
+    if isinstance(raw, Mapping):
+        _resolve_paths(raw, path.parent)
+    changed = _apply_overrides(raw, overrides)
+    try:
+        return parse_config(raw)
+    except FieldError as error:
+        culprit = next((text for key, text in changed.items() if error.path[: len(key)] == key), None)
+        if culprit is not None:
+            raise SpaceFileError(f"--set {culprit}", None, str(error)) from None
+        raise SpaceFileError(str(path), _line(node, error.path), str(error)) from None
+
+
+def _parse_yaml(text: str, file: str) -> tuple[Any, Node | None]:
+    try:
+        # typ="safe" builds no Python objects; pure=True is the YAML 1.2 parser, to which 1e-5 is a number.
+        return YAML(typ="safe", pure=True).load(text), YAML(typ="safe", pure=True).compose(text)
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        problem = (error.problem or str(error)).splitlines()[0]
+        raise SpaceFileError(file, line, f"not valid YAML: {problem}") from None
+    except (YAMLError, ValueError) as error:
+        raise SpaceFileError(file, None, f"not valid YAML: {str(error).splitlines()[0]}") from None
+
+
+def _line(node: Node | None, path: Sequence[str | int]) -> int | None:
+    """Return the line, from 1, of the deepest part of a path that the file has."""
+    if node is None:
+        return 1
+    line: int = node.start_mark.line + 1
+    for part in path:
+        if isinstance(node, MappingNode):
+            pairs = [(key, value) for key, value in node.value if key.value == str(part)]
+        elif isinstance(node, SequenceNode) and isinstance(part, int) and part < len(node.value):
+            pairs = [(node.value[part], node.value[part])]
+        else:
+            pairs = []
+        if not pairs:
+            break
+        line, node = pairs[0][0].start_mark.line + 1, pairs[0][1]
+    return line
+
+
+def _resolve_paths(raw: Mapping[str, Any], folder: Path) -> None:
+    for section, key in _PATHS:
+        values = raw.get(section)
+        if isinstance(values, dict) and isinstance(values.get(key), str):
+            values[key] = str((folder / Path(values[key]).expanduser()).resolve())
+
+
+def _apply_overrides(raw: Any, overrides: Sequence[str]) -> dict[tuple[str, ...], str]:  # noqa: ANN401 - straight from YAML
+    """Set values in place and return the texts of the overrides by path."""
+    changed = {}
+    for text in overrides:
+        name, equals, value_text = text.partition("=")
+        keys = tuple(name.split("."))
+        if not equals or not all(keys):
+            raise SpaceFileError(f"--set {text}", None, "allowed: PATH=VALUE, such as search.trials=8")
+        value, _ = _parse_yaml(value_text, f"--set {text}")
+        if keys in _PATHS and isinstance(value, str):
+            value = str(Path(value).expanduser().resolve())
+        _assign(raw, keys, value, text)
+        changed[keys] = text
+    return changed
+
+
+def _assign(raw: Any, keys: tuple[str, ...], value: object, text: str) -> None:  # noqa: ANN401 - straight from YAML
+    target = raw
+    for position, key in enumerate(keys[:-1]):
+        # A name may hold dots itself (optimizer.lr): the rest as one key, where the file has it.
+        rest = ".".join(keys[position:])
+        if isinstance(target, dict) and rest in target:
+            target[rest] = value
+            return
+        if not isinstance(target, dict):
+            break
+        if target.get(key) is None:
+            target[key] = {}
+        target = target[key]
+    if not isinstance(target, dict):
+        raise SpaceFileError(
+            f"--set {text}",
+            None,
+            f"{'.'.join(keys[:-1])} is not a section of the file; allowed: PATH=VALUE, such as search.trials=8",
+        )
+    target[keys[-1]] = value

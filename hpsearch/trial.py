@@ -1,0 +1,169 @@
+"""Trials as values: what is sent to a worker, what comes back, what is stored."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+Config = Mapping[str, Any]
+"""One value for each parameter and constant of a space."""
+
+
+class Stage(StrEnum):
+    """The stages that train trials; each is an Optuna study of its own in the store."""
+
+    SEARCH = "search"
+    FINALISTS = "finalists"
+
+
+class Direction(StrEnum):
+    """Which way the metric is better."""
+
+    MAXIMIZE = "maximize"
+    MINIMIZE = "minimize"
+
+    def better(self, value: float, than: float) -> bool:
+        """Return whether value is strictly better; a NaN never is."""
+        return value > than if self is Direction.MAXIMIZE else value < than
+
+    @property
+    def sign(self) -> int:
+        """1 if larger is better, else -1."""
+        return 1 if self is Direction.MAXIMIZE else -1
+
+    def best(self, values: Sequence[float]) -> tuple[int, float] | None:
+        """Return position and value of the first best finite value, or None if there is none."""
+        finite = [(self.sign * value, -position) for position, value in enumerate(values) if math.isfinite(value)]
+        if not finite:
+            return None
+        position = -max(finite)[1]
+        return position, values[position]
+
+
+class State(StrEnum):
+    """A trial's state; the names are Optuna's."""
+
+    RUNNING = "RUNNING"
+    COMPLETE = "COMPLETE"
+    PRUNED = "PRUNED"
+    FAIL = "FAIL"
+
+
+class StopReason(StrEnum):
+    """Why a trial ended (DESIGN, section 4)."""
+
+    FINISHED = "finished"
+    STALLED = "stalled"
+    OUTCLASSED = "outclassed"
+    DIVERGED = "diverged"
+    ERROR = "error"
+    OOM = "oom"
+    TIMEOUT = "timeout"
+    LOST = "lost"
+
+    @property
+    def state(self) -> State:
+        """The state a trial has when it ended for this reason."""
+        if self in (StopReason.FINISHED, StopReason.STALLED):
+            return State.COMPLETE
+        if self in (StopReason.OUTCLASSED, StopReason.DIVERGED):
+            return State.PRUNED
+        return State.FAIL
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measurement:
+    """The metrics of one trial after one epoch.
+
+    Attributes:
+        epoch: Counted from 1.
+        metrics: Finite or not; at least the study's metric.
+        seconds: Wall time of the epoch, with its commit.
+    """
+
+    epoch: int
+    metrics: Mapping[str, float]
+    seconds: float = 0.0
+
+
+class StopRule(Protocol):
+    """A rule that needs no rivals: pure, so the worker and a replay decide alike."""
+
+    def __call__(self, history: Sequence[Measurement]) -> StopReason | None:
+        """Return why the trial ends after the last measurement of its history, or None to go on."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrialSpec:
+    """All that a worker needs to train one trial.
+
+    Attributes:
+        number: From 0, within its stage.
+        config: Parameters and constants, rounded, as the objective gets them.
+        seed: Below 2**32.
+        attempt: From 1; stored before the trial is sent out.
+        epochs: The full length; schedules span it, however early the trial may end.
+        folder: Absolute path of this attempt's folder, which only its worker writes.
+        earlier: Absolute paths of earlier attempts, newest first, to resume from.
+        rules: Applied after each epoch, in order; the first that has a reason ends the trial.
+    """
+
+    stage: Stage
+    number: int
+    config: Config
+    seed: int
+    attempt: int
+    epochs: int
+    metric: str
+    direction: Direction
+    folder: str
+    earlier: tuple[str, ...] = ()
+    rules: tuple[StopRule, ...] = ()
+
+    @property
+    def key(self) -> tuple[Stage, int]:
+        """What names the trial within its study."""
+        return self.stage, self.number
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrialRecord:
+    """One trial as the store holds it.
+
+    Attributes:
+        params: As drawn, before rounding; constants are not among them.
+        values: The study's metric after each epoch, by epoch; NaN where it was not finite.
+        value: The best epoch's value; None if there is none.
+        best_epoch: None if there is no value.
+        seconds: Wall time over all attempts.
+        source: For a finalist, the number of the search trial whose config it retrains.
+        replicate: For a finalist, from 0; which of its seeds this is.
+        worker: The host and process that ran the last attempt.
+        error: The last line of the traceback.
+    """
+
+    stage: Stage
+    number: int
+    state: State
+    params: Config
+    values: Mapping[int, float] = field(default_factory=dict)
+    value: float | None = None
+    best_epoch: int | None = None
+    stop_reason: StopReason | None = None
+    epochs: int = 0
+    seconds: float = 0.0
+    seed: int = 0
+    attempt: int = 0
+    worker: str | None = None
+    error: str | None = None
+    source: int | None = None
+    replicate: int | None = None
+
+    @property
+    def eligible(self) -> bool:
+        """Whether the trial can win: complete, a stalled one too (DESIGN, invariant 5)."""
+        return self.state is State.COMPLETE and self.value is not None

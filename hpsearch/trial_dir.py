@@ -1,0 +1,363 @@
+"""The commit protocol of an attempt's folder: a manifest that is renamed last, and the checkpoints it names.
+
+```
+trials/00012/attempt-2/
+    manifest.json     config, seed, every epoch's metrics so far, the checkpoints' names, and why the trial ended
+    epoch-00007.pt    what the manifest calls `last` or `best`; anything else is leftover and is removed
+    log.txt           the trial's own log
+```
+Only the attempt's worker writes here. A reader that finds a manifest finds all that it names.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import traceback
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO, Any
+
+from hpsearch.errors import CheckpointError
+from hpsearch.trial import Measurement, Stage, StopReason, TrialSpec
+
+MANIFEST = "manifest.json"
+LOG = "log.txt"
+FORMAT = 1
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file that appears under its name whole, or not at all.
+
+    Args:
+        path: The file; its folder exists.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a JSON file, whole or not at all."""
+    with atomic_write(path) as file:
+        file.write((json.dumps(value, indent=1, allow_nan=False) + "\n").encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A checkpoint's file name within its folder, and the epoch after which it was taken."""
+
+    file: str
+    epoch: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Manifest:
+    """What an attempt has committed.
+
+    Attributes:
+        measurements: Of all epochs, those of earlier attempts that it went on from too.
+        last: The newest checkpoint; None once the trial has ended.
+        best: The checkpoint with the best metric.
+        reason: Why the trial ended; None while it runs.
+    """
+
+    stage: Stage
+    trial: int
+    attempt: int
+    seed: int
+    config: Mapping[str, Any]
+    worker: str
+    measurements: tuple[Measurement, ...] = ()
+    last: Checkpoint | None = None
+    best: Checkpoint | None = None
+    reason: StopReason | None = None
+    error: str | None = None
+    traceback: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+def attempt_folder(study_folder: Path, stage: Stage, number: int, attempt: int) -> Path:
+    """Return the folder of an attempt."""
+    return trial_folder(study_folder, stage, number) / f"attempt-{attempt}"
+
+
+def trial_folder(study_folder: Path, stage: Stage, number: int) -> Path:
+    """Return the folder of a trial; its attempts are inside."""
+    return study_folder / ("trials" if stage is Stage.SEARCH else "finalists") / f"{number:05d}"
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """Return what an attempt has committed, or None if that is nothing.
+
+    Raises:
+        CheckpointError: The manifest is not one of ours.
+    """
+    try:
+        text = (folder / MANIFEST).read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        raw = json.loads(text)
+        return Manifest(
+            stage=Stage(raw["stage"]),
+            trial=raw["trial"],
+            attempt=raw["attempt"],
+            seed=raw["seed"],
+            config=raw["config"],
+            worker=raw["worker"],
+            measurements=tuple(_read_measurement(m) for m in raw["measurements"]),
+            last=Checkpoint(**raw["last"]) if raw["last"] else None,
+            best=Checkpoint(**raw["best"]) if raw["best"] else None,
+            reason=StopReason(raw["reason"]) if raw["reason"] else None,
+            error=raw["error"],
+            traceback=raw["traceback"],
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        msg = f"{folder / MANIFEST}: not a manifest: {error}"
+        raise CheckpointError(msg) from None
+
+
+def _read_measurement(raw: Mapping[str, Any]) -> Measurement:
+    metrics = {name: math.nan if value is None else value for name, value in raw["metrics"].items()}
+    return Measurement(epoch=raw["epoch"], metrics=metrics, seconds=raw["seconds"])
+
+
+def _write_manifest(folder: Path, manifest: Manifest) -> None:
+    def checkpoint(value: Checkpoint | None) -> dict[str, Any] | None:
+        return None if value is None else {"file": value.file, "epoch": value.epoch}
+
+    measurements = [
+        {
+            "epoch": m.epoch,
+            "seconds": round(m.seconds, 6),
+            "metrics": {name: value if math.isfinite(value) else None for name, value in m.metrics.items()},
+        }
+        for m in manifest.measurements
+    ]
+    content = {
+        "format": FORMAT,
+        "stage": manifest.stage,
+        "trial": manifest.trial,
+        "attempt": manifest.attempt,
+        "seed": manifest.seed,
+        "config": dict(manifest.config),
+        "worker": manifest.worker,
+        "last": checkpoint(manifest.last),
+        "best": checkpoint(manifest.best),
+        "reason": manifest.reason,
+        "error": manifest.error,
+        "traceback": manifest.traceback,
+        "measurements": measurements,
+    }
+    write_json(folder / MANIFEST, content)
+
+
+class AttemptWriter:
+    """The one writer of an attempt's folder.
+
+    Args:
+        spec: The trial; its folder is made.
+        worker: Host and process id.
+    """
+
+    def __init__(self, spec: TrialSpec, worker: str) -> None:
+        self.folder = Path(spec.folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._spec = spec
+        self._staged: Path | None = None
+        self.manifest = Manifest(
+            stage=spec.stage, trial=spec.number, attempt=spec.attempt, seed=spec.seed, config=spec.config, worker=worker
+        )
+
+    def stage(self, state: object) -> None:
+        """Write a checkpoint that the next commit will name; an earlier one that was not committed is dropped.
+
+        Raises:
+            CheckpointError: The state has something that `weights_only` loading would refuse.
+        """
+        check_state(state)
+        staged = self.folder / ".staged.pt.tmp"
+        _save(state, staged)
+        self._staged = staged
+
+    def commit(self, measurement: Measurement) -> None:
+        """Commit an epoch's metrics, together with the checkpoint that was staged for it."""
+        manifest = self.manifest
+        values = [m.metrics[self._spec.metric] for m in (*manifest.measurements, measurement)]
+        best = self._spec.direction.best(values)
+        improved = best is not None and best[0] == len(values) - 1
+        last, best_checkpoint = manifest.last, manifest.best
+        if self._staged is not None:
+            last = Checkpoint(f"epoch-{measurement.epoch:05d}.pt", measurement.epoch)
+            self._staged.replace(self.folder / last.file)
+            self._staged = None
+            best_checkpoint = last if improved or best_checkpoint is None else best_checkpoint
+        self.manifest = replace(
+            manifest, measurements=(*manifest.measurements, measurement), last=last, best=best_checkpoint
+        )
+        _write_manifest(self.folder, self.manifest)
+        self._remove_unnamed()
+
+    def finish(self, reason: StopReason, error: str | None = None, trace: str | None = None) -> None:
+        """Commit the end of the trial; `last` goes, `best` stays."""
+        self.manifest = replace(self.manifest, reason=reason, error=error, traceback=trace, last=None)
+        _write_manifest(self.folder, self.manifest)
+        self._remove_unnamed()
+
+    def discard_staged(self) -> None:
+        """Drop a checkpoint that no measurement followed."""
+        if self._staged is not None:
+            self._staged.unlink(missing_ok=True)
+            self._staged = None
+
+    def resume(self, on_warning: Callable[[str], None]) -> tuple[int, Any] | None:
+        """Load the newest readable checkpoint of the earlier attempts and take over what led to it.
+
+        Args:
+            on_warning: Told of each checkpoint that can't be read.
+
+        Returns:
+            The epoch after which it was taken, and the state; None if there is none.
+        """
+        for folder in map(Path, self._spec.earlier):
+            manifest = _read_earlier(folder, on_warning)
+            if manifest is None:
+                continue
+            named = {c.epoch: c for c in (manifest.best, manifest.last) if c is not None}
+            for epoch in sorted(named, reverse=True):
+                try:
+                    state = load_state(folder / named[epoch].file)
+                except CheckpointError as error:
+                    on_warning(f"{error}; going on from an earlier one")
+                    continue
+                self._take_over(folder, manifest, epoch)
+                return epoch, state
+        return None
+
+    def _take_over(self, folder: Path, earlier: Manifest, epoch: int) -> None:
+        best = earlier.best if earlier.best is not None and earlier.best.epoch <= epoch else None
+        kept = {c.file for c in (best, *(c for c in (earlier.last, earlier.best) if c and c.epoch == epoch)) if c}
+        for file in kept:
+            _link(folder / file, self.folder / file)
+        self.manifest = replace(
+            self.manifest,
+            measurements=tuple(m for m in earlier.measurements if m.epoch <= epoch),
+            last=Checkpoint(f"epoch-{epoch:05d}.pt", epoch),
+            best=best,
+        )
+
+    def _remove_unnamed(self) -> None:
+        named = {c.file for c in (self.manifest.last, self.manifest.best) if c is not None}
+        for path in self.folder.glob("epoch-*.pt"):
+            if path.name not in named:
+                path.unlink(missing_ok=True)
+
+
+def _read_earlier(folder: Path, on_warning: Callable[[str], None]) -> Manifest | None:
+    try:
+        return read_manifest(folder)
+    except CheckpointError as error:
+        on_warning(f"{error}; going on from an earlier attempt")
+        return None
+
+
+def _link(source: Path, target: Path) -> None:
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)  # same file system: no copy
+    except OSError:
+        with atomic_write(target) as out, source.open("rb") as file:
+            shutil.copyfileobj(file, out)
+
+
+def _save(state: object, path: Path) -> None:
+    import torch  # noqa: PLC0415 - heavy, and reading manifests needs none
+
+    try:
+        with path.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def load_state(path: Path) -> Any:  # noqa: ANN401 - whatever the objective saved
+    """Return a checkpoint's state, with its tensors on the CPU.
+
+    Raises:
+        CheckpointError: It is missing, damaged, or holds more than data.
+    """
+    import torch  # noqa: PLC0415 - heavy, and reading manifests needs none
+
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        reason = traceback.format_exception_only(error)[-1].strip().splitlines()[0]
+        msg = f"{path}: can't be read as a checkpoint: {reason}"
+        raise CheckpointError(msg) from None
+
+
+def check_state(state: object, name: str = "checkpoint") -> None:
+    """Refuse what `weights_only` loading couldn't read back.
+
+    Raises:
+        CheckpointError: It names the key of the culprit and what to do.
+    """
+    if state is None or type(state) in (bool, int, float, str, bytes):
+        return
+    if isinstance(state, (list, tuple)) and type(state) in (list, tuple):
+        for position, item in enumerate(state):
+            check_state(item, f"{name}[{position}]")
+    elif isinstance(state, dict) and type(state) in (dict, OrderedDict):
+        for key, item in state.items():
+            check_state(key, f"{name} key {key!r}")
+            check_state(item, f"{name}[{key!r}]")
+    elif not _reads_back(state):
+        kind = f"{type(state).__module__}.{type(state).__qualname__}"
+        advice = " (for NumPy: .item(), .tolist() or torch.from_numpy)" if kind.startswith("numpy") else ""
+        msg = (
+            f"{name} is a {kind}, which can't be read back safely; save tensors, numbers, text, lists and dicts{advice}"
+        )
+        raise CheckpointError(msg)
+
+
+def _reads_back(value: object) -> bool:
+    """Whether a value that is no plain container survives saving and `weights_only` loading."""
+    import io  # noqa: PLC0415 - only here
+
+    import torch  # noqa: PLC0415 - heavy, and reading manifests needs none
+
+    if type(value) in (torch.Tensor, torch.nn.Parameter):
+        return True
+    buffer = io.BytesIO()
+    with suppress(Exception):
+        torch.save(value, buffer)
+        buffer.seek(0)
+        torch.load(buffer, weights_only=True)
+        return True
+    return False
