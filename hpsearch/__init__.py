@@ -1,1 +1,1 @@
-
+"""hpsearch: from a search space to a model you can ship."""

@@ -357,7 +357,7 @@ def _hint(section: type[Section], name: str) -> str:
     return hints.get(name) or ", ".join(map(str, get_args(annotation)))
 
 
-def _literals(detail: Any) -> list[str]:  # noqa: ANN401 - pydantic's ErrorDetails has no typed context
+def _literals(detail: Any) -> list[str]:
     expected = str(detail.get("ctx", {}).get("expected", ""))
     return [word.strip("' ") for word in expected.replace(" or ", ", ").split(",")]
 

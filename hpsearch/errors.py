@@ -110,7 +110,7 @@ class TrialStopped(HpsearchError):  # noqa: N818 - control flow like StopIterati
     """Raised by `trial.report` when the trial is to end; let it pass."""
 
 
-class Interrupted(KeyboardInterrupt):  # noqa: N818 - control flow, as its base is
+class Interrupted(KeyboardInterrupt):
     """A signal asked the command to end; no `except Exception` of an objective holds it up.
 
     Args:

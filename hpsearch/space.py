@@ -91,7 +91,7 @@ class Range:
 
     def to_optuna(self) -> BaseDistribution:
         """Return the Optuna distribution that contains the stored values."""
-        from optuna.distributions import FloatDistribution, IntDistribution  # noqa: PLC0415 - heavy, and --help needs none
+        from optuna.distributions import FloatDistribution, IntDistribution
 
         if self.integer:
             return IntDistribution(int(self.low), int(self.high), log=self.log)
@@ -119,13 +119,13 @@ class Choice:
         """Return the name at a quantile in [0, 1]."""
         return self.names[min(int(unit * self.count), self.count - 1)]
 
-    def resolve(self, stored: Scalar) -> Any:  # noqa: ANN401 - a choice may be any YAML value
+    def resolve(self, stored: Scalar) -> Any:
         """Return the value of a stored name."""
         return self.values[self.names.index(stored)]
 
     def to_optuna(self) -> BaseDistribution:
         """Return the Optuna distribution over the names."""
-        from optuna.distributions import CategoricalDistribution  # noqa: PLC0415 - heavy, and --help needs none
+        from optuna.distributions import CategoricalDistribution
 
         return CategoricalDistribution(self.names)
 
@@ -220,7 +220,7 @@ def _parse_distribution(raw: Mapping[str, Any], path: Path) -> Distribution:
     return _parse_range(kind, arguments, (*path, kind))
 
 
-def _parse_range(kind: str, arguments: Any, path: Path) -> Range:  # noqa: ANN401 - straight from YAML
+def _parse_range(kind: str, arguments: Any, path: Path) -> Range:
     quantised, integer = kind in _QUANTISED, "int" in kind
     form = "[low, high, step]" if quantised else "[low, high]"
     kinds = "integers" if integer else "numbers"
@@ -256,7 +256,7 @@ def _parse_range(kind: str, arguments: Any, path: Path) -> Range:  # noqa: ANN40
     return Range(kind, low, high, step)
 
 
-def _parse_choice(arguments: Any, path: Path) -> Choice:  # noqa: ANN401 - straight from YAML
+def _parse_choice(arguments: Any, path: Path) -> Choice:
     if isinstance(arguments, Mapping) and arguments:
         names, values = tuple(arguments), tuple(arguments.values())
     elif isinstance(arguments, list) and arguments:
@@ -283,7 +283,7 @@ def _parse_choice(arguments: Any, path: Path) -> Choice:  # noqa: ANN401 - strai
 
 def nearest(word: str, known: tuple[str, ...] | list[str]) -> str:
     """Return the known word nearest to a mistyped one, or an empty string."""
-    import difflib  # noqa: PLC0415 - only messages need it
+    import difflib
 
     return next(iter(difflib.get_close_matches(word, known, n=1, cutoff=0.6)), "")
 

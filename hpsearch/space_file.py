@@ -111,7 +111,7 @@ def _resolve_paths(raw: Mapping[str, Any], folder: Path) -> None:
             values[key] = str((folder / Path(values[key]).expanduser()).resolve())
 
 
-def _apply_overrides(raw: Any, overrides: Sequence[str]) -> dict[tuple[str, ...], str]:  # noqa: ANN401 - straight from YAML
+def _apply_overrides(raw: Any, overrides: Sequence[str]) -> dict[tuple[str, ...], str]:
     """Set values in place and return the texts of the overrides by path."""
     changed = {}
     for text in overrides:
@@ -127,7 +127,7 @@ def _apply_overrides(raw: Any, overrides: Sequence[str]) -> dict[tuple[str, ...]
     return changed
 
 
-def _assign(raw: Any, keys: tuple[str, ...], value: object, text: str) -> None:  # noqa: ANN401 - straight from YAML
+def _assign(raw: Any, keys: tuple[str, ...], value: object, text: str) -> None:
     target = raw
     for position, key in enumerate(keys[:-1]):
         # A name may hold dots itself (optimizer.lr): the rest as one key, where the file has it.

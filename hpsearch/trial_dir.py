@@ -294,7 +294,7 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _save(state: object, path: Path) -> None:
-    import torch  # noqa: PLC0415 - heavy, and reading manifests needs none
+    import torch
 
     try:
         with path.open("wb") as file:
@@ -306,13 +306,13 @@ def _save(state: object, path: Path) -> None:
         raise
 
 
-def load_state(path: Path) -> Any:  # noqa: ANN401 - whatever the objective saved
+def load_state(path: Path) -> Any:
     """Return a checkpoint's state, with its tensors on the CPU.
 
     Raises:
         CheckpointError: It is missing, damaged, or holds more than data.
     """
-    import torch  # noqa: PLC0415 - heavy, and reading manifests needs none
+    import torch
 
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
@@ -348,9 +348,9 @@ def check_state(state: object, name: str = "checkpoint") -> None:
 
 def _reads_back(value: object) -> bool:
     """Whether a value that is no plain container survives saving and `weights_only` loading."""
-    import io  # noqa: PLC0415 - only here
+    import io
 
-    import torch  # noqa: PLC0415 - heavy, and reading manifests needs none
+    import torch
 
     if type(value) in (torch.Tensor, torch.nn.Parameter):
         return True

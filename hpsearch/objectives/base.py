@@ -39,7 +39,7 @@ class Objective(Protocol):
         """Yield the metrics of each epoch; closing the iterator ends the training."""
         ...
 
-    def predict(self, checkpoint: Any, split: str) -> tuple[np.ndarray, np.ndarray]:  # noqa: ANN401 - what it saved
+    def predict(self, checkpoint: Any, split: str) -> tuple[np.ndarray, np.ndarray]:
         """Return class probabilities (n_samples, n_classes) and labels (n_samples,) of `val` or `test`."""
         ...
 
@@ -120,7 +120,7 @@ class Trial:
             raise ObjectiveError(msg)
         self._writer.stage(state)
 
-    def load_checkpoint(self) -> Any:  # noqa: ANN401 - whatever was saved
+    def load_checkpoint(self) -> Any:
         """Return the newest readable checkpoint, tensors on the CPU, or None on a fresh start."""
         loaded = self._writer.resume(self.log.warning)
         if loaded is None:
