@@ -1,4 +1,4 @@
-"""The space file: YAML in, a validated and frozen `StudyConfig` out, or one message that says what is wrong and where."""
+"""A space file's content: mappings in, a validated and frozen `StudyConfig` out, or one message on what is wrong."""
 
 from __future__ import annotations
 
@@ -7,24 +7,28 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from hpsearch.config_errors import field_error
 from hpsearch.errors import FieldError
-from hpsearch.space import Path, Space, nearest, parse_space
+from hpsearch.space import Choice, Path, Space, nearest, parse_space, shown
 from hpsearch.trial import Direction
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+_MAX_DEPTH = 32
+_LARGEST_INTEGER = 2**63  # a signed column of a database ends here
 _MIN_PATIENCE_EPOCHS = 5  # shorter patience cost up to 10 points of accuracy on recorded curves (DESIGN, section 6)
 
+MAX_LEVELS = 1000  # a sampler makes a permutation of them for each config
 OBJECTIVE_WAYS = ("use", "python", "command")
 
 
 class Section(BaseModel):
     """A part of the file: strict types, frozen, no unknown keys."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 def _share(text: str) -> str:
@@ -34,12 +38,12 @@ def _share(text: str) -> str:
     except ValueError:
         share = math.nan
     if not text.endswith("%") or not 0 < share <= 100:  # noqa: PLR2004 - percent
-        msg = "epochs as an integer, or a share of them such as 25%"
+        msg = f"{text!r} is not a share from 0% (excluded) to 100%"
         raise ValueError(msg)
     return text
 
 
-Share = Annotated[str, AfterValidator(_share)]
+Share = Annotated[str, AfterValidator(_share), Field(description="a share of the epochs up to 100%, such as 25%")]
 SectionT = TypeVar("SectionT", bound=Section)
 
 
@@ -53,7 +57,7 @@ class Stall(Section):
     """
 
     patience: Annotated[int, Field(ge=1)] | Share = "25%"
-    min_delta: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    min_delta: float = Field(default=0.0, ge=0)
     warmup: int = Field(default=0, ge=0)
 
     def patience_epochs(self, epochs: int) -> int:
@@ -80,7 +84,7 @@ class Search(Section):
 
     sampler: Literal["jittered_grid", "random"] = "jittered_grid"
     trials: int = Field(default=48, ge=1)
-    levels: dict[str, Annotated[int, Field(ge=1, le=1000)]] = {}
+    levels: dict[str, Annotated[int, Field(ge=1, le=MAX_LEVELS)]] = {}
     jitter: float = Field(default=1.0, ge=0, le=1)
 
 
@@ -131,7 +135,7 @@ class Split(Section):
 
 
 class _Objective(Section):
-    epochs: int = Field(ge=1)
+    epochs: int = Field(ge=1, description="an integer >= 1, the full length of a trial")
 
 
 class ImageClassifier(_Objective):
@@ -160,13 +164,15 @@ class ImageClassifier(_Objective):
 class Python(_Objective):
     """The user's Python: `package.module:name`, a generator function, a function that reports, or a class."""
 
-    python: str = Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
+    python: str = Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", description="package.module:name")
 
 
 class Command(_Objective):
     """The user's command: text that is split as a shell would, or a list of arguments."""
 
-    command: str | list[str]
+    command: Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1)] = Field(
+        description="text that is split as a shell would, or a list of text; not empty"
+    )
     cwd: str | None = None
 
 
@@ -179,12 +185,16 @@ _OBJECTIVES: dict[str, type[ImageClassifier | Python | Command]] = {
 
 
 class _File(Section):
-    study: str = Field(pattern=_NAME)
-    metric: str = Field(min_length=1)
+    study: str = Field(
+        pattern=_NAME, description="a name of letters, digits, '.', '_' and '-' that starts with a letter or a digit"
+    )
+    metric: str = Field(
+        min_length=1, description="the name of a metric that the objective yields, such as val_accuracy"
+    )
     direction: Literal["maximize", "minimize"]
     seed: int = Field(default=0, ge=0, lt=2**32)
-    objective: dict[str, Any]
-    space: dict[Any, Any]
+    objective: dict[str, Any] = Field(description=f"a mapping with epochs and one of {', '.join(OBJECTIVE_WAYS)}")
+    space: dict[str, Any] = Field(description="a mapping of parameters, such as lr: {loguniform: [1e-4, 1e-1]}")
     search: Search = Search()
     prune: Prune | None = Prune()
     finalists: Finalists | None = Finalists()
@@ -222,7 +232,7 @@ class StudyConfig:
         return hashlib.blake2b(canonical.encode(), digest_size=8).hexdigest()
 
 
-def parse_config(raw: object) -> StudyConfig:
+def parse_config(raw: Any) -> StudyConfig:
     """Return the study that a space file's content describes.
 
     Args:
@@ -232,7 +242,9 @@ def parse_config(raw: object) -> StudyConfig:
         FieldError: The first thing that is wrong.
     """
     if not isinstance(raw, Mapping):
-        raise FieldError((), f"found {type(raw).__name__}", f"a mapping with {', '.join(_File.model_fields)}")
+        problem = "is empty" if raw is None else f"found {shown(raw)}"
+        raise FieldError((), problem, f"a mapping with {', '.join(_File.model_fields)}")
+    raw = plain(raw)
     file = _validated(_File, raw, ())
     objective = _parse_objective(file.objective)
     space = parse_space(file.space)
@@ -250,7 +262,45 @@ def parse_config(raw: object) -> StudyConfig:
         ensemble=file.ensemble,
         keep_checkpoints=file.keep_checkpoints,
         faults=file.faults,
-        raw=dict(raw),
+        raw=raw,
+    )
+
+
+def plain(value: Any, path: Path = ()) -> Any:
+    """Return a copy of a space file's content that JSON can hold, no part of which is another.
+
+    Raises:
+        FieldError: It has a date, a set, a number that is not finite or too large, a key that is not text, or itself
+            inside.
+    """
+    if len(path) > _MAX_DEPTH:
+        raise FieldError(path[:2], "is nested too deeply", f"at most {_MAX_DEPTH} levels, and no alias of itself")
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                raise FieldError((*path, key), f"the key {shown(key)} is not text", "names; put quotes around it")
+        return {str(key): plain(item, (*path, key)) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item, (*path, position)) for position, item in enumerate(value)]
+    return _plain_scalar(value, path)
+
+
+def _plain_scalar(value: object, path: Path) -> object:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, int) and abs(value) < _LARGEST_INTEGER:
+        return int(value)
+    if isinstance(value, float) and math.isfinite(value):
+        return float(value)
+    if isinstance(value, (int, float)):
+        found = "a huge integer" if isinstance(value, int) else shown(value)
+        raise FieldError(path, f"found {found}", "finite numbers, and integers below 2**63")
+    raise FieldError(
+        path,
+        f"found {shown(str(value))}, a {type(value).__name__}",
+        "text (in quotes), numbers, true, false, null, lists and mappings",
     )
 
 
@@ -270,102 +320,29 @@ def _check_names(space: Space, objective: Objective, search: Search) -> None:
             raise FieldError(
                 ("space", name), f"{name!r} is a setting of the objective", "another name, or set it under objective"
             )
-    for name in search.levels:
-        if name not in space.parameters:
+    check_levels(space, search.levels)
+
+
+def check_levels(space: Space, levels: Mapping[str, int]) -> None:
+    """Check numbers of levels against a space.
+
+    Raises:
+        FieldError: One is of no parameter, is not from 1 to 1000, or differs from the number of choices.
+    """
+    for name, count in levels.items():
+        path = ("search", "levels", name)
+        axis = space.parameters.get(name)
+        if axis is None:
             known = list(space.parameters)
-            raise FieldError(
-                ("search", "levels", name), f"{name!r} is not a parameter", ", ".join(known), nearest(name, known)
-            )
+            raise FieldError(path, f"{name!r} is not a parameter", ", ".join(known), nearest(name, known))
+        if isinstance(axis, Choice) and count != axis.count:
+            raise FieldError(path, f"found {count}", f"{axis.count}, one for each choice; or leave it out")
+        if not 1 <= count <= MAX_LEVELS:
+            raise FieldError(path, f"found {count}", f"an integer >= 1 and <= {MAX_LEVELS}")
 
 
 def _validated(model: type[SectionT], raw: Mapping[str, Any], path: Path) -> SectionT:
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        raise _field_error(model, error, path) from None
-
-
-def _field_error(model: type[Section], error: ValidationError, path: Path) -> FieldError:
-    """Return the first error of pydantic's as ours; for a union, what all of its branches allow."""
-    details = error.errors(include_url=False)
-    first = details[0]
-    names, section = _walk(model, first["loc"])
-    here = (*path, *names)
-    if first["type"] == "extra_forbidden":
-        known = list(section.model_fields)
-        return FieldError(here, f"unknown key {names[-1]!r}", ", ".join(known), nearest(str(names[-1]), known))
-    if first["type"] == "missing":
-        return FieldError(here, "is missing", _hint(section, str(names[-1])))
-    same = [d for d in details if _walk(model, d["loc"])[0] == names]
-    allowed = " or ".join(dict.fromkeys(_allowed(d["msg"]) for d in same))
-    near = nearest(str(first["input"]), _literals(first)) if first["type"] == "literal_error" else ""
-    return FieldError(here, f"found {_found(first['input'])}", allowed, near)
-
-
-def _walk(model: type[Section], location: tuple[int | str, ...]) -> tuple[tuple[int | str, ...], type[Section]]:
-    """Return the path of a location without pydantic's names of union branches, and the section that its last key is in."""
-    names: list[int | str] = []
-    section, inner = model, model
-    for part in location:
-        if isinstance(part, str) and inner is not None and part in inner.model_fields:
-            section = inner
-            annotation = inner.model_fields[part].annotation
-            candidates = [
-                a for a in (annotation, *get_args(annotation)) if isinstance(a, type) and issubclass(a, Section)
-            ]
-            names.append(part)
-            inner = candidates[0] if candidates else inner
-            if not candidates:
-                inner = section
-        elif names and _is_branch(part, section, names[-1]):
-            continue
-        else:
-            section = inner
-            names.append(part)
-    return tuple(names), section
-
-
-def _is_branch(part: int | str, section: type[Section], field: int | str) -> bool:
-    """Whether a part of a location is pydantic's name for a branch of a union, not a key of the file."""
-    info = section.model_fields.get(str(field))
-    if info is None or isinstance(part, int):
-        return False
-    return not str(info.annotation).startswith("dict") and (
-        part.startswith(("function-", "list[")) or part in {"int", "str", "float", "constrained-int"}
-    )
-
-
-def _allowed(message: str) -> str:
-    for prefix in ("Input should be a valid ", "Input should be ", "Value error, "):
-        if message.startswith(prefix):
-            return message.removeprefix(prefix)
-    if "should match pattern" in message:
-        return f"text that matches {message.rsplit('pattern ', 1)[1]}"
-    return message
-
-
-def _hint(section: type[Section], name: str) -> str:
-    hints = {
-        "metric": "the name of a metric that the objective yields, such as val_accuracy",
-        "direction": "maximize or minimize",
-        "study": "a name for the study",
-        "epochs": "epochs: N, the full length of a trial",
-        "space": "the parameters to search, such as lr: {loguniform: [1e-4, 1e-1]}",
-        "objective": f"a mapping with one of {', '.join(OBJECTIVE_WAYS)}, and epochs",
-    }
-    annotation = section.model_fields[name].annotation
-    return hints.get(name) or ", ".join(map(str, get_args(annotation)))
-
-
-def _literals(detail: Any) -> list[str]:
-    expected = str(detail.get("ctx", {}).get("expected", ""))
-    return [word.strip("' ") for word in expected.replace(" or ", ", ").split(",")]
-
-
-def _found(value: object) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 - a line of a terminal
+        raise field_error(model, raw, error, path) from None

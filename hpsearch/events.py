@@ -49,16 +49,16 @@ class TrialEnded(TrialEvent):
     """The trial has ended, and its manifest says so.
 
     Attributes:
+        worker: Host and process id.
         history: All measurements, those of earlier attempts too.
         traceback: The objective's, if it failed.
-        epochs_trained: In this attempt; the rest of the history comes from earlier ones.
     """
 
     reason: StopReason
+    worker: str
     history: tuple[Measurement, ...] = ()
     error: str | None = None
     traceback: str | None = None
-    epochs_trained: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,6 +81,18 @@ class PredictionsReady(TrialEvent):
     split: str
     path: str | None
     error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StudyOpened(Event):
+    """The study is there and is being run from now on: whatever ends it, it can be resumed.
+
+    Attributes:
+        plan: One line for people: what will be trained where.
+    """
+
+    name: str
+    plan: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,7 +1,7 @@
 """Seeds and uniform numbers as pure functions of a key.
 
-A keyed hash has no state to save: the number for (seed, trial, parameter) is the same in any process, on any platform, in
-any order, and adding a parameter leaves the numbers of the others alone.
+A keyed hash has no state to save: the number for (seed, trial, parameter) is the same in any process, on any platform,
+in any order, and adding a parameter leaves the numbers of the others alone.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.errors import FieldError
@@ -43,7 +44,7 @@ class Range:
     @property
     def decades(self) -> float:
         """Powers of ten between the bounds of a log range; 0 for a linear one."""
-        return math.log10(self.high / self.low) if self.log else 0.0
+        return math.log10(self.high) - math.log10(self.low) if self.log else 0.0
 
     @property
     def count(self) -> float:
@@ -69,7 +70,9 @@ class Range:
         else:
             value = low + unit * (high - low)
         if self.integer:
-            value = round(value)
+            value = math.floor(
+                value + 0.5
+            )  # round() would take halves to the even neighbour, and a cell of a grid ends there
         return type(self.low)(min(max(value, self.low), self.high))
 
     def quantile(self, value: float) -> float:
@@ -77,7 +80,7 @@ class Range:
         if self.low == self.high:
             return 0.5
         if self.log:
-            return math.log(value / self.low) / math.log(self.high / self.low)
+            return (math.log(value) - math.log(self.low)) / (math.log(self.high) - math.log(self.low))
         return (value - self.low) / (self.high - self.low)
 
     def resolve(self, stored: float) -> float:
@@ -172,6 +175,8 @@ class Space:
 _QUANTISED = ("quniform", "qloguniform", "qrandint", "qlograndint")
 RANGE_KINDS = ("uniform", "loguniform", "randint", "lograndint", *_QUANTISED)
 KINDS = (*RANGE_KINDS, "choice")
+_MAX_STEPS = 2**53  # floats tell multiples of the step apart up to here
+_SHOWN_CHARACTERS = 60
 
 Path = tuple[str | int, ...]
 
@@ -190,13 +195,13 @@ def parse_space(raw: Mapping[str, Any], path: Path = ("space",)) -> Space:
     constants: dict[str, Any] = {}
     for name, value in raw.items():
         here = (*path, name)
-        if not isinstance(name, str) or not name:
-            raise FieldError(here, f"the name of a parameter is {name!r}", "text")
+        if not name:
+            raise FieldError(here, "the name of a parameter is empty", "text")
         if isinstance(value, Mapping):
             parameters[name] = _parse_distribution(value, here)
         elif isinstance(value, list):
             raise FieldError(
-                here, f"is a list, {_shown(value)}", "{choice: [...]}, a range such as {uniform: [0, 1]}, or a constant"
+                here, f"is a list, {shown(value)}", "{choice: [...]}, a range such as {uniform: [0, 1]}, or a constant"
             )
         else:
             constants[name] = value
@@ -210,7 +215,7 @@ def parse_space(raw: Mapping[str, Any], path: Path = ("space",)) -> Space:
 def _parse_distribution(raw: Mapping[str, Any], path: Path) -> Distribution:
     if len(raw) != 1:
         raise FieldError(
-            path, f"has {len(raw)} keys, {_shown(dict(raw))}", f"one of {', '.join(KINDS)}, such as {{uniform: [0, 1]}}"
+            path, f"has {len(raw)} keys, {shown(dict(raw))}", f"one of {', '.join(KINDS)}, such as {{uniform: [0, 1]}}"
         )
     kind, arguments = next(iter(raw.items()))
     if kind == "choice":
@@ -226,34 +231,44 @@ def _parse_range(kind: str, arguments: Any, path: Path) -> Range:
     kinds = "integers" if integer else "numbers"
     length = 3 if quantised else 2
     if not isinstance(arguments, list) or len(arguments) != length:
-        raise FieldError(path, f"found {_shown(arguments)}", f"{form}, {length} {kinds}")
+        raise FieldError(path, f"found {shown(arguments)}", f"{form}, {length} {kinds}")
     for position, value in enumerate(arguments):
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int if integer else (int, float))
-            or not math.isfinite(value)
-        ):
-            raise FieldError((*path, position), f"found {_shown(value)}", f"{form}, finite {kinds}")
-    low, high = (int(a) if integer else float(a) for a in arguments[:2])
+        if not _is_number(value, integer=integer):
+            raise FieldError((*path, position), f"found {shown(value)}", f"{form}, finite {kinds}")
+    low, high, *steps = (int(a) if integer else float(a) for a in arguments)
     if low >= high:
         raise FieldError(
-            path, f"low {_shown(arguments[0])} is not below high {_shown(arguments[1])}", f"{form} with low < high"
+            path, f"low {shown(arguments[0])} is not below high {shown(arguments[1])}", f"{form} with low < high"
         )
     if "log" in kind and low <= 0:
-        raise FieldError((*path, 0), f"low is {_shown(arguments[0])}", "a low above 0, for the range is logarithmic")
-    if not quantised:
-        return Range(kind, low, high)
-    step = arguments[2]
+        raise FieldError((*path, 0), f"low is {shown(arguments[0])}", "a low above 0, for the range is logarithmic")
+    if not math.isfinite(high - low):
+        raise FieldError(path, f"found {shown(arguments)}", "bounds whose difference is a finite number")
+    if steps:
+        _check_step(arguments, form, path)
+    return Range(kind, low, high, *steps)
+
+
+def _is_number(value: object, *, integer: bool) -> bool:
+    # An integer beyond a float's range has no isfinite().
+    kinds = int if integer else (int, float)
+    return isinstance(value, kinds) and not isinstance(value, bool) and abs(value) < math.inf
+
+
+def _check_step(arguments: list[Any], form: str, path: Path) -> None:
+    # As fractions of the text: in floats 0.3 is no multiple of 0.1.
+    low, high, step = (Fraction(repr(a)) for a in arguments)
     if step <= 0:
-        raise FieldError((*path, 2), f"the step is {_shown(step)}", "a step above 0")
-    for position, bound in enumerate(arguments[:2]):
-        if Decimal(repr(bound)) % Decimal(repr(step)) != 0:
+        raise FieldError((*path, 2), f"the step is {shown(arguments[2])}", "a step above 0")
+    for position, bound in enumerate((low, high)):
+        if bound % step != 0:
             raise FieldError(
                 (*path, position),
-                f"{_shown(bound)} is not a multiple of the step {_shown(step)}",
+                f"{shown(arguments[position])} is not a multiple of the step {shown(arguments[2])}",
                 f"{form} with both bounds multiples of the step",
             )
-    return Range(kind, low, high, step)
+    if max(-low, high) / step > _MAX_STEPS:
+        raise FieldError((*path, 2), f"the step is {shown(arguments[2])}", "a larger step for such bounds")
 
 
 def _parse_choice(arguments: Any, path: Path) -> Choice:
@@ -262,20 +277,20 @@ def _parse_choice(arguments: Any, path: Path) -> Choice:
     elif isinstance(arguments, list) and arguments:
         names, values = tuple(arguments), tuple(arguments)
     else:
-        raise FieldError(path, f"found {_shown(arguments)}", "a list of different scalars, or {name: value}, not empty")
+        raise FieldError(path, f"found {shown(arguments)}", "a list of different scalars, or {name: value}, not empty")
     for position, name in enumerate(names):
         if not isinstance(name, Scalar):
             raise FieldError(
-                (*path, position), f"found {_shown(name)}", "scalars; give anything else a name: {name: value}"
+                (*path, position), f"found {shown(name)}", "scalars; give anything else a name: {name: value}"
             )
         if isinstance(name, float) and not math.isfinite(name):
-            raise FieldError((*path, position), f"found {_shown(name)}", "finite numbers")
+            raise FieldError((*path, position), f"found {shown(name)}", "finite numbers")
         if name in names[:position]:
             other = names[names.index(name)]
-            reason = "twice" if type(other) is type(name) else f"beside {_shown(other)}, which is the same to a store"
+            reason = "twice" if type(other) is type(name) else f"beside {shown(other)}, which is the same to a store"
             raise FieldError(
                 (*path, position),
-                f"found {_shown(name)} {reason}",
+                f"found {shown(name)} {reason}",
                 "different scalars; name such values: {name: value}",
             )
     return Choice(names, values)
@@ -288,8 +303,8 @@ def nearest(word: str, known: tuple[str, ...] | list[str]) -> str:
     return next(iter(difflib.get_close_matches(word, known, n=1, cutoff=0.6)), "")
 
 
-def _shown(value: object) -> str:
-    """Return a value as YAML would show it, cut to a line."""
+def shown(value: object) -> str:
+    """Return a value as YAML would show it, cut to part of a line."""
     words = {True: "true", False: "false", None: "null"}
     text = words[value] if value is None or isinstance(value, bool) else repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 3]}..."

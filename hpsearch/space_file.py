@@ -9,10 +9,11 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
+from ruamel.yaml.reader import ReaderError
 
-from hpsearch.config import StudyConfig, parse_config
+from hpsearch.config import StudyConfig, parse_config, plain
 from hpsearch.errors import FieldError, InputError, SpaceFileError
-from hpsearch.space import nearest
+from hpsearch.space import nearest, shown
 
 _PATHS = (("objective", "data_dir"), ("objective", "cwd"))  # fields that name files
 
@@ -50,28 +51,52 @@ def load_space_file(path: Path, overrides: Sequence[str] = ()) -> StudyConfig:
 
     Args:
         path: The YAML file.
-        overrides: `PATH=VALUE`, such as `search.trials=8`; paths of files in them are relative to the working directory.
+        overrides: `PATH=VALUE`, such as `search.trials=8`; files in them are relative to the working directory.
 
     Raises:
         SpaceFileError: With file, line, field, what was found, and what is allowed.
         InputError: The file can't be read.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"{path}: can't be read: {error}"
-        raise InputError(msg) from None
+    text = _read(path)
     raw, node = _parse_yaml(text, str(path))
-    if isinstance(raw, Mapping):
+    try:
+        raw = plain(raw)
         _resolve_paths(raw, path.parent)
-    changed = _apply_overrides(raw, overrides)
+    except FieldError as error:
+        raise SpaceFileError(str(path), _line(node, error.path), str(error)) from None
+    changed = _apply_overrides(raw, overrides) if isinstance(raw, dict) else {}
     try:
         return parse_config(raw)
     except FieldError as error:
-        culprit = next((text for key, text in changed.items() if error.path[: len(key)] == key), None)
-        if culprit is not None:
-            raise SpaceFileError(f"--set {culprit}", None, str(error)) from None
+        culprit = _culprit(error, changed, text)
+        if culprit:
+            raise SpaceFileError(culprit, None, str(error)) from None
         raise SpaceFileError(str(path), _line(node, error.path), str(error)) from None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        msg = f"{path}: not a text file: byte {error.start} is not UTF-8; allowed: YAML in UTF-8"
+    except (OSError, ValueError) as error:  # a null character in the name is a ValueError
+        msg = f"{path}: can't be read: {getattr(error, 'strerror', None) or error}"
+    raise InputError(msg)
+
+
+def _culprit(error: FieldError, changed: Mapping[tuple[str, ...], str], text: str) -> str:
+    """Return the overrides to blame for an error, or an empty string if it is the file's own."""
+    for key, override in changed.items():
+        shared = min(len(key), len(error.path))
+        if shared and error.path[:shared] == key[:shared]:
+            return f"--set {override}"
+    if not changed:
+        return ""
+    try:
+        parse_config(_parse_yaml(text, "")[0])
+    except FieldError:
+        return ""
+    return " ".join(f"--set {override}" for override in changed.values())
 
 
 def _parse_yaml(text: str, file: str) -> tuple[Any, Node | None]:
@@ -82,7 +107,11 @@ def _parse_yaml(text: str, file: str) -> tuple[Any, Node | None]:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         problem = (error.problem or str(error)).splitlines()[0]
         raise SpaceFileError(file, line, f"not valid YAML: {problem}") from None
-    except (YAMLError, ValueError) as error:
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        found = chr(error.character) if isinstance(error.character, int) else error.character
+        raise SpaceFileError(file, line, f"not valid YAML: the character {found!r} is not allowed") from None
+    except (YAMLError, ValueError, RecursionError) as error:
         raise SpaceFileError(file, None, f"not valid YAML: {str(error).splitlines()[0]}") from None
 
 
@@ -93,7 +122,7 @@ def _line(node: Node | None, path: Sequence[str | int]) -> int | None:
     line: int = node.start_mark.line + 1
     for part in path:
         if isinstance(node, MappingNode):
-            pairs = [(key, value) for key, value in node.value if key.value == str(part)]
+            pairs = [(key, value) for key, value in node.value if key.value in (str(part), shown(part))]
         elif isinstance(node, SequenceNode) and isinstance(part, int) and part < len(node.value):
             pairs = [(node.value[part], node.value[part])]
         else:
@@ -104,11 +133,24 @@ def _line(node: Node | None, path: Sequence[str | int]) -> int | None:
     return line
 
 
-def _resolve_paths(raw: Mapping[str, Any], folder: Path) -> None:
+def _resolve_paths(raw: Any, folder: Path) -> None:
     for section, key in _PATHS:
-        values = raw.get(section)
+        values = raw.get(section) if isinstance(raw, dict) else None
         if isinstance(values, dict) and isinstance(values.get(key), str):
-            values[key] = str((folder / Path(values[key]).expanduser()).resolve())
+            values[key] = _resolve(values[key], folder, (section, key))
+
+
+def _resolve(name: str, folder: Path, keys: tuple[str, ...]) -> str:
+    try:
+        return str((folder / Path(name).expanduser()).resolve())
+    except (
+        RuntimeError,
+        OSError,
+        ValueError,
+    ) as error:  # the home of an unknown user, a loop of links, a null character
+        raise FieldError(
+            keys, f"found {shown(name)}: {error}", "a path, relative to the space file or absolute"
+        ) from None
 
 
 def _apply_overrides(raw: Any, overrides: Sequence[str]) -> dict[tuple[str, ...], str]:
@@ -119,12 +161,19 @@ def _apply_overrides(raw: Any, overrides: Sequence[str]) -> dict[tuple[str, ...]
         keys = tuple(name.split("."))
         if not equals or not all(keys):
             raise SpaceFileError(f"--set {text}", None, "allowed: PATH=VALUE, such as search.trials=8")
-        value, _ = _parse_yaml(value_text, f"--set {text}")
+        value = _parse_override(value_text, f"--set {text}")
         if keys in _PATHS and isinstance(value, str):
-            value = str(Path(value).expanduser().resolve())
+            value = _resolve(value, Path(), keys)
         _assign(raw, keys, value, text)
         changed[keys] = text
     return changed
+
+
+def _parse_override(text: str, option: str) -> Any:
+    try:
+        return _parse_yaml(text, option)[0]
+    except SpaceFileError as error:
+        raise SpaceFileError(option, None, error.message) from None  # an option has no lines
 
 
 def _assign(raw: Any, keys: tuple[str, ...], value: object, text: str) -> None:

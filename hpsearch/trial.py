@@ -81,7 +81,7 @@ class Measurement:
     Attributes:
         epoch: Counted from 1.
         metrics: Finite or not; at least the study's metric.
-        seconds: Wall time of the epoch, with its commit.
+        seconds: Wall time of the epoch, without its commit.
     """
 
     epoch: int
@@ -131,6 +131,29 @@ class TrialSpec:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PredictSpec:
+    """A checkpoint whose predictions a worker is to write into its attempt's folder.
+
+    Attributes:
+        folder: Absolute path of the attempt that has the checkpoint.
+        checkpoint: Its file name there.
+        split: `val` or `test`.
+    """
+
+    stage: Stage
+    number: int
+    attempt: int
+    folder: str
+    checkpoint: str
+    split: str
+
+    @property
+    def key(self) -> tuple[Stage, int]:
+        """What names the trial within its study."""
+        return self.stage, self.number
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TrialRecord:
     """One trial as the store holds it.
 
@@ -139,11 +162,11 @@ class TrialRecord:
         values: The study's metric after each epoch, by epoch; NaN where it was not finite.
         value: The best epoch's value; None if there is none.
         best_epoch: None if there is no value.
-        seconds: Wall time over all attempts.
+        seconds: Wall time of its epochs, each counted once.
         source: For a finalist, the number of the search trial whose config it retrains.
         replicate: For a finalist, from 0; which of its seeds this is.
         worker: The host and process that ran the last attempt.
-        error: The last line of the traceback.
+        error: What the objective raised, in a line.
     """
 
     stage: Stage

@@ -17,7 +17,7 @@ import os
 import shutil
 import traceback
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -62,7 +62,7 @@ def sync_folder(folder: Path) -> None:
 def write_json(path: Path, value: object) -> None:
     """Write a JSON file, whole or not at all."""
     with atomic_write(path) as file:
-        file.write((json.dumps(value, indent=1, allow_nan=False) + "\n").encode())
+        file.write((json.dumps(value, allow_nan=False) + "\n").encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +116,11 @@ def read_manifest(folder: Path) -> Manifest | None:
         CheckpointError: The manifest is not one of ours.
     """
     try:
-        text = (folder / MANIFEST).read_text(encoding="utf-8")
+        content = (folder / MANIFEST).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:
-        raw = json.loads(text)
+        raw = json.loads(content)
         return Manifest(
             stage=Stage(raw["stage"]),
             trial=raw["trial"],
@@ -135,7 +135,7 @@ def read_manifest(folder: Path) -> Manifest | None:
             error=raw["error"],
             traceback=raw["traceback"],
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         msg = f"{folder / MANIFEST}: not a manifest: {error}"
         raise CheckpointError(msg) from None
 
@@ -152,7 +152,7 @@ def _write_manifest(folder: Path, manifest: Manifest) -> None:
     measurements = [
         {
             "epoch": m.epoch,
-            "seconds": round(m.seconds, 6),
+            "seconds": m.seconds,
             "metrics": {name: value if math.isfinite(value) else None for name, value in m.metrics.items()},
         }
         for m in manifest.measurements
@@ -192,6 +192,11 @@ class AttemptWriter:
             stage=spec.stage, trial=spec.number, attempt=spec.attempt, seed=spec.seed, config=spec.config, worker=worker
         )
 
+    @property
+    def earlier(self) -> tuple[Path, ...]:
+        """Folders of the trial's earlier attempts, newest first."""
+        return tuple(map(Path, self._spec.earlier))
+
     def stage(self, state: object) -> None:
         """Write a checkpoint that the next commit will name; an earlier one that was not committed is dropped.
 
@@ -204,25 +209,31 @@ class AttemptWriter:
         self._staged = staged
 
     def commit(self, measurement: Measurement) -> None:
-        """Commit an epoch's metrics, together with the checkpoint that was staged for it."""
-        manifest = self.manifest
-        values = [m.metrics[self._spec.metric] for m in (*manifest.measurements, measurement)]
-        best = self._spec.direction.best(values)
-        improved = best is not None and best[0] == len(values) - 1
-        last, best_checkpoint = manifest.last, manifest.best
+        """Commit an epoch's metrics, together with the checkpoint that was staged for it.
+
+        `best` is the best among the epochs that have a checkpoint, for an objective may save only every few epochs.
+        """
+        measurements = (*self.manifest.measurements, measurement)
+        last, best = self.manifest.last, self.manifest.best
         if self._staged is not None:
             last = Checkpoint(f"epoch-{measurement.epoch:05d}.pt", measurement.epoch)
             self._staged.replace(self.folder / last.file)
             self._staged = None
-            best_checkpoint = last if improved or best_checkpoint is None else best_checkpoint
-        self.manifest = replace(
-            manifest, measurements=(*manifest.measurements, measurement), last=last, best=best_checkpoint
-        )
+            best = self._better(last, best, measurements)
+        self.manifest = replace(self.manifest, measurements=measurements, last=last, best=best)
         _write_manifest(self.folder, self.manifest)
         self._remove_unnamed()
 
+    def _better(self, new: Checkpoint, old: Checkpoint | None, measurements: Sequence[Measurement]) -> Checkpoint:
+        if old is None:
+            return new
+        values = {m.epoch: m.metrics[self._spec.metric] for m in measurements}
+        best = self._spec.direction.best([values.get(old.epoch, math.nan), values[new.epoch]])
+        return new if best is not None and best[0] == 1 else old
+
     def finish(self, reason: StopReason, error: str | None = None, trace: str | None = None) -> None:
-        """Commit the end of the trial; `last` goes, `best` stays."""
+        """Commit the end of the trial; `last` goes, `best` stays, and so does nothing that was only staged."""
+        self.discard_staged()
         self.manifest = replace(self.manifest, reason=reason, error=error, traceback=trace, last=None)
         _write_manifest(self.folder, self.manifest)
         self._remove_unnamed()
@@ -242,7 +253,7 @@ class AttemptWriter:
         Returns:
             The epoch after which it was taken, and the state; None if there is none.
         """
-        for folder in map(Path, self._spec.earlier):
+        for folder in self.earlier:
             manifest = _read_earlier(folder, on_warning)
             if manifest is None:
                 continue
@@ -257,8 +268,31 @@ class AttemptWriter:
                 return epoch, state
         return None
 
+    def adopt(self, up_to_epoch: int, on_warning: Callable[[str], None]) -> int:
+        """Take over measurements of an earlier attempt, for a command that goes on from files of its own.
+
+        They come from the newest attempt that got as far as `up_to_epoch`, else from the one that got furthest.
+
+        Args:
+            up_to_epoch: The last epoch to take over.
+            on_warning: Told of each manifest that can't be read.
+
+        Returns:
+            How many were taken over.
+        """
+        manifests = (_read_earlier(folder, on_warning) for folder in self.earlier)
+        found = [
+            tuple(m for m in manifest.measurements if m.epoch <= up_to_epoch) for manifest in manifests if manifest
+        ]
+        # max keeps the first of equals, and the newest comes first.
+        taken = max(found, key=lambda measurements: measurements[-1].epoch if measurements else 0, default=())
+        self.manifest = replace(self.manifest, measurements=taken)
+        return len(taken)
+
     def _take_over(self, folder: Path, earlier: Manifest, epoch: int) -> None:
         best = earlier.best if earlier.best is not None and earlier.best.epoch <= epoch else None
+        if best is not None and not (folder / best.file).is_file():
+            best = None
         kept = {c.file for c in (best, *(c for c in (earlier.last, earlier.best) if c and c.epoch == epoch)) if c}
         for file in kept:
             _link(folder / file, self.folder / file)
@@ -319,7 +353,7 @@ def load_state(path: Path) -> Any:
     except Exception as error:
         reason = traceback.format_exception_only(error)[-1].strip().splitlines()[0]
         msg = f"{path}: can't be read as a checkpoint: {reason}"
-        raise CheckpointError(msg) from None
+        raise CheckpointError(msg) from error
 
 
 def check_state(state: object, name: str = "checkpoint") -> None:

@@ -8,6 +8,8 @@ import numbers
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 Metrics = Mapping[str, float]
+HandOver = Callable[[Metrics], None]
+FORMS = "a generator function or a function, each of (config, trial), or a class with train(self, config, trial)"
 _JOIN_TIMEOUT_S = 5.0  # Ctrl-C has to end within 10 s
 
 
@@ -42,6 +46,28 @@ class Objective(Protocol):
     def predict(self, checkpoint: Any, split: str) -> tuple[np.ndarray, np.ndarray]:
         """Return class probabilities (n_samples, n_classes) and labels (n_samples,) of `val` or `test`."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Inside:
+    """What hpsearch's own objectives see of a trial, and a user's don't.
+
+    Attributes:
+        earlier: Folders of the trial's earlier attempts, newest first.
+        at_epoch: Says which epoch the next measurement is of; those before an attempt's first one are taken over from
+            an earlier attempt.
+        adopt: Takes over the measurements of earlier attempts up to an epoch, and returns how many.
+        check_trained: For an objective that ended without a measurement: ObjectiveError if it still had to train.
+        report_to: Sets what `trial.report` hands metrics to; None where the objective has to yield them.
+    """
+
+    metric: str
+    total_epochs: int
+    earlier: tuple[Path, ...]
+    at_epoch: Callable[[int], None]
+    adopt: Callable[[int], int]
+    check_trained: Callable[[], None]
+    report_to: Callable[[HandOver | None], None]
 
 
 class Trial:
@@ -74,7 +100,9 @@ class Trial:
         self._epoch = 0  # the epoch that was measured last, or is open
         self._open = True  # whether the epoch still awaits its measurement
         self._iterating = False
-        self._hand_over: Callable[[Metrics], None] | None = None
+        self._measured = False
+        self._resumed_at = 0  # the epoch after which it went on from an earlier attempt
+        self._hand_over: HandOver | None = None
 
     def epochs(self) -> Iterator[int]:
         """Yield the epochs that remain: after the checkpoint that was loaded, or from 1 if none was."""
@@ -121,11 +149,19 @@ class Trial:
         self._writer.stage(state)
 
     def load_checkpoint(self) -> Any:
-        """Return the newest readable checkpoint, tensors on the CPU, or None on a fresh start."""
+        """Return the newest readable checkpoint, tensors on the CPU, or None on a fresh start.
+
+        Raises:
+            ObjectiveError: An epoch has begun already; what it takes over would come too late.
+        """
+        if self._iterating or self._measured:
+            msg = "load_checkpoint was called after the first epoch had begun; call it before trial.epochs()"
+            raise ObjectiveError(msg)
         loaded = self._writer.resume(self.log.warning)
         if loaded is None:
             return None
         self._epoch, state = loaded
+        self._resumed_at = self._epoch
         return state
 
     def measure(self, metrics: Metrics, seconds: float) -> Measurement:
@@ -141,7 +177,53 @@ class Trial:
         else:
             self._epoch += 1
         self._open = False
+        self._measured = True
         return Measurement(epoch=self._epoch, metrics=_numbers(metrics, self._metric), seconds=seconds)
+
+    def _inside(self) -> Inside:
+        return Inside(
+            metric=self._metric,
+            total_epochs=self._total_epochs,
+            earlier=self._writer.earlier,
+            at_epoch=self._at_epoch,
+            adopt=self._adopt,
+            check_trained=self._check_trained,
+            report_to=self._report_to,
+        )
+
+    def _at_epoch(self, epoch: int) -> None:
+        """Set the epoch of the next measurement.
+
+        Raises:
+            ObjectiveError: It is not after the one before.
+        """
+        if epoch <= self._epoch:
+            after = f"it came after epoch {self._epoch}" if self._epoch else "epochs count from 1"
+            msg = f"found a measurement of epoch {epoch}, but {after}; allowed: epochs from 1 that increase"
+            raise ObjectiveError(msg)
+        if epoch > 1 and not self._measured:
+            self._adopt(epoch - 1)
+        self._epoch = epoch - 1
+
+    def _adopt(self, up_to_epoch: int) -> int:
+        taken = self._writer.adopt(up_to_epoch, self.log.warning)
+        if taken:
+            self._resumed_at = up_to_epoch
+        return taken
+
+    def _report_to(self, hand_over: HandOver | None) -> None:
+        self._hand_over = hand_over
+
+    def _check_trained(self) -> None:
+        if self._resumed_at < self._total_epochs:
+            since = f" after epoch {self._resumed_at}, where it resumed," if self._resumed_at else ""
+            msg = f"the objective ended without a measurement{since}; yield metrics or call trial.report each epoch"
+            raise ObjectiveError(msg)
+
+
+def inside(trial: Trial) -> Inside:
+    """Return what only hpsearch's own objectives see of a trial."""
+    return trial._inside()  # noqa: SLF001 - users see public names only, so what is not for them is not among these
 
 
 def _numbers(metrics: object, required: str) -> dict[str, float]:
@@ -149,16 +231,26 @@ def _numbers(metrics: object, required: str) -> dict[str, float]:
         msg = f"the objective yielded a {type(metrics).__name__}; allowed: a mapping of metric names to numbers"
         raise ObjectiveError(msg)
     if required not in metrics:
-        msg = f"the objective yielded {', '.join(map(str, metrics)) or 'nothing'}, without the study's metric {required!r}"
+        found = ", ".join(map(str, metrics)) or "nothing"
+        msg = f"the objective yielded {found}, without the study's metric {required!r}"
         raise ObjectiveError(msg)
     values = {}
     for name, value in metrics.items():
-        number = value.item() if hasattr(value, "item") and getattr(value, "size", None) != 0 else value
-        if not isinstance(name, str) or isinstance(number, bool) or not isinstance(number, numbers.Real):
+        number = _number(value)
+        if not isinstance(name, str) or number is None:
             msg = f"metric {name!r} is {value!r}; allowed: a number, named by text"
             raise ObjectiveError(msg)
-        values[name] = float(number)
+        values[name] = number
     return values
+
+
+def _number(value: Any) -> float | None:
+    """Return a number, or an array or tensor of one element, as a float; None if it is neither."""
+    try:
+        number = value.item() if hasattr(value, "item") else value
+        return float(number) if isinstance(number, numbers.Real) and not isinstance(number, bool) else None
+    except (ValueError, RuntimeError, OverflowError):  # an array, a tensor of several elements, or a huge integer
+        return None
 
 
 Train = Callable[[Config, Trial], Any]
@@ -167,13 +259,20 @@ Train = Callable[[Config, Trial], Any]
 def iterate(train: Train, config: Config, trial: Trial) -> Generator[Metrics, None, None]:
     """Yield what a training function yields, or reports.
 
-    A generator runs in the caller's thread. A plain function may call `trial.report` at any depth, so it runs in a thread
-    of its own, in lock-step: while it trains the caller waits, and while the caller works it waits.
+    A generator runs in the caller's thread. A plain function may call `trial.report` at any depth, so it runs in a
+    thread of its own, in lock-step: while it trains the caller waits, and while the caller works it waits.
+
+    Raises:
+        ObjectiveError: It ended without a measurement.
     """
-    if inspect.isgeneratorfunction(inspect.unwrap(train)):
-        yield from train(config, trial)
-    else:
-        yield from _Reporting(train, config, trial).iterate()
+    generates = inspect.isgeneratorfunction(train)
+    measured = False
+    with closing(train(config, trial) if generates else _Reporting(train, config, trial).iterate()) as steps:
+        for metrics in steps:
+            measured = True
+            yield metrics
+    if not measured:
+        inside(trial).check_trained()
 
 
 class _Reporting:
@@ -184,7 +283,9 @@ class _Reporting:
         self._reports: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self._verdicts: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._stopped = False
-        trial._hand_over = self._hand_over  # noqa: SLF001 - this is the other half of Trial
+        self._log = trial.log
+        self._report_to = inside(trial).report_to
+        self._report_to(self._hand_over)
 
     def _hand_over(self, metrics: Metrics) -> None:
         if not self._stopped:
@@ -213,10 +314,13 @@ class _Reporting:
                     raise value
                 if kind == "returned":
                     if isinstance(value, Iterator):  # a function that made a generator and returned it
+                        self._report_to(None)  # it runs in this thread, where a report would wait for itself
                         yield from value
                     return
                 yield value
-                self._verdicts.put(True)
+                self._verdicts.put(item=True)
         finally:
-            self._verdicts.put(False)
+            self._verdicts.put(item=False)
             thread.join(_JOIN_TIMEOUT_S)
+            if thread.is_alive():
+                self._log.warning("the objective trains on although its trial has ended; let TrialStopped pass")

@@ -1,0 +1,388 @@
+"""`run`, `resume`, `load_study`: what the command line and notebooks call."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hpsearch.config import StudyConfig, parse_config
+from hpsearch.directory import find_folder, new_folder, study_folders, unused_name
+from hpsearch.errors import InputError, StudyError, StudyExistsError, StudyNotFoundError
+from hpsearch.events import Event, Notice, StudyOpened
+from hpsearch.executors.base import Executor, Workplace
+from hpsearch.executors.resources import ResourceRequest, Resources, plan_resources, start_executor
+from hpsearch.interrupts import Interrupts
+from hpsearch.objectives.loading import check_objective, load_objective
+from hpsearch.outcome import Best, best_of, state_of
+from hpsearch.pipeline import run_pipeline
+from hpsearch.space_file import find_space, load_space_file
+from hpsearch.stages.context import Context
+from hpsearch.stages.search import stored_levels
+from hpsearch.store import Store
+from hpsearch.trial import Stage
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Publish = Callable[[Event], None]
+DEFAULT_STUDIES = Path("studies")
+_LIBRARIES = ("hpsearch", "optuna", "torch", "torchvision", "ray", "numpy")
+
+
+def _silent(event: Event) -> None:
+    """Show nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A study as its store holds it: what `load_study` returns.
+
+    Attributes:
+        name: In the store and, unless it was moved, of its folder.
+        folder: Absolute.
+        config: The space file that it was made with.
+    """
+
+    name: str
+    folder: Path
+    config: StudyConfig
+    store: Store = field(repr=False)
+
+    @property
+    def state(self) -> str:
+        """`done`, or `unfinished`: it runs, or can be resumed."""
+        return state_of(self.store)
+
+    @property
+    def trials(self) -> pd.DataFrame:
+        """The search trials; the columns are those of `hpsearch.report.frame.trials_frame`."""
+        from hpsearch.report.frame import trials_frame
+
+        return trials_frame(self.store, self.config)
+
+    @property
+    def finalists(self) -> pd.DataFrame:
+        """The finalists' trials, one for each config and seed, with the columns of `trials` and where they come from."""
+        from hpsearch.report.frame import finalists_frame
+
+        return finalists_frame(self.store, self.config)
+
+    @property
+    def best(self) -> Best | None:
+        """The config to ship; None before any trial has a value."""
+        return best_of(self.store, self.config)
+
+    def document(self) -> dict[str, Any]:
+        """Return what `hpsearch show --json` prints."""
+        from hpsearch.report.document import study_document
+
+        return study_document(self.store, self.config, self.folder)
+
+    def close(self) -> None:
+        """Close the store's connections."""
+        self.store.close()
+
+
+def load_study(study: str | Path, *, studies: str | Path = DEFAULT_STUDIES, storage: str | None = None) -> Study:
+    """Return a study that is there.
+
+    Args:
+        study: Its name, or the path of its folder.
+        studies: The directory that names are looked up in.
+        storage: The URL of its store, if that is not in its folder.
+
+    Raises:
+        StudyNotFoundError: There is none.
+        InputError: Its store can't be opened.
+    """
+    folder = find_folder(Path(studies), str(study))
+    store = Store.open(folder, storage)
+    return Study(store.name, folder, parse_config(store.get("space")), store)
+
+
+def list_studies(studies: str | Path = DEFAULT_STUDIES, storage: str | None = None) -> Iterator[Study | InputError]:
+    """Yield the studies of a directory by name; the error instead, for one that can't be opened."""
+    for folder in study_folders(Path(studies)):
+        try:
+            study = load_study(folder, studies=studies, storage=storage)
+        except InputError as error:
+            yield error
+            continue
+        yield study
+        study.close()
+
+
+def run(
+    space: str | Path,
+    *,
+    name: str | None = None,
+    resume: bool = False,
+    overrides: Sequence[str] = (),
+    request: ResourceRequest | None = None,
+    studies: str | Path = DEFAULT_STUDIES,
+    storage: str | None = None,
+    publish: Publish = _silent,
+) -> Study:
+    """Make a study and run it to its end.
+
+    Args:
+        space: A space file, or the name of one that ships with the package.
+        name: The study's; else the space file's, with a number if it is taken.
+        resume: Go on with the study if the name is taken.
+        overrides: `PATH=VALUE`, set in the space file's content.
+        request: Workers; None for idle GPUs, or else CPU workers.
+        studies: The directory that gets the study's folder.
+        storage: URL of the store; None for SQLite in the folder.
+        publish: Takes events.
+
+    Raises:
+        InputError: Nothing was started.
+        StudyError: The study failed; it can be resumed.
+        Interrupted: A signal came; it can be resumed.
+    """
+    path = find_space(str(space))
+    config = load_space_file(path, overrides)
+    chosen = name or config.study
+    folder = new_folder(Path(studies), chosen)
+    if resume and _is_taken(folder, storage):
+        study = load_study(folder, storage=storage)
+        if study.config.hash != config.hash:
+            publish(
+                Notice(message=f"{path} has changed since study {study.name} was made; it goes on with the old one")
+            )
+        return _drive(study, request or ResourceRequest(), publish)
+    check_objective(config, str(path.parent.resolve()))
+    resources = plan_resources(request or ResourceRequest(), config.search.trials)
+    if _is_taken(folder, storage):
+        if name is not None:
+            raise StudyExistsError(
+                f"--name {name}: {folder} exists; allowed: another name, --resume, or hpsearch resume {name}"
+            )
+        chosen = _next_name(Path(studies), chosen, storage, publish)
+        folder = new_folder(Path(studies), chosen)
+    study = _create(folder, chosen, config, path, storage)
+    return _drive(study, request or ResourceRequest(), publish, resources)
+
+
+def resume(
+    study: str | Path,
+    *,
+    trials: int | None = None,
+    request: ResourceRequest | None = None,
+    studies: str | Path = DEFAULT_STUDIES,
+    storage: str | None = None,
+    publish: Publish = _silent,
+) -> Study:
+    """Go on with a study where it stopped.
+
+    Args:
+        trials: The search's new total; fewer than done finish it now.
+
+    Raises:
+        InputError: Nothing was started.
+        StudyError: The study failed; it can be resumed.
+        Interrupted: A signal came; it can be resumed.
+    """
+    if trials is not None and trials < 1:
+        raise InputError(f"--trials {trials}: allowed: 1 or more")
+    loaded = load_study(study, studies=studies, storage=storage)
+    return _drive(loaded, request or ResourceRequest(), publish, trials=trials)
+
+
+def provenance(study: Study, best: Best) -> dict[str, Any]:
+    """Return where an exported config comes from."""
+    return {
+        "study": study.name,
+        "trial": best.trial,
+        "metric": study.config.metric,
+        "mean": best.mean,
+        "std": best.std,
+        "seeds": best.n,
+        "date": datetime.now(UTC).date().isoformat(),
+        "space_hash": study.config.hash,
+        "versions": dict(study.store.get("versions", {})),
+    }
+
+
+def smoke(
+    space: str | Path,
+    *,
+    overrides: Sequence[str] = (),
+    request: ResourceRequest | None = None,
+    publish: Publish = _silent,
+) -> dict[str, Any]:
+    """Run all stages of a space small, in a temporary directory that is removed.
+
+    Two trials of two epochs, one finalist with two seeds, and the ensemble.
+
+    Returns:
+        The study's document.
+
+    Raises:
+        InputError: Nothing was started.
+        StudyError: Something does not work.
+        Interrupted: A signal came.
+    """
+    config = load_space_file(find_space(str(space)), overrides)
+    small = [*overrides, "search.trials=2", "objective.epochs=2"]
+    if config.finalists is not None:
+        small.append("finalists={configs: 1, seeds: 2}")
+    folder = tempfile.mkdtemp(prefix="hpsearch-smoke-")
+    try:
+        study = run(space, overrides=small, request=request, studies=folder, publish=publish)
+        return study.document()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_taken(folder: Path, storage: str | None) -> bool:
+    """Whether a study is there; a folder that a kill left before its store was made is not one."""
+    if not folder.exists():
+        return False
+    try:
+        load_study(folder, storage=storage).close()
+    except StudyNotFoundError:
+        return any(
+            path.name not in {"study.db", "study.db-wal", "study.db-shm", "study.json"} for path in folder.iterdir()
+        )
+    except InputError:
+        return True
+    return True
+
+
+def _next_name(studies: Path, name: str, storage: str | None, publish: Publish) -> str:
+    chosen = unused_name(studies, name)
+    hint = ""
+    with suppress(InputError):
+        earlier = load_study(name, studies=studies, storage=storage)
+        hint = f"; {name} is unfinished: hpsearch resume {name} goes on with it" if earlier.state != "done" else ""
+        earlier.close()
+    publish(Notice(message=f"study {name} exists, so this one is {chosen}{hint}"))
+    return chosen
+
+
+def _create(folder: Path, name: str, config: StudyConfig, path: Path, storage: str | None) -> Study:
+    """Make the folder and the store, or neither."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{folder}: the study's folder can't be made: {error.strerror}; give another --studies"
+        ) from None
+    attributes: dict[str, Any] = {
+        "space": dict(config.raw),
+        "space_file": path.name,
+        "module_folder": str(path.parent.resolve()),
+        "space_hash": config.hash,
+        "levels": stored_levels(config, config.search.trials),
+        "trials": config.search.trials,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": _versions(),
+    }
+    try:
+        store = Store.create(folder, name, storage, config.direction, attributes)
+    except BaseException:
+        for leftover in folder.glob("study.*"):
+            leftover.unlink()
+        with suppress(OSError):
+            folder.rmdir()
+        raise
+    return Study(name, folder, config, store)
+
+
+def _versions() -> Mapping[str, str]:
+    found = {"python": platform.python_version()}
+    for library in _LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[library] = version(library)
+    return found
+
+
+def _drive(
+    study: Study,
+    request: ResourceRequest,
+    publish: Publish,
+    resources: Resources | None = None,
+    trials: int | None = None,
+) -> Study:
+    """Run a study under its lock; whatever happens, the workers are gone and the lock is given back."""
+    from hpsearch.report.tables import plan_line
+
+    module_folder = study.store.get("module_folder")
+    if resources is None:
+        check_objective(study.config, module_folder)
+        resources = plan_resources(request, trials or study.store.get("trials"))
+    lock = study.store.lock()
+    lock.acquire()
+    try:
+        if trials is not None:
+            study.store.put("trials", trials)
+        total = study.store.get("trials")
+        if total > len(study.store.records(Stage.SEARCH)):
+            study.store.put("done", False)  # noqa: FBT003 - an attribute's value
+        publish(StudyOpened(name=study.name, plan=plan_line(study.config, total, resources.text)))
+        if resources.notice:
+            publish(Notice(message=resources.notice))
+        interrupts = Interrupts()
+        workplace = Workplace(
+            objective=study.config.objective,
+            folder=str(Path.cwd()),
+            module_folder=module_folder,
+            threads=resources.cpus_per_slot or 1,
+            gpu=resources.gpus_per_slot > 0,
+            fresh_process=request.fresh_process,
+        )
+        with interrupts.listening(), _lazily(request, resources, workplace, interrupts) as executor:
+            context = Context(
+                config=study.config,
+                trials=total,
+                store=study.store,
+                folder=study.folder,
+                executor=executor,
+                publish=_watching(publish, lambda: lock.lost, study.name),
+                interrupts=interrupts,
+                can_predict=load_objective(study.config.objective, module_folder).can_predict,
+            )
+            run_pipeline(context, resources.slots)
+    finally:
+        lock.release()
+    return study
+
+
+@contextmanager
+def _lazily(
+    request: ResourceRequest, resources: Resources, workplace: Workplace, interrupts: Interrupts
+) -> Iterator[Callable[[], Executor]]:
+    """Give a function that starts the workers at its first call; end them at the exit."""
+    with ExitStack() as stack:
+        started: list[Executor] = []
+
+        def executor() -> Executor:
+            if not started:
+                started.append(start_executor(request, resources, workplace, interrupts))
+                stack.callback(started[0].close)
+                interrupts.install()
+            return started[0]
+
+        yield executor
+
+
+def _watching(publish: Publish, lost: Callable[[], bool], name: str) -> Publish:
+    """Return a publisher that ends the study when another driver has taken its lock: there is one writer."""
+
+    def watched(event: Event) -> None:
+        if lost():
+            raise StudyError(
+                f"study {name}: another driver has taken it over, for this one was not heard of for too long"
+            )
+        publish(event)
+
+    return watched

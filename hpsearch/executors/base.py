@@ -1,0 +1,63 @@
+"""What an executor is. It runs what it is given; it decides nothing, and never sees pruning, sampling or the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from hpsearch.config import Objective
+from hpsearch.events import TrialEvent
+from hpsearch.trial import PredictSpec, Stage, StopReason, TrialSpec
+
+Task = TrialSpec | PredictSpec
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Workplace:
+    """What every worker of a study is given.
+
+    Attributes:
+        objective: What to load once per worker.
+        folder: Absolute path of the working directory that the command was given in.
+        module_folder: Absolute path that modules are looked for in after the working directory; the space file's.
+        threads: CPU threads of one worker.
+        gpu: Whether a worker has a GPU, or a share of one.
+        fresh_process: Whether each trial gets a process of its own.
+    """
+
+    objective: Objective
+    folder: str
+    module_folder: str | None = None
+    threads: int = 1
+    gpu: bool = False
+    fresh_process: bool = False
+
+
+class Executor(Protocol):
+    """Runs tasks on workers and hands back what happens, in the order in which it happened for each trial."""
+
+    @property
+    def slots(self) -> int:
+        """How many tasks can run at once, as far as is known."""
+        ...
+
+    @property
+    def free(self) -> int:
+        """How many tasks could start right now."""
+        ...
+
+    def submit(self, task: Task) -> None:
+        """Start a task on a free worker."""
+        ...
+
+    def poll(self, timeout_s: float) -> list[TrialEvent]:
+        """Return what has happened since; waits for at most the timeout if nothing has."""
+        ...
+
+    def end(self, key: tuple[Stage, int], reason: StopReason, detail: str) -> None:
+        """End a task's worker; `WorkerLost` with this reason follows. In-process nothing can be ended."""
+        ...
+
+    def close(self) -> None:
+        """End all workers and leave nothing behind."""
+        ...

@@ -1,0 +1,77 @@
+"""Trials in this process, one at a time: for tests, debuggers and machines without Ray."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import deque
+from collections.abc import Iterator
+
+from hpsearch.errors import InputError
+from hpsearch.events import TrialEvent
+from hpsearch.executors.base import Task, Workplace
+from hpsearch.executors.worker import Worker
+from hpsearch.interrupts import Interrupts
+from hpsearch.trial import Stage, StopReason
+
+
+class InlineExecutor:
+    """Steps the running trial by one event at each poll.
+
+    Args:
+        workplace: What the worker is given; a fresh process for each trial can't be had here.
+        interrupts: Signals raise while an objective's code runs, for it may not come back for long.
+
+    Raises:
+        InputError: A fresh process was asked for.
+    """
+
+    def __init__(self, workplace: Workplace, interrupts: Interrupts) -> None:
+        if workplace.fresh_process:
+            raise InputError("--fresh-process: the inline executor has one process; allowed: --executor ray")
+        if not workplace.gpu:
+            # torch reads it when CUDA is first used.
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        for folder in (workplace.module_folder, workplace.folder):
+            if folder is not None and folder not in sys.path:
+                sys.path.insert(0, folder)
+        self._worker = Worker(workplace)
+        self._interrupts = interrupts
+        self._waiting: deque[Task] = deque()
+        self._running: Iterator[TrialEvent] | None = None
+
+    @property
+    def slots(self) -> int:
+        """One."""
+        return 1
+
+    @property
+    def free(self) -> int:
+        """One if nothing runs."""
+        return 0 if self._running or self._waiting else 1
+
+    def submit(self, task: Task) -> None:
+        """Take a task; it runs while `poll` is called."""
+        self._waiting.append(task)
+
+    def poll(self, timeout_s: float) -> list[TrialEvent]:  # noqa: ARG002 - it works instead of waiting
+        """Return the next event of the running task."""
+        if self._running is None:
+            if not self._waiting:
+                return []
+            self._running = iter(self._worker.run(self._waiting.popleft()))
+        with self._interrupts.raising():
+            event = next(self._running, None)
+        if event is None:
+            self._running = None
+            return []
+        return [event]
+
+    def end(self, key: tuple[Stage, int], reason: StopReason, detail: str) -> None:
+        """Do nothing: code in this process can't be ended."""
+
+    def close(self) -> None:
+        """End the running objective; its `finally` blocks run."""
+        if self._running is not None and hasattr(self._running, "close"):
+            self._running.close()
+        self._running = None

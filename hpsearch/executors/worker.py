@@ -1,0 +1,209 @@
+"""What runs in a worker, whichever executor it belongs to: one trial after another as a stream of events."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import random
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from hpsearch import trial_dir
+from hpsearch.config import Command
+from hpsearch.errors import Interrupted
+from hpsearch.events import PredictionsReady, TrialEnded, TrialEvent, TrialMeasured, TrialStarted
+from hpsearch.executors.base import Task, Workplace
+from hpsearch.objectives.base import Objective, Trial, iterate
+from hpsearch.objectives.loading import load_objective
+from hpsearch.trial import Measurement, PredictSpec, StopReason, TrialSpec
+
+
+class Worker:
+    """Serves trials with one objective, which it loads at the first and keeps.
+
+    Args:
+        workplace: What all workers of the study share.
+    """
+
+    def __init__(self, workplace: Workplace) -> None:
+        self._workplace = workplace
+        self._objective: Objective | None = None
+        self.name = f"{socket.gethostname()}:{os.getpid()}"
+        self._device = "cpu"
+
+    def run(self, task: Task) -> Iterator[TrialEvent]:
+        """Run a task; its events end with `TrialEnded` or `PredictionsReady`, whatever the objective does."""
+        if isinstance(task, PredictSpec):
+            yield self._predict(task)
+        else:
+            yield from self._train(task)
+
+    def _loaded(self) -> Objective:
+        if self._objective is None:
+            self._device = _pick_device(self._workplace)
+            objective = load_objective(self._workplace.objective, self._workplace.module_folder)
+            objective.setup(self._device)
+            self._objective = objective
+        return self._objective
+
+    def _train(self, spec: TrialSpec) -> Iterator[TrialEvent]:
+        writer = trial_dir.AttemptWriter(spec, self.name)
+        reason = StopReason.FINISHED
+        error: str | None = None
+        trace: str | None = None
+        with _trial_log(spec) as log:
+            try:
+                objective = self._loaded()
+                yield TrialStarted(
+                    stage=spec.stage,
+                    number=spec.number,
+                    attempt=spec.attempt,
+                    worker=self.name,
+                    device=self._device,
+                    config=spec.config,
+                )
+                _prepare(spec.seed, self._workplace)
+                trial = Trial(
+                    number=spec.number,
+                    seed=spec.seed,
+                    device=self._device,
+                    total_epochs=spec.epochs,
+                    metric=spec.metric,
+                    writer=writer,
+                    log=log,
+                )
+                reason = yield from _epochs(objective, spec, trial, writer)
+            except (Interrupted, GeneratorExit):
+                raise
+            except BaseException as caught:  # noqa: BLE001 - sys.exit in an objective fails its trial, not the worker
+                reason = StopReason.OOM if _is_out_of_memory(caught) else StopReason.ERROR
+                error = _in_a_line(caught)
+                trace = "".join(traceback.format_exception(caught))
+                log.error(trace)  # noqa: TRY400 - the traceback is the text
+                caught.__traceback__ = None  # its frames hold the model, and the GPU memory
+            finally:
+                writer.discard_staged()
+        _free_memory()
+        writer.finish(reason, error, trace)
+        history = writer.manifest.measurements
+        yield TrialEnded(
+            stage=spec.stage,
+            number=spec.number,
+            attempt=spec.attempt,
+            reason=reason,
+            worker=self.name,
+            history=history,
+            error=error,
+            traceback=trace,
+        )
+
+    def _predict(self, spec: PredictSpec) -> PredictionsReady:
+        path = Path(spec.folder) / f"predictions-{spec.split}.npz"
+        error = None
+        try:
+            if not path.is_file():
+                import numpy as np
+
+                state = trial_dir.load_state(Path(spec.folder) / spec.checkpoint)
+                probabilities, labels = self._loaded().predict(state, spec.split)
+                with trial_dir.atomic_write(path) as file:
+                    np.savez(file, probabilities=probabilities, labels=labels)
+        except (Interrupted, GeneratorExit):
+            raise
+        except BaseException as caught:  # noqa: BLE001 - as in training: the worker stays
+            error = "".join(traceback.format_exception(caught))
+        return PredictionsReady(
+            stage=spec.stage,
+            number=spec.number,
+            attempt=spec.attempt,
+            split=spec.split,
+            path=None if error else str(path),
+            error=error,
+        )
+
+
+def _epochs(
+    objective: Objective, spec: TrialSpec, trial: Trial, writer: trial_dir.AttemptWriter
+) -> Generator[TrialMeasured, None, StopReason]:
+    """Train, commit and decide epoch by epoch; returns why the trial ended."""
+    began = time.monotonic()
+    with closing(iterate(objective.train, spec.config, trial)) as measured:
+        for metrics in measured:
+            measurement = trial.measure(metrics, time.monotonic() - began)
+            writer.commit(measurement)
+            yield TrialMeasured(stage=spec.stage, number=spec.number, attempt=spec.attempt, measurement=measurement)
+            reason = verdict(spec, writer.manifest.measurements)
+            if reason is not None:
+                return reason
+            began = time.monotonic()
+    return StopReason.FINISHED
+
+
+def verdict(spec: TrialSpec, history: tuple[Measurement, ...]) -> StopReason | None:
+    """Return why a trial with this history has ended, or None; the driver asks the same of a manifest it adopts."""
+    if not history:
+        return None
+    reasons = (rule(history) for rule in spec.rules)
+    reason = next((reason for reason in reasons if reason is not None), None)
+    if reason is None and history[-1].epoch >= spec.epochs:
+        return StopReason.FINISHED
+    return reason
+
+
+@contextmanager
+def _trial_log(spec: TrialSpec) -> Iterator[logging.Logger]:
+    """Make the logger that writes to the trial's own file, and to nothing else."""
+    log = logging.Logger(f"hpsearch.{spec.stage}.{spec.number}", logging.INFO)  # noqa: LOG001 - getLogger would keep one for each trial for ever
+    handler = logging.FileHandler(Path(spec.folder) / trial_dir.LOG, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    try:
+        yield log
+    finally:
+        handler.close()
+
+
+def _prepare(seed: int, workplace: Workplace) -> None:
+    """Seed the generators that an objective may use without asking, and give it its share of the CPUs."""
+    random.seed(seed)
+    import numpy as np
+
+    np.random.seed(seed)  # noqa: NPY002 - the global generator is one of them
+    if not isinstance(workplace.objective, Command):
+        import torch
+
+        torch.manual_seed(seed)
+        torch.set_num_threads(workplace.threads)
+
+
+def _pick_device(workplace: Workplace) -> str:
+    if not workplace.gpu:
+        return "cpu"
+    if isinstance(workplace.objective, Command):
+        return "cuda:0"  # the command finds its GPU by CUDA_VISIBLE_DEVICES
+    import torch
+
+    return "cuda:0" if torch.cuda.is_available() else "cpu"
+
+
+def _in_a_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    torch = sys.modules.get("torch")
+    return isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError))
+
+
+def _free_memory() -> None:
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()

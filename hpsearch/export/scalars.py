@@ -1,0 +1,136 @@
+"""Values as YAML or JSON text, in the style of the text that they replace.
+
+What is written reads the same under YAML 1.1 (PyYAML) and 1.2 (ruamel.yaml): `on` and `1:30` get quotes, and an
+exponent gets a point and a sign, since `1e-05` is a string to PyYAML; unless the text that is replaced has none.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from hpsearch.errors import InputError
+
+_EXPONENT = re.compile(r"[-+]?[\d_]+(?P<point>\.[\d_]*)?(?P<e>[eE])(?P<sign>[-+]?)(?P<digits>\d+)")
+_FIXED = re.compile(r"[-+]?(\d[\d_]*)?(\.[\d_]*)?")
+_LONGEST_FIXED = 24  # 17 digits, which a float may need, and a few zeros: 0.000031415926535897931
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")  # begins no number, date or indicator in either version
+_WORDS = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null"))
+_ALLOWED = "text, numbers, booleans, null, and lists and mappings of them"
+
+
+def plain(value: Any, where: str, *, finite: bool) -> Any:
+    """Return a value made of Python's own types only.
+
+    Args:
+        value: A config's value.
+        where: File and parameter, for messages.
+        finite: Whether NaN and the infinities are refused; JSON has none.
+
+    Raises:
+        InputError: It holds anything but text, numbers, booleans, null, lists and mappings.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, float) and not math.isfinite(value) and finite:
+        raise InputError(f"{where} is {value}, which JSON does not have; allowed: finite numbers, or a YAML file")
+    for kind in (int, float, str):  # NumPy's float64 is a float, and has another repr
+        if isinstance(value, kind):
+            return kind(value)
+    if isinstance(value, (list, tuple)):
+        return [plain(item, where, finite=finite) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): plain(item, where, finite=finite) for key, item in value.items()}
+    raise InputError(f"{where} is {value!r}, a {type(value).__name__}; allowed: {_ALLOWED}")
+
+
+def yaml_text(value: Any, old: str = "") -> str:
+    """Return a plain value as YAML on one line, collections in flow style.
+
+    Args:
+        value: What `plain` returned.
+        old: The text that it replaces, whose way with exponents, capitals and quotes is kept.
+    """
+    if isinstance(value, list):
+        return f"[{', '.join(map(yaml_text, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{yaml_text(key)}: {yaml_text(item)}' for key, item in value.items())}}}"
+    return _scalar_text(value, old)
+
+
+def json_text(value: Any, old: str = "") -> str:
+    """Return a plain, finite value as JSON on one line.
+
+    Args:
+        value: What `plain` returned.
+        old: The text that it replaces, whose way with exponents is kept.
+    """
+    if isinstance(value, float):
+        return _float_text(value, old)
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _scalar_text(value: Any, old: str) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return _capitalised(str(value).lower(), old)
+    if isinstance(value, float):
+        return _float_text(value, old) if math.isfinite(value) else _not_finite_text(value)
+    return _string_text(value, old) if isinstance(value, str) else str(value)
+
+
+def _float_text(value: float, old: str) -> str:
+    """Return the shortest digits that read back as the value."""
+    style = _EXPONENT.fullmatch(old)
+    if style and value != 0:
+        return _exponent_text(value, style)
+    fixed = format(Decimal(repr(value)), "f")
+    if old and _FIXED.fullmatch(old) and len(fixed) <= _LONGEST_FIXED:
+        return fixed if "." in fixed else f"{fixed}.0"
+    text = repr(value)
+    mantissa, e, exponent = text.partition("e")
+    return f"{mantissa}.0e{exponent}" if e and "." not in mantissa else text
+
+
+def _exponent_text(value: float, style: re.Match[str]) -> str:
+    number = Decimal(repr(value)).normalize().as_tuple()
+    digits = "".join(map(str, number.digits))
+    exponent = len(digits) - 1 + int(number.exponent)
+    rest = digits[1:] or ("0" if style["point"] else "")
+    sign = "-" if exponent < 0 else "+" if style["sign"] == "+" or style["point"] else ""
+    padded = str(abs(exponent)).rjust(len(style["digits"]), "0")
+    return f"{'-' if value < 0 else ''}{digits[0]}{'.' if rest else ''}{rest}{style['e']}{sign}{padded}"
+
+
+def _not_finite_text(value: float) -> str:
+    if math.isnan(value):
+        return ".nan"
+    return ".inf" if value > 0 else "-.inf"
+
+
+def _capitalised(word: str, old: str) -> str:
+    if old.lower() not in ("true", "false"):
+        return word
+    return word.upper() if old.isupper() else word.title() if old.istitle() else word
+
+
+def _string_text(value: str, old: str) -> str:
+    if old[:1] == "'" and value.isprintable():
+        return "'" + value.replace("'", "''") + "'"
+    if old[:1] != '"' and _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
+        return value
+    return '"' + "".join(map(_escaped, value)) + '"'
+
+
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return f"\\{character}"
+    named = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
+    # YAML has eight digits for any character, and does not have JSON's surrogate pairs.
+    return character if character.isprintable() else named.get(character) or f"\\U{ord(character):08x}"

@@ -1,0 +1,73 @@
+"""Signals that end the command: the handler sets a flag, and the driver's loop looks at it."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from hpsearch.errors import Interrupted
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupts:
+    """Whether a signal asked the command to end.
+
+    Attributes:
+        requested: The first signal's number, or None.
+    """
+
+    def __init__(self) -> None:
+        self.requested: int | None = None
+        self._at_once = False
+
+    def check(self) -> None:
+        """Raise if a signal has come.
+
+        Raises:
+            Interrupted: One has.
+        """
+        if self.requested is not None:
+            raise Interrupted(self.requested)
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Handle the signals meanwhile."""
+        before = {number: signal.getsignal(number) for number in SIGNALS}
+        self.install()
+        try:
+            yield
+        finally:
+            if _in_main_thread():
+                for number, handler in before.items():
+                    signal.signal(number, handler)
+
+    def install(self) -> None:
+        """Set the handlers; again after `ray.init`, which replaces them."""
+        if _in_main_thread():
+            for number in SIGNALS:
+                signal.signal(number, self._handle)
+
+    @contextmanager
+    def raising(self) -> Iterator[None]:
+        """Raise from the handler meanwhile: an objective in this process may not come back for long."""
+        self._at_once = True
+        try:
+            self.check()
+            yield
+        finally:
+            self._at_once = False
+
+    def _handle(self, number: int, _: FrameType | None) -> None:
+        again = self.requested is not None
+        self.requested = self.requested or number
+        if self._at_once and not again:
+            raise Interrupted(number)
+
+
+def _in_main_thread() -> bool:
+    # Only there may handlers be set; a notebook's or a server's thread leaves them as they are.
+    return threading.current_thread() is threading.main_thread()

@@ -1,0 +1,52 @@
+"""From the `objective` section of a space file to an objective, and the checks before anything runs."""
+
+from __future__ import annotations
+
+from hpsearch.config import Command, ImageClassifier, Objective, Python, StudyConfig
+from hpsearch.objectives import base
+from hpsearch.objectives.command import CommandObjective, check_command
+from hpsearch.objectives.python import PythonObjective
+
+
+def load_objective(settings: Objective, extra_path: str | None = None) -> base.Objective:
+    """Return the objective that a worker trains.
+
+    Args:
+        settings: The `objective` section.
+        extra_path: A folder to import the user's Python from, after the working directory: the space file's.
+
+    Raises:
+        FieldError: The user's Python is not there, or is nothing that can train.
+    """
+    match settings:
+        case ImageClassifier():
+            from hpsearch.vision import ImageClassifierObjective
+
+            return ImageClassifierObjective(settings)
+        case Python():
+            return PythonObjective(settings, extra_path)
+        case Command():
+            return CommandObjective(settings)
+
+
+def check_objective(config: StudyConfig, extra_path: str | None = None) -> None:
+    """Refuse, before anything runs, an objective that can't train the configs of its space.
+
+    Args:
+        config: The study.
+        extra_path: As in `load_objective`.
+
+    Raises:
+        FieldError: It says what is wrong, and what is allowed.
+        InputError: The data set is not there.
+    """
+    match config.objective:
+        case ImageClassifier() as settings:
+            from hpsearch.vision import check_data, check_parameters
+
+            check_parameters(config.space, settings)
+            check_data(settings)
+        case Python() as settings:
+            PythonObjective(settings, extra_path)
+        case Command() as settings:
+            check_command(settings, config.space)

@@ -1,0 +1,215 @@
+"""The user's Python as an objective: `package.module:name`."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import sys
+import traceback
+from collections.abc import Callable, Generator
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from hpsearch.config import Python
+from hpsearch.errors import FieldError, ObjectiveError
+from hpsearch.objectives.base import FORMS, Metrics, Trial, iterate
+from hpsearch.space import nearest
+from hpsearch.trial import Config
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_FIELD = ("objective", "python")
+_SUM_TOLERANCE = 1e-2  # a softmax in half precision over 1,000 classes sums to 1 within this
+_FLOAT32_BYTES = 4  # exact enough for a vote; less is not
+_AXES = 2  # samples and classes
+_METHODS = {"train": ("config", "trial"), "setup": ("device",), "predict": ("checkpoint", "split")}
+
+
+class PythonObjective:
+    """A generator function, a function that reports, or a class, of which one instance serves all trials of a worker.
+
+    Nothing of the user's is called here; a class is instantiated by `setup`, or by the first call that needs it.
+
+    Args:
+        settings: Names it.
+        extra_path: A folder to import from, after the working directory: the space file's.
+
+    Raises:
+        FieldError: There is no such module or name, or it is nothing that can train.
+    """
+
+    def __init__(self, settings: Python, extra_path: str | None = None) -> None:
+        self._target = _find(settings.python, extra_path)
+        self.can_predict = isinstance(self._target, type) and callable(getattr(self._target, "predict", None))
+
+    @cached_property
+    def _instance(self) -> Any:
+        return self._target() if isinstance(self._target, type) else self._target
+
+    def setup(self, device: str) -> None:
+        """Make the instance of a class, and call its `setup` if it has one."""
+        if isinstance(self._target, type) and hasattr(self._instance, "setup"):
+            self._instance.setup(device)
+
+    def train(self, config: Config, trial: Trial) -> Generator[Metrics, None, None]:
+        """Yield the metrics of each epoch, whichever form the objective has.
+
+        Raises:
+            ObjectiveError: It ended without a measurement.
+        """
+        target = self._instance
+        yield from iterate(target.train if isinstance(self._target, type) else target, config, trial)
+
+    def predict(self, checkpoint: Any, split: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return class probabilities (n_samples, n_classes) and labels (n_samples,) of `val` or `test`.
+
+        Raises:
+            ObjectiveError: The objective can't predict, or gave something else.
+        """
+        if not self.can_predict:
+            msg = "the objective can't predict; a class with predict(self, checkpoint, split) can"
+            raise ObjectiveError(msg)
+        return _checked(self._instance.predict(checkpoint, split))
+
+
+def _find(text: str, extra_path: str | None) -> Callable[..., Any]:
+    module_name, _, name = text.partition(":")
+    folders = [str(Path.cwd()), *([str(Path(extra_path).resolve())] if extra_path is not None else [])]
+    sys.path[:] = [*dict.fromkeys(folders), *(entry for entry in sys.path if entry not in folders)]
+    module = _import(module_name, folders)
+    if not hasattr(module, name):
+        public = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+        problem = f"{module_name} ({module.__file__}) has no {name!r}"
+        raise FieldError(_FIELD, problem, ", ".join(public) or FORMS, nearest(name, public))
+    target: Callable[..., Any] = getattr(module, name)
+    _check_target(target, text)
+    return target
+
+
+def _import(name: str, folders: list[str]) -> ModuleType:
+    importlib.invalidate_caches()  # the file may be younger than the last look into its folder
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        missing = error.name or ""
+        if name != missing and not name.startswith(f"{missing}."):
+            raise _import_failed(name, error) from error  # it was found, and imports something that is not there
+        parent, _, leaf = missing.rpartition(".")
+        searched = list(sys.modules[parent].__path__) if hasattr(sys.modules.get(parent), "__path__") else folders
+        near = nearest(leaf, [module.name for module in pkgutil.iter_modules(searched)])
+        problem = f"there is no module {missing!r}; searched {', '.join(searched)}, and what is installed"
+        allowed = "package.module:name, importable from the working directory or the space file's folder"
+        raise FieldError(_FIELD, problem, allowed, f"{parent}.{near}" if near and parent else near) from None
+    except (Exception, SystemExit) as error:
+        raise _import_failed(name, error) from error
+
+
+def _import_failed(name: str, error: BaseException) -> FieldError:
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<frozen")]
+    place = f"{frames[-1].filename}:{frames[-1].lineno}: " if frames[2:] else ""  # the first two import it
+    reason = " ".join(line.strip() for line in traceback.format_exception_only(error))
+    return FieldError(_FIELD, f"importing {name} failed: {place}{reason}", "a module that imports without errors")
+
+
+def _check_target(target: Any, text: str) -> None:
+    if not callable(target):
+        raise FieldError(_FIELD, f"{text} is a {type(target).__name__}, which can't be called", FORMS)
+    if not isinstance(target, type):
+        _check_arguments(target, text, ("config", "trial"))
+        return
+    if not callable(getattr(target, "train", None)):
+        methods = [name for name in vars(target) if not name.startswith("_")]
+        raise FieldError(_FIELD, f"the class {text} has no method 'train'", FORMS, nearest("train", methods))
+    _check_arguments(target, text, ())
+    for name, arguments in _METHODS.items():
+        method = inspect.getattr_static(target, name, None)
+        if method is not None:
+            bound = isinstance(method, staticmethod | classmethod)
+            _check_arguments(getattr(target, name), f"{text}.{name}", arguments if bound else ("self", *arguments))
+
+
+def _check_arguments(target: Any, text: str, arguments: tuple[str, ...]) -> None:
+    """Refuse what can't be called with so many arguments, or only awaited.
+
+    Raises:
+        FieldError: It says what the callable takes.
+    """
+    allowed = f"one that can be called with ({', '.join(arguments)})" if arguments else "a class made without arguments"
+    if inspect.iscoroutinefunction(target) or inspect.isasyncgenfunction(target):
+        raise FieldError(_FIELD, f"{text} is async", FORMS)
+    try:
+        signature = inspect.signature(target)
+    except (TypeError, ValueError):
+        return  # compiled code that does not say; it is seen when it is called
+    try:
+        signature.bind(*arguments)
+    except TypeError as error:
+        raise FieldError(_FIELD, f"{text}{signature} does not fit: {error}", allowed) from None
+
+
+def _checked(result: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return what `predict` gave as arrays.
+
+    Raises:
+        ObjectiveError: It is not what `predict` has to give.
+    """
+    try:
+        probabilities, labels = map(_array, result)
+    except (TypeError, ValueError):
+        msg = (
+            f"predict returned {_shape(result)}; allowed: probabilities (n_samples, n_classes) and labels (n_samples,)"
+        )
+        raise ObjectiveError(msg) from None
+    problem = _problem(probabilities, labels)
+    if problem:
+        msg = f"predict returned {problem}"
+        raise ObjectiveError(msg)
+    if probabilities.dtype.kind != "f" or probabilities.itemsize < _FLOAT32_BYTES:
+        probabilities = probabilities.astype("float32")
+    return probabilities, labels
+
+
+def _array(value: Any) -> np.ndarray:
+    """Return an array for a tensor on any device, an array, or nested lists."""
+    import numpy as np
+
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+        try:
+            return np.asarray(value.numpy())
+        except TypeError:  # bfloat16 has no NumPy type
+            return np.asarray(value.float().numpy())
+    return np.asarray(value)
+
+
+def _problem(probabilities: np.ndarray, labels: np.ndarray) -> str:
+    """Return what is wrong with predictions, or an empty string."""
+    import numpy as np
+
+    if probabilities.ndim != _AXES or 0 in probabilities.shape or probabilities.dtype.kind not in "fiu":
+        return f"probabilities {_shape(probabilities)}; allowed: numbers (n_samples, n_classes)"
+    if labels.shape != probabilities.shape[:1] or labels.dtype.kind not in "iu":
+        return (
+            f"labels {_shape(labels)}; allowed: integers ({probabilities.shape[0]},), one for each row of probabilities"
+        )
+    if not np.isfinite(probabilities).all():
+        return "probabilities that are not finite"
+    sums = probabilities.sum(axis=1, dtype=np.float64)
+    if probabilities.min() < 0 or abs(sums - 1).max() > _SUM_TOLERANCE:
+        return "rows that are no probabilities (not below 0, sum 1); for logits, apply a softmax first"
+    if not 0 <= labels.min() <= labels.max() < probabilities.shape[1]:
+        classes = probabilities.shape[1]
+        return f"labels from {labels.min()} to {labels.max()}; allowed for {classes} classes: 0 to {classes - 1}"
+    return ""
+
+
+def _shape(value: Any) -> str:
+    shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
+    if shape is not None:
+        return f"of shape {tuple(shape)} and type {dtype}"
+    size = f" of {len(value)}" if hasattr(value, "__len__") else ""
+    return f"a {type(value).__name__}{size}"

@@ -1,0 +1,64 @@
+"""What a study has come to, as a pure function of its store: finalists, winner, what is left to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hpsearch.config import StudyConfig
+from hpsearch.ranking import Finalist, finalist, rank_finalists, top, winner
+from hpsearch.store import Store
+from hpsearch.trial import Config, Stage, State, TrialRecord
+
+
+def replicates_of(store: Store, source: int) -> list[TrialRecord]:
+    """Return the trials that retrain a search trial's config."""
+    return [record for record in store.records(Stage.FINALISTS) if record.source == source]
+
+
+def finalists_of(store: Store, config: StudyConfig) -> list[Finalist]:
+    """Return the finalists of the search as it stands, best first; empty without that stage."""
+    if config.finalists is None:
+        return []
+    best = top(store.records(Stage.SEARCH), config.direction, config.finalists.configs)
+    found = [(record, replicates_of(store, record.number)) for record in best]
+    return rank_finalists(
+        [finalist(record, replicates, config.direction) for record, replicates in found if replicates], config.direction
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Best:
+    """The config to ship.
+
+    Attributes:
+        trial: The search trial that found it.
+        config: Rounded, constants included.
+        mean: Of the metric over seeds; without finalists the search's own value, which flatters.
+        std: None for fewer than 2 seeds.
+        n: Seeds; 0 without finalists.
+    """
+
+    trial: int
+    config: Config
+    mean: float
+    std: float | None
+    n: int
+
+
+def best_of(store: Store, config: StudyConfig) -> Best | None:
+    """Return the winner by the finalists' mean, or the best search trial where no finalist has a value."""
+    won = winner(finalists_of(store, config), config.direction)
+    if won is not None and won.statistics.mean is not None:
+        resolved = config.space.config(won.params)
+        stats = won.statistics
+        return Best(trial=won.source, config=resolved, mean=won.statistics.mean, std=stats.std, n=stats.n)
+    best = top(store.records(Stage.SEARCH), config.direction, 1)
+    if not best or best[0].value is None:
+        return None
+    return Best(trial=best[0].number, config=config.space.config(best[0].params), mean=best[0].value, std=None, n=0)
+
+
+def state_of(store: Store) -> str:
+    """Return `done`, or `unfinished`: it is running, or can be resumed."""
+    running = any(r.state is State.RUNNING for stage in Stage for r in store.records(stage))
+    return "done" if store.get("done") and not running else "unfinished"

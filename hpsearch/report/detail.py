@@ -1,0 +1,168 @@
+"""One trial in full: what it was, how it went, why it ended, what it said, and how to train it again."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from hpsearch.config import Command, StudyConfig
+from hpsearch.errors import CheckpointError, FieldError, InputError
+from hpsearch.formatting import clean, counted, format_duration, format_value, value_format
+from hpsearch.outcome import finalists_of
+from hpsearch.report.curve import curve
+from hpsearch.report.document import config_of, epochs_of, json_value, last_folder
+from hpsearch.report.layout import cell, facts, heading
+from hpsearch.report.paths import shown_path
+from hpsearch.report.tables import mean_and_std
+from hpsearch.store import Store
+from hpsearch.trial import Measurement, Stage, State, TrialRecord
+from hpsearch.trial_dir import LOG, Manifest, attempt_folder, read_manifest
+
+_LOG_LINES = 20
+_LOG_BYTES = 1 << 16  # of the end of a log that may be huge
+_SHELL_CHARACTERS = 76
+
+
+def trial_detail(store: Store, config: StudyConfig, folder: Path, number: int) -> RenderableType:
+    """Return all there is to know of a search trial.
+
+    Args:
+        folder: The study's directory.
+
+    Raises:
+        InputError: There is no trial of that number.
+    """
+    record = _find(store, number)
+    manifest, damage = _newest_manifest(record, folder)
+    history = manifest.measurements if manifest else _from_store(record, config.metric)
+    parts: list[RenderableType] = [heading(f"Trial {number} of study {store.name}"), _facts(store, config, record)]
+    parts += [Text(""), heading("Config"), _config(record, config)]
+    if history:
+        parts += [Text(""), heading("Curve"), curve(history, config)]
+    if damage:
+        parts += [Text(""), cell(damage, "yellow")]
+    error = (manifest.traceback or manifest.error if manifest else None) or record.error
+    if error:
+        parts += [Text(""), heading("Error"), cell(error.rstrip(), "red")]
+    parts += _log(record, folder)
+    parts += [Text(""), heading("To train it again"), *_again(config, record)]
+    return Group(*parts)
+
+
+def _find(store: Store, number: int) -> TrialRecord:
+    try:
+        return store.record(Stage.SEARCH, number)
+    except KeyError:
+        count = len(store.records(Stage.SEARCH))
+        allowed = f"0 to {count - 1}" if count else "none, for no trial has started"
+        raise InputError(f"study {store.name}: has no trial {number}; allowed: {allowed}") from None
+
+
+def _newest_manifest(record: TrialRecord, folder: Path) -> tuple[Manifest | None, str]:
+    """Return what the newest attempt that committed something has committed, and what is wrong with newer ones."""
+    damage = ""
+    for attempt in range(record.attempt, 0, -1):
+        try:
+            manifest = read_manifest(attempt_folder(folder, record.stage, record.number, attempt))
+        except (CheckpointError, OSError) as error:
+            damage = damage or str(error)
+            continue
+        if manifest is not None:
+            return manifest, damage
+    return None, damage
+
+
+def _from_store(record: TrialRecord, metric: str) -> tuple[Measurement, ...]:
+    return tuple(Measurement(epoch=epoch, metrics={metric: value}) for epoch, value in sorted(record.values.items()))
+
+
+def _facts(store: Store, config: StudyConfig, record: TrialRecord) -> Table:
+    at = "" if record.best_epoch is None else f" at epoch {record.best_epoch}"
+    rows = [
+        (config.metric, f"{format_value(record.value)}{at}"),
+        ("state", f"{record.state}{f', {record.stop_reason}' if record.stop_reason else ''}"),
+        ("epochs", f"{epochs_of(record)} of {config.objective.epochs}"),
+        ("time", format_duration(record.seconds) if record.state is not State.RUNNING else "running"),
+        ("attempts", str(record.attempt)),
+        ("worker", record.worker or "-"),
+        ("seed", str(record.seed)),
+    ]
+    retrained = next((one for one in finalists_of(store, config) if one.source == record.number), None)
+    if retrained is not None:
+        stats = retrained.statistics
+        written = value_format([stats.mean, retrained.search_value])
+        failed = f", {stats.n_failed} failed" if stats.n_failed else ""
+        rows.append(
+            ("retrained", f"{mean_and_std(stats.mean, stats.std, written)}, {counted(stats.n, 'seed')}{failed}")
+        )
+    return facts(rows)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(json_value(value), ensure_ascii=False)
+
+
+def _config(record: TrialRecord, config: StudyConfig) -> Table:
+    return facts([(name, _json(value)) for name, value in config_of(record, config).items()])
+
+
+def _log(record: TrialRecord, folder: Path) -> list[RenderableType]:
+    attempt = last_folder(record, folder)
+    if attempt is None:
+        return []
+    path = attempt / LOG
+    parts: list[RenderableType] = [Text(""), heading("Log"), cell(shown_path(path))]
+    try:
+        lines = _tail(path)
+    except OSError as error:
+        return [*parts, cell(f"can't be read: {error.strerror}", "dim")]
+    return [*parts, *(cell(line, "dim") for line in lines)]
+
+
+def _tail(path: Path) -> list[str]:
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _LOG_BYTES))
+        return file.read().decode(errors="replace").splitlines()[-_LOG_LINES:]
+
+
+def _again(config: StudyConfig, record: TrialRecord) -> list[RenderableType]:
+    resolved = config_of(record, config)
+    by_hand: list[RenderableType] = [facts([("config", _json(resolved)), ("seed", str(record.seed))])]
+    if not isinstance(config.objective, Command) or not resolved:
+        return by_hand
+    from hpsearch.objectives.command import command_line
+
+    try:
+        arguments = command_line(
+            config.objective,
+            resolved,
+            record.seed,
+            epochs=config.objective.epochs,
+            trial_dir=f"trial-{record.number:05d}-again",
+            number=record.number,
+        )
+    except FieldError as error:
+        return [*by_hand, cell(error, "yellow")]
+    cwd = config.objective.cwd
+    return [*by_hand, *map(cell, _shell_lines(["cd", cwd, "&&"] if cwd else [], arguments))]
+
+
+def _shell_lines(before: Sequence[str], arguments: Sequence[str]) -> list[str]:
+    """Return a command as a shell reads it, over several lines if it is long."""
+    words = [word if word == "&&" else shlex.quote(clean(word)) for word in (*before, *arguments)]
+    lines = [words[0]]
+    for word in words[1:]:
+        if len(lines[-1]) + len(word) + 3 > _SHELL_CHARACTERS:
+            lines.append(f"  {word}")
+        else:
+            lines[-1] += f" {word}"
+    return [f"{line} \\" for line in lines[:-1]] + lines[-1:]

@@ -1,0 +1,130 @@
+"""A study as one JSON document: what `show --json` prints and tools read. Its shape is stable (DESIGN, section 7)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hpsearch.config import StudyConfig
+from hpsearch.outcome import best_of, finalists_of, state_of
+from hpsearch.ranking import Finalist
+from hpsearch.store import Store
+from hpsearch.trial import Stage, State, TrialRecord
+from hpsearch.trial_dir import attempt_folder
+
+SCHEMA_VERSION = 1
+"""Raised when a key changes its meaning or goes; new keys leave it."""
+
+
+def study_document(store: Store, config: StudyConfig, folder: Path) -> dict[str, Any]:
+    """Return what a study holds, as JSON types.
+
+    `params` are whole configs, as the objective got them: rounded, choices by value, constants included. `dir` is the
+    last attempt's folder, relative to the study's directory. Numbers that are not finite are null. `trials` are those
+    of the search, by number; `finalists` come best first, one entry for each config, `values` and `seeds` side by side;
+    `test_readings` counts how often the test split was read, and `ensemble.test` is null until it was read for these
+    members and weights.
+
+    Args:
+        folder: The study's directory.
+    """
+    best = best_of(store, config)
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "study": store.name,
+        "state": state_of(store),
+        "metric": config.metric,
+        "direction": config.direction.value,
+        "trials": [_trial(record, config, folder) for record in store.records(Stage.SEARCH)],
+        "finalists": [_finalist(one, config) for one in finalists_of(store, config)],
+        "ensemble": _ensemble(store),
+        "test_readings": len(store.get("test_readings", [])),
+        "best": best and {"trial": best.trial, "params": best.config, "mean": best.mean, "std": best.std, "n": best.n},
+    }
+    return {key: json_value(value) for key, value in document.items()}
+
+
+def config_of(record: TrialRecord, config: StudyConfig) -> dict[str, Any]:
+    """Return a trial's whole config; empty for one whose params a killed driver left half written."""
+    if not set(config.space.parameters) <= set(record.params):
+        return {}
+    return config.space.config(record.params)
+
+
+def epochs_of(record: TrialRecord) -> int:
+    """Return how many epochs a trial has trained, which the store sums up only when it ends."""
+    return max(record.values, default=0) if record.state is State.RUNNING else record.epochs
+
+
+def last_folder(record: TrialRecord, folder: Path) -> Path | None:
+    """Return the folder of a trial's last attempt; None if it was never sent out."""
+    return attempt_folder(folder, record.stage, record.number, record.attempt) if record.attempt else None
+
+
+def current_reading(store: Store) -> dict[str, Any] | None:
+    """Return the reading of the test split that belongs to the stored ensemble: `scores` (or None), `seen_before`."""
+    ensemble = store.get("ensemble")
+    if ensemble is None:
+        return None
+    members = [[member["stage"], member["number"]] for member in ensemble["members"]]
+    weights = [member["weight"] for member in ensemble["members"]]
+    wanted = {"members": members, "weights": weights, "vote": ensemble["vote"]}
+    readings: list[dict[str, Any]] = store.get("test_readings", [])
+    return next((r for r in readings if all(r[key] == value for key, value in wanted.items())), None)
+
+
+def json_value(value: Any) -> Any:
+    """Return a copy in JSON types; a float that is not finite becomes None, and what JSON can't hold its text."""
+    if isinstance(value, Mapping):
+        return {str(key): json_value(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [json_value(item) for item in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
+
+
+def _trial(record: TrialRecord, config: StudyConfig, folder: Path) -> dict[str, Any]:
+    attempt = last_folder(record, folder)
+    return {
+        "number": record.number,
+        "state": record.state.value,
+        "stop_reason": record.stop_reason and record.stop_reason.value,
+        "params": config_of(record, config),
+        "value": record.value,
+        "best_epoch": record.best_epoch,
+        "epochs": epochs_of(record),
+        "seconds": record.seconds,
+        "seed": record.seed,
+        "error": record.error,
+        "dir": attempt and attempt.relative_to(folder).as_posix(),
+    }
+
+
+def _finalist(one: Finalist, config: StudyConfig) -> dict[str, Any]:
+    return {
+        "trial": one.source,
+        "params": config.space.config(one.params),
+        "values": one.statistics.values,
+        "mean": one.statistics.mean,
+        "std": one.statistics.std,
+        "ci95": one.statistics.ci95,
+        "seeds": one.seeds,
+        "n_failed": one.statistics.n_failed,
+        "search_value": one.search_value,
+        "optimism": one.optimism,
+    }
+
+
+def _ensemble(store: Store) -> dict[str, Any] | None:
+    ensemble = store.get("ensemble")
+    if ensemble is None:
+        return None
+    reading = current_reading(store)
+    return {
+        "members": [{key: member[key] for key in ("trial", "seed", "weight")} for member in ensemble["members"]],
+        "val": ensemble["val"],
+        "test": reading and reading["scores"],
+    }

@@ -1,0 +1,30 @@
+"""Where things of a study are, and how to name the study on the command line."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+
+from hpsearch.store import DATABASE, Store, read_pointer
+
+
+def shown_path(path: Path) -> str:
+    """Return a path as short as it can be typed here: relative if it lies below the working directory."""
+    absolute, here = path.absolute(), Path.cwd()
+    return str(absolute.relative_to(here)) if absolute.is_relative_to(here) and absolute != here else str(path)
+
+
+def shown_store(folder: Path) -> str:
+    """Return where a study's store is, without a password."""
+    return read_pointer(folder)["storage"] or shown_path(folder / DATABASE)
+
+
+def study_argument(store: Store, folder: Path) -> str:
+    """Return what to type for STUDY: its name where that is enough, else its path; and --storage where it is needed."""
+    default = Path(os.environ.get("HPSEARCH_STUDIES") or "studies")
+    by_name = folder.absolute() == (default / store.name).absolute()
+    study = store.name if by_name else shlex.quote(shown_path(folder))
+    elsewhere = read_pointer(folder)["storage"]
+    needed = elsewhere is not None and "HPSEARCH_STORAGE" not in os.environ
+    return f"{study} --storage {shlex.quote(elsewhere)}" if needed else study

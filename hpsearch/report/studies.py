@@ -1,0 +1,123 @@
+"""The table of all studies."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from hpsearch.config import StudyConfig
+from hpsearch.formatting import format_duration, value_format
+from hpsearch.outcome import best_of, replicates_of, state_of
+from hpsearch.ranking import top
+from hpsearch.report.layout import cell, text_table
+from hpsearch.report.summary import trials_total
+from hpsearch.report.tables import mean_and_std
+from hpsearch.store import DATABASE, STUDY_FILE, Store
+from hpsearch.trial import Stage, State
+
+_DAY_S = 86400
+_DATE_AFTER_S = 30 * _DAY_S
+_COUNT_AFTER_S = 60
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StudyRow:
+    """One study as `list` shows it.
+
+    Attributes:
+        state: `done`, `unfinished`, or in a few words why it can't be read.
+        done: Search trials that have ended.
+        total: Search trials that it is to have; None if unknown.
+        mean: The best config's mean over seeds, or the best search trial's value where there are no seeds.
+        std: Of the seeds; None for fewer than two.
+        retrained: Trials of the present finalists that have ended.
+        to_retrain: How many there are to be; 0 without finalists.
+        changed: When the study last changed, in seconds since 1970; None if unknown.
+    """
+
+    name: str
+    state: str
+    metric: str = ""
+    done: int = 0
+    total: int | None = None
+    mean: float | None = None
+    std: float | None = None
+    retrained: int = 0
+    to_retrain: int = 0
+    changed: float | None = None
+
+
+def study_row(store: Store, config: StudyConfig, folder: Path) -> StudyRow:
+    """Return the row of a study.
+
+    Args:
+        folder: The study's directory.
+    """
+    best = best_of(store, config)
+    retrained, to_retrain = _retraining(store, config)
+    return StudyRow(
+        name=store.name,
+        state=state_of(store),
+        metric=config.metric,
+        done=sum(record.state is not State.RUNNING for record in store.records(Stage.SEARCH)),
+        total=trials_total(store, config),
+        mean=None if best is None else best.mean,
+        std=None if best is None else best.std,
+        retrained=retrained,
+        to_retrain=to_retrain,
+        changed=_changed(folder),
+    )
+
+
+def _retraining(store: Store, config: StudyConfig) -> tuple[int, int]:
+    if config.finalists is None:
+        return 0, 0
+    best = top(store.records(Stage.SEARCH), config.direction, config.finalists.configs)
+    ended = [r for source in best for r in replicates_of(store, source.number) if r.state is not State.RUNNING]
+    configs = min(config.finalists.configs, trials_total(store, config))
+    return len(ended), configs * config.finalists.seeds
+
+
+def _changed(folder: Path) -> float | None:
+    # SQLite's writes go to the -wal file first; a store elsewhere leaves no trace here but the trials' folders.
+    places = (STUDY_FILE, DATABASE, f"{DATABASE}-wal", "trials", "finalists")
+    times = [path.stat().st_mtime for name in places if (path := folder / name).exists()]
+    return max(times, default=None)
+
+
+def studies_table(rows: Iterable[StudyRow], now: float | None = None) -> RenderableType:
+    """Return a table of studies, in the order given.
+
+    Args:
+        now: In seconds since 1970; None for the clock's.
+    """
+    rows = list(rows)
+    if not rows:
+        return Text("No studies.")
+    now = time.time() if now is None else now
+    table = text_table(("study", "state"), ("trials", "finalists", "best"), last=("metric", "changed"))
+    for row in rows:
+        total = "?" if row.total is None else row.total
+        best = mean_and_std(row.mean, row.std, value_format([row.mean]))
+        finalists = f"{row.retrained}/{row.to_retrain}" if row.to_retrain else "-"
+        state = cell(row.state, "" if row.state == "done" else "yellow")
+        texts = (f"{row.done}/{total}", finalists, best, row.metric, _ago(row.changed, now))
+        table.add_row(cell(row.name, "bold"), state, *map(cell, texts))
+    return table
+
+
+def _ago(changed: float | None, now: float) -> str:
+    if changed is None:
+        return "-"
+    seconds = now - changed
+    if seconds > _DATE_AFTER_S:
+        return time.strftime("%Y-%m-%d", time.localtime(changed))
+    if seconds < _COUNT_AFTER_S:
+        return "just now"
+    # The larger unit says enough.
+    return f"{' '.join(format_duration(seconds).split()[:2])} ago"

@@ -1,0 +1,108 @@
+"""The summary at the end of a study, and the plan before it starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from hpsearch.config import Command, ImageClassifier, StudyConfig
+from hpsearch.formatting import counted, value_format
+from hpsearch.outcome import best_of, state_of
+from hpsearch.report.layout import FirstThatFits, cell, facts, heading
+from hpsearch.report.paths import shown_path, shown_store, study_argument
+from hpsearch.report.tables import ensemble_table, finalists_table, leaderboard, mean_and_std
+from hpsearch.store import Store
+from hpsearch.trial import Stage, State, StopReason
+
+_LEADERS = 5
+
+
+def study_summary(store: Store, config: StudyConfig, folder: Path, top_n: int = _LEADERS) -> RenderableType:
+    """Return all results of a study, where its files are, and what to type next.
+
+    Args:
+        folder: The study's directory.
+        top_n: At most so many search trials.
+    """
+    sections: list[tuple[str, RenderableType]] = [("Search", leaderboard(store, config, top_n))]
+    if config.finalists is not None:
+        sections.append(("Finalists", finalists_table(store, config)))
+    if config.ensemble is not None and store.get("ensemble") is not None:
+        sections.append(("Ensemble", ensemble_table(store)))
+    sections.append(("Files", facts([("study", shown_path(folder)), ("store", shown_store(folder))])))
+    sections.append(("Next", _next(store, config, folder)))
+    parts: list[RenderableType] = [heading(f"Study {store.name}: {state_of(store)}"), _overview(store, config)]
+    for name, content in sections:
+        parts += [Text(""), heading(name), content]
+    return Group(*parts)
+
+
+def trials_total(store: Store, config: StudyConfig) -> int:
+    """Return how many search trials a study is to have, which a resume may have changed."""
+    return int(store.get("trials", config.search.trials))
+
+
+def _overview(store: Store, config: StudyConfig) -> RenderableType:
+    return facts(
+        [("metric", f"{config.metric}, {config.direction}"), ("trials", _counts(store, config)), _best(store, config)]
+    )
+
+
+def _counts(store: Store, config: StudyConfig) -> str:
+    records = store.records(Stage.SEARCH)
+    ended = sum(record.state is not State.RUNNING for record in records)
+    counts = [(reason.value, sum(r.stop_reason is reason for r in records)) for reason in StopReason]
+    counts.append(("running", len(records) - ended))
+    found = ", ".join(f"{count} {name}" for name, count in counts if count)
+    return f"{ended} of {trials_total(store, config)}{f': {found}' if found else ''}"
+
+
+def _best(store: Store, config: StudyConfig) -> tuple[str, str]:
+    best = best_of(store, config)
+    if best is None:
+        return "best", "none yet"
+    text = mean_and_std(best.mean, best.std, value_format([best.mean]))
+    over = f"mean over {counted(best.n, 'seed')}" if best.n else "in the search, with one seed"
+    return "best", f"trial {best.trial}, {config.metric} {text}, {over}"
+
+
+def _next(store: Store, config: StudyConfig, folder: Path) -> RenderableType:
+    study = study_argument(store, folder)
+    rows = []
+    if state_of(store) != "done":
+        rows.append((f"hpsearch resume {study}", "go on where it stopped"))
+    best = best_of(store, config)
+    if best is not None:
+        rows.append((f"hpsearch show {study} --trial {best.trial}", "the best trial in full"))
+        rows.append((f"hpsearch export {study} --to best.yaml", "its config, for the training repo"))
+    if state_of(store) == "done":
+        total = 2 * trials_total(store, config)
+        rows.append((f"hpsearch resume {study} --trials {total}", "search on, to a new total"))
+    commands = Group(*(cell(command) for command, _ in rows))
+    return FirstThatFits(facts([(command, cell(what, "dim")) for command, what in rows], style=""), commands)
+
+
+def plan_line(config: StudyConfig, trials: int, workers_text: str, *, can_predict: bool | None = None) -> str:
+    """Return what a study is going to train, on one line.
+
+    Args:
+        trials: The search's total.
+        workers_text: What it trains on, such as `4 GPUs`.
+        can_predict: Whether the objective can; None if that is not known, and then the kind of objective decides.
+    """
+    epochs = counted(config.objective.epochs, "epoch")
+    parts = [f"{counted(trials, 'trial')} x {epochs}"]
+    if config.finalists is not None:
+        count = min(config.finalists.configs, trials) * config.finalists.seeds
+        parts.append(f"{counted(count, 'finalist')} x {epochs}")
+    return f"{' + '.join(parts)} on {workers_text}{_plan_of_ensemble(config, can_predict=can_predict)}"
+
+
+def _plan_of_ensemble(config: StudyConfig, *, can_predict: bool | None) -> str:
+    if config.ensemble is None or can_predict is False or isinstance(config.objective, Command):
+        return ""
+    sure = can_predict or isinstance(config.objective, ImageClassifier)
+    condition = "" if sure else ", if the objective can predict"
+    return f", then an ensemble of up to {counted(config.ensemble.members, 'member')}{condition}"

@@ -1,0 +1,28 @@
+"""Independent uniform draws: Bergstra and Bengio, Random Search for Hyper-Parameter Optimization, JMLR 13 (2012)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from hpsearch.config import plain
+from hpsearch.samplers.base import SpaceSampler, draw_space
+from hpsearch.seeding import unit
+from hpsearch.space import parse_space
+
+
+class RandomSampler(SpaceSampler):
+    """Draws each parameter on its own, uniform in its own (log) scale."""
+
+    @classmethod
+    def from_dict(cls, space: Mapping[str, Any], *, seed: int = 0) -> Self:
+        """Return a sampler for a space in the notation of a space file, `{"lr": {"loguniform": [1e-4, 1e-1]}}`.
+
+        Raises:
+            FieldError: A distribution is wrong.
+        """
+        return cls(parse_space(plain(space, ("space",))), seed)
+
+    def draw(self, number: int) -> dict[str, Any]:
+        """Return the stored value of each parameter for config `number`, from 0."""
+        return draw_space(self.space, {name: unit(self.seed, "random", number, name) for name in self.space.parameters})

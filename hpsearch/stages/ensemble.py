@@ -1,0 +1,202 @@
+"""The ensemble: the best checkpoints vote. `val` chooses members and weights; `test` is read once they are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from hpsearch.errors import StudyError
+from hpsearch.events import Notice, PredictionsReady, StageEnded, StageStarted, WorkerLost
+from hpsearch.outcome import finalists_of, replicates_of
+from hpsearch.ranking import top
+from hpsearch.stages.checkpoints import KeptCheckpoint, best_checkpoints
+from hpsearch.stages.context import Context
+from hpsearch.trial import PredictSpec, Stage, TrialRecord
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Predictions = tuple[NDArray[np.float64], NDArray[np.int64]]
+
+_POLL_S = 0.2
+
+
+def ensemble(context: Context) -> None:
+    """Choose the members and their weights, store them, then read the test split once."""
+    why_not = _why_not(context)
+    candidates = [] if why_not else best_checkpoints(context, _candidates(context))
+    if not why_not and not candidates:
+        why_not = "no checkpoint of a trial that can win is on disk; the objective saved none"
+    if why_not:
+        context.publish(StageEnded(stage="ensemble", summary=f"skipped: {why_not}"))
+        return
+    context.publish(StageStarted(stage="ensemble", total=len(candidates), done=0, epochs=0))
+    chosen = _choose(context, candidates)
+    scores = _read_test(context, candidates, chosen)
+    context.publish(StageEnded(stage="ensemble", summary=_summary(chosen, scores)))
+
+
+def _why_not(context: Context) -> str:
+    if context.config.ensemble is None:
+        return "the space file has ensemble: null"
+    if not context.can_predict:
+        return "the objective has no predict(checkpoint, split), which a vote needs"
+    return ""
+
+
+def _candidates(context: Context) -> list[TrialRecord]:
+    """Return the finalists' trials, or the best search trials where there are no finalists."""
+    if context.config.finalists is None:
+        return top(context.store.records(Stage.SEARCH), context.config.direction, context.config.keep_checkpoints)
+    sources = sorted(one.source for one in finalists_of(context.store, context.config))
+    return [record for source in sources for record in replicates_of(context.store, source) if record.eligible]
+
+
+def _choose(context: Context, candidates: Sequence[KeptCheckpoint]) -> dict[str, Any]:
+    """Return the ensemble of these candidates; it is stored, and chosen again only for other candidates."""
+    from hpsearch import voting
+
+    settings = context.config.ensemble
+    assert settings is not None  # noqa: S101 - the stage is skipped without
+    names = [[c.record.stage.value, c.record.number] for c in candidates]
+    stored: dict[str, Any] | None = context.store.get("ensemble")
+    if stored is not None and stored["candidates"] == names:
+        return stored
+    probabilities, labels = _predictions(context, candidates, "val")
+    members = voting.select(probabilities, labels, settings.members)
+    weights = voting.weigh(probabilities[members], labels, settings.weights)
+    chosen = {
+        "candidates": names,
+        "members": [
+            {
+                "stage": candidates[index].record.stage.value,
+                "number": candidates[index].record.number,
+                "trial": _source(candidates[index].record),
+                "seed": candidates[index].record.seed,
+                "weight": float(weight),
+                "checkpoint": f"{candidates[index].folder.relative_to(context.folder)}/{candidates[index].file}",
+            }
+            for index, weight in zip(members, weights, strict=True)
+        ],
+        "vote": settings.vote,
+        "val": _score(probabilities[members], labels, weights, settings.vote, best=0),
+    }
+    context.store.put("ensemble", chosen)
+    return chosen
+
+
+def _source(record: TrialRecord) -> int:
+    return record.number if record.source is None else record.source
+
+
+def _read_test(context: Context, candidates: Sequence[KeptCheckpoint], chosen: dict[str, Any]) -> dict[str, Any]:
+    """Read the test split for an ensemble that has not been scored yet; the reading is stored before it is made."""
+    import numpy as np
+
+    readings: list[dict[str, Any]] = context.store.get("test_readings", [])
+    members = [[m["stage"], m["number"]] for m in chosen["members"]]
+    weights = [m["weight"] for m in chosen["members"]]
+    reading = {"members": members, "weights": weights, "vote": chosen["vote"]}
+    current = next((r for r in readings if all(r[key] == value for key, value in reading.items())), None)
+    if current is not None and current["scores"] is not None:
+        return dict(current["scores"])
+    if current is None:
+        # Later readings come after somebody may have looked at the earlier scores: they are not blind any more.
+        current = reading | {"scores": None, "trials": context.trials, "seen_before": bool(readings)}
+        readings = [*readings, current]
+        context.store.put("test_readings", readings)
+    by_name = {(c.record.stage.value, c.record.number): c for c in candidates}
+    voters = [by_name[stage, number] for stage, number in members]
+    probabilities, labels = _predictions(context, voters, "test")
+    scores = _score(probabilities, labels, np.asarray(weights), chosen["vote"], best=0)
+    context.store.put("test_readings", [r if r is not current else current | {"scores": scores} for r in readings])
+    return scores
+
+
+def _score(
+    probabilities: NDArray[np.float64], labels: NDArray[np.int64], weights: NDArray[np.float64], vote: Any, *, best: int
+) -> dict[str, Any]:
+    """Return the vote's scores beside those of its members.
+
+    Args:
+        probabilities: (n_members, n_samples, n_classes).
+        best: The member that is best on `val`: what one would ship without an ensemble.
+    """
+    from hpsearch import voting
+
+    together = voting.vote(probabilities, weights, vote)
+    classes = voting.predict_classes(probabilities, weights, vote)
+    single = [voting.score(one, labels) for one in probabilities]
+    return {
+        "ensemble": asdict(voting.score(together, labels, classes)),
+        "best_single": asdict(single[best]),
+        "mean_single": {
+            "accuracy": sum(s.accuracy for s in single) / len(single),
+            "log_loss": sum(s.log_loss for s in single) / len(single),
+            "n": single[0].n,
+        },
+    }
+
+
+def _predictions(context: Context, checkpoints: Sequence[KeptCheckpoint], split: str) -> Predictions:
+    """Return the candidates' probabilities (n_candidates, n_samples, n_classes) and the labels (n_samples,)."""
+    import numpy as np
+
+    paths = _predict_all(context, checkpoints, split)
+    arrays = []
+    for checkpoint in checkpoints:
+        with np.load(paths[checkpoint.record.number], allow_pickle=False) as file:
+            arrays.append((file["probabilities"], file["labels"]))
+    labels = arrays[0][1]
+    if any(not np.array_equal(labels, other) for _, other in arrays):
+        raise StudyError(f"predict(checkpoint, {split!r}) gave different labels for different checkpoints")
+    return np.stack([probabilities for probabilities, _ in arrays]), labels
+
+
+def _predict_all(context: Context, checkpoints: Sequence[KeptCheckpoint], split: str) -> dict[int, str]:
+    executor = context.executor()
+    waiting = [_spec(checkpoint, split) for checkpoint in checkpoints]
+    retries = context.config.faults.max_retries
+    out: dict[int, PredictSpec] = {}
+    paths: dict[int, str] = {}
+    while waiting or out:
+        context.interrupts.check()
+        while waiting and executor.free:
+            spec = waiting.pop(0)
+            out[spec.number] = spec
+            executor.submit(spec)
+        for event in executor.poll(_POLL_S):
+            if isinstance(event, PredictionsReady):
+                if event.path is None:
+                    raise StudyError(f"predict(checkpoint, {split!r}) failed:\n{event.error}")
+                paths[event.number] = event.path
+                del out[event.number]
+            elif isinstance(event, WorkerLost):
+                if retries == 0:
+                    raise StudyError(f"the worker ended in predict(checkpoint, {split!r}): {event.detail}")
+                retries -= 1
+                context.publish(Notice(message=f"a worker ended in predict ({event.detail}); tried again on another"))
+                waiting.append(out.pop(event.number))
+    return paths
+
+
+def _spec(checkpoint: KeptCheckpoint, split: str) -> PredictSpec:
+    record = checkpoint.record
+    return PredictSpec(
+        stage=record.stage,
+        number=record.number,
+        attempt=record.attempt,
+        folder=str(checkpoint.folder),
+        checkpoint=checkpoint.file,
+        split=split,
+    )
+
+
+def _summary(chosen: dict[str, Any], scores: dict[str, Any]) -> str:
+    together, single = scores["ensemble"], scores["best_single"]
+    return (
+        f"{len(chosen['members'])} members; test accuracy {together['accuracy']:.4f} "
+        f"(best single {single['accuracy']:.4f}) on {together['n']} samples"
+    )

@@ -1,0 +1,58 @@
+"""The finalists: the best configs retrained with several seeds, to their end."""
+
+from __future__ import annotations
+
+from hpsearch.events import Notice, StageEnded, StageStarted
+from hpsearch.outcome import finalists_of, replicates_of
+from hpsearch.pruning.divergence import DivergenceRule
+from hpsearch.ranking import identical_replicates, top, winner
+from hpsearch.seeding import derive_seed
+from hpsearch.stages.context import Context
+from hpsearch.stages.dispatch import Dispatcher, Planned
+from hpsearch.trial import Stage, State
+
+
+def finalists(context: Context) -> None:
+    """Retrain the best configs; a stall ends none of them, a divergence does."""
+    config, store = context.config, context.store
+    if config.finalists is None:
+        context.publish(StageEnded(stage="finalists", summary="skipped: the space file has finalists: null"))
+        return
+    best = top(store.records(Stage.SEARCH), config.direction, config.finalists.configs)
+    wanted = [(record.number, replicate) for record in best for replicate in range(config.finalists.seeds)]
+    numbers = {(r.source, r.replicate): r.number for r in store.records(Stage.FINALISTS)}
+    for pair in wanted:  # an extended study may have other finalists: new ones are numbered after all that there were
+        numbers.setdefault(pair, len(numbers))
+    pairs = {numbers[pair]: pair for pair in wanted}
+    params = {record.number: record.params for record in best}
+    done = sum(r.state is not State.RUNNING for r in store.records(Stage.FINALISTS) if r.number in pairs)
+    context.publish(StageStarted(stage="finalists", total=len(pairs), done=done, epochs=config.objective.epochs))
+
+    def plan(number: int) -> Planned:
+        source, replicate = pairs[number]
+        seed = derive_seed(config.seed, Stage.FINALISTS, source, replicate)
+        return Planned(number=number, params=params[source], seed=seed, source=source, replicate=replicate)
+
+    Dispatcher(context, Stage.FINALISTS, (DivergenceRule(),)).run(sorted(pairs), plan)
+    _report(context)
+
+
+def _report(context: Context) -> None:
+    config = context.config
+    found = finalists_of(context.store, config)
+    for one in found:
+        if identical_replicates([r.values for r in replicates_of(context.store, one.source)]):
+            context.publish(
+                Notice(
+                    message=f"finalist {one.source}: replicates with different seeds came out bitwise equal; "
+                    "the objective does not use its seed, so their deviation says nothing"
+                )
+            )
+    best = winner(found, config.direction)
+    if best is None:
+        summary = "no finalist ended with a value"
+    else:
+        spread = "" if best.statistics.std is None else f" ± {best.statistics.std:.4f}"
+        mean = f"mean {config.metric} {best.statistics.mean:.4f}{spread}"
+        summary = f"winner trial {best.source}: {mean} over {best.statistics.n} seeds"
+    context.publish(StageEnded(stage="finalists", summary=summary))

@@ -1,0 +1,152 @@
+"""The objective itself: `use: image_classifier`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Protocol
+
+from hpsearch.config import ImageClassifier
+from hpsearch.errors import ObjectiveError
+from hpsearch.seeding import derive_seed
+from hpsearch.trial import Config
+from hpsearch.vision.data import DATA_SETS, channel_statistics, load
+from hpsearch.vision.parameters import Hyperparameters
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from hpsearch.vision.models import NetworkSpec
+    from hpsearch.vision.training import Tensors
+
+
+class Trial(Protocol):
+    """What this objective needs of its trial."""
+
+    seed: int
+    log: logging.Logger
+
+    def epochs(self) -> Iterator[int]:
+        """Yield the epochs that remain."""
+        ...
+
+    def save_checkpoint(self, state: object) -> None:
+        """Stage a checkpoint."""
+        ...
+
+    def load_checkpoint(self) -> Any:
+        """Return the newest checkpoint, or None."""
+        ...
+
+
+class ImageClassifierObjective:
+    """Trains image classifiers; the data stays on the device from trial to trial.
+
+    Args:
+        settings: Of the space file.
+    """
+
+    can_predict = True
+
+    def __init__(self, settings: ImageClassifier) -> None:
+        self.settings = settings
+        self._device: torch.device | None = None
+        self._splits: dict[str, Tensors] = {}
+        self._mean: list[float] = []
+        self._std: list[float] = []
+
+    def setup(self, device: str) -> None:
+        """Load the train and val splits; the test split stays away until `predict` asks for it.
+
+        Args:
+            device: As torch names it.
+
+        Raises:
+            InputError: The data is missing or damaged.
+        """
+        import torch
+
+        train, val = load(self.settings, "train", "val")
+        self._mean, self._std = channel_statistics(train.images)
+        self._device = torch.device(device)
+        self._splits = {"train": self._tensors(train), "val": self._tensors(val)}
+
+    def train(self, config: Config, trial: Trial) -> Iterator[dict[str, float]]:
+        """Yield `train_loss`, `train_accuracy`, `val_loss` and `val_accuracy` of each epoch, NaN or not.
+
+        Raises:
+            FieldError: The config has an unknown or impossible value.
+            torch.cuda.OutOfMemoryError: Not even one image fits.
+        """
+        import torch
+
+        from hpsearch.vision.training import Trainer, evaluate
+
+        device, hyper = self._ready(), Hyperparameters.from_config(config)
+        spec = self._spec(hyper)
+        torch.manual_seed(derive_seed(trial.seed, "weights"))
+        network = spec.build().to(device)
+        trainer = Trainer(
+            network,
+            self._splits["train"],
+            hyper,
+            epochs=self.settings.epochs,
+            seed=trial.seed,
+            precision=self.settings.precision,
+            log=trial.log,
+        )
+        checkpoint = trial.load_checkpoint()
+        if checkpoint is not None:
+            trainer.restore(checkpoint)
+        for epoch in trial.epochs():
+            metrics = trainer.epoch(epoch) | evaluate(network, self._splits["val"], self.settings.precision)
+            about = {"epoch": epoch, "config": dict(config), "network": spec.as_dict()}
+            trial.save_checkpoint(about | trainer.state())
+            yield metrics
+
+    def predict(self, checkpoint: Any, split: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return class probabilities (n_samples, n_classes), float32, and labels (n_samples,), int64.
+
+        Args:
+            checkpoint: What `train` saved.
+            split: `val` or `test`.
+        """
+        from hpsearch.vision.predictions import probabilities_of, restored_network
+        from hpsearch.vision.training import autocast
+
+        device = self._ready()
+        if split not in self._splits:
+            self._splits[split] = self._tensors(*load(self.settings, split))
+        data = self._splits[split]
+        network = restored_network(checkpoint, device)
+        probabilities = probabilities_of(network, data.images, autocast(device, self.settings.precision))
+        return probabilities, data.labels.cpu().numpy()
+
+    def _ready(self) -> torch.device:
+        if self._device is None:
+            msg = "setup(device) was not called before the first trial"
+            raise ObjectiveError(msg)
+        return self._device
+
+    def _tensors(self, split: Any) -> Tensors:
+        import torch
+
+        from hpsearch.vision.training import Tensors
+
+        return Tensors(*(torch.from_numpy(array).to(self._device) for array in split))
+
+    def _spec(self, hyper: Hyperparameters) -> NetworkSpec:
+        from hpsearch.vision.models import NetworkSpec
+
+        data = DATA_SETS[self.settings.data]
+        return NetworkSpec(
+            model=self.settings.model,
+            channels=data.channels,
+            side=data.side,
+            mean=self._mean,
+            std=self._std,
+            image_size=self.settings.image_size,
+            dropout=hyper.dropout,
+            width=hyper.width,
+        )

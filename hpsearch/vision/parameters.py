@@ -1,0 +1,152 @@
+"""The hyperparameters that the built-in objective knows, and what they may be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hpsearch.config import ImageClassifier
+from hpsearch.errors import FieldError
+from hpsearch.space import Choice, Path, Range, Space, nearest
+
+OWN_MODELS = ("small_cnn", "mlp")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hyperparameters:
+    """What a config says about training; the defaults train every data set reasonably.
+
+    Attributes:
+        lr: The learning rate at its highest, after the warm-up.
+        batch_size: Images in a step; an incomplete last batch is a step too.
+        weight_decay: As the optimizer means it: an L2 term for `sgd`, decoupled for `adamw`. Not on norms and biases.
+        dropout: Probability of every dropout layer; a model without one gets it before its last linear layer. None
+            leaves the model as it is.
+        momentum: Nesterov momentum of `sgd`, beta1 of `adamw`.
+        label_smoothing: Share of the target that is spread over all classes, in training only.
+        warmup_epochs: Epochs, or a part of one, over which the learning rate rises linearly.
+        augment: `crop` shifts by up to an eighth of the side, mirrored at the border; `flip` mirrors left to right.
+        width: Channels of the first layer of `small_cnn`, hidden units of `mlp`; None for their defaults.
+    """
+
+    lr: float = 3e-3
+    batch_size: int = 64
+    weight_decay: float = 1e-4
+    dropout: float | None = None
+    momentum: float = 0.9
+    optimizer: str = "adamw"
+    label_smoothing: float = 0.0
+    warmup_epochs: float = 1.0
+    augment: str = "none"
+    width: int | None = None
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Hyperparameters:
+        """Return a config's hyperparameters, with defaults for those it lacks.
+
+        Raises:
+            FieldError: One is unknown, or can't have that value.
+        """
+        for name, value in config.items():
+            _rule(name).check(value, ("space", name))
+        return cls(**config)
+
+
+@dataclass(frozen=True, slots=True)
+class _Number:
+    """Numbers between bounds.
+
+    Attributes:
+        open_low: Whether the lower bound itself is out.
+        high: Always out.
+    """
+
+    low: float
+    high: float = math.inf
+    open_low: bool = False
+    integer: bool = False
+
+    def check(self, value: object, path: Path) -> None:
+        kinds = int if self.integer else (int, float)
+        if isinstance(value, kinds) and not isinstance(value, bool):
+            above = value > self.low if self.open_low else value >= self.low
+            if above and value < self.high:
+                return
+        raise FieldError(path, f"found {value!r}", str(self))
+
+    def __str__(self) -> str:
+        low = f"{'above' if self.open_low else 'from'} {self.low:g}"
+        high = f" and below {self.high:g}" if math.isfinite(self.high) else ""
+        return f"{'integers' if self.integer else 'numbers'} {low}{high}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """Some words."""
+
+    words: tuple[str, ...]
+
+    def check(self, value: object, path: Path) -> None:
+        if value not in self.words:
+            raise FieldError(path, f"found {value!r}", ", ".join(self.words), nearest(str(value), self.words))
+
+
+_RULES: dict[str, _Number | _Word] = {
+    "lr": _Number(0, open_low=True),
+    "batch_size": _Number(1, integer=True),
+    "weight_decay": _Number(0),
+    "dropout": _Number(0, 1),
+    "momentum": _Number(0, 1),
+    "optimizer": _Word(("sgd", "adamw")),
+    "label_smoothing": _Number(0, 1),
+    "warmup_epochs": _Number(0),
+    "augment": _Word(("none", "crop", "flip", "crop_flip")),
+    "width": _Number(1, integer=True),
+}
+
+
+def _rule(name: str) -> _Number | _Word:
+    if name not in _RULES:
+        known = tuple(_RULES)
+        problem = f"{name!r} is no hyperparameter of the image classifier"
+        raise FieldError(("space", name), problem, ", ".join(known), nearest(name, known))
+    return _RULES[name]
+
+
+def check_parameters(space: Space, settings: ImageClassifier) -> None:
+    """Refuse a space whose configs the objective could not train.
+
+    Imports torch only for a model of torchvision.
+
+    Raises:
+        FieldError: A parameter is unknown or can have an impossible value, or the model is unknown or too large for the
+            images; the message says what is allowed.
+    """
+    for name in space.names:
+        rule = _rule(name)
+        path: Path = ("space", name)
+        if name == "width" and settings.model not in OWN_MODELS:
+            raise FieldError(path, f"{settings.model} has no width", f"width with model: {' or '.join(OWN_MODELS)}")
+        for value, place in _extremes(space, name):
+            rule.check(value, (*path, *place))
+    if settings.model not in OWN_MODELS:
+        from hpsearch.vision.models import check_model
+
+        check_model(settings)
+
+
+def _extremes(space: Space, name: str) -> list[tuple[Any, Path]]:
+    """Return the values of a parameter that stand for all of them, and where in its definition they stand."""
+    if name in space.constants:
+        return [(space.constants[name], ())]
+    distribution = space.parameters[name]
+    if isinstance(distribution, Range):
+        return [(distribution.low, (distribution.kind, 0)), (distribution.high, (distribution.kind, 1))]
+    return [(value, ("choice", _place(distribution, position))) for position, value in enumerate(distribution.values)]
+
+
+def _place(choice: Choice, position: int) -> str | int:
+    name = choice.names[position]
+    return position if name == choice.values[position] else str(name)

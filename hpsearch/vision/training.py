@@ -1,0 +1,196 @@
+"""Training one trial: batches, schedule, steps, and what a checkpoint holds.
+
+All randomness is a function of (seed, epoch): each epoch seeds its own generators, so a checkpoint has no random state
+to carry, and a resumed trial goes on bitwise as if it had not been interrupted.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from hpsearch.seeding import derive_seed
+from hpsearch.vision.augment import augmented
+from hpsearch.vision.models import Network
+from hpsearch.vision.parameters import Hyperparameters
+from hpsearch.vision.predictions import logits_of
+
+
+class Tensors(NamedTuple):
+    """One split on a device.
+
+    Attributes:
+        images: uint8, (n_samples, n_channels, height, width).
+        labels: int64, (n_samples,).
+    """
+
+    images: torch.Tensor
+    labels: torch.Tensor
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
+    """Return the context of a forward pass: bfloat16 on a GPU if asked for, else as it is."""
+    if precision == "bf16" and device.type == "cuda":
+        return torch.autocast("cuda", dtype=torch.bfloat16)
+    return nullcontext()
+
+
+def batch_sizes(samples: int, batch_size: int) -> list[int]:
+    """Return the sizes of an epoch's batches.
+
+    A single sample left over joins the batch before it, for batch norm can't train on one.
+    """
+    full, rest = divmod(samples, batch_size)
+    if rest == 1 and full:
+        return [*[batch_size] * (full - 1), batch_size + 1]
+    return [*[batch_size] * full, *([rest] if rest else [])]
+
+
+def lr_factor(step: int, steps: int, warmup_steps: float) -> float:
+    """Return the share of the learning rate at a step: a linear warm-up, then a cosine down to 0.
+
+    Args:
+        step: From 0, over the whole trial.
+        steps: Of the full trial, however early it may be stopped.
+        warmup_steps: At most steps - 1 of them count.
+    """
+    warmup = min(warmup_steps, steps - 1)
+    if step + 1 < warmup:
+        return (step + 1) / warmup
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup + 1) / (steps - warmup + 1))) if step + 1 > warmup else 1.0
+
+
+class Trainer:
+    """Trains a network, epoch by epoch.
+
+    Args:
+        network: On its device.
+        data: The train split, on the same device.
+        hyper: The config's.
+        epochs: The full length, which the schedule spans.
+        seed: The trial's.
+        precision: `fp32` or `bf16`.
+        log: Told when memory runs out.
+
+    Attributes:
+        parts: Into how many micro-batches a batch is cut, because the GPU could not hold it whole.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        data: Tensors,
+        hyper: Hyperparameters,
+        *,
+        epochs: int,
+        seed: int,
+        precision: str,
+        log: logging.Logger,
+    ) -> None:
+        self.network, self.data, self.hyper = network, data, hyper
+        self.seed, self.log = seed, log
+        self.parts = 1
+        self.precision = precision
+        self.sizes = batch_sizes(len(data.labels), hyper.batch_size)
+        self.steps = epochs * len(self.sizes)
+        self.optimizer = make_optimizer(network, hyper)
+
+    def state(self) -> dict[str, Any]:
+        """Return what `restore` takes."""
+        return {"model": self.network.state_dict(), "optimizer": self.optimizer.state_dict(), "parts": self.parts}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.network.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.parts = state["parts"]
+
+    def epoch(self, number: int) -> dict[str, float]:
+        """Train one epoch.
+
+        Args:
+            number: From 1.
+
+        Returns:
+            `train_loss` (with label smoothing) and `train_accuracy`, averaged over the steps as they were taken.
+        """
+        torch.manual_seed(derive_seed(self.seed, "dropout", number))
+        generator = torch.Generator().manual_seed(derive_seed(self.seed, "order", number))
+        device = self.data.labels.device
+        order = torch.randperm(len(self.data.labels), generator=generator).to(device)
+        self.network.train()
+        losses, predicted = [], []
+        for position, batch in enumerate(torch.split(order, self.sizes)):
+            self._set_lr((number - 1) * len(self.sizes) + position)
+            images = augmented(self.data.images[batch], self.hyper.augment, generator)
+            loss, classes = self._step(images, self.data.labels[batch])
+            losses.append(loss)
+            predicted.append(classes)
+        # Read back once: every read of a GPU's result waits for it.
+        weights = torch.tensor(self.sizes, dtype=torch.float32, device=device)
+        hits = torch.cat(predicted) == self.data.labels[order]
+        return {
+            "train_loss": float((torch.stack(losses) * weights).sum() / weights.sum()),
+            "train_accuracy": float(hits.float().mean()),
+        }
+
+    def _set_lr(self, step: int) -> None:
+        lr = self.hyper.lr * lr_factor(step, self.steps, self.hyper.warmup_epochs * len(self.sizes))
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+
+    def _step(self, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        while True:
+            self.optimizer.zero_grad()
+            try:
+                loss, classes = self._backward(images, labels)
+                break
+            except torch.cuda.OutOfMemoryError:
+                if self.parts >= len(labels):
+                    raise
+            # Here the error is gone, and with it the tensors of its frames, so that the cache can be emptied.
+            self.parts *= 2
+            torch.cuda.empty_cache()
+            self.log.warning("out of GPU memory: going on with each batch in %d parts", self.parts)
+        self.optimizer.step()
+        return loss, classes
+
+    def _backward(self, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Accumulate the gradient of the batch's mean loss; return that and the predicted classes (n,)."""
+        losses, predicted = [], []
+        parts = min(self.parts, len(labels))
+        for part, target in zip(images.tensor_split(parts), labels.tensor_split(parts), strict=True):
+            with autocast(images.device, self.precision):
+                logits = self.network(part)
+            loss = nn.functional.cross_entropy(logits.float(), target, label_smoothing=self.hyper.label_smoothing)
+            loss = loss * (len(target) / len(labels)) if parts > 1 else loss
+            loss.backward()  # type: ignore[no-untyped-call] # torch's own annotation is missing
+            losses.append(loss.detach())
+            predicted.append(logits.detach().argmax(1))
+        return sum(losses[1:], losses[0]), torch.cat(predicted)
+
+
+def make_optimizer(network: nn.Module, hyper: Hyperparameters) -> torch.optim.Optimizer:
+    """Return the config's optimizer, without weight decay on biases and norms (vectors, all of them)."""
+    parameters = list(network.parameters())
+    groups: Iterable[dict[str, Any]] = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": hyper.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    if hyper.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=hyper.lr, betas=(hyper.momentum, 0.999), fused=True)
+    return torch.optim.SGD(groups, lr=hyper.lr, momentum=hyper.momentum, nesterov=hyper.momentum > 0, fused=True)
+
+
+def evaluate(network: Network, data: Tensors, precision: str) -> dict[str, float]:
+    """Return `val_loss` (plain cross-entropy, whatever the training's) and `val_accuracy`."""
+    logits = logits_of(network, data.images, autocast(data.labels.device, precision))
+    loss = nn.functional.cross_entropy(logits, data.labels)
+    return {"val_loss": float(loss), "val_accuracy": float((logits.argmax(1) == data.labels).float().mean())}

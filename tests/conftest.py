@@ -1,0 +1,121 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from hpsearch.config import StudyConfig, parse_config
+
+TESTS = Path(__file__).parent
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float = 60.0, what: str = "the condition") -> None:
+    """Poll until a condition holds; the timeout is generous, for it only bounds a failure."""
+    end = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"{what} did not come true within {timeout_s:g} s")
+        time.sleep(0.02)
+
+
+def sample_raw(function: str = "climb", **changes: object) -> dict:
+    """Return the content of a space file for one of the sample objectives."""
+    raw = {
+        "study": "sample",
+        "metric": "score",
+        "direction": "maximize",
+        "objective": {"python": f"sample_objectives:{function}", "epochs": 6},
+        "space": {"lr": {"loguniform": [1e-3, 1.0]}, "wd": {"uniform": [0.0, 1.0]}},
+        "search": {"trials": 6},
+        "finalists": {"configs": 2, "seeds": 2},
+    }
+    for name, value in changes.items():
+        if isinstance(value, dict) and isinstance(raw.get(name), dict):
+            raw[name] = {**raw[name], **value}
+        else:
+            raw[name] = value
+    return raw
+
+
+def sample_config(function: str = "climb", **changes: object) -> StudyConfig:
+    return parse_config(sample_raw(function, **changes))
+
+
+@pytest.fixture
+def space_file(tmp_path: Path) -> Callable[..., Path]:
+    """Write a space file for a sample objective; the sample objectives are found beside it."""
+
+    def write(function: str = "climb", **changes: object) -> Path:
+        from ruamel.yaml import YAML
+
+        (tmp_path / "sample_objectives.py").write_bytes((TESTS / "sample_objectives.py").read_bytes())
+        path = tmp_path / "sample.yaml"
+        with path.open("w") as file:
+            YAML(typ="safe", pure=True).dump(sample_raw(function, **changes), file)
+        return path
+
+    return write
+
+
+class Cli:
+    """The installed command, run as a user runs it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.tag = f"hpsearch-test-{folder.name}-{os.getpid()}"
+        self.audit = folder / "audit.txt"
+        self.audit.touch()
+
+    def environment(self, **more: str) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("HPSEARCH")}
+        return {**kept, "HPSEARCH_TEST_TAG": self.tag, "SAMPLE_AUDIT": str(self.audit), "COLUMNS": "120", **more}
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        command = [str(Path(sys.executable).parent / "hpsearch"), *arguments]
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=self.environment(**environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: str, code: int | None = 0, **environment: str) -> subprocess.CompletedProcess[str]:
+        process = self.start(*arguments, **environment)
+        out, err = process.communicate(timeout=240)
+        if code is not None:
+            assert process.returncode == code, f"exit code {process.returncode}\n{out}\n{err}"
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def processes(self) -> list[psutil.Process]:
+        """Return all living processes that this command started, at any depth: they inherit its environment."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                tagged = process.environ().get("HPSEARCH_TEST_TAG") == self.tag
+                if tagged and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+    def audited(self) -> list[str]:
+        return self.audit.read_text().splitlines()
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    """The command line in a temporary directory; whatever it left running is killed in the end."""
+    command = Cli(tmp_path)
+    yield command
+    for process in command.processes():
+        process.kill()

@@ -1,0 +1,134 @@
+"""Objectives that the tests train: small, exact, and leaving a trace of every epoch they train."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+
+EPOCH_S = float(os.environ.get("SAMPLE_EPOCH_S", "0"))
+
+
+def audit(line: str) -> None:
+    """Append a line to the file that SAMPLE_AUDIT names; one write call, so lines of several processes don't mix."""
+    path = os.environ.get("SAMPLE_AUDIT")
+    if path:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
+
+
+def climb(config, trial):
+    """Improve every epoch, by an amount that depends on config and seed; each epoch is audited and checkpointed."""
+    state = trial.load_checkpoint()
+    total = 0.0 if state is None else state["total"]
+    for epoch in trial.epochs():
+        generator = random.Random(f"{trial.seed}/{epoch}")
+        total += config["lr"] * (1 + 0.1 * generator.random())
+        audit(f"{trial.dir.parent.parent.name} {trial.number} {epoch} {trial.dir.name}")
+        time.sleep(EPOCH_S)
+        trial.save_checkpoint({"total": total, "epoch": epoch})
+        yield {"score": total}
+
+
+def peak(config, trial):
+    """Rise to epoch 3, then fall: stalls where there is a patience."""
+    for epoch in trial.epochs():
+        yield {"score": config["lr"] * (epoch if epoch <= 3 else 3 - 0.1 * epoch)}
+
+
+def diverge(config, trial):
+    for epoch in trial.epochs():
+        yield {"score": 1.0 if epoch < 3 else float("nan")}
+
+
+def fail(config, trial):
+    yield {"score": 0.5}
+    raise ValueError("the data is bad")
+
+
+def fail_if_large(config, trial):
+    for epoch in trial.epochs():
+        if config["lr"] > 0.5:
+            raise ValueError(f"lr {config['lr']} is too large")
+        yield {"score": config["lr"] * epoch}
+
+
+def report(config, trial):
+    for epoch in trial.epochs():
+        trial.report({"score": config["lr"] * epoch}, checkpoint={"epoch": epoch})
+
+
+def die_once(config, trial):
+    """End the process without a word in epoch 3 of the first attempt."""
+    trial.load_checkpoint()
+    for epoch in trial.epochs():
+        if epoch == 3 and trial.dir.name == "attempt-1":
+            os.kill(os.getpid(), signal.SIGKILL)
+        trial.save_checkpoint({"epoch": epoch})
+        audit(f"{trial.number} {epoch} {trial.dir.name}")
+        yield {"score": float(epoch)}
+
+
+def die_always(config, trial):
+    os._exit(7)
+    yield {}
+
+
+def hang(config, trial):
+    yield {"score": 1.0}
+    while True:
+        time.sleep(0.05)
+
+
+def environment(config, trial):
+    """Say what a worker sees, and wait until as many trials as `config["together"]` have said so."""
+    folder = Path(os.environ["SAMPLE_AUDIT"]).parent
+    seen = f"{os.environ.get('CUDA_VISIBLE_DEVICES')}"
+    (folder / f"seen-{trial.number}").write_text(seen)
+    end = time.monotonic() + 60
+    while len(list(folder.glob("seen-*"))) < config["together"]:
+        if time.monotonic() > end:
+            raise TimeoutError("the trials did not run at once")
+        time.sleep(0.02)
+    yield {"score": 1.0}
+
+
+def threads(config, trial):
+    import torch
+
+    yield {"score": float(torch.get_num_threads()), "cuda": float(os.environ.get("CUDA_VISIBLE_DEVICES") == "")}
+
+
+class Classifier:
+    """A nearest-mean classifier on two blobs; its probabilities get sharper with `lr`, and it audits each split it reads."""
+
+    def setup(self, device):
+        self.data = {}
+        for index, split in enumerate(("train", "val", "test")):
+            rng = np.random.default_rng(index)
+            labels = rng.integers(0, 2, 80)
+            self.data[split] = (rng.normal(size=(80, 2)) + 1.2 * labels[:, None], labels)
+
+    def train(self, config, trial):
+        import torch
+
+        rng = np.random.default_rng(trial.seed)
+        x, y = self.data["train"]
+        keep = rng.permutation(80)[:40]
+        centres = np.stack([x[keep][y[keep] == k].mean(axis=0) for k in (0, 1)])
+        for epoch in trial.epochs():
+            trial.save_checkpoint({"centres": torch.from_numpy(centres), "sharpness": config["lr"] * epoch})
+            probabilities, labels = self.predict({"centres": centres, "sharpness": config["lr"] * epoch}, "val")
+            yield {"score": float((probabilities.argmax(axis=1) == labels).mean() - 0.01 / epoch)}
+
+    def predict(self, checkpoint, split):
+        audit(f"read {split}")
+        x, y = self.data[split]
+        centres = np.asarray(checkpoint["centres"])
+        logits = -checkpoint["sharpness"] * ((x[:, None, :] - centres[None]) ** 2).sum(axis=2)
+        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return exponentials / exponentials.sum(axis=1, keepdims=True), y

@@ -1,0 +1,252 @@
+"""One suite for both executors: what a driver may expect of either."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import TESTS, sample_config
+from hpsearch.errors import InputError
+from hpsearch.events import PredictionsReady, TrialEnded, TrialEvent, TrialMeasured, TrialStarted, WorkerLost
+from hpsearch.executors.base import Executor, Workplace
+from hpsearch.executors.inline import InlineExecutor
+from hpsearch.executors.resources import Resources
+from hpsearch.interrupts import Interrupts
+from hpsearch.pruning.divergence import DivergenceRule
+from hpsearch.pruning.stall import StallRule
+from hpsearch.trial import Direction, PredictSpec, Stage, StopReason, TrialSpec
+from hpsearch.trial_dir import read_manifest
+
+DIRECTION = Direction.MAXIMIZE
+RULES = (DivergenceRule(), StallRule(metric="score", direction=DIRECTION, patience_epochs=4))
+
+
+def workplace(function: str, **changes: object) -> Workplace:
+    objective = sample_config(function).objective
+    return Workplace(objective=objective, folder=os.getcwd(), module_folder=str(TESTS), **changes)
+
+
+def spec(folder: Path, number: int = 0, *, attempt: int = 1, epochs: int = 6, **changes: object) -> TrialSpec:
+    trial = folder / f"{number:05d}"
+    values = {
+        "stage": Stage.SEARCH,
+        "number": number,
+        "config": {"lr": 0.1},
+        "seed": 7,
+        "attempt": attempt,
+        "epochs": epochs,
+        "metric": "score",
+        "direction": DIRECTION,
+        "folder": str(trial / f"attempt-{attempt}"),
+        "earlier": tuple(str(trial / f"attempt-{k}") for k in range(attempt - 1, 0, -1)),
+        "rules": RULES,
+    }
+    return TrialSpec(**{**values, **changes})
+
+
+def collect(executor: Executor, count: int = 1) -> list[TrialEvent]:
+    """Poll until so many tasks have ended."""
+    events: list[TrialEvent] = []
+    for _ in range(100_000):
+        events += executor.poll(1.0)
+        if sum(isinstance(event, TrialEnded | WorkerLost | PredictionsReady) for event in events) >= count:
+            return events
+    raise AssertionError(f"only {events}")
+
+
+def until_free(executor: Executor, free: int = 1) -> None:
+    for _ in range(600):
+        if executor.free >= free:
+            return
+        assert not executor.poll(0.5)
+    raise AssertionError("no worker became free")
+
+
+class Conformance:
+    """Subclasses say how to make an executor for one of the sample objectives."""
+
+    def make(self, function: str, **changes: object) -> Executor:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def start(self):
+        started: list[Executor] = []
+
+        def start(function: str, **changes: object) -> Executor:
+            started.append(self.make(function, **changes))
+            until_free(started[-1])
+            return started[-1]
+
+        yield start
+        for executor in started:
+            executor.close()
+
+    def test_a_trial_is_a_stream_of_committed_epochs(self, start, tmp_path):
+        executor = start("climb")
+        executor.submit(spec(tmp_path))
+        events = collect(executor)
+        assert [type(event) for event in events] == [TrialStarted, *[TrialMeasured] * 6, TrialEnded]
+        manifest = read_manifest(tmp_path / "00000/attempt-1")
+        assert manifest is not None
+        assert events[-1].reason is StopReason.FINISHED is manifest.reason
+        assert events[-1].history == manifest.measurements
+        assert [m.epoch for m in manifest.measurements] == [1, 2, 3, 4, 5, 6]
+        assert manifest.best is not None
+        assert manifest.last is None
+        assert sorted(p.name for p in (tmp_path / "00000/attempt-1").glob("*.pt*")) == [manifest.best.file]
+
+    def test_a_seed_gives_the_same_trial_on_a_warm_worker(self, start, tmp_path):
+        executor = start("climb")
+        histories = []
+        for number in range(2):
+            until_free(executor)
+            executor.submit(spec(tmp_path, number))
+            histories.append([m.metrics for m in collect(executor)[-1].history])
+        assert histories[0] == histories[1]
+
+    def test_rules_end_a_trial_on_the_worker(self, start, tmp_path):
+        executor = start("peak")
+        executor.submit(spec(tmp_path, epochs=20))
+        ended = collect(executor)[-1]
+        assert (ended.reason, ended.history[-1].epoch) == (StopReason.STALLED, 7)
+
+    def test_a_nan_is_a_divergence(self, start, tmp_path):
+        executor = start("diverge")
+        executor.submit(spec(tmp_path))
+        ended = collect(executor)[-1]
+        assert (ended.reason, len(ended.history)) == (StopReason.DIVERGED, 3)
+
+    def test_a_function_that_reports_is_an_objective_too(self, start, tmp_path):
+        executor = start("report")
+        executor.submit(spec(tmp_path))
+        ended = collect(executor)[-1]
+        assert ended.reason is StopReason.FINISHED
+        assert [m.metrics["score"] for m in ended.history] == pytest.approx([0.1 * k for k in range(1, 7)])
+
+    def test_an_exception_fails_its_trial_and_the_worker_goes_on(self, start, tmp_path):
+        executor = start("fail_if_large")
+        executor.submit(spec(tmp_path, 0, config={"lr": 0.9}))
+        ended = collect(executor)[-1]
+        assert ended.reason is StopReason.ERROR
+        assert ended.error == "ValueError: lr 0.9 is too large"
+        assert "sample_objectives.py" in ended.traceback
+        assert "is too large" in (tmp_path / "00000/attempt-1/log.txt").read_text()
+        until_free(executor)
+        executor.submit(spec(tmp_path, 1))
+        assert collect(executor)[-1].reason is StopReason.FINISHED
+
+    def test_a_second_attempt_goes_on_from_the_checkpoint(self, start, tmp_path):
+        executor = start("climb")
+        executor.submit(spec(tmp_path, 0))
+        whole = collect(executor)[-1].history
+        until_free(executor)
+        executor.submit(spec(tmp_path, 1, epochs=4))
+        collect(executor)
+        first = tmp_path / "00001/attempt-1"
+        # As a kill after epoch 4 leaves it: no reason yet.
+        manifest = (first / "manifest.json").read_text()
+        (first / "manifest.json").write_text(manifest.replace('"finished"', "null"))
+        until_free(executor)
+        executor.submit(spec(tmp_path, 1, attempt=2))
+        events = collect(executor)
+        assert [e.measurement.epoch for e in events if isinstance(e, TrialMeasured)] == [5, 6]
+        assert [m.metrics for m in events[-1].history] == [m.metrics for m in whole]
+
+    def test_predictions_are_written_beside_the_checkpoint(self, start, tmp_path):
+        executor = start("Classifier")
+        executor.submit(spec(tmp_path))
+        collect(executor)
+        folder = tmp_path / "00000/attempt-1"
+        manifest = read_manifest(folder)
+        until_free(executor)
+        task = PredictSpec(
+            stage=Stage.SEARCH, number=0, attempt=1, folder=str(folder), checkpoint=manifest.best.file, split="val"
+        )
+        executor.submit(task)
+        ready = collect(executor)[-1]
+        assert ready.error is None
+        with np.load(ready.path) as file:
+            assert file["probabilities"].shape == (80, 2)
+            assert file["labels"].shape == (80,)
+
+    def test_a_prediction_that_fails_says_why(self, start, tmp_path):
+        executor = start("Classifier")
+        task = PredictSpec(
+            stage=Stage.SEARCH, number=0, attempt=1, folder=str(tmp_path), checkpoint="none.pt", split="val"
+        )
+        executor.submit(task)
+        ready = collect(executor)[-1]
+        assert ready.path is None
+        assert "none.pt" in ready.error
+
+    def test_closing_twice_is_fine(self, start, tmp_path):
+        executor = start("climb")
+        executor.submit(spec(tmp_path))
+        executor.poll(0.1)
+        executor.close()
+        executor.close()
+
+
+class TestInline(Conformance):
+    def make(self, function: str, **changes: object) -> Executor:
+        return InlineExecutor(workplace(function, **changes), Interrupts())
+
+    def test_a_fresh_process_is_refused(self):
+        with pytest.raises(InputError, match="--fresh-process"):
+            self.make("climb", fresh_process=True)
+
+
+class TestRay(Conformance):
+    slots = 1
+
+    def make(self, function: str, **changes: object) -> Executor:
+        from hpsearch.executors.ray import RayExecutor
+
+        resources = Resources(slots=changes.pop("slots", self.slots), text="CPU workers", cpus_per_slot=1)
+        return RayExecutor(workplace(function, **changes), resources)
+
+    def test_trials_run_at_once_and_see_no_gpu(self, start, tmp_path, monkeypatch):
+        monkeypatch.setenv("SAMPLE_AUDIT", str(tmp_path / "audit.txt"))
+        executor = start("environment", slots=2)
+        until_free(executor, 2)
+        for number in range(2):
+            executor.submit(spec(tmp_path, number, epochs=1, config={"together": 2}))
+        ended = [event for event in collect(executor, 2) if isinstance(event, TrialEnded)]
+        assert [event.reason for event in ended] == [StopReason.FINISHED] * 2
+        assert {path.read_text() for path in tmp_path.glob("seen-*")} == {""}
+
+    def test_threads_are_shared_out(self, start, tmp_path):
+        executor = start("threads", threads=3)
+        executor.submit(spec(tmp_path, epochs=1))
+        assert collect(executor)[-1].history[0].metrics == {"score": 3.0, "cuda": 1.0}
+
+    def test_a_worker_that_dies_is_lost_and_replaced(self, start, tmp_path):
+        executor = start("die_once")
+        executor.submit(spec(tmp_path))
+        lost = collect(executor)[-1]
+        assert isinstance(lost, WorkerLost)
+        assert lost.reason is StopReason.LOST
+        until_free(executor)
+        executor.submit(spec(tmp_path, attempt=2))
+        events = collect(executor)
+        assert [e.measurement.epoch for e in events if isinstance(e, TrialMeasured)] == [3, 4, 5, 6]
+
+    def test_a_worker_that_hangs_can_be_ended(self, start, tmp_path):
+        executor = start("hang")
+        executor.submit(spec(tmp_path))
+        while not any(isinstance(event, TrialMeasured) for event in executor.poll(1.0)):
+            pass
+        executor.end((Stage.SEARCH, 0), StopReason.TIMEOUT, "too long")
+        lost = collect(executor)[-1]
+        assert (lost.reason, lost.detail) == (StopReason.TIMEOUT, "too long")
+
+    def test_a_fresh_process_for_each_trial(self, start, tmp_path):
+        executor = start("climb", fresh_process=True)
+        workers = set()
+        for number in range(2):
+            until_free(executor)
+            executor.submit(spec(tmp_path, number))
+            workers.add(collect(executor)[-1].worker)
+        assert len(workers) == 2
