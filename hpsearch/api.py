@@ -37,8 +37,12 @@ DEFAULT_STUDIES = Path("studies")
 _LIBRARIES = ("hpsearch", "optuna", "torch", "torchvision", "ray", "numpy")
 
 
-def _silent(event: Event) -> None:
+def _silent(_: Event) -> None:
     """Show nothing."""
+
+
+def _nothing(_: Study) -> None:
+    """Do nothing with a study that was opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,7 @@ def run(
     studies: str | Path = DEFAULT_STUDIES,
     storage: str | None = None,
     publish: Publish = _silent,
+    opened: Callable[[Study], None] = _nothing,
 ) -> Study:
     """Make a study and run it to its end.
 
@@ -142,6 +147,7 @@ def run(
         studies: The directory that gets the study's folder.
         storage: URL of the store; None for SQLite in the folder.
         publish: Takes events.
+        opened: Takes the study once it is there and locked: whatever ends it from then on, it can be resumed.
 
     Raises:
         InputError: Nothing was started.
@@ -158,7 +164,7 @@ def run(
             publish(
                 Notice(message=f"{path} has changed since study {study.name} was made; it goes on with the old one")
             )
-        return _drive(study, request or ResourceRequest(), publish)
+        return _drive(study, request or ResourceRequest(), publish, opened)
     check_objective(config, str(path.parent.resolve()))
     resources = plan_resources(request or ResourceRequest(), config.search.trials)
     if _is_taken(folder, storage):
@@ -169,7 +175,7 @@ def run(
         chosen = _next_name(Path(studies), chosen, storage, publish)
         folder = new_folder(Path(studies), chosen)
     study = _create(folder, chosen, config, path, storage)
-    return _drive(study, request or ResourceRequest(), publish, resources)
+    return _drive(study, request or ResourceRequest(), publish, opened, resources)
 
 
 def resume(
@@ -180,6 +186,7 @@ def resume(
     studies: str | Path = DEFAULT_STUDIES,
     storage: str | None = None,
     publish: Publish = _silent,
+    opened: Callable[[Study], None] = _nothing,
 ) -> Study:
     """Go on with a study where it stopped.
 
@@ -194,7 +201,7 @@ def resume(
     if trials is not None and trials < 1:
         raise InputError(f"--trials {trials}: allowed: 1 or more")
     loaded = load_study(study, studies=studies, storage=storage)
-    return _drive(loaded, request or ResourceRequest(), publish, trials=trials)
+    return _drive(loaded, request or ResourceRequest(), publish, opened, trials=trials)
 
 
 def provenance(study: Study, best: Best) -> dict[str, Any]:
@@ -310,6 +317,7 @@ def _drive(
     study: Study,
     request: ResourceRequest,
     publish: Publish,
+    opened: Callable[[Study], None],
     resources: Resources | None = None,
     trials: int | None = None,
 ) -> Study:
@@ -328,6 +336,7 @@ def _drive(
         total = study.store.get("trials")
         if total > len(study.store.records(Stage.SEARCH)):
             study.store.put("done", False)  # noqa: FBT003 - an attribute's value
+        opened(study)
         publish(StudyOpened(name=study.name, plan=plan_line(study.config, total, resources.text)))
         if resources.notice:
             publish(Notice(message=resources.notice))

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import signal
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
+from typer.core import TyperGroup
 
 from hpsearch.errors import HpsearchError, InputError, Interrupted
+from hpsearch.events import Notice
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,17 +23,37 @@ if TYPE_CHECKING:
     from hpsearch.api import Study
     from hpsearch.events import Event
     from hpsearch.executors.resources import ResourceRequest
+    from hpsearch.progress import Progress
+
+EXIT_FAILED, EXIT_INPUT, EXIT_SIGNAL = 1, 2, 128
+
+
+class _Group(TyperGroup):
+    """Turns our errors into one message and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except InputError as error:
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(EXIT_INPUT) from None
+        except HpsearchError as error:
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(EXIT_FAILED) from None
+        except KeyboardInterrupt as error:
+            number = error.signal_number if isinstance(error, Interrupted) else signal.SIGINT
+            raise typer.Exit(EXIT_SIGNAL + number) from None
+
 
 app = typer.Typer(
     name="hpsearch",
+    cls=_Group,
     help="From a search space to a model you can ship: search, prune, retrain, ensemble, export.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-EXIT_FAILED, EXIT_INPUT, EXIT_SIGNAL = 1, 2, 128
 
 
 class ExecutorName(StrEnum):
@@ -146,9 +165,9 @@ def run(
         gpus, workers, trials_per_gpu, cpus_per_trial, ray_address, executor, fresh_process=fresh_process
     )
     overrides = [*(set_ or []), *([] if trials is None else [f"search.trials={trials}"])]
-    with _driving(studies) as publish:
+    with _driving(studies) as show_:
         if smoke:
-            document = api.smoke(space, overrides=overrides, request=request, publish=publish)
+            document = api.smoke(space, overrides=overrides, request=request, publish=show_.publish)
         else:
             study = api.run(
                 space,
@@ -158,7 +177,8 @@ def run(
                 request=request,
                 studies=studies,
                 storage=storage,
-                publish=publish,
+                publish=show_.publish,
+                opened=show_.opened,
             )
     if smoke:
         _print_smoke(document)
@@ -190,8 +210,8 @@ def resume(
     request = _request(
         gpus, workers, trials_per_gpu, cpus_per_trial, ray_address, executor, fresh_process=fresh_process
     )
-    with _driving(studies) as publish:
-        loaded = api.resume(study, trials=trials, request=request, studies=studies, storage=storage, publish=publish)
+    with _driving(studies) as show_:
+        loaded = api.resume(study, trials=trials, request=request, studies=studies, storage=storage, publish=show_.publish, opened=show_.opened)
     _print_summary(loaded)
 
 
@@ -281,26 +301,7 @@ def export(
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    try:
-        code = app(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except InputError as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(EXIT_INPUT)
-    except HpsearchError as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(EXIT_FAILED)
-    except Interrupted as error:
-        sys.exit(EXIT_SIGNAL + error.signal_number)
-    except (KeyboardInterrupt, click.Abort):
-        sys.exit(EXIT_SIGNAL + signal.SIGINT)
-    except BrokenPipeError:
-        # The reader of a pipe has had enough; Python would complain about it again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(EXIT_FAILED)
-    sys.exit(code if isinstance(code, int) else 0)
+    app()
 
 
 def _request(
@@ -326,28 +327,54 @@ def _request(
     )
 
 
+class _Show:
+    """Shows a study's progress from the moment that it is there; before that, only notices.
+
+    Args:
+        stack: What the live view is closed with.
+    """
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._progress: Progress | None = None
+        self.study: Study | None = None
+
+    def opened(self, study: Study) -> None:
+        """Begin the view of a study that is being run from now on."""
+        from hpsearch.progress import Progress
+
+        self.study = study
+        self._progress = self._stack.enter_context(Progress(study.config))
+
+    def publish(self, event: Event) -> None:
+        """Show an event."""
+        if self._progress is not None:
+            self._progress.publish(event)
+        elif isinstance(event, Notice):
+            typer.echo(event.message, err=True)
+
+
 @contextmanager
-def _driving(studies: Path) -> Iterator[Callable[[Event], None]]:
+def _driving(studies: Path) -> Iterator[_Show]:
     """Show a study's progress; after an interruption or a failure, say how to go on."""
-    from hpsearch.events import StudyOpened
-    from hpsearch.progress import Progress
+    with ExitStack() as stack:
+        show = _Show(stack)
+        try:
+            yield show
+        except (KeyboardInterrupt, HpsearchError) as error:
+            stack.close()
+            if show.study is not None and not isinstance(error, InputError):
+                word = "interrupted" if isinstance(error, KeyboardInterrupt) else "stopped"
+                typer.echo(f"{word}; nothing is lost. To go on: {_resume_line(show.study, studies)}", err=True)
+            raise
 
-    opened: list[str] = []
 
-    def publish(event: Event) -> None:
-        if isinstance(event, StudyOpened):
-            opened.append(event.name)
-        progress.publish(event)
-
-    try:
-        with Progress() as progress:
-            yield publish
-    except (Interrupted, KeyboardInterrupt, HpsearchError) as error:
-        if opened and not isinstance(error, InputError):
-            where = "" if studies == Path("studies") else f" --studies {shlex.quote(str(studies))}"
-            word = "interrupted" if isinstance(error, KeyboardInterrupt) else "stopped"
-            typer.echo(f"{word}; nothing is lost, go on with: hpsearch resume {opened[0]}{where}", err=True)
-        raise
+def _resume_line(study: Study, studies: Path) -> str:
+    named = study.folder == studies.resolve() / study.name
+    words = [study.name if named else str(study.folder)]
+    if named and studies != Path("studies"):
+        words += ["--studies", str(studies)]
+    return f"hpsearch resume {shlex.join(words)}"
 
 
 def _console() -> Console:

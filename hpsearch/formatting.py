@@ -97,11 +97,14 @@ def params_line(space: Space, config: Mapping[str, Any]) -> str:
 
 
 def _short(distribution: Distribution, value: Any) -> str:
-    if isinstance(distribution, Choice):
-        value = _name_of(distribution, value)
+    if isinstance(distribution, Range) and distribution.log and isinstance(value, float):
+        return f"{value:.1e}"
+    return _text(_name_of(distribution, value) if isinstance(distribution, Choice) else value)
+
+
+def _text(value: Any) -> str:
     if isinstance(value, float):
-        log = isinstance(distribution, Range) and distribution.log
-        return f"{value:.1e}" if log else f"{value:.3g}"
+        return f"{value:.3g}"
     words: dict[Any, str] = {True: "true", False: "false", None: "null"}
     text = words[value] if value is None or isinstance(value, bool) else " ".join(clean(value).split())
     return text if len(text) <= _PARAM_CHARACTERS else f"{text[: _PARAM_CHARACTERS - 1]}…"

@@ -30,7 +30,8 @@ __all__ = ["Progress", "format_duration"]
 
 _REFRESHES_PER_SECOND = 4
 _BAR_CHARACTERS = 30
-_FEWEST_ROWS = 3
+_VALUE_CHARACTERS = 7  # so that a metric with a short name has room for its values
+_FEWEST_ROWS, _MOST_ROWS = 3, 16  # more would be work for a core that trains, and nobody reads them
 _NAMES = {Stage.SEARCH: "trial", Stage.FINALISTS: "finalist trial"}
 _FAILED = (StopReason.ERROR, StopReason.OOM, StopReason.TIMEOUT, StopReason.LOST)
 _STYLES = {StopReason.FINISHED: "green", StopReason.STALLED: "green", StopReason.OUTCLASSED: "dim"}
@@ -66,7 +67,8 @@ class Progress:
         self._lock = threading.Lock()
         self._view = _View(config, clock)
         self._seen_traceback = False
-        terminal = self._console.is_terminal and not self._console.is_dumb_terminal
+        # Rich takes a pipe for a terminal if FORCE_COLOR is set, as continuous integration likes to.
+        terminal = self._console.file.isatty() and self._console.is_terminal and not self._console.is_dumb_terminal
         self._live = self._make_live() if terminal and not quiet else None
 
     def _make_live(self) -> Live:
@@ -113,6 +115,8 @@ class Progress:
             return None
         if isinstance(event, events.TrialScored):
             return self._scored(event)
+        if isinstance(event, events.StudyOpened):
+            return Text(f"study {clean(event.name)}: {clean(event.plan)}")
         if isinstance(event, events.StageEnded):
             return Text(f"{clean(event.stage)}: {clean(event.summary)}", style="bold")
         return _plain_line(event) if self._live is None else None
@@ -168,7 +172,7 @@ def _stage_started(event: events.StageStarted) -> Text:
 
 
 def _time_left(seconds: float) -> str:
-    return f"about {format_duration(seconds)} left"
+    return "almost done" if seconds < 1 else f"about {format_duration(seconds)} left"
 
 
 @dataclass(slots=True)
@@ -205,7 +209,7 @@ class _View:
             self._reasons.clear()
             self._running.clear()
         elif isinstance(event, events.TrialStarted):
-            self._running[event.stage, event.number] = _Running(params_line(self._config.space, event.config))
+            self._running[event.stage, event.number] = _Running(self._params(event.config))
         elif isinstance(event, events.TrialMeasured):
             self._measured(event)
         elif isinstance(event, events.TrialScored):
@@ -220,8 +224,8 @@ class _View:
         row.epoch = event.measurement.epoch
         self._epochs += 1
         value = event.measurement.metrics.get(self._config.metric)
-        if value is not None and (row.value is None or self._config.direction.better(value, row.value)):
-            row.value = value if math.isfinite(value) else row.value
+        best = self._config.direction.best([v for v in (row.value, value) if v is not None])
+        row.value = None if best is None else best[1]
 
     def _scored(self, event: events.TrialScored) -> None:
         self._running.pop((event.stage, event.number), None)
@@ -242,7 +246,7 @@ class _View:
         lines.append(_named("time", self._time()))
         rows = self._rows()
         # One line for the headers, an empty one, and one for how many more there are.
-        room = max(_FEWEST_ROWS, height - len(lines) - 4)
+        room = min(max(_FEWEST_ROWS, height - len(lines) - 4), _MOST_ROWS)
         if rows:
             lines += [Text(""), *rows[: room + 1]]
         if len(rows) > room + 1:
@@ -272,7 +276,7 @@ class _View:
         """Return a table of the running trials, with its headers."""
         if not self._running or self._stage is None:
             return []
-        metric = clean(self._config.metric)
+        metric = clean(self._config.metric).rjust(_VALUE_CHARACTERS)
         lines = [Text(f"trial    epoch  {metric}  params", style="dim")]
         for (_, number), row in sorted(self._running.items()):
             epoch, value = f"{row.epoch}/{self._stage.epochs}", format_value(row.value)

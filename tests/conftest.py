@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -14,6 +14,9 @@ import pytest
 from hpsearch.config import StudyConfig, parse_config
 
 TESTS = Path(__file__).parent
+
+# The tests' cluster and its clients share a token; Ray reads it when it is imported.
+os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 4}
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float = 60.0, what: str = "the condition") -> None:
@@ -119,3 +122,23 @@ def cli(tmp_path: Path) -> Cli:
     yield command
     for process in command.processes():
         process.kill()
+
+
+@pytest.fixture(scope="session")
+def ray_address() -> str:
+    """Start a Ray cluster with 4 logical GPUs and 8 logical CPUs, and return its address."""
+    yield from ray_cluster(gpus=4)
+
+
+@pytest.fixture(scope="session")
+def ray_address_without_gpus() -> str:
+    yield from ray_cluster(gpus=0)
+
+
+def ray_cluster(gpus: int) -> Iterator[str]:
+    command = [sys.executable, str(TESTS / "ray_cluster.py"), str(gpus)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    address = process.stdout.readline().strip()
+    assert address, "the cluster did not start"
+    yield address
+    process.communicate("", timeout=60)

@@ -1,10 +1,13 @@
 """Studies for the tests of reports and progress, made through the store and the commit protocol as a driver does."""
 
 import math
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from hpsearch.config import parse_config
 from hpsearch.store import Store
-from hpsearch.trial import Direction, Measurement, Stage, State, StopReason, TrialRecord, TrialSpec
+from hpsearch.trial import Measurement, Stage, State, StopReason, TrialRecord, TrialSpec
 from hpsearch.trial_dir import LOG, AttemptWriter, attempt_folder
 
 EPOCHS = 20
@@ -99,7 +102,32 @@ def _write_folder(settings, folder, record, history, reason, error, log):
 
 
 def searched(folder, settings=None):
-    """Return a study whose search has seen about everything: 5 values that can win, a NaN, an error, one running."""
+    """Return a study whose search has seen about everything: 3 values that can win, NaNs, an error, one running."""
+    return _search(folder, settings) if settings else _copy("_search", folder)
+
+
+def finished(folder, settings=None):
+    """Return a study that is done: trials 5 and 1 are its finalists, and one seed of trial 5 has diverged."""
+    return _finish(folder, settings) if settings else _copy("_finish", folder)
+
+
+def _copy(builder, folder):
+    """Return a study as it comes out of a builder, which has run only once: databases are slow to make."""
+    for name, content in _files(builder).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return Store.open(folder), config()
+
+
+@cache
+def _files(builder):
+    with TemporaryDirectory() as name:
+        store, _ = globals()[builder](Path(name), config())
+        store.close()
+        return {str(path.relative_to(name)): path.read_bytes() for path in Path(name).rglob("*") if path.is_file()}
+
+
+def _search(folder, settings):
     store, settings = make(folder, settings)
     rising = [0.1 + 0.85 * (1 - math.exp(-e / 4)) for e in range(1, EPOCHS + 1)]
     add(store, settings, folder, 0, [v - 0.02 for v in rising], StopReason.FINISHED)
@@ -112,9 +140,8 @@ def searched(folder, settings=None):
     return store, settings
 
 
-def finished(folder, settings=None):
-    """Return a study that is done: trials 5 and 1 are its finalists, and one seed of trial 5 has diverged."""
-    store, settings = searched(folder, settings)
+def _finish(folder, settings):
+    store, settings = _search(folder, settings)
     end = {"metric": settings.metric, "direction": settings.direction, "worker": "gpu1:4711", "error": None}
     history = [Measurement(epoch=e, metrics={settings.metric: v}) for e, v in ((1, 0.6), (2, 0.7))]
     store.end_trial(Stage.SEARCH, 6, StopReason.STALLED, history=history, **end)
@@ -161,7 +188,3 @@ def vote(store, numbers=(0, 3), *, readings=1):
     }
     other = own | {"members": [["finalists", 4]], "weights": [1.0], "scores": scores(0.9), "seen_before": False}
     store.put("test_readings", ([other] * (readings - 1) + [own])[:readings])
-
-
-def minimizing():
-    return config(metric="val_loss_total", direction=Direction.MINIMIZE.value)

@@ -86,7 +86,7 @@ def hang(config, trial):
 
 def environment(config, trial):
     """Say what a worker sees, and wait until as many trials as `config["together"]` have said so."""
-    folder = Path(os.environ["SAMPLE_AUDIT"]).parent
+    folder = Path(config["folder"])
     seen = f"{os.environ.get('CUDA_VISIBLE_DEVICES')}"
     (folder / f"seen-{trial.number}").write_text(seen)
     end = time.monotonic() + 60

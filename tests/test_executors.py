@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from conftest import TESTS, sample_config
-from hpsearch.errors import InputError
+from hpsearch.errors import InputError, ResourceError
 from hpsearch.events import PredictionsReady, TrialEnded, TrialEvent, TrialMeasured, TrialStarted, WorkerLost
 from hpsearch.executors.base import Executor, Workplace
 from hpsearch.executors.inline import InlineExecutor
@@ -199,20 +200,33 @@ class TestInline(Conformance):
 
 
 class TestRay(Conformance):
-    slots = 1
+    @pytest.fixture(autouse=True)
+    def cluster(self, ray_address):
+        self.address = ray_address
 
     def make(self, function: str, **changes: object) -> Executor:
         from hpsearch.executors.ray import RayExecutor
 
-        resources = Resources(slots=changes.pop("slots", self.slots), text="CPU workers", cpus_per_slot=1)
-        return RayExecutor(workplace(function, **changes), resources)
+        slots, gpus = changes.pop("slots", 1), changes.pop("gpus_per_slot", 0)
+        resources = Resources(
+            slots=slots, text="workers", gpus_per_slot=gpus, cpus_per_slot=1, address=self.address
+        )
+        return RayExecutor(workplace(function, gpu=gpus > 0, **changes), resources)
 
-    def test_trials_run_at_once_and_see_no_gpu(self, start, tmp_path, monkeypatch):
-        monkeypatch.setenv("SAMPLE_AUDIT", str(tmp_path / "audit.txt"))
+    def test_four_gpus_run_four_trials_at_once_each_on_its_own(self, start, tmp_path):
+        executor = start("environment", slots=4, gpus_per_slot=1)
+        until_free(executor, 4)
+        for number in range(4):
+            executor.submit(spec(tmp_path, number, epochs=1, config={"together": 4, "folder": str(tmp_path)}))
+        ended = [event for event in collect(executor, 4) if isinstance(event, TrialEnded)]
+        assert [event.reason for event in ended] == [StopReason.FINISHED] * 4
+        assert {path.read_text() for path in tmp_path.glob("seen-*")} == {"0", "1", "2", "3"}
+
+    def test_trials_run_at_once_and_see_no_gpu(self, start, tmp_path):
         executor = start("environment", slots=2)
         until_free(executor, 2)
         for number in range(2):
-            executor.submit(spec(tmp_path, number, epochs=1, config={"together": 2}))
+            executor.submit(spec(tmp_path, number, epochs=1, config={"together": 2, "folder": str(tmp_path)}))
         ended = [event for event in collect(executor, 2) if isinstance(event, TrialEnded)]
         assert [event.reason for event in ended] == [StopReason.FINISHED] * 2
         assert {path.read_text() for path in tmp_path.glob("seen-*")} == {""}
@@ -250,3 +264,36 @@ class TestRay(Conformance):
             executor.submit(spec(tmp_path, number))
             workers.add(collect(executor)[-1].worker)
         assert len(workers) == 2
+
+
+@pytest.mark.slow
+def test_a_local_cluster_leaves_nothing_behind(tmp_path):
+    from hpsearch.executors.ray import RayExecutor
+
+    before = set(Path("/tmp").glob("hps-ray-*"))
+    executor = RayExecutor(workplace("climb"), Resources(slots=2, text="2 CPU workers", cpus_per_slot=1))
+    until_free(executor, 2)
+    ours = set(Path("/tmp").glob("hps-ray-*")) - before
+    assert len(ours) == 1
+    executor.submit(spec(tmp_path))
+    assert collect(executor)[-1].reason is StopReason.FINISHED
+    executor.close()
+    name = ours.pop().name
+    assert not Path("/tmp", name).exists()
+    assert not [p for p in psutil.process_iter(["cmdline"]) if name in " ".join(p.info["cmdline"] or [])]
+
+
+@pytest.mark.slow
+def test_a_cluster_without_gpus_says_so(ray_address_without_gpus):
+    from hpsearch.executors.ray import RayExecutor
+
+    resources = Resources(slots=1, text="GPU", gpus_per_slot=1, address=ray_address_without_gpus)
+    with pytest.raises(ResourceError, match=r"--gpus: the Ray cluster at .* has no GPU; allowed: --workers N"):
+        RayExecutor(workplace("climb", gpu=True), resources)
+
+
+def test_no_cluster_at_the_address():
+    from hpsearch.executors.ray import RayExecutor
+
+    with pytest.raises(ResourceError, match="--ray-address: no Ray cluster answers at 127.0.0.1:1"):
+        RayExecutor(workplace("climb"), Resources(slots=1, text="1 CPU worker", address="127.0.0.1:1"))

@@ -2,11 +2,12 @@ import struct
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 from hpsearch.config import ImageClassifier, Split
 from hpsearch.errors import InputError
 from hpsearch.vision import ImageClassifierObjective, check_data
-from hpsearch.vision.data import channel_statistics, load, stratified
+from hpsearch.vision.data import _digits, channel_statistics, load, stratified
 
 
 def settings(data="digits", **changes):
@@ -34,6 +35,17 @@ def test_digits_are_cut_70_20_10_with_every_class_in_proportion():
     counts = np.stack([np.bincount(part.labels) for part in (train, val, test)])
     expected = counts.sum(0) * np.array([[0.7], [0.2], [0.1]])
     assert np.abs(counts - expected).max() <= 2
+
+
+@pytest.mark.parametrize("found", [True, False])
+def test_digits_are_those_of_scikit_learn(monkeypatch, found):
+    if not found:
+        monkeypatch.setattr("hpsearch.vision.data.find_spec", lambda _name: None)
+    expected = load_digits()
+    digits = _digits()
+    assert np.array_equal(digits.images[:, 0], expected.images)
+    assert np.array_equal(digits.labels, expected.target)
+    assert (digits.images.dtype, digits.labels.dtype) == (np.uint8, np.int64)
 
 
 def test_stratified_parts_are_disjoint_and_complete():

@@ -216,6 +216,19 @@ def test_out_of_memory_halves_the_micro_batch_and_keeps_the_gradient(shared, cap
     assert again.parts == 4
 
 
+def test_each_epoch_has_an_order_of_its_own_and_the_same_again(shared):
+    def first_batches():
+        one, seen = trainer(shared, holds=1000), []
+        one.network.body[0].register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
+        one.epoch(1)
+        one.epoch(2)
+        return seen[0], seen[len(one.sizes)]
+
+    first, second = first_batches()
+    assert not torch.equal(first, second)
+    assert all(map(torch.equal, (first, second), first_batches()))
+
+
 def test_out_of_memory_with_one_image_is_raised(shared):
     with pytest.raises(torch.cuda.OutOfMemoryError):
         trainer(shared, holds=0).epoch(1)

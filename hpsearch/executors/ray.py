@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -32,6 +34,7 @@ import ray
 _PREFIX = "hps-ray-"  # short: socket paths end at 107 bytes
 _OBJECT_STORE_BYTES = 100 * 1024 * 1024  # events are small, and a store of Ray's default size takes memory and time
 _MAX_FAILED_STARTS = 3
+_CONNECT_TIMEOUT_S = 10.0
 
 
 class _Actor:
@@ -170,16 +173,20 @@ class RayExecutor:
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         if self._resources.address is None:
             _sweep()
+            # Ray asks for a token; one of our own keeps it from writing one into the user's home.
+            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
             self._folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_short_temporary_folder()))
             options |= self._local_options(self._folder)
         else:
             options["address"] = self._resources.address
+            _check_listening(self._resources.address)
         try:
             with _visible(self._resources.visible_gpus):
                 ray.init(**options)
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-            where = self._resources.address or "this machine"
-            raise ResourceError(f"--ray-address: no Ray cluster answers at {where}: {error}") from None
+            if self._resources.address is None:
+                raise StudyError(f"Ray doesn't start on this machine: {error}") from None
+            raise _no_cluster(self._resources.address, _first_line(error)) from None
 
     def _local_options(self, folder: Path) -> dict[str, Any]:
         resources = self._resources
@@ -197,10 +204,8 @@ class RayExecutor:
         if resources.address is None:
             return resources.cpus_per_slot or 1
         cluster = ray.cluster_resources()
-        if resources.gpus_per_slot and cluster.get("GPU", 0) < resources.gpus_per_slot:
-            raise ResourceError(
-                f"--gpus {resources.slots}: the Ray cluster at {resources.address} has no GPU; allowed: --workers N"
-            )
+        if resources.gpus_per_slot and not cluster.get("GPU"):
+            raise ResourceError(f"--gpus: the Ray cluster at {resources.address} has no GPU; allowed: --workers N")
         if resources.cpus_per_slot is not None:
             return resources.cpus_per_slot
         # A cluster with fewer CPUs than slots takes them all the same: 0 asks Ray for none.
@@ -251,6 +256,24 @@ class RayExecutor:
         assert task is not None  # noqa: S101 - a stream belongs to a task
         reason, detail = slot.ended_for or (StopReason.LOST, _first_line(error))
         return WorkerLost(stage=task.stage, number=task.number, attempt=task.attempt, reason=reason, detail=detail)
+
+
+def _check_listening(address: str) -> None:
+    """Look whether anything listens at HOST:PORT: Ray itself tries for five minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or "/" in address:
+        return  # "auto", or a form that only Ray knows
+    try:
+        socket.create_connection((host, int(port)), timeout=_CONNECT_TIMEOUT_S).close()
+    except OSError as error:
+        raise _no_cluster(address, str(error)) from None
+
+
+def _no_cluster(address: str, reason: str) -> ResourceError:
+    return ResourceError(
+        f"--ray-address: no Ray cluster answers at {address}: {reason}; "
+        "allowed: HOST:PORT of its head (with RAY_AUTH_MODE=token if it asks for a token)"
+    )
 
 
 def _first_line(error: Exception) -> str:

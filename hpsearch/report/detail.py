@@ -21,7 +21,7 @@ from hpsearch.report.curve import curve
 from hpsearch.report.document import config_of, epochs_of, json_value, last_folder
 from hpsearch.report.layout import cell, facts, heading
 from hpsearch.report.paths import shown_path
-from hpsearch.report.tables import mean_and_std
+from hpsearch.report.results import mean_and_std
 from hpsearch.store import Store
 from hpsearch.trial import Measurement, Stage, State, TrialRecord
 from hpsearch.trial_dir import LOG, Manifest, attempt_folder, read_manifest

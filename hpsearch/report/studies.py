@@ -15,8 +15,8 @@ from hpsearch.formatting import format_duration, value_format
 from hpsearch.outcome import best_of, replicates_of, state_of
 from hpsearch.ranking import top
 from hpsearch.report.layout import cell, text_table
+from hpsearch.report.results import mean_and_std
 from hpsearch.report.summary import trials_total
-from hpsearch.report.tables import mean_and_std
 from hpsearch.store import DATABASE, STUDY_FILE, Store
 from hpsearch.trial import Stage, State
 

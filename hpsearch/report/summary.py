@@ -12,7 +12,7 @@ from hpsearch.formatting import counted, value_format
 from hpsearch.outcome import best_of, state_of
 from hpsearch.report.layout import FirstThatFits, cell, facts, heading
 from hpsearch.report.paths import shown_path, shown_store, study_argument
-from hpsearch.report.tables import ensemble_table, finalists_table, leaderboard, mean_and_std
+from hpsearch.report.results import ensemble_table, finalists_table, leaderboard, mean_and_std
 from hpsearch.store import Store
 from hpsearch.trial import Stage, State, StopReason
 

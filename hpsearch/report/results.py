@@ -1,0 +1,175 @@
+"""The tables of a study's results: the search's leaderboard, the finalists, the ensemble."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from hpsearch.config import StudyConfig
+from hpsearch.formatting import params_line, short_params, value_format
+from hpsearch.outcome import finalists_of
+from hpsearch.ranking import Finalist, top
+from hpsearch.report.document import config_of, current_reading, epochs_of
+from hpsearch.report.layout import FirstThatFits, cell, text_table
+from hpsearch.store import Store
+from hpsearch.trial import Direction, Stage, TrialRecord
+
+_SIDE = {Direction.MAXIMIZE: "above", Direction.MINIMIZE: "below"}
+
+
+def leaderboard(store: Store, config: StudyConfig, top_n: int) -> RenderableType:
+    """Return the best search trials, best first: only those that can win.
+
+    Args:
+        top_n: At most so many rows.
+    """
+    # One more than is shown: the last row has to be told from its neighbour too.
+    records = top(store.records(Stage.SEARCH), config.direction, top_n + 1)
+    if not records:
+        return Text("No trial has ended with a value that can win.")
+    written = value_format([record.value for record in records])
+    rows = [_leader(rank, record, written) for rank, record in enumerate(records[:top_n], 1)]
+    configs = [config_of(record, config) for record in records[:top_n]]
+    return _with_params(("rank", "trial", config.metric, "epoch", "stopped"), rows, configs, config)
+
+
+def _leader(rank: int, record: TrialRecord, written: Callable[[float | None], str]) -> list[str]:
+    epoch = f"{record.best_epoch}/{epochs_of(record)}"
+    return [str(rank), str(record.number), written(record.value), epoch, record.stop_reason or "-"]
+
+
+def _with_params(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], configs: Sequence[dict[str, Any]], config: StudyConfig
+) -> FirstThatFits:
+    """Return a table with a column for each parameter, or with all of them in one column where that is too wide."""
+    names = [name for name in config.space.names if name in config.space.parameters]
+    wide = text_table((), (*headers, *names))
+    narrow = text_table((), headers, last=["params"])
+    for position, (row, one) in enumerate(zip(rows, configs, strict=True)):
+        style = "bold" if position == 0 else ""
+        cells = [cell(text, style) for text in row]
+        wide.add_row(*cells, *(cell(value) for value in short_params(config.space, one).values()))
+        narrow.add_row(*cells, cell(params_line(config.space, one)))
+    return FirstThatFits(wide, narrow)
+
+
+def finalists_table(store: Store, config: StudyConfig) -> RenderableType:
+    """Return the finalists, best first, with what their seeds say about them, and what to expect of the winner.
+
+    `search` is the value that the search found, and the next column how far it lies above the mean of the seeds (below
+    it, where less is better): the largest of many noisy values flatters.
+    """
+    found = finalists_of(store, config)
+    if not found:
+        return Text("No finalists." if config.finalists is None else "No finalist has been retrained yet.")
+    means = [one.statistics.mean for one in found]
+    written = value_format(means)
+    headers = ("trial", "mean ± std", "95 % interval", "seeds", "search", f"{_SIDE[config.direction]} mean by")
+    wide, narrow = (text_table((), headers, last=last) for last in (["params"], []))
+    for position, one in enumerate(found):
+        cells = [cell(text, "bold" if position == 0 else "") for text in _finalist(one, written)]
+        wide.add_row(*cells, cell(params_line(config.space, config.space.config(one.params))))
+        narrow.add_row(*cells)
+    lines = [f"trial {one.source}: {params_line(config.space, config.space.config(one.params))}" for one in found]
+    table = FirstThatFits(wide, Group(narrow, *(Padding(cell(line), (0, 0, 0, 2)) for line in lines)))
+    words = [*map(_failures_in_words, found), optimism_in_words(found, config.direction, written)]
+    return Group(table, Text(""), *(Text(line) for line in words if line))
+
+
+def _finalist(one: Finalist, written: Callable[[float | None], str]) -> list[str]:
+    stats = one.statistics
+    return [
+        str(one.source),
+        mean_and_std(stats.mean, stats.std, written),
+        "-" if stats.ci95 is None else f"{written(stats.ci95[0])} to {written(stats.ci95[1])}",
+        f"{stats.n} of {stats.n + stats.n_failed}" if stats.n_failed else str(stats.n),
+        written(one.search_value),
+        written(one.optimism),
+    ]
+
+
+def _failures_in_words(one: Finalist) -> str:
+    if not one.statistics.n_failed:
+        return ""
+    failed = f"{one.statistics.n_failed} of the seeds of trial {one.source} failed or diverged"
+    return f"{failed}, so it ranks after those whose seeds all ended well."
+
+
+def mean_and_std(mean: float | None, std: float | None, written: Callable[[float | None], str]) -> str:
+    """Return a mean with its standard deviation, where there is one."""
+    return written(mean) if std is None else f"{written(mean)} ± {written(std)}"
+
+
+def optimism_in_words(
+    finalists: Sequence[Finalist], direction: Direction, written: Callable[[float | None], str]
+) -> str:
+    """Return what the search's best value was worth, or nothing if no seed of that config has ended well."""
+    first = min(finalists, key=lambda one: (-direction.sign * one.search_value, one.source))
+    if first.optimism is None:
+        return ""
+    subject = f"The search's best value (trial {first.source})"
+    if first.optimism <= 0:
+        return f"{subject} was no better than the mean of its own retraining."
+    return (
+        f"{subject} lay {written(first.optimism)} {_SIDE[direction]} the mean of its own retraining: expect the mean."
+    )
+
+
+def ensemble_table(store: Store) -> RenderableType:
+    """Return the members with their weights, and the vote's scores on `val` and `test` beside those of its members."""
+    ensemble = store.get("ensemble")
+    if ensemble is None:
+        return Text("No ensemble.")
+    members = text_table((), ("trial", "seed", "weight"), last=["checkpoint"])
+    for member in ensemble["members"]:
+        numbers = [str(member["trial"]), str(member["seed"]), f"{member['weight']:.3f}"]
+        members.add_row(*map(cell, (*numbers, member["checkpoint"])))
+    reading = current_reading(store)
+    test = reading and reading["scores"]
+    return Group(members, Text(""), _scores(ensemble["val"], test), Text(""), *_readings(store, reading))
+
+
+_SCORE_ROWS = {
+    "ensemble": "ensemble",
+    "best_single": "best single member",
+    "mean_single": "mean of single members",
+}
+
+
+def _scores(val: dict[str, Any], test: dict[str, Any] | None) -> Table:
+    splits = {"val": val, "test": test}
+    table = text_table(("",), [f"{split} {what}" for split in splits for what in ("accuracy", "log loss")])
+    columns = [_score_column(scores, what) for scores in splits.values() for what in ("accuracy", "log_loss")]
+    for name, *texts in zip(_SCORE_ROWS.values(), *columns, strict=True):
+        table.add_row(*(cell(text, "" if table.row_count else "bold") for text in (name, *texts)))
+    samples = ["-" if scores is None else str(scores["ensemble"]["n"]) for scores in splits.values()]
+    table.add_row("samples", *(text for n in samples for text in (n, "")), style="dim")
+    return table
+
+
+def _score_column(scores: dict[str, Any] | None, what: str) -> list[str]:
+    values = [None if scores is None else scores[key][what] for key in _SCORE_ROWS]
+    return list(map(value_format(values), values))
+
+
+def _readings(store: Store, reading: dict[str, Any] | None) -> list[Text]:
+    count = len(store.get("test_readings", []))
+    if reading is None or reading["scores"] is None:
+        lines = [Text("The test split has not been scored for this ensemble; resume the study to do so.")]
+        return [*lines, Text(f"It was read {_times(count)} so far.")] if count else lines
+    lines = [Text(f"The test split was read {_times(count)}.")]
+    if reading["seen_before"]:
+        warning = (
+            "Warning: an earlier reading was known before this ensemble was chosen, so its test score may flatter."
+        )
+        lines.append(Text(warning, style="yellow"))
+    return lines
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
