@@ -16,7 +16,8 @@ from hpsearch.vision.augment import augmented
 from hpsearch.vision.models import NetworkSpec
 from hpsearch.vision.parameters import Hyperparameters
 from hpsearch.vision.predictions import logits_of
-from hpsearch.vision.training import Tensors, Trainer, autocast, batch_sizes, lr_factor, make_optimizer
+from hpsearch.vision.optimizers import FlatOptimizer
+from hpsearch.vision.training import Tensors, Trainer, autocast, batch_sizes, lr_factor
 
 SEED = 7
 LOG = logging.getLogger("test")
@@ -167,18 +168,53 @@ def test_the_schedule_warms_up_and_ends_near_zero():
     assert lr_factor(0, 1, 0) > 0
 
 
-def test_the_schedule_spans_the_settings_epochs_however_early_a_trial_ends(shared, tmp_path):
-    _, state = train(shared, tmp_path, {"lr": 0.01, "batch_size": 256, "warmup_epochs": 0}, epochs=2)
+def test_the_schedule_spans_the_settings_epochs_however_early_a_trial_ends(shared, tmp_path, monkeypatch):
+    rates = []
+    step = FlatOptimizer.step
+    monkeypatch.setattr(FlatOptimizer, "step", lambda self, lr: (rates.append(lr), step(self, lr)))
+    train(shared, tmp_path, {"lr": 0.01, "batch_size": 256, "warmup_epochs": 0}, epochs=2)
     steps = len(batch_sizes(1258, 256))
-    assert state["optimizer"]["param_groups"][0]["lr"] == 0.01 * lr_factor(2 * steps - 1, 4 * steps, 0)
+    assert rates == [0.01 * lr_factor(number, 4 * steps, 0) for number in range(2 * steps)]
 
 
-def test_norms_and_biases_have_no_weight_decay():
-    network = NetworkSpec(model="small_cnn", channels=1, side=8, mean=[0.0], std=[1.0]).build()
-    decayed, free = make_optimizer(network, Hyperparameters(weight_decay=0.1)).param_groups
-    assert (decayed["weight_decay"], free["weight_decay"]) == (0.1, 0.0)
-    assert {p.ndim for p in decayed["params"]} == {2, 4}
-    assert {p.ndim for p in free["params"]} == {1}
+def small_network():
+    torch.manual_seed(0)
+    return NetworkSpec(model="small_cnn", channels=1, side=8, mean=[0.0], std=[1.0]).build()
+
+
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+@pytest.mark.parametrize(("kind", "momentum"), [("sgd", 0.9), ("sgd", 0.0), ("adamw", 0.9)])
+def test_the_optimizers_are_those_of_torch(kind, momentum, weight_decay):
+    ours, theirs = small_network(), small_network()
+    flat = FlatOptimizer(ours, kind=kind, momentum=momentum, weight_decay=weight_decay)
+    groups = [
+        {"params": [p for p in theirs.parameters() if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in theirs.parameters() if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    if kind == "adamw":
+        reference = torch.optim.AdamW(groups, lr=0.01, betas=(momentum, 0.999))
+    else:
+        reference = torch.optim.SGD(groups, lr=0.01, momentum=momentum, nesterov=momentum > 0)
+    images = torch.randint(0, 16, (12, 1, 8, 8), dtype=torch.uint8)
+    for rate in (0.01, 0.02, 0.005):
+        flat.zero_grad()
+        ours(images).square().mean().backward()
+        flat.step(rate)
+        reference.zero_grad()
+        theirs(images).square().mean().backward()
+        for group in reference.param_groups:
+            group["lr"] = rate
+        reference.step()
+    for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(one, other, atol=2e-6, rtol=1e-4)
+
+
+def test_flat_parameters_keep_their_values_and_their_memory_format():
+    network, before = small_network(), [p.detach().clone() for p in small_network().parameters()]
+    FlatOptimizer(network, kind="sgd", momentum=0.9, weight_decay=0.0)
+    for parameter, value in zip(network.parameters(), before, strict=True):
+        assert torch.equal(parameter, value)
+        assert parameter.stride() == value.stride()
 
 
 class Full(torch.nn.Module):

@@ -73,7 +73,7 @@ class Network(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Return logits (n, n_classes) of images (n, n_channels, height, width), uint8."""
-        x = (images - self.mean) * self.scale
+        x = (images - self.mean).mul_(self.scale)
         if self.image_size is not None and self.image_size != x.shape[-1]:
             size = (self.image_size, self.image_size)
             x = nn.functional.interpolate(x, size=size, mode="bilinear", align_corners=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from torch import nn
 from hpsearch.seeding import derive_seed
 from hpsearch.vision.augment import augmented
 from hpsearch.vision.models import Network
+from hpsearch.vision.optimizers import FlatOptimizer
 from hpsearch.vision.parameters import Hyperparameters
 from hpsearch.vision.predictions import logits_of
 
@@ -99,7 +100,9 @@ class Trainer:
         self.precision = precision
         self.sizes = batch_sizes(len(data.labels), hyper.batch_size)
         self.steps = epochs * len(self.sizes)
-        self.optimizer = make_optimizer(network, hyper)
+        self.optimizer = FlatOptimizer(
+            network, kind=hyper.optimizer, momentum=hyper.momentum, weight_decay=hyper.weight_decay
+        )
 
     def state(self) -> dict[str, Any]:
         """Return what `restore` takes."""
@@ -125,31 +128,29 @@ class Trainer:
         device = self.data.labels.device
         order = torch.randperm(len(self.data.labels), generator=generator).to(device)
         self.network.train()
-        losses, predicted = [], []
+        losses, outputs = [], []
         for position, batch in enumerate(torch.split(order, self.sizes)):
-            self._set_lr((number - 1) * len(self.sizes) + position)
-            images = augmented(self.data.images[batch], self.hyper.augment, generator)
-            loss, classes = self._step(images, self.data.labels[batch])
+            images = augmented(self.data.images.index_select(0, batch), self.hyper.augment, generator)
+            lr = self._lr((number - 1) * len(self.sizes) + position)
+            loss, logits = self._step(images, self.data.labels.index_select(0, batch), lr)
             losses.append(loss)
-            predicted.append(classes)
+            outputs.append(logits)
         # Read back once: every read of a GPU's result waits for it.
         weights = torch.tensor(self.sizes, dtype=torch.float32, device=device)
-        hits = torch.cat(predicted) == self.data.labels[order]
+        hits = torch.cat(outputs).argmax(1) == self.data.labels[order]
         return {
             "train_loss": float((torch.stack(losses) * weights).sum() / weights.sum()),
             "train_accuracy": float(hits.float().mean()),
         }
 
-    def _set_lr(self, step: int) -> None:
-        lr = self.hyper.lr * lr_factor(step, self.steps, self.hyper.warmup_epochs * len(self.sizes))
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
+    def _lr(self, step: int) -> float:
+        return self.hyper.lr * lr_factor(step, self.steps, self.hyper.warmup_epochs * len(self.sizes))
 
-    def _step(self, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def _step(self, images: torch.Tensor, labels: torch.Tensor, lr: float) -> tuple[torch.Tensor, torch.Tensor]:
         while True:
             self.optimizer.zero_grad()
             try:
-                loss, classes = self._backward(images, labels)
+                loss, logits = self._backward(images, labels)
                 break
             except torch.cuda.OutOfMemoryError:
                 if self.parts >= len(labels):
@@ -158,35 +159,27 @@ class Trainer:
             self.parts *= 2
             torch.cuda.empty_cache()
             self.log.warning("out of GPU memory: going on with each batch in %d parts", self.parts)
-        self.optimizer.step()
-        return loss, classes
+        self.optimizer.step(lr)
+        return loss, logits
 
     def _backward(self, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Accumulate the gradient of the batch's mean loss; return that and the predicted classes (n,)."""
-        losses, predicted = [], []
+        """Accumulate the gradient of the batch's mean loss; return that and the logits (n, n_classes)."""
+        if self.parts == 1:
+            return self._backward_part(images, labels, 1.0)
         parts = min(self.parts, len(labels))
-        for part, target in zip(images.tensor_split(parts), labels.tensor_split(parts), strict=True):
-            with autocast(images.device, self.precision):
-                logits = self.network(part)
-            loss = nn.functional.cross_entropy(logits.float(), target, label_smoothing=self.hyper.label_smoothing)
-            loss = loss * (len(target) / len(labels)) if parts > 1 else loss
-            loss.backward()  # type: ignore[no-untyped-call] # torch's own annotation is missing
-            losses.append(loss.detach())
-            predicted.append(logits.detach().argmax(1))
-        return sum(losses[1:], losses[0]), torch.cat(predicted)
+        split = zip(images.tensor_split(parts), labels.tensor_split(parts), strict=True)
+        done = [self._backward_part(part, target, len(target) / len(labels)) for part, target in split]
+        return torch.stack([loss for loss, _ in done]).sum(), torch.cat([logits for _, logits in done])
 
-
-def make_optimizer(network: nn.Module, hyper: Hyperparameters) -> torch.optim.Optimizer:
-    """Return the config's optimizer, without weight decay on biases and norms (vectors, all of them)."""
-    parameters = list(network.parameters())
-    groups: Iterable[dict[str, Any]] = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": hyper.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    groups = [group for group in groups if group["params"]]
-    if hyper.optimizer == "adamw":
-        return torch.optim.AdamW(groups, lr=hyper.lr, betas=(hyper.momentum, 0.999), fused=True)
-    return torch.optim.SGD(groups, lr=hyper.lr, momentum=hyper.momentum, nesterov=hyper.momentum > 0, fused=True)
+    def _backward_part(
+        self, images: torch.Tensor, labels: torch.Tensor, share: float
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        with autocast(images.device, self.precision):
+            logits = self.network(images)
+        loss = nn.functional.cross_entropy(logits.float(), labels, label_smoothing=self.hyper.label_smoothing)
+        loss = loss * share if share < 1 else loss
+        loss.backward()  # type: ignore[no-untyped-call] # torch's own annotation is missing
+        return loss.detach(), logits.detach()
 
 
 def evaluate(network: Network, data: Tensors, precision: str) -> dict[str, float]:
