@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import platform
+import shlex
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -14,17 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.config import StudyConfig, parse_config
-from hpsearch.directory import find_folder, new_folder, study_folders, unused_name
-from hpsearch.errors import InputError, StudyError, StudyExistsError, StudyNotFoundError
+from hpsearch.directory import find_folder, is_half_made, making, new_folder, study_folders, unused_name
+from hpsearch.driver import Publish, locked, run_stages, watching
+from hpsearch.errors import InputError, StudyExistsError, StudyNotFoundError
 from hpsearch.events import Event, Notice, StudyOpened
-from hpsearch.executors.base import Executor, Workplace
-from hpsearch.executors.resources import ResourceRequest, Resources, plan_resources, start_executor
-from hpsearch.interrupts import Interrupts
-from hpsearch.objectives.loading import check_objective, load_objective
+from hpsearch.executors.resources import ResourceRequest, Resources, plan_resources
+from hpsearch.objectives.loading import check_objective
 from hpsearch.outcome import Best, best_of, state_of
-from hpsearch.pipeline import run_pipeline
 from hpsearch.space_file import find_space, load_space_file
-from hpsearch.stages.context import Context
 from hpsearch.stages.search import stored_levels
 from hpsearch.store import Store
 from hpsearch.trial import Stage
@@ -32,7 +30,6 @@ from hpsearch.trial import Stage
 if TYPE_CHECKING:
     import pandas as pd
 
-Publish = Callable[[Event], None]
 DEFAULT_STUDIES = Path("studies")
 _LIBRARIES = ("hpsearch", "optuna", "torch", "torchvision", "ray", "numpy")
 
@@ -74,7 +71,7 @@ class Study:
 
     @property
     def finalists(self) -> pd.DataFrame:
-        """The finalists' trials, one for each config and seed, with the columns of `trials` and where they come from."""
+        """The finalists' trials, one for each config and seed: the columns of `trials`, and where they come from."""
         from hpsearch.report.frame import finalists_frame
 
         return finalists_frame(self.store, self.config)
@@ -124,7 +121,7 @@ def list_studies(studies: str | Path = DEFAULT_STUDIES, storage: str | None = No
         study.close()
 
 
-def run(
+def run(  # noqa: PLR0913 - named options of one command, each with a default
     space: str | Path,
     *,
     name: str | None = None,
@@ -245,7 +242,9 @@ def smoke(
     folder = tempfile.mkdtemp(prefix="hpsearch-smoke-")
     try:
         study = run(space, overrides=small, request=request, studies=folder, publish=publish)
-        return study.document()
+        document = study.document()
+        study.close()
+        return document
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -257,9 +256,7 @@ def _is_taken(folder: Path, storage: str | None) -> bool:
     try:
         load_study(folder, storage=storage).close()
     except StudyNotFoundError:
-        return any(
-            path.name not in {"study.db", "study.db-wal", "study.db-shm", "study.json"} for path in folder.iterdir()
-        )
+        return not is_half_made(folder)
     except InputError:
         return True
     return True
@@ -269,8 +266,10 @@ def _next_name(studies: Path, name: str, storage: str | None, publish: Publish) 
     chosen = unused_name(studies, name)
     hint = ""
     with suppress(InputError):
-        earlier = load_study(name, studies=studies, storage=storage)
-        hint = f"; {name} is unfinished: hpsearch resume {name} goes on with it" if earlier.state != "done" else ""
+        earlier = load_study(studies / name, storage=storage)
+        place = "" if studies == DEFAULT_STUDIES else f" --studies {shlex.quote(str(studies))}"
+        if earlier.state != "done":
+            hint = f"; {name} is unfinished: hpsearch resume {name}{place} goes on with it"
         earlier.close()
     publish(Notice(message=f"study {name} exists, so this one is {chosen}{hint}"))
     return chosen
@@ -278,12 +277,6 @@ def _next_name(studies: Path, name: str, storage: str | None, publish: Publish) 
 
 def _create(folder: Path, name: str, config: StudyConfig, path: Path, storage: str | None) -> Study:
     """Make the folder and the store, or neither."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"{folder}: the study's folder can't be made: {error.strerror}; give another --studies"
-        ) from None
     attributes: dict[str, Any] = {
         "space": dict(config.raw),
         "space_file": path.name,
@@ -294,14 +287,8 @@ def _create(folder: Path, name: str, config: StudyConfig, path: Path, storage: s
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": _versions(),
     }
-    try:
+    with making(folder):
         store = Store.create(folder, name, storage, config.direction, attributes)
-    except BaseException:
-        for leftover in folder.glob("study.*"):
-            leftover.unlink()
-        with suppress(OSError):
-            folder.rmdir()
-        raise
     return Study(name, folder, config, store)
 
 
@@ -322,76 +309,35 @@ def _drive(
     trials: int | None = None,
 ) -> Study:
     """Run a study under its lock; whatever happens, the workers are gone and the lock is given back."""
-    from hpsearch.report.tables import plan_line
-
-    module_folder = study.store.get("module_folder")
-    if resources is None:
-        check_objective(study.config, module_folder)
-        resources = plan_resources(request, trials or study.store.get("trials"))
-    lock = study.store.lock()
-    lock.acquire()
     try:
-        if trials is not None:
-            study.store.put("trials", trials)
-        total = study.store.get("trials")
-        if total > len(study.store.records(Stage.SEARCH)):
-            study.store.put("done", False)  # noqa: FBT003 - an attribute's value
-        opened(study)
-        publish(StudyOpened(name=study.name, plan=plan_line(study.config, total, resources.text)))
-        if resources.notice:
-            publish(Notice(message=resources.notice))
-        interrupts = Interrupts()
-        workplace = Workplace(
-            objective=study.config.objective,
-            folder=str(Path.cwd()),
-            module_folder=module_folder,
-            threads=resources.cpus_per_slot or 1,
-            gpu=resources.gpus_per_slot > 0,
-            fresh_process=request.fresh_process,
-        )
-        with interrupts.listening(), _lazily(request, resources, workplace, interrupts) as executor:
-            context = Context(
-                config=study.config,
-                trials=total,
-                store=study.store,
-                folder=study.folder,
-                executor=executor,
-                publish=_watching(publish, lambda: lock.lost, study.name),
-                interrupts=interrupts,
-                can_predict=load_objective(study.config.objective, module_folder).can_predict,
-            )
-            run_pipeline(context, resources.slots)
-    finally:
-        lock.release()
+        if resources is None:
+            check_objective(study.config, study.store.get("module_folder"))
+            resources = plan_resources(request, trials or study.store.get("trials"))
+        with locked(study.store) as lock:
+            total = _plan_trials(study.store, trials)
+            opened(study)
+            _announce(study, total, resources, publish)
+            watched = watching(publish, lambda: lock.lost, study.name)
+            run_stages(study.store, study.config, study.folder, request, resources, total, watched)
+    except BaseException:
+        study.close()
+        raise
     return study
 
 
-@contextmanager
-def _lazily(
-    request: ResourceRequest, resources: Resources, workplace: Workplace, interrupts: Interrupts
-) -> Iterator[Callable[[], Executor]]:
-    """Give a function that starts the workers at its first call; end them at the exit."""
-    with ExitStack() as stack:
-        started: list[Executor] = []
-
-        def executor() -> Executor:
-            if not started:
-                started.append(start_executor(request, resources, workplace, interrupts))
-                stack.callback(started[0].close)
-                interrupts.install()
-            return started[0]
-
-        yield executor
+def _plan_trials(store: Store, trials: int | None) -> int:
+    """Return the search's total, stored first if it is a new one."""
+    if trials is not None:
+        store.put("trials", trials)
+    total: int = store.get("trials")
+    if total > len(store.records(Stage.SEARCH)):
+        store.put("done", False)  # noqa: FBT003 - an attribute's value
+    return total
 
 
-def _watching(publish: Publish, lost: Callable[[], bool], name: str) -> Publish:
-    """Return a publisher that ends the study when another driver has taken its lock: there is one writer."""
+def _announce(study: Study, total: int, resources: Resources, publish: Publish) -> None:
+    from hpsearch.report.tables import plan_line
 
-    def watched(event: Event) -> None:
-        if lost():
-            raise StudyError(
-                f"study {name}: another driver has taken it over, for this one was not heard of for too long"
-            )
-        publish(event)
-
-    return watched
+    publish(StudyOpened(name=study.name, plan=plan_line(study.config, total, resources.text)))
+    if resources.notice:
+        publish(Notice(message=resources.notice))

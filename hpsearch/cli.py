@@ -1,4 +1,7 @@
-"""The command line. Heavy modules are imported by the commands that need them: --help, list and show need no torch, no ray."""
+"""The command line.
+
+Heavy modules are imported by the commands that need them: --help, list and show import neither torch nor ray.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,28 @@ import shlex
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from hpsearch.cli_options import (
+    AddressOption,
+    CpusOption,
+    ExecutorName,
+    ExecutorOption,
+    FormatName,
+    FreshOption,
+    GpusOption,
+    PackingOption,
+    SpaceArgument,
+    StorageOption,
+    StudiesOption,
+    StudyArgument,
+    TrialsOption,
+    WorkersOption,
+)
 from hpsearch.errors import HpsearchError, InputError, Interrupted
 from hpsearch.events import Notice
 
@@ -56,73 +74,6 @@ app = typer.Typer(
 )
 
 
-class ExecutorName(StrEnum):
-    """Where trials run."""
-
-    RAY = "ray"
-    INLINE = "inline"
-
-
-class FormatName(StrEnum):
-    """What an export is written as."""
-
-    YAML = "yaml"
-    JSON = "json"
-
-
-SpaceArgument = Annotated[
-    str, typer.Argument(metavar="SPACE", help="A space file, or the name of one that ships with hpsearch, such as cnn.")
-]
-StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="A study's name, or the path of its folder.")]
-StudiesOption = Annotated[
-    Path, typer.Option("--studies", metavar="DIR", envvar="HPSEARCH_STUDIES", help="The directory that studies lie in.")
-]
-StorageOption = Annotated[
-    str | None,
-    typer.Option(
-        "--storage",
-        metavar="URL",
-        envvar="HPSEARCH_STORAGE",
-        show_envvar=True,
-        help="The store's database, any URL that Optuna takes; SQLite in the study's folder by default.",
-    ),
-]
-GpusOption = Annotated[
-    int | None,
-    typer.Option(
-        "--gpus", min=1, metavar="N", help="GPUs to use; without --gpus and --workers all idle ones, else CPU workers."
-    ),
-]
-WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, metavar="N", help="CPU workers to use.")]
-PackingOption = Annotated[int, typer.Option("--trials-per-gpu", min=1, metavar="K", help="Trials that share a GPU.")]
-CpusOption = Annotated[
-    int | None,
-    typer.Option(
-        "--cpus-per-trial", min=1, metavar="N", help="CPU threads of one trial; shared out evenly by default."
-    ),
-]
-AddressOption = Annotated[
-    str | None,
-    typer.Option(
-        "--ray-address",
-        metavar="A",
-        help="A running Ray cluster, such as 10.0.0.1:6379; one is started here by default.",
-    ),
-]
-ExecutorOption = Annotated[
-    ExecutorName, typer.Option("--executor", help="ray: worker processes; inline: this process, one trial at a time.")
-]
-FreshOption = Annotated[
-    bool,
-    typer.Option(
-        "--fresh-process", help="A new process for each trial, for objectives that leave global state behind."
-    ),
-]
-TrialsOption = Annotated[
-    int | None, typer.Option("--trials", min=1, metavar="N", help="Trials of the search in total.")
-]
-
-
 @app.command()
 def run(
     space: SpaceArgument,
@@ -145,7 +96,8 @@ def run(
         bool,
         typer.Option(
             "--smoke",
-            help="Run every stage small, in a temporary directory: 2 trials of 2 epochs, 1 finalist with 2 seeds, an ensemble.",
+            help="Run every stage small, in a temporary directory: 2 trials of 2 epochs, 1 finalist with 2 seeds, "
+            "an ensemble.",
         ),
     ] = False,
     gpus: GpusOption = None,
@@ -211,7 +163,15 @@ def resume(
         gpus, workers, trials_per_gpu, cpus_per_trial, ray_address, executor, fresh_process=fresh_process
     )
     with _driving(studies) as show_:
-        loaded = api.resume(study, trials=trials, request=request, studies=studies, storage=storage, publish=show_.publish, opened=show_.opened)
+        loaded = api.resume(
+            study,
+            trials=trials,
+            request=request,
+            studies=studies,
+            storage=storage,
+            publish=show_.publish,
+            opened=show_.opened,
+        )
     _print_summary(loaded)
 
 
@@ -295,7 +255,13 @@ def export(
     best = loaded.best
     if best is None:
         raise InputError(f"study {loaded.name}: no trial has a value yet, so there is no best config to export")
-    write_config(best.config, to, format=format_, key=key, provenance=api.provenance(loaded, best))
+    write_config(
+        best.config,
+        to,
+        format=None if format_ is None else format_.value,
+        key=key,
+        provenance=api.provenance(loaded, best),
+    )
     typer.echo(f"trial {best.trial} of study {loaded.name} written to {to}" + (f" under {key}" if key else ""))
 
 

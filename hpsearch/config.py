@@ -143,7 +143,8 @@ class ImageClassifier(_Objective):
 
     Attributes:
         model: `small_cnn`, `mlp`, or any classification model of torchvision.
-        data_dir: Where torchvision's data sets lie; relative to the space file.
+        data_dir: Where torchvision's data sets lie, relative to the space file; left unsaid, `data` in the working
+            directory.
         download: Whether a data set that is not there may be fetched.
         image_size: Side in pixels that images are resized to; None leaves them.
         split_seed: Its own seed, so that studies with other seeds share a split.

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from hpsearch.errors import InputError, StudyNotFoundError
+from hpsearch.errors import InputError, StudyLockedError, StudyNotFoundError
 from hpsearch.space import nearest
-from hpsearch.store import STUDY_FILE
+from hpsearch.store import DATABASE, STUDY_FILE
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -50,6 +54,63 @@ def study_folders(studies: Path) -> list[Path]:
     if not studies.is_dir():
         return []
     return sorted(path for path in studies.resolve().iterdir() if (path / STUDY_FILE).is_file())
+
+
+_HALF_MADE = (STUDY_FILE, f".{STUDY_FILE}.", DATABASE)  # beginnings of the files that making a study leaves first
+
+
+def is_half_made(folder: Path) -> bool:
+    """Return whether a folder that has no study holds nothing but what a killed command left of making one."""
+    return all(path.name.startswith(_HALF_MADE) for path in folder.iterdir())
+
+
+@contextmanager
+def making(folder: Path) -> Iterator[None]:
+    """Make the folder of a new study, held by this process meanwhile; after an error, what was made is gone again.
+
+    Raises:
+        StudyLockedError: Another process is making a study there.
+        InputError: The folder can't be made.
+    """
+    parent_is_new = not folder.parent.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise InputError(
+            f"{folder}: the study's folder can't be made: {error.strerror}; give another --studies"
+        ) from None
+    try:
+        _claim(descriptor, folder)
+        was_empty = not any(folder.iterdir())
+        try:
+            yield
+        except BaseException:
+            if was_empty:
+                _clear(folder, parent_is_new=parent_is_new)
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _claim(descriptor: int, folder: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise StudyLockedError(
+            f"{folder}: another process is making this study; allowed: one driver at a time"
+        ) from None
+    except OSError:
+        return  # a network file system without locks; two commands in the same second are all that they keep apart
+
+
+def _clear(folder: Path, *, parent_is_new: bool) -> None:
+    for path in folder.iterdir():
+        path.unlink()
+    with suppress(OSError):
+        folder.rmdir()
+        if parent_is_new:
+            folder.parent.rmdir()
 
 
 def unused_name(studies: Path, name: str) -> str:

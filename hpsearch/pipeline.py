@@ -50,8 +50,8 @@ def _forecasting(context: Context, slots: int) -> Callable[[Event], None]:
 def remaining_s(store: Store, config: StudyConfig, trials: int, slots: int) -> float | None:
     """Return how long the rest of a study will take, or None before the first trials have ended.
 
-    What is left of the search costs what its trials have cost so far, those that ended early among them; finalists run all
-    of their epochs.
+    What is left of the search costs what its trials have cost so far, those that ended early among them; finalists run
+    all of their epochs.
 
     Args:
         trials: The search's total.

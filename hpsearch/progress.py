@@ -29,6 +29,7 @@ from hpsearch.trial import Config, Stage, StopReason
 __all__ = ["Progress", "format_duration"]
 
 _REFRESHES_PER_SECOND = 4
+_NEWS = 0.75  # a forecast is printed when it has changed by more than a quarter
 _BAR_CHARACTERS = 30
 _VALUE_CHARACTERS = 7  # so that a metric with a short name has room for its values
 _FEWEST_ROWS, _MOST_ROWS = 3, 16  # more would be work for a core that trains, and nobody reads them
@@ -67,6 +68,7 @@ class Progress:
         self._lock = threading.Lock()
         self._view = _View(config, clock)
         self._seen_traceback = False
+        self._said: float | None = None
         # Rich takes a pipe for a terminal if FORCE_COLOR is set, as continuous integration likes to.
         terminal = self._console.file.isatty() and self._console.is_terminal and not self._console.is_dumb_terminal
         self._live = self._make_live() if terminal and not quiet else None
@@ -119,7 +121,19 @@ class Progress:
             return Text(f"study {clean(event.name)}: {clean(event.plan)}")
         if isinstance(event, events.StageEnded):
             return Text(f"{clean(event.stage)}: {clean(event.summary)}", style="bold")
-        return _plain_line(event) if self._live is None else None
+        if self._live is not None:
+            return None  # the rest is in the view
+        if isinstance(event, events.Forecast) and not self._is_news(event.seconds):
+            return None
+        return _plain_line(event)
+
+    def _is_news(self, seconds: float) -> bool:
+        """Whether a forecast differs enough from the last one that was printed to be worth a line of a log."""
+        last = self._said
+        if last is not None and last * _NEWS <= seconds <= last / _NEWS:
+            return False
+        self._said = seconds
+        return True
 
     def _scored(self, event: events.TrialScored) -> Text | None:
         if self._live is not None and not event.best and event.reason not in _FAILED:
@@ -137,7 +151,7 @@ def _scored_line(event: events.TrialScored, config: StudyConfig) -> Text:
     line.append(event.reason.value, style=_STYLES.get(event.reason, "red"))
     if event.value is not None and math.isfinite(event.value):
         value = f"{clean(config.metric)} {format_value(event.value)}"
-        line.append(f"  {value} at epoch {event.best_epoch} of {event.epochs}")
+        line.append(f"  {value} at epoch {event.best_epoch}, ended after {event.epochs}")
     else:
         line.append(f"  no value in {counted(event.epochs, 'epoch')}")
     line.append(f"  {params_line(config.space, event.config)}", style="dim")

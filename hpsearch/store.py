@@ -19,11 +19,13 @@ import optuna
 import sqlalchemy as sa
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from hpsearch.errors import InputError, StudyError, StudyNotFoundError
 from hpsearch.locking import DriverLock
 from hpsearch.space import Space
+from hpsearch.storage_url import cause_of, opening, redact
+from hpsearch.stored_trial import final, finite, record_of
 from hpsearch.trial import Direction, Measurement, Stage, State, StopReason, TrialRecord
 from hpsearch.trial_dir import write_json
 
@@ -38,14 +40,6 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 def default_url(folder: Path) -> str:
     """Return the URL of a study's own SQLite database."""
     return f"sqlite:///{(folder / DATABASE).resolve()}"
-
-
-def redact(url: str) -> str:
-    """Return a storage URL without its password."""
-    try:
-        return sa.engine.make_url(url).render_as_string(hide_password=True)
-    except sa.exc.ArgumentError:
-        return "the storage URL"
 
 
 class Store:
@@ -77,14 +71,14 @@ class Store:
         Raises:
             InputError: The database can't be reached, or has a study of that name.
         """
+        pointer = {"format": FORMAT, "study": name, "storage": redact(url) if url else None}
         store = cls(_connect(url or default_url(folder), make=True), name)
-        with _reporting(store._storage.url):
+        with store._or_closed():
             store._make_studies(direction)
             for key, value in attributes.items():
                 store.put(key, value)
+            write_json(folder / STUDY_FILE, pointer)
             store.put("format", FORMAT)  # last: without it the study does not exist
-        pointer = {"format": FORMAT, "study": name, "storage": None if url is None else redact(url)}
-        write_json(folder / STUDY_FILE, pointer)
         return store
 
     @classmethod
@@ -104,8 +98,8 @@ class Store:
         if local and not (folder / DATABASE).is_file():
             raise StudyNotFoundError(f"{folder}: its store {DATABASE} is missing")
         store = cls(_connect(default_url(folder) if local or url is None else url, make=False), pointer["study"])
-        with _reporting(store._storage.url):
-            store._load()
+        with store._or_closed():
+            store.reload()
         return store
 
     def lock(self) -> DriverLock:
@@ -116,6 +110,15 @@ class Store:
         """Close all connections."""
         self._storage.remove_session()
         self._storage.engine.dispose()
+
+    @contextmanager
+    def _or_closed(self) -> Iterator[None]:
+        try:
+            with opening(self._storage.url):
+                yield
+        except BaseException:
+            self.close()
+            raise
 
     # Reading: all from the mirror.
 
@@ -177,15 +180,16 @@ class Store:
 
     def add_measurement(self, stage: Stage, number: int, measurement: Measurement, metric: str) -> None:
         """Store the metric after an epoch."""
+        self._set_value(stage, number, measurement.epoch, finite(measurement.metrics[metric]))
+
+    def _set_value(self, stage: Stage, number: int, epoch: int, value: float) -> None:
         record = self.record(stage, number)
-        value = measurement.metrics[metric]
-        known = record.values.get(measurement.epoch)
+        known = record.values.get(epoch)
         if known is not None and (known == value or (math.isnan(known) and math.isnan(value))):
             return
         with self._writing():
-            self._storage.set_trial_intermediate_value(self._trial_ids[stage, number], measurement.epoch, value)
-        values = {**record.values, measurement.epoch: value}
-        self._records[stage][number] = replace(record, values=values)
+            self._storage.set_trial_intermediate_value(self._trial_ids[stage, number], epoch, value)
+        self._records[stage][number] = replace(record, values={**record.values, epoch: value})
 
     def end_trial(
         self,
@@ -204,23 +208,27 @@ class Store:
         Args:
             history: All of its measurements; what is not stored yet, is first.
         """
-        for measurement in history:
-            self.add_measurement(stage, number, measurement, metric)
-        values = [m.metrics[metric] for m in history]
-        best = direction.best(values)
+        values = {m.epoch: finite(m.metrics[metric]) for m in history}
+        epochs = max(values, default=0)
+        for epoch in self.record(stage, number).values:
+            if epoch < epochs:
+                values.setdefault(epoch, math.nan)  # an earlier attempt's, which this one did not measure: not its own
+        for epoch, value in values.items():
+            self._set_value(stage, number, epoch, value)
+        best = direction.best([m.metrics[metric] for m in history])
         if best is None and reason.state is State.COMPLETE:
             reason = StopReason.DIVERGED
         self._set(
             stage,
             number,
-            stop_reason=reason.value,
             best_epoch=None if best is None else history[best[0]].epoch,
-            epochs=history[-1].epoch if history else 0,
+            epochs=epochs,
             seconds=round(sum(m.seconds for m in history), 3),
             worker=worker,
             error=error,
+            stop_reason=reason.value,  # last: a trial that has it has all the others, and `repair` only tells it
         )
-        record = self._final(replace(self.record(stage, number), values={m.epoch: m.metrics[metric] for m in history}))
+        record = final(replace(self.record(stage, number), values=dict(sorted(values.items()))))
         self._tell(record)
         return record
 
@@ -231,18 +239,11 @@ class Store:
             self._storage.set_trial_state_values(self._trial_ids[record.stage, record.number], state, values)
         self._records[record.stage][record.number] = record
 
-    def _final(self, record: TrialRecord) -> TrialRecord:
-        """Return a record with the state and the value that its stop reason and its values make."""
-        if record.stop_reason is None:
-            return record
-        value = None if record.best_epoch is None else record.values.get(record.best_epoch)
-        return replace(record, state=record.stop_reason.state, value=value)
-
     def _set(self, stage: Stage, number: int, **attributes: Any) -> None:
         record = self.record(stage, number)
         with self._writing():
             for key, value in attributes.items():
-                if key not in {"error", "worker"} or value is not None:
+                if value is not None or getattr(record, key) is not None:
                     self._storage.set_trial_user_attr(self._trial_ids[stage, number], key, value)
         if "stop_reason" in attributes:
             attributes["stop_reason"] = StopReason(attributes["stop_reason"])
@@ -251,14 +252,25 @@ class Store:
     def _make_studies(self, direction: Direction) -> None:
         optuna_direction = StudyDirection[direction.name]
         existing = {study.study_name: study for study in self._storage.get_all_studies()}
-        search = existing.get(f"{self.name}/{Stage.SEARCH}")
-        if search is not None and "format" in search.user_attrs:
+        names = {stage: f"{self.name}/{stage}" for stage in Stage}
+        halves = {name: self._storage.get_study_id_from_name(name) for name in names.values() if name in existing}
+        # What a kill left half-made has no trials; anything else is somebody's work.
+        if any("format" in existing[name].user_attrs or self._storage.get_n_trials(halves[name]) for name in halves):
             raise InputError(f"{redact(self._storage.url)}: has a study {self.name} already; give another --name")
-        for stage in Stage:
-            name = f"{self.name}/{stage}"
-            if name in existing:
-                self._storage.delete_study(existing[name]._study_id)  # noqa: SLF001 - FrozenStudy has no public id
+        for study_id in halves.values():
+            self._storage.delete_study(study_id)
+        for stage, name in names.items():
             self._ids[stage] = self._storage.create_new_study([optuna_direction], name)
+
+    def reload(self) -> None:
+        """Fill the mirror anew; what a driver does when it has got the lock, for another may have written until then.
+
+        Raises:
+            StudyNotFoundError: The study is not there, or only half-made.
+            InputError: It was made by a newer hpsearch.
+        """
+        with opening(self._storage.url):
+            self._load()
 
     def _load(self) -> None:
         for stage in Stage:
@@ -266,10 +278,16 @@ class Store:
                 self._ids[stage] = self._storage.get_study_id_from_name(f"{self.name}/{stage}")
             except KeyError:
                 raise StudyNotFoundError(f"{redact(self._storage.url)}: has no study {self.name}") from None
-            for trial in self._storage.get_all_trials(self._ids[stage], deepcopy=False):
-                self._trial_ids[stage, trial.number] = trial._trial_id  # noqa: SLF001 - FrozenTrial has no public id
-                self._records[stage][trial.number] = self._final(_record(stage, trial))
         self._attributes = self._storage.get_study_user_attrs(self._ids[Stage.SEARCH])
+        self._check_format()
+        self._trial_ids.clear()
+        for stage, study_id in self._ids.items():
+            self._records[stage] = {}
+            for trial in self._storage.get_all_trials(study_id, deepcopy=False):
+                self._trial_ids[stage, trial.number] = trial._trial_id  # noqa: SLF001 - FrozenTrial has no public id
+                self._records[stage][trial.number] = record_of(stage, trial)
+
+    def _check_format(self) -> None:
         if "format" not in self._attributes:
             raise StudyNotFoundError(f"study {self.name}: its creation was interrupted; run it again")
         if self._attributes["format"] > FORMAT:
@@ -278,39 +296,41 @@ class Store:
                 f"this one knows {FORMAT}); allowed: upgrade hpsearch"
             )
 
-    def repair(self, space: Space, draw: Callable[[int], Mapping[str, Any]]) -> None:
+    def repair(self, space: Space, draw: Callable[[int], Mapping[str, Any]], seed_of: Callable[[int], int]) -> None:
         """Finish what a killed driver had half written; only the driver calls this.
 
         Args:
             draw: The pure sampler: a trial without params is filled with those of its own number.
+            seed_of: Gives such a trial the seed of its own number.
         """
-        for stage in Stage:
-            for record in self.records(stage):
-                trial_id = self._trial_ids[stage, record.number]
-                stored = self._storage.get_trial(trial_id)
-                if stored.state.is_finished():
-                    continue
-                if record.stop_reason is not None:
-                    self._tell(record)
-                elif stage is Stage.SEARCH and not record.params:
-                    self._fill(record, space, draw(record.number))
+        for (stage, number), trial_id in self._trial_ids.items():
+            record = self.record(stage, number)
+            if self._storage.get_trial(trial_id).state.is_finished():
+                continue
+            if record.stop_reason is not None:
+                self._tell(record)
+            elif stage is Stage.SEARCH and not set(space.parameters) <= set(record.params):
+                self._fill(record, space, draw(number))
+                self._set(stage, number, seed=seed_of(number))
 
     def _fill(self, record: TrialRecord, space: Space, params: Mapping[str, Any]) -> None:
+        trial_id = self._trial_ids[record.stage, record.number]
         with self._writing():
             for name, distribution in space.optuna_distributions().items():
-                internal = distribution.to_internal_repr(params[name])
-                trial_id = self._trial_ids[record.stage, record.number]
-                self._storage.set_trial_param(trial_id, name, internal, distribution)
-        self._records[record.stage][record.number] = replace(record, params=params)
+                if name not in record.params:  # Optuna never overwrites one
+                    internal = distribution.to_internal_repr(params[name])
+                    self._storage.set_trial_param(trial_id, name, internal, distribution)
+        self._records[record.stage][record.number] = replace(record, params={**params, **record.params})
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
         try:
             yield
-        except (sa.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
-            cause = str(getattr(error.__cause__, "orig", None) or error.__cause__ or error).splitlines()[0]
+        except (sa.exc.SQLAlchemyError, optuna.exceptions.OptunaError, KeyError) as error:
+            # A KeyError, or a trial that is final already: something else writes this store.
+            url = self._storage.url
             raise StudyError(
-                f"study {self.name}: its store {redact(self._storage.url)} can't be written: {cause}; "
+                f"study {self.name}: its store {redact(url)} can't be written: {cause_of(error, url)}; "
                 "repair that, then resume"
             ) from None
 
@@ -330,33 +350,8 @@ def read_pointer(folder: Path) -> dict[str, Any]:
     return pointer
 
 
-def _record(stage: Stage, trial: FrozenTrial) -> TrialRecord:
-    attributes = trial.user_attrs
-    reason = attributes.get("stop_reason")
-    epochs = attributes.get("epochs", 0)
-    # An earlier attempt may have gone further than the one that ended the trial: only the latter's epochs count.
-    values = {e: v for e, v in sorted(trial.intermediate_values.items()) if reason is None or e <= epochs}
-    return TrialRecord(
-        stage=stage,
-        number=trial.number,
-        state=State[trial.state.name] if trial.state.is_finished() else State.RUNNING,
-        params=trial.params,
-        values=values,
-        best_epoch=attributes.get("best_epoch"),
-        stop_reason=StopReason(reason) if reason else None,
-        epochs=epochs,
-        seconds=attributes.get("seconds", 0.0),
-        seed=attributes.get("seed", 0),
-        attempt=attributes.get("attempt", 0),
-        worker=attributes.get("worker"),
-        error=attributes.get("error"),
-        source=attributes.get("source"),
-        replicate=attributes.get("replicate"),
-    )
-
-
 def _connect(url: str, *, make: bool) -> RDBStorage:
-    with _reporting(url):
+    with opening(url):
         parsed = sa.engine.make_url(url)
         if parsed.get_backend_name() != "sqlite":
             return RDBStorage(url, engine_kwargs={"pool_pre_ping": True}, skip_table_creation=not make)
@@ -378,22 +373,3 @@ def _relax(connection: sqlite3.Connection, _: object) -> None:
     # With WAL a kill of the driver loses nothing at NORMAL; a power cut may lose the last commits, which the manifests,
     # synced one by one, give back.
     connection.execute("PRAGMA synchronous=NORMAL")
-
-
-@contextmanager
-def _reporting(url: str) -> Iterator[None]:
-    try:
-        yield
-    except (sa.exc.SQLAlchemyError, optuna.exceptions.OptunaError, sqlite3.Error, ImportError, RuntimeError) as error:
-        cause = str(getattr(error, "orig", None) or error.__cause__ or error).splitlines()[0]
-        password = _password(url)
-        shown = cause.replace(password, "***") if password else cause
-        raise InputError(f"{redact(url)}: can't be opened as a store: {shown}") from None
-
-
-def _password(url: str) -> str | None:
-    try:
-        password = sa.engine.make_url(url).password
-    except sa.exc.ArgumentError:
-        return None
-    return None if password is None else str(password)

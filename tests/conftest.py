@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from hpsearch.config import StudyConfig, parse_config
 
 TESTS = Path(__file__).parent

@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 
+os.environ.pop("CUDA_VISIBLE_DEVICES", None)  # else Ray counts the GPUs it names
 os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}
 
 import ray  # reads the environment above

@@ -104,7 +104,7 @@ def threads(config, trial):
 
 
 class Classifier:
-    """A nearest-mean classifier on two blobs; its probabilities get sharper with `lr`, and it audits each split it reads."""
+    """A nearest-mean classifier on two blobs; `lr` sharpens its probabilities; reading a split is audited."""
 
     def setup(self, device):
         self.data = {}
@@ -132,3 +132,90 @@ class Classifier:
         logits = -checkpoint["sharpness"] * ((x[:, None, :] - centres[None]) ** 2).sum(axis=2)
         exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
         return exponentials / exponentials.sum(axis=1, keepdims=True), y
+
+
+def sink(config, trial):
+    """Be best in epoch 1, and checkpoint each epoch."""
+    for epoch in trial.epochs():
+        trial.save_checkpoint({"epoch": epoch})
+        yield {"score": config["lr"] / epoch}
+
+
+def diverge_in_one_replicate(config, trial):
+    """Score the learning rate; the second seed of the best config diverges when it is retrained."""
+    finalist = trial.dir.parent.parent.name == "finalists"
+    for epoch in trial.epochs():
+        score = config["lr"] + 1e-6 * random.Random(trial.seed).random() * epoch
+        yield {"score": float("nan") if finalist and trial.number == 1 else score}
+
+
+def fail_on_demand(config, trial):
+    """Fail while there is a file `broken` in the working directory."""
+    if Path("broken").exists():
+        raise ValueError("the data is bad")
+    for epoch in trial.epochs():
+        yield {"score": config["lr"] * epoch}
+
+
+class ConstantClassifier(Classifier):
+    """Score the same whatever the config."""
+
+    def train(self, config, trial):
+        for measured in super().train({**config, "lr": 1.0}, trial):
+            yield measured | {"score": 0.5}
+
+
+class ForgetfulClassifier(Classifier):
+    """Save no checkpoint."""
+
+    def train(self, config, trial):
+        for epoch in trial.epochs():
+            yield {"score": config["lr"] * epoch}
+
+
+class BreakableClassifier(Classifier):
+    """Predict for the driver only while there is no file `broken` in the working directory."""
+
+    def train(self, config, trial):
+        for epoch in trial.epochs():
+            trial.save_checkpoint({"centres": [[0.0, 0.0], [1.0, 1.0]], "sharpness": config["lr"] * epoch})
+            yield {"score": config["lr"] * epoch}
+
+    def predict(self, checkpoint, split):
+        if Path("broken").exists():
+            raise ValueError("no predictions today")
+        return super().predict(checkpoint, split)
+
+
+class ShapelessClassifier(BreakableClassifier):
+    """Predict another class from the second checkpoint on."""
+
+    calls = 0
+
+    def predict(self, checkpoint, split):
+        probabilities, labels = super().predict(checkpoint, split)
+        self.calls += 1
+        if self.calls > 1:
+            probabilities = np.pad(probabilities, ((0, 0), (0, 1)))
+        return probabilities, labels
+
+
+class ShuffledClassifier(BreakableClassifier):
+    """Give the samples in another order from the second checkpoint on."""
+
+    calls = 0
+
+    def predict(self, checkpoint, split):
+        probabilities, labels = super().predict(checkpoint, split)
+        self.calls += 1
+        return probabilities, labels if self.calls == 1 else labels[::-1].copy()
+
+
+class DyingClassifier(BreakableClassifier):
+    """End the process in the first prediction of all."""
+
+    def predict(self, checkpoint, split):
+        if not Path("died").exists():
+            Path("died").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().predict(checkpoint, split)

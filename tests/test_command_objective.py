@@ -303,14 +303,14 @@ def test_given_epochs_may_skip_but_not_go_back(run):
 @pytest.mark.parametrize(
     ("program", "how"),
     [
-        ("import sys; print('{\"accuracy\": 1}'); sys.exit('out of luck')", "exit code 1; .*\nout of luck"),
+        ("import sys; print('{\"accuracy\": 1}'); sys.exit('out of luck')", "exit code 1: out of luck\n"),
         ("import os; os._exit(3)", "exit code 3$"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "ended with SIGSEGV"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "ended with SIGKILL"),
         ("import os; os.kill(os.getpid(), 40)", "ended with signal 40"),
         (
             "import sys\nfor n in range(1, 31): print(n, file=sys.stderr)\nsys.exit(5)",
-            "5; [^\n]*\n11\n12\n(.*\n){17}30$",
+            "5: 30\n[^\n]*\n11\n12\n(.*\n){17}30$",
         ),
     ],
 )
@@ -326,7 +326,7 @@ def test_a_command_that_measures_nothing_names_the_metric(run):
 
 def test_a_program_that_is_not_there_is_named(tmp_path):
     trial, _ = make(tmp_path)
-    with pytest.raises(ObjectiveError, match=r"exit code 127; .*\nno-such-program: can't be started: .*No such file"):
+    with pytest.raises(ObjectiveError, match=r"exit code 127: no-such-program: can't be started: .*No such file"):
         list(CommandObjective(settings("no-such-program")).train({}, trial))
     with pytest.raises(ObjectiveError, match=r"can't be started: .*nowhere"):
         list(CommandObjective(settings("true", str(tmp_path / "nowhere"))).train({}, trial))

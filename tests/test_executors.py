@@ -9,6 +9,7 @@ import numpy as np
 import psutil
 import pytest
 from conftest import TESTS, sample_config
+
 from hpsearch.errors import InputError, ResourceError
 from hpsearch.events import PredictionsReady, TrialEnded, TrialEvent, TrialMeasured, TrialStarted, WorkerLost
 from hpsearch.executors.base import Executor, Workplace
@@ -26,7 +27,7 @@ RULES = (DivergenceRule(), StallRule(metric="score", direction=DIRECTION, patien
 
 def workplace(function: str, **changes: object) -> Workplace:
     objective = sample_config(function).objective
-    return Workplace(objective=objective, folder=os.getcwd(), module_folder=str(TESTS), **changes)
+    return Workplace(objective=objective, folder=str(Path.cwd()), module_folder=str(TESTS), **changes)
 
 
 def spec(folder: Path, number: int = 0, *, attempt: int = 1, epochs: int = 6, **changes: object) -> TrialSpec:
@@ -198,6 +199,18 @@ class TestInline(Conformance):
         with pytest.raises(InputError, match="--fresh-process"):
             self.make("climb", fresh_process=True)
 
+    @pytest.mark.parametrize("before", [None, "1,0"])
+    def test_gpus_are_hidden_from_a_cpu_worker_and_no_longer(self, start, tmp_path, monkeypatch, before):
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        if before is not None:
+            monkeypatch.setenv("CUDA_VISIBLE_DEVICES", before)
+        executor = start("environment")
+        executor.submit(spec(tmp_path, epochs=1, config={"together": 1, "folder": str(tmp_path)}))
+        collect(executor)
+        executor.close()
+        assert (tmp_path / "seen-0").read_text() == ""
+        assert os.environ.get("CUDA_VISIBLE_DEVICES") == before
+
 
 class TestRay(Conformance):
     @pytest.fixture(autouse=True)
@@ -208,9 +221,7 @@ class TestRay(Conformance):
         from hpsearch.executors.ray import RayExecutor
 
         slots, gpus = changes.pop("slots", 1), changes.pop("gpus_per_slot", 0)
-        resources = Resources(
-            slots=slots, text="workers", gpus_per_slot=gpus, cpus_per_slot=1, address=self.address
-        )
+        resources = Resources(slots=slots, text="workers", gpus_per_slot=gpus, cpus_per_slot=1, address=self.address)
         return RayExecutor(workplace(function, gpu=gpus > 0, **changes), resources)
 
     def test_four_gpus_run_four_trials_at_once_each_on_its_own(self, start, tmp_path):
@@ -295,5 +306,5 @@ def test_a_cluster_without_gpus_says_so(ray_address_without_gpus):
 def test_no_cluster_at_the_address():
     from hpsearch.executors.ray import RayExecutor
 
-    with pytest.raises(ResourceError, match="--ray-address: no Ray cluster answers at 127.0.0.1:1"):
+    with pytest.raises(ResourceError, match=r"--ray-address: no Ray cluster answers at 127\.0\.0\.1:1"):
         RayExecutor(workplace("climb"), Resources(slots=1, text="1 CPU worker", address="127.0.0.1:1"))

@@ -102,6 +102,7 @@ def test_a_pipe_gets_one_line_for_what_matters():
         measured(12, 1, 0.5),
         scored(12, best=True),
         events.Forecast(seconds=6600),
+        events.Forecast(seconds=5500),
         events.Forecast(seconds=0.3),
         events.StageEnded(stage="search", summary="8 trials (8 stalled)"),
         events.Notice(message="a worker ended [red]"),
@@ -109,7 +110,7 @@ def test_a_pipe_gets_one_line_for_what_matters():
     assert text.splitlines() == [
         "study cnn: 8 trials x 20 epochs on 2 CPUs",
         "search: 8 trials x 20 epochs, 2 done",
-        f"trial 12  stalled  val_accuracy 0.9731 at epoch 9 of 14  {config_text}  [best]",
+        f"trial 12  stalled  val_accuracy 0.9731 at epoch 9, ended after 14  {config_text}  [best]",
         "about 1 h 50 min left",
         "almost done",
         "search: 8 trials (8 stalled)",

@@ -14,9 +14,9 @@ from hpsearch.trial_dir import AttemptWriter, load_state
 from hpsearch.vision import ImageClassifierObjective
 from hpsearch.vision.augment import augmented
 from hpsearch.vision.models import NetworkSpec
+from hpsearch.vision.optimizers import FlatOptimizer
 from hpsearch.vision.parameters import Hyperparameters
 from hpsearch.vision.predictions import logits_of
-from hpsearch.vision.optimizers import FlatOptimizer
 from hpsearch.vision.training import Tensors, Trainer, autocast, batch_sizes, lr_factor
 
 SEED = 7
@@ -248,8 +248,16 @@ def test_out_of_memory_halves_the_micro_batch_and_keeps_the_gradient(shared, cap
     for one, other in zip(whole.network.parameters(), parts.network.parameters(), strict=True):
         assert torch.allclose(one, other, atol=1e-5)
     again = trainer(shared, holds=20)
-    again.restore(parts.state())
+    again.restore(parts.state(1))
     assert again.parts == 4
+
+
+@pytest.mark.parametrize(("key", "name"), [("scheduler", "steps"), ("random", "seed")])
+def test_a_checkpoint_of_another_schedule_or_seed_is_refused(shared, key, name):
+    state = trainer(shared, holds=1000).state(1)
+    state[key][name] += 1
+    with pytest.raises(ObjectiveError, match="allowed: 6 steps with seed"):
+        trainer(shared, holds=1000).restore(state)
 
 
 def test_each_epoch_has_an_order_of_its_own_and_the_same_again(shared):

@@ -14,6 +14,8 @@ from hpsearch.executors.worker import Worker
 from hpsearch.interrupts import Interrupts
 from hpsearch.trial import Stage, StopReason
 
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
+
 
 class InlineExecutor:
     """Steps the running trial by one event at each poll.
@@ -29,9 +31,9 @@ class InlineExecutor:
     def __init__(self, workplace: Workplace, interrupts: Interrupts) -> None:
         if workplace.fresh_process:
             raise InputError("--fresh-process: the inline executor has one process; allowed: --executor ray")
+        self._visible = os.environ.get(_VISIBLE)
         if not workplace.gpu:
-            # torch reads it when CUDA is first used.
-            os.environ["CUDA_VISIBLE_DEVICES"] = ""
+            os.environ[_VISIBLE] = ""  # torch reads it when CUDA is first used
         for folder in (workplace.module_folder, workplace.folder):
             if folder is not None and folder not in sys.path:
                 sys.path.insert(0, folder)
@@ -75,3 +77,7 @@ class InlineExecutor:
         if self._running is not None and hasattr(self._running, "close"):
             self._running.close()
         self._running = None
+        if self._visible is not None:
+            os.environ[_VISIBLE] = self._visible
+        else:
+            os.environ.pop(_VISIBLE, None)

@@ -83,7 +83,9 @@ def plan_resources(request: ResourceRequest, trials: int) -> Resources:
     return _cpus(request, min(trials, max(1, _cores() // (request.cpus_per_trial or 1))), notice)
 
 
-def start_executor(request: ResourceRequest, resources: Resources, workplace: Workplace, interrupts: Interrupts) -> Executor:
+def start_executor(
+    request: ResourceRequest, resources: Resources, workplace: Workplace, interrupts: Interrupts
+) -> Executor:
     """Start the workers.
 
     Raises:
@@ -144,7 +146,8 @@ def _gpus(request: ResourceRequest, count: int) -> Resources:
     if count > len(gpus):
         raise ResourceError(
             f"--gpus {count}: this machine has {_counted(len(gpus), 'visible GPU')}; "
-            f"allowed: {f'up to {len(gpus)}, ' if gpus else ''}--workers N for CPU workers, or --ray-address of a cluster"
+            f"allowed: {f'up to {len(gpus)}, ' if gpus else ''}--workers N for CPU workers, "
+            "or --ray-address of a cluster"
         )
     taken = gpus[:count]
     busy = [gpu.name for gpu in taken if gpu.busy]

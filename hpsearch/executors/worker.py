@@ -151,8 +151,8 @@ def verdict(spec: TrialSpec, history: tuple[Measurement, ...]) -> StopReason | N
         return None
     reasons = (rule(history) for rule in spec.rules)
     reason = next((reason for reason in reasons if reason is not None), None)
-    if reason is None and history[-1].epoch >= spec.epochs:
-        return StopReason.FINISHED
+    if history[-1].epoch >= spec.epochs and reason in (None, StopReason.STALLED):
+        return StopReason.FINISHED  # a rule that would have saved nothing has ended nothing
     return reason
 
 

@@ -334,7 +334,8 @@ class _Running:
         if code == 0:
             return
         how = f"exit code {code}" if code > 0 else _signal_name(-code)
-        tail = "\n".join(("; the end of its standard error:", *self._stderr)) if self._stderr else ""
+        last = next((line.strip() for line in reversed(self._stderr) if line.strip()), "")
+        tail = "\n".join((f": {last}", "The end of its standard error:", *self._stderr)) if last else ""
         msg = f"the command ended with {how}{tail}"
         raise ObjectiveError(msg)
 

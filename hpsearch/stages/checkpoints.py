@@ -31,16 +31,14 @@ class CheckpointKeeper:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._kept: set[int] | None = None
+        self._kept: set[int] | None = None  # None before the first look
 
     def trial_ended(self, record: TrialRecord) -> None:
         """Clean up after a trial has ended, and after the one that it pushed out of the best."""
-        folder = self._context.folder
-        for attempt in range(1, record.attempt):
-            _remove(attempt_folder(folder, record.stage, record.number, attempt))
+        last = attempt_folder(self._context.folder, record.stage, record.number, record.attempt)
+        for folder in last.parent.glob("attempt-*"):
+            _remove(folder, but=_best_file(folder) if folder == last and record.eligible else "")
         if record.stage is Stage.FINALISTS:
-            if not record.eligible:
-                _remove(attempt_folder(folder, record.stage, record.number, record.attempt))
             return
         best = top(
             self._context.store.records(Stage.SEARCH),
@@ -48,17 +46,38 @@ class CheckpointKeeper:
             self._context.config.keep_checkpoints,
         )
         kept = {r.number for r in best}
-        for number in ((self._kept or set()) | {record.number}) - kept:
-            for attempt_path in trial_folder(folder, Stage.SEARCH, number).glob("attempt-*"):
-                _remove(attempt_path)
+        for number in self._before(record) - kept:
+            for folder in trial_folder(self._context.folder, Stage.SEARCH, number).glob("attempt-*"):
+                _remove(folder)
         self._kept = kept
 
+    def _before(self, record: TrialRecord) -> set[int]:
+        """Return the trials whose checkpoints may have become superfluous."""
+        if self._kept is not None:
+            return self._kept | {record.number}
+        # An earlier driver may have been killed before it cleaned up.
+        return {r.number for r in self._context.store.records(Stage.SEARCH) if r.state is not State.RUNNING}
 
-def _remove(folder: Path) -> None:
+
+def _best_file(folder: Path) -> str:
+    """Return the name of an attempt's best checkpoint; empty if there is none."""
+    with suppress(CheckpointError):
+        manifest = read_manifest(folder)
+        return manifest.best.file if manifest is not None and manifest.best is not None else ""
+    return ""
+
+
+def _remove(folder: Path, but: str = "") -> None:
+    """Remove the checkpoints of an attempt that has ended, and what a killed worker left half-written.
+
+    Args:
+        but: The one that stays: the best. A worker that was killed before it could clean up left `last` too.
+    """
     for pattern in ("epoch-*.pt", ".*.tmp"):
         for path in folder.glob(pattern):
-            with suppress(FileNotFoundError):
-                path.unlink()
+            if path.name != but:
+                with suppress(FileNotFoundError):
+                    path.unlink()
 
 
 def best_checkpoints(context: Context, records: list[TrialRecord]) -> list[KeptCheckpoint]:

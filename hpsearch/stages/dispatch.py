@@ -150,6 +150,9 @@ class Dispatcher:
         history = manifest.measurements
         reason = manifest.reason or verdict(self._spec(record), history)
         if reason is not None:
+            if manifest.attempt != record.attempt:
+                # The checkpoint to keep is that one's: a later attempt was sent out, and committed nothing.
+                self._store.start_attempt(self._stage, record.number, manifest.attempt)
             self._end(record.number, reason, history, Failure(manifest.error, manifest.traceback), manifest.worker)
             return True
         for measurement in history:
@@ -248,6 +251,7 @@ class Dispatcher:
                 if limit is not None and now - since > limit:
                     running.heard = running.sent = now  # once is enough
                     executor.end(running.spec.key, StopReason.TIMEOUT, f"longer than {name}, {limit:g} s")
+                    break
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +282,7 @@ class BugWatch:
         if len(self._first) >= self._limit:
             return
         self._first.append(traceback if record.stop_reason is StopReason.ERROR else None)
-        if len(self._first) == self._limit and traceback is not None and len(set(self._first)) == 1:
+        if len(self._first) == self._limit and self._first[0] is not None and len(set(self._first)) == 1:
             raise StudyError(
                 f"the first {self._limit} trials failed with the same error: {record.error}; "
                 f"mend it, then resume (the traceback is in trial {record.number}'s log)"

@@ -152,6 +152,9 @@ def _predictions(context: Context, checkpoints: Sequence[KeptCheckpoint], split:
     labels = arrays[0][1]
     if any(not np.array_equal(labels, other) for _, other in arrays):
         raise StudyError(f"predict(checkpoint, {split!r}) gave different labels for different checkpoints")
+    shapes = {probabilities.shape for probabilities, _ in arrays}
+    if len(shapes) > 1:
+        raise StudyError(f"predict(checkpoint, {split!r}) gave probabilities of different shapes: {sorted(shapes)}")
     return np.stack([probabilities for probabilities, _ in arrays]), labels
 
 
@@ -170,7 +173,7 @@ def _predict_all(context: Context, checkpoints: Sequence[KeptCheckpoint], split:
         for event in executor.poll(_POLL_S):
             if isinstance(event, PredictionsReady):
                 if event.path is None:
-                    raise StudyError(f"predict(checkpoint, {split!r}) failed:\n{event.error}")
+                    raise _failed(context, event)
                 paths[event.number] = event.path
                 del out[event.number]
             elif isinstance(event, WorkerLost):
@@ -180,6 +183,14 @@ def _predict_all(context: Context, checkpoints: Sequence[KeptCheckpoint], split:
                 context.publish(Notice(message=f"a worker ended in predict ({event.detail}); tried again on another"))
                 waiting.append(out.pop(event.number))
     return paths
+
+
+def _failed(context: Context, event: PredictionsReady) -> StudyError:
+    """Show the objective's traceback, and return the error that ends the study."""
+    trace = (event.error or "").strip()
+    what = f"predict(checkpoint, {event.split!r}) failed for {event.stage} trial {event.number}"
+    context.publish(Notice(message=what, detail=trace))
+    return StudyError(f"{what}: {trace.splitlines()[-1] if trace else 'no reason was given'}; mend it, then resume")
 
 
 def _spec(checkpoint: KeptCheckpoint, split: str) -> PredictSpec:

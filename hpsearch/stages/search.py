@@ -57,7 +57,11 @@ def search(context: Context) -> None:
     """
     config, store = context.config, context.store
     sampler = sampler_of(config, store.get("levels", {}))
-    store.repair(config.space, sampler.draw)
+
+    def seed_of(number: int) -> int:
+        return derive_seed(config.seed, Stage.SEARCH, number, 0)
+
+    store.repair(config.space, sampler.draw, seed_of)
     before = store.records(Stage.SEARCH)
     done = sum(record.state is not State.RUNNING for record in before)
     total = max(context.trials, len(before))
@@ -65,7 +69,7 @@ def search(context: Context) -> None:
 
     def plan(number: int) -> Planned:
         params: Mapping[str, Any] = sampler.draw(number)
-        return Planned(number=number, params=params, seed=derive_seed(config.seed, Stage.SEARCH, number, 0))
+        return Planned(number=number, params=params, seed=seed_of(number))
 
     Dispatcher(context, Stage.SEARCH, local_rules(config)).run(range(context.trials), plan)
     records = store.records(Stage.SEARCH)

@@ -101,8 +101,7 @@ class ImageClassifierObjective:
             trainer.restore(checkpoint)
         for epoch in trial.epochs():
             metrics = trainer.epoch(epoch) | evaluate(network, self._splits["val"], self.settings.precision)
-            about = {"epoch": epoch, "config": dict(config), "network": spec.as_dict()}
-            trial.save_checkpoint(about | trainer.state())
+            trial.save_checkpoint({"config": dict(config), "network": spec.as_dict(), **trainer.state(epoch)})
             yield metrics
 
     def predict(self, checkpoint: Any, split: str) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,7 @@
 """SGD with momentum and AdamW over one flat vector that all parameters are views of.
 
-torch.optim works parameter by parameter, and its first use imports the compiler: on a CPU that is half a millisecond of a
-4 ms step of `small_cnn`, and 4 s of a worker's start. The update rules are torch.optim's own; the tests compare the two.
+torch.optim works parameter by parameter, and its first use imports the compiler: on a CPU that was half a millisecond
+of a 4 ms step of `small_cnn`, and seconds of a worker's start. The update rules are torch.optim's; the tests compare.
 """
 
 from __future__ import annotations

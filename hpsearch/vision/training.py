@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from hpsearch.errors import ObjectiveError
 from hpsearch.seeding import derive_seed
 from hpsearch.vision.augment import augmented
 from hpsearch.vision.models import Network
@@ -104,12 +105,33 @@ class Trainer:
             network, kind=hyper.optimizer, momentum=hyper.momentum, weight_decay=hyper.weight_decay
         )
 
-    def state(self) -> dict[str, Any]:
-        """Return what `restore` takes."""
-        return {"model": self.network.state_dict(), "optimizer": self.optimizer.state_dict(), "parts": self.parts}
+    def state(self, epoch: int) -> dict[str, Any]:
+        """Return what `restore` takes.
+
+        Args:
+            epoch: The last one that was trained. With the seed it is the random state: each epoch seeds its generators.
+        """
+        return {
+            "epoch": epoch,
+            "model": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": {"step": epoch * len(self.sizes), "steps": self.steps},
+            "random": {"seed": self.seed, "epoch": epoch},
+            "parts": self.parts,
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a checkpoint."""
+        """Go on from a checkpoint.
+
+        Raises:
+            ObjectiveError: It was made with another seed or another length of the schedule, which would bend both.
+        """
+        made = (state["scheduler"]["steps"], state["random"]["seed"])
+        if made != (self.steps, self.seed):
+            raise ObjectiveError(
+                f"the checkpoint is of a schedule of {made[0]} steps with seed {made[1]}; "
+                f"allowed: {self.steps} steps with seed {self.seed}"
+            )
         self.network.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.parts = state["parts"]

@@ -1,0 +1,76 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class ExecutorName(StrEnum):
+    """Where trials run."""
+
+    RAY = "ray"
+    INLINE = "inline"
+
+
+class FormatName(StrEnum):
+    """What an export is written as."""
+
+    YAML = "yaml"
+    JSON = "json"
+
+
+SpaceArgument = Annotated[
+    str, typer.Argument(metavar="SPACE", help="A space file, or the name of one that ships with hpsearch, such as cnn.")
+]
+StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="A study's name, or the path of its folder.")]
+StudiesOption = Annotated[
+    Path, typer.Option("--studies", metavar="DIR", envvar="HPSEARCH_STUDIES", help="The directory that studies lie in.")
+]
+StorageOption = Annotated[
+    str | None,
+    typer.Option(
+        "--storage",
+        metavar="URL",
+        envvar="HPSEARCH_STORAGE",
+        show_envvar=True,
+        help="The store's database, any URL that Optuna takes; SQLite in the study's folder by default.",
+    ),
+]
+GpusOption = Annotated[
+    int | None,
+    typer.Option(
+        "--gpus", min=1, metavar="N", help="GPUs to use; without --gpus and --workers all idle ones, else CPU workers."
+    ),
+]
+WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, metavar="N", help="CPU workers to use.")]
+PackingOption = Annotated[int, typer.Option("--trials-per-gpu", min=1, metavar="K", help="Trials that share a GPU.")]
+CpusOption = Annotated[
+    int | None,
+    typer.Option(
+        "--cpus-per-trial", min=1, metavar="N", help="CPU threads of one trial; shared out evenly by default."
+    ),
+]
+AddressOption = Annotated[
+    str | None,
+    typer.Option(
+        "--ray-address",
+        metavar="A",
+        help="A running Ray cluster, such as 10.0.0.1:6379; one is started here by default.",
+    ),
+]
+ExecutorOption = Annotated[
+    ExecutorName, typer.Option("--executor", help="ray: worker processes; inline: this process, one trial at a time.")
+]
+FreshOption = Annotated[
+    bool,
+    typer.Option(
+        "--fresh-process", help="A new process for each trial, for objectives that leave global state behind."
+    ),
+]
+TrialsOption = Annotated[
+    int | None, typer.Option("--trials", min=1, metavar="N", help="Trials of the search in total.")
+]

@@ -1,0 +1,119 @@
+"""One driver of one study: its lock, its workers, its signals; whatever happens, none of them outlives the command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from hpsearch.config import StudyConfig
+from hpsearch.errors import StudyError
+from hpsearch.events import Event
+from hpsearch.executors.base import Executor, Workplace
+from hpsearch.executors.resources import ResourceRequest, Resources, start_executor
+from hpsearch.interrupts import Interrupts
+from hpsearch.locking import DriverLock
+from hpsearch.objectives.loading import load_objective
+from hpsearch.pipeline import run_pipeline
+from hpsearch.stages.context import Context
+from hpsearch.store import Store
+
+Publish = Callable[[Event], None]
+
+
+@contextmanager
+def locked(store: Store) -> Iterator[DriverLock]:
+    """Hold a study's lock, with what the store holds from then on.
+
+    Raises:
+        StudyLockedError: Another driver holds it.
+        StudyError: The database can't be written.
+    """
+    lock = store.lock()
+    lock.acquire()
+    try:
+        store.reload()  # another driver may have written until a moment ago
+        yield lock
+    finally:
+        lock.release()
+
+
+def run_stages(
+    store: Store,
+    config: StudyConfig,
+    folder: Path,
+    request: ResourceRequest,
+    resources: Resources,
+    trials: int,
+    publish: Publish,
+) -> None:
+    """Run the pipeline; whatever happens, the workers are gone and the signals' handlers are as they were.
+
+    Args:
+        folder: The study's, absolute.
+        resources: What was found for the request.
+        trials: The search's total.
+
+    Raises:
+        InputError: The workers can't be had.
+        StudyError: The study failed; it can be resumed.
+        Interrupted: A signal came; it can be resumed.
+    """
+    module_folder = store.get("module_folder")
+    interrupts = Interrupts()
+    workplace = Workplace(
+        objective=config.objective,
+        folder=str(Path.cwd()),
+        module_folder=module_folder,
+        threads=resources.cpus_per_slot or 1,
+        gpu=resources.gpus_per_slot > 0,
+        fresh_process=request.fresh_process,
+    )
+    with interrupts.listening(), _lazily(request, resources, workplace, interrupts) as executor:
+        context = Context(
+            config=config,
+            trials=trials,
+            store=store,
+            folder=folder,
+            executor=executor,
+            publish=publish,
+            interrupts=interrupts,
+            can_predict=load_objective(config.objective, module_folder).can_predict,
+        )
+        run_pipeline(context, resources.slots)
+
+
+@contextmanager
+def _lazily(
+    request: ResourceRequest, resources: Resources, workplace: Workplace, interrupts: Interrupts
+) -> Iterator[Callable[[], Executor]]:
+    """Give a function that starts the workers at its first call; end them at the exit."""
+    with ExitStack() as stack:
+        started: list[Executor] = []
+
+        def executor() -> Executor:
+            if not started:
+                started.append(start_executor(request, resources, workplace, interrupts))
+                stack.callback(started[0].close)
+                interrupts.install()
+            return started[0]
+
+        yield executor
+
+
+def watching(publish: Publish, lost: Callable[[], bool], name: str) -> Publish:
+    """Return a publisher that ends the study when another driver has taken its lock: there is one writer.
+
+    Args:
+        lost: Whether the lock is.
+        name: The study's.
+    """
+
+    def watched(event: Event) -> None:
+        if lost():
+            raise StudyError(
+                f"study {name}: another driver has taken it over, for this one was not heard of for too long"
+            )
+        publish(event)
+
+    return watched

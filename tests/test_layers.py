@@ -1,0 +1,64 @@
+"""The import contracts of pyproject.toml hold, and each of them can fail."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def lint(folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache", "--config", "pyproject.toml"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def planted(folder: Path, changes: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Lint a copy of the package with a line added to some modules."""
+    shutil.copytree(ROOT / "hpsearch", folder / "hpsearch", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    for name, line in changes.items():
+        with (folder / "hpsearch" / name).open("a") as file:
+            file.write(f"\n{line}\n")
+    return lint(folder)
+
+
+def test_the_contracts_are_kept():
+    done = lint(ROOT)
+    assert done.returncode == 0, done.stdout
+    assert "3 kept, 0 broken" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "contract"),
+    [
+        ("trial.py", "from hpsearch.api import run", "Imports go downward"),
+        (
+            "executors/base.py",
+            "def late():\n    from hpsearch.store import Store\n    return Store",
+            "Imports go downward",
+        ),
+        ("stages/finalists.py", "from hpsearch.stages.search import search", "No stage imports another"),
+        ("store.py", "import ray", "ray has one home"),
+    ],
+)
+def test_a_planted_violation_is_found(tmp_path, module, line, contract):
+    done = planted(tmp_path, {module: line})
+    assert done.returncode == 1, done.stdout
+    broken = [text for text in done.stdout.splitlines() if text.endswith("BROKEN")]
+    assert [text for text in broken if contract in text]
+
+
+def test_a_module_outside_the_layers_is_found(tmp_path):
+    (tmp_path / "hpsearch").mkdir()
+    shutil.rmtree(tmp_path / "hpsearch")
+    shutil.copytree(ROOT / "hpsearch", tmp_path / "hpsearch", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / "hpsearch" / "stray.py").write_text('"""A module that no layer has."""\n')
+    done = lint(tmp_path)
+    assert done.returncode == 1, done.stdout
+    assert "stray" in done.stdout
