@@ -169,9 +169,11 @@ def run(  # noqa: PLR0913 - named options of one command, each with a default
             raise StudyExistsError(
                 f"--name {name}: {folder} exists; allowed: another name, --resume, or hpsearch resume {name}"
             )
-        chosen = _next_name(Path(studies), chosen, storage, publish)
+        chosen = unused_name(Path(studies), chosen)
         folder = new_folder(Path(studies), chosen)
     study = _create(folder, chosen, config, path, storage)
+    if name is None and chosen != config.study:
+        publish(Notice(message=_renamed(Path(studies), config.study, chosen, storage)))
     return _drive(study, request or ResourceRequest(), publish, opened, resources)
 
 
@@ -262,8 +264,8 @@ def _is_taken(folder: Path, storage: str | None) -> bool:
     return True
 
 
-def _next_name(studies: Path, name: str, storage: str | None, publish: Publish) -> str:
-    chosen = unused_name(studies, name)
+def _renamed(studies: Path, name: str, chosen: str, storage: str | None) -> str:
+    """Return what there is to say of a study that got another name than its space file has."""
     hint = ""
     with suppress(InputError):
         earlier = load_study(studies / name, storage=storage)
@@ -271,8 +273,7 @@ def _next_name(studies: Path, name: str, storage: str | None, publish: Publish) 
         if earlier.state != "done":
             hint = f"; {name} is unfinished: hpsearch resume {name}{place} goes on with it"
         earlier.close()
-    publish(Notice(message=f"study {name} exists, so this one is {chosen}{hint}"))
-    return chosen
+    return f"study {name} exists, so this one is {chosen}{hint}"
 
 
 def _create(folder: Path, name: str, config: StudyConfig, path: Path, storage: str | None) -> Study:
@@ -308,7 +309,12 @@ def _drive(
     resources: Resources | None = None,
     trials: int | None = None,
 ) -> Study:
-    """Run a study under its lock; whatever happens, the workers are gone and the lock is given back."""
+    """Run a study under its lock; whatever happens, the workers are gone and the lock is given back.
+
+    Args:
+        resources: What was found for the request; None for a study that was there before.
+    """
+    new = resources is not None
     try:
         if resources is None:
             check_objective(study.config, study.store.get("module_folder"))
@@ -319,10 +325,20 @@ def _drive(
             _announce(study, total, resources, publish)
             watched = watching(publish, lambda: lock.lost, study.name)
             run_stages(study.store, study.config, study.folder, request, resources, total, watched)
-    except BaseException:
+    except BaseException as error:
         study.close()
+        if new and isinstance(error, InputError) and study.store.is_empty:
+            _remove(study)
         raise
     return study
+
+
+def _remove(study: Study) -> None:
+    """Remove a new study whose workers can't be had: else each try would leave one more."""
+    study.store.remove()
+    shutil.rmtree(study.folder)
+    with suppress(OSError):  # others lie there
+        study.folder.parent.rmdir()
 
 
 def _plan_trials(store: Store, trials: int | None) -> int:

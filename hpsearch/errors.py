@@ -10,6 +10,7 @@ HpsearchError
 │   ├── StudyLockedError     another driver holds the study
 │   └── ResourceError        more GPUs or workers asked for than there are
 ├── StudyError           the study failed and can be resumed after a repair          exit code 1
+│   └── DiskFullError        no trial is to blame: all of them are held
 ├── ObjectiveError       the objective broke the protocol: the trial fails, the study goes on
 │   └── CheckpointError      a checkpoint that can't be written or read back
 ├── WorkerLostError      a worker died: the trial is tried again
@@ -92,6 +93,10 @@ class ResourceError(InputError):
 
 class StudyError(HpsearchError):
     """The study can't go on; what it holds is kept, and it can be resumed."""
+
+
+class DiskFullError(StudyError):
+    """The disk of the studies directory is full; running trials are held, not failed."""
 
 
 class ObjectiveError(HpsearchError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -46,10 +46,8 @@ class Interrupts:
                     signal.signal(number, handler)
 
     def install(self) -> None:
-        """Set the handlers; again after `ray.init`, which replaces them."""
-        if _in_main_thread():
-            for number in SIGNALS:
-                signal.signal(number, self._handle)
+        """Set the handlers; again after `ray.init`, which may replace them."""
+        _handle_with(self._handle)
 
     @contextmanager
     def raising(self) -> Iterator[None]:
@@ -66,6 +64,30 @@ class Interrupts:
         self.requested = self.requested or number
         if self._at_once and not again:
             raise Interrupted(number)
+
+
+@contextmanager
+def raising_signals() -> Iterator[None]:
+    """Let signals raise `Interrupted` at once, as SIGINT does by itself, until a driver sets its own handlers."""
+
+    def handle(number: int, _: FrameType | None) -> None:
+        raise Interrupted(number)
+
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    _handle_with(handle)
+    try:
+        yield
+    finally:
+        if _in_main_thread():
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _handle_with(handler: Callable[[int, FrameType | None], None]) -> None:
+    if _in_main_thread():
+        for number in SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup leaves SIGHUP
+                signal.signal(number, handler)
 
 
 def _in_main_thread() -> bool:

@@ -117,15 +117,10 @@ class Progress:
             return None
         if isinstance(event, events.TrialScored):
             return self._scored(event)
-        if isinstance(event, events.StudyOpened):
-            return Text(f"study {clean(event.name)}: {clean(event.plan)}")
-        if isinstance(event, events.StageEnded):
-            return Text(f"{clean(event.stage)}: {clean(event.summary)}", style="bold")
-        if self._live is not None:
-            return None  # the rest is in the view
-        if isinstance(event, events.Forecast) and not self._is_news(event.seconds):
-            return None
-        return _plain_line(event)
+        if isinstance(event, (events.StudyOpened, events.StageEnded)) or self._live is None:
+            news = not isinstance(event, events.Forecast) or self._is_news(event.seconds)
+            return _plain_line(event) if news else None
+        return None  # the rest is in the view
 
     def _is_news(self, seconds: float) -> bool:
         """Whether a forecast differs enough from the last one that was printed to be worth a line of a log."""
@@ -172,7 +167,11 @@ def _notice(event: events.Notice) -> Text:
 
 
 def _plain_line(event: events.Event) -> Text | None:
-    """Return the line of what a live view shows itself."""
+    """Return the line of an event that is no trial's."""
+    if isinstance(event, events.StudyOpened):
+        return Text(f"study {clean(event.name)}: {clean(event.plan)}")
+    if isinstance(event, events.StageEnded):
+        return Text(f"{clean(event.stage)}: {clean(event.summary)}", style="bold")
     if isinstance(event, events.StageStarted):
         return _stage_started(event)
     return Text(_time_left(event.seconds)) if isinstance(event, events.Forecast) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -123,8 +124,8 @@ class Choice:
         return self.names[min(int(unit * self.count), self.count - 1)]
 
     def resolve(self, stored: Scalar) -> Any:
-        """Return the value of a stored name."""
-        return self.values[self.names.index(stored)]
+        """Return the value of a stored name; a copy, for an objective may change what it is given."""
+        return copy.deepcopy(self.values[self.names.index(stored)])
 
     def to_optuna(self) -> BaseDistribution:
         """Return the Optuna distribution over the names."""

@@ -102,6 +102,18 @@ class Store:
             store.reload()
         return store
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no trial was ever begun."""
+        return not any(self._records.values())
+
+    def remove(self) -> None:
+        """Remove the study from the database, with all that it has."""
+        with self._writing():
+            for study_id in self._ids.values():
+                self._storage.delete_study(study_id)
+        self.close()
+
     def lock(self) -> DriverLock:
         """Return the lock that makes one process this study's driver."""
         return DriverLock(self._storage.engine, self.name)

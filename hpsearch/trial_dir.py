@@ -15,20 +15,20 @@ import json
 import math
 import os
 import shutil
-import traceback
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
+from hpsearch.checkpoint import check_state, load_state, save_state
 from hpsearch.errors import CheckpointError
 from hpsearch.trial import Measurement, Stage, StopReason, TrialSpec
 
 MANIFEST = "manifest.json"
 LOG = "log.txt"
 FORMAT = 1
+_READS = 3
 
 
 @contextmanager
@@ -205,7 +205,7 @@ class AttemptWriter:
         """
         check_state(state)
         staged = self.folder / ".staged.pt.tmp"
-        _save(state, staged)
+        save_state(state, staged)
         self._staged = staged
 
     def commit(self, measurement: Measurement) -> None:
@@ -254,18 +254,35 @@ class AttemptWriter:
             The epoch after which it was taken, and the state; None if there is none.
         """
         for folder in self.earlier:
-            manifest = _read_earlier(folder, on_warning)
-            if manifest is None:
+            for _ in range(_READS):
+                manifest = _read_earlier(folder, on_warning)
+                found = None if manifest is None else self._newest(folder, manifest, on_warning)
+                if found is not None:
+                    return found
+                # A worker that outlives its driver by seconds may commit meanwhile, and remove what its manifest named.
+                if _read_earlier(folder, on_warning) == manifest:
+                    break
+        return None
+
+    def _newest(self, folder: Path, manifest: Manifest, on_warning: Callable[[str], None]) -> tuple[int, Any] | None:
+        """Take over the newest readable checkpoint that an earlier attempt's manifest names."""
+        named = {c.epoch: c for c in (manifest.best, manifest.last) if c is not None}
+        for epoch in sorted(named, reverse=True):
+            own = self.folder / named[epoch].file
+            try:
+                _link(folder / named[epoch].file, own)  # first, so that nobody can remove it
+                state = load_state(own)
+            except FileNotFoundError:
+                if _read_earlier(folder, on_warning) != manifest:
+                    return None
+                on_warning(f"{folder / named[epoch].file}: is missing; going on from an earlier one")
                 continue
-            named = {c.epoch: c for c in (manifest.best, manifest.last) if c is not None}
-            for epoch in sorted(named, reverse=True):
-                try:
-                    state = load_state(folder / named[epoch].file)
-                except CheckpointError as error:
-                    on_warning(f"{error}; going on from an earlier one")
-                    continue
-                self._take_over(folder, manifest, epoch)
-                return epoch, state
+            except CheckpointError as error:
+                own.unlink(missing_ok=True)
+                on_warning(f"{error}; going on from an earlier one")
+                continue
+            self._take_over(folder, manifest, epoch)
+            return epoch, state
         return None
 
     def adopt(self, up_to_epoch: int, on_warning: Callable[[str], None]) -> int:
@@ -291,11 +308,11 @@ class AttemptWriter:
 
     def _take_over(self, folder: Path, earlier: Manifest, epoch: int) -> None:
         best = earlier.best if earlier.best is not None and earlier.best.epoch <= epoch else None
-        if best is not None and not (folder / best.file).is_file():
-            best = None
-        kept = {c.file for c in (best, *(c for c in (earlier.last, earlier.best) if c and c.epoch == epoch)) if c}
-        for file in kept:
-            _link(folder / file, self.folder / file)
+        if best is not None and best.epoch != epoch:
+            try:
+                _link(folder / best.file, self.folder / best.file)
+            except FileNotFoundError:
+                best = None
         self.manifest = replace(
             self.manifest,
             measurements=tuple(m for m in earlier.measurements if m.epoch <= epoch),
@@ -325,73 +342,3 @@ def _link(source: Path, target: Path) -> None:
     except OSError:
         with atomic_write(target) as out, source.open("rb") as file:
             shutil.copyfileobj(file, out)
-
-
-def _save(state: object, path: Path) -> None:
-    import torch
-
-    try:
-        with path.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-
-
-def load_state(path: Path) -> Any:
-    """Return a checkpoint's state, with its tensors on the CPU.
-
-    Raises:
-        CheckpointError: It is missing, damaged, or holds more than data.
-    """
-    import torch
-
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        reason = traceback.format_exception_only(error)[-1].strip().splitlines()[0]
-        msg = f"{path}: can't be read as a checkpoint: {reason}"
-        raise CheckpointError(msg) from error
-
-
-def check_state(state: object, name: str = "checkpoint") -> None:
-    """Refuse what `weights_only` loading couldn't read back.
-
-    Raises:
-        CheckpointError: It names the key of the culprit and what to do.
-    """
-    if state is None or type(state) in (bool, int, float, str, bytes):
-        return
-    if isinstance(state, (list, tuple)) and type(state) in (list, tuple):
-        for position, item in enumerate(state):
-            check_state(item, f"{name}[{position}]")
-    elif isinstance(state, dict) and type(state) in (dict, OrderedDict):
-        for key, item in state.items():
-            check_state(key, f"{name} key {key!r}")
-            check_state(item, f"{name}[{key!r}]")
-    elif not _reads_back(state):
-        kind = f"{type(state).__module__}.{type(state).__qualname__}"
-        advice = " (for NumPy: .item(), .tolist() or torch.from_numpy)" if kind.startswith("numpy") else ""
-        msg = (
-            f"{name} is a {kind}, which can't be read back safely; save tensors, numbers, text, lists and dicts{advice}"
-        )
-        raise CheckpointError(msg)
-
-
-def _reads_back(value: object) -> bool:
-    """Whether a value that is no plain container survives saving and `weights_only` loading."""
-    import io
-
-    import torch
-
-    if type(value) in (torch.Tensor, torch.nn.Parameter):
-        return True
-    buffer = io.BytesIO()
-    with suppress(Exception):
-        torch.save(value, buffer)
-        buffer.seek(0)
-        torch.load(buffer, weights_only=True)
-        return True
-    return False

@@ -220,9 +220,9 @@ class TestRay(Conformance):
     def make(self, function: str, **changes: object) -> Executor:
         from hpsearch.executors.ray import RayExecutor
 
-        slots, gpus = changes.pop("slots", 1), changes.pop("gpus_per_slot", 0)
-        resources = Resources(slots=slots, text="workers", gpus_per_slot=gpus, cpus_per_slot=1, address=self.address)
-        return RayExecutor(workplace(function, gpu=gpus > 0, **changes), resources)
+        slots, gpus, cpus = (changes.pop(k, d) for k, d in (("slots", 1), ("gpus_per_slot", 0), ("cpus_per_slot", 1)))
+        resources = Resources(slots=slots, text="workers", gpus_per_slot=gpus, cpus_per_slot=cpus, address=self.address)
+        return RayExecutor(workplace(function, gpu=gpus > 0, **changes), resources, Interrupts())
 
     def test_four_gpus_run_four_trials_at_once_each_on_its_own(self, start, tmp_path):
         executor = start("environment", slots=4, gpus_per_slot=1)
@@ -243,7 +243,7 @@ class TestRay(Conformance):
         assert {path.read_text() for path in tmp_path.glob("seen-*")} == {""}
 
     def test_threads_are_shared_out(self, start, tmp_path):
-        executor = start("threads", threads=3)
+        executor = start("threads", cpus_per_slot=3)
         executor.submit(spec(tmp_path, epochs=1))
         assert collect(executor)[-1].history[0].metrics == {"score": 3.0, "cuda": 1.0}
 
@@ -282,7 +282,7 @@ def test_a_local_cluster_leaves_nothing_behind(tmp_path):
     from hpsearch.executors.ray import RayExecutor
 
     before = set(Path("/tmp").glob("hps-ray-*"))
-    executor = RayExecutor(workplace("climb"), Resources(slots=2, text="2 CPU workers", cpus_per_slot=1))
+    executor = RayExecutor(workplace("climb"), Resources(slots=2, text="2 CPU workers", cpus_per_slot=1), Interrupts())
     until_free(executor, 2)
     ours = set(Path("/tmp").glob("hps-ray-*")) - before
     assert len(ours) == 1
@@ -300,11 +300,11 @@ def test_a_cluster_without_gpus_says_so(ray_address_without_gpus):
 
     resources = Resources(slots=1, text="GPU", gpus_per_slot=1, address=ray_address_without_gpus)
     with pytest.raises(ResourceError, match=r"--gpus: the Ray cluster at .* has no GPU; allowed: --workers N"):
-        RayExecutor(workplace("climb", gpu=True), resources)
+        RayExecutor(workplace("climb", gpu=True), resources, Interrupts())
 
 
 def test_no_cluster_at_the_address():
     from hpsearch.executors.ray import RayExecutor
 
     with pytest.raises(ResourceError, match=r"--ray-address: no Ray cluster answers at 127\.0\.0\.1:1"):
-        RayExecutor(workplace("climb"), Resources(slots=1, text="1 CPU worker", address="127.0.0.1:1"))
+        RayExecutor(workplace("climb"), Resources(slots=1, text="1 CPU worker", address="127.0.0.1:1"), Interrupts())

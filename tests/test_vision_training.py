@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 import torch
 
+from hpsearch.checkpoint import load_state
 from hpsearch.config import ImageClassifier
 from hpsearch.errors import ObjectiveError
 from hpsearch.objectives.base import Trial
 from hpsearch.seeding import derive_seed
 from hpsearch.trial import Direction, Stage, TrialSpec
-from hpsearch.trial_dir import AttemptWriter, load_state
+from hpsearch.trial_dir import AttemptWriter
 from hpsearch.vision import ImageClassifierObjective
 from hpsearch.vision.augment import augmented
 from hpsearch.vision.models import NetworkSpec

@@ -8,19 +8,22 @@ import shutil
 import socket
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from hpsearch.errors import ResourceError, StudyError
+from hpsearch.errors import DiskFullError, ResourceError, StudyError
 from hpsearch.events import TrialEvent, WorkerLost
 from hpsearch.executors.base import Task, Workplace
 from hpsearch.executors.resources import Resources
 from hpsearch.executors.worker import Worker
+from hpsearch.interrupts import Interrupts
 from hpsearch.trial import PredictSpec, Stage, StopReason
 from hpsearch.trial_dir import LOG
 
@@ -35,6 +38,7 @@ _PREFIX = "hps-ray-"  # short: socket paths end at 107 bytes
 _OBJECT_STORE_BYTES = 100 * 1024 * 1024  # events are small, and a store of Ray's default size takes memory and time
 _MAX_FAILED_STARTS = 3
 _CONNECT_TIMEOUT_S = 10.0
+_START_TIMEOUT_S = 120.0
 
 
 class _Actor:
@@ -100,21 +104,28 @@ class RayExecutor:
     Args:
         workplace: What every worker is given.
         resources: How many workers, with what.
+        interrupts: Looked at while Ray starts.
 
     Raises:
         ResourceError: The cluster can't be reached or has no GPU.
+        StudyError: Ray does not start here.
+        Interrupted: A signal came meanwhile.
     """
 
-    def __init__(self, workplace: Workplace, resources: Resources) -> None:
-        self._workplace = workplace
+    def __init__(self, workplace: Workplace, resources: Resources, interrupts: Interrupts) -> None:
         self._resources = resources
+        self._interrupts = interrupts
         self._folder: Path | None = None
         self._failed_starts = 0
         self._closed = False
-        self._connect()
+        self._slots: list[_Slot] = []
         try:
+            self._connect()
             self._cpus = self._cpus_per_slot()
-            self._slots = [self._start() for _ in range(resources.slots)]
+            self._workplace = replace(workplace, threads=max(1, self._cpus))
+            for _ in range(resources.slots):
+                interrupts.check()
+                self._slots.append(self._start())
         except BaseException:
             self.close()
             raise
@@ -161,10 +172,11 @@ class RayExecutor:
         if self._closed:
             return
         self._closed = True
-        for slot in getattr(self, "_slots", []):
+        for slot in self._slots:
             with suppress(Exception):  # it is going either way
                 ray.kill(slot.actor)
-        ray.shutdown()
+        if ray.is_initialized():
+            ray.shutdown()
         if self._folder is not None:
             _end_processes_of(self._folder)
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -182,7 +194,7 @@ class RayExecutor:
             _check_listening(self._resources.address)
         try:
             with _visible(self._resources.visible_gpus):
-                ray.init(**options)
+                _initialise(options, self._interrupts)
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
             if self._resources.address is None:
                 raise StudyError(f"Ray doesn't start on this machine: {error}") from None
@@ -241,6 +253,8 @@ class RayExecutor:
             if not slot.stream.is_finished():
                 return
         except ray.exceptions.RayError as error:
+            if isinstance(cause := getattr(error, "cause", None), DiskFullError):
+                raise cause from None
             events.append(self._lost(slot, error))
             with suppress(Exception):  # it may be dead already
                 ray.kill(slot.actor)
@@ -254,8 +268,33 @@ class RayExecutor:
     def _lost(self, slot: _Slot, error: Exception) -> WorkerLost:
         task = slot.task
         assert task is not None  # noqa: S101 - a stream belongs to a task
-        reason, detail = slot.ended_for or (StopReason.LOST, _first_line(error))
+        reason, detail = slot.ended_for or (StopReason.LOST, _first_line(getattr(error, "cause", None) or error))
         return WorkerLost(stage=task.stage, number=task.number, attempt=task.attempt, reason=reason, detail=detail)
+
+
+def _initialise(options: dict[str, Any], interrupts: Interrupts) -> None:
+    """Run `ray.init` in a thread, so that signals are answered meanwhile: it spends seconds where Python can't.
+
+    There it also leaves the handlers of signals alone.
+    """
+    failures: list[BaseException] = []
+
+    def initialise() -> None:
+        try:
+            ray.init(**options)
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the caller's thread
+            failures.append(error)
+
+    thread = threading.Thread(target=initialise, name="ray.init", daemon=True)
+    thread.start()
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while thread.is_alive():
+        interrupts.check()
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"it did not answer within {_START_TIMEOUT_S:.0f} s")
+        thread.join(0.1)
+    if failures:
+        raise failures[0]
 
 
 def _check_listening(address: str) -> None:

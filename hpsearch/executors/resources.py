@@ -100,13 +100,15 @@ def start_executor(
         from hpsearch.executors.ray import RayExecutor
     except ImportError as error:
         raise InputError(f"--executor ray: {error}; allowed: install ray, or --executor inline") from None
-    return RayExecutor(workplace, resources)
+    return RayExecutor(workplace, resources, interrupts)
 
 
 def _check(request: ResourceRequest) -> None:
     if request.gpus is not None and request.workers is not None:
         raise InputError("--gpus and --workers: both were given; allowed: one of them")
     if request.executor == "inline":
+        if request.fresh_process:
+            raise InputError("--fresh-process: the inline executor has one process; allowed: --executor ray")
         for option, value in (("--workers", request.workers), ("--gpus", request.gpus)):
             if value is not None and value > 1:
                 raise InputError(f"{option} {value}: the inline executor runs one trial at a time; allowed: 1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import logging
 import os
@@ -15,8 +16,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from hpsearch import trial_dir
+from hpsearch.checkpoint import load_state
 from hpsearch.config import Command
-from hpsearch.errors import Interrupted
+from hpsearch.errors import DiskFullError, Interrupted
 from hpsearch.events import PredictionsReady, TrialEnded, TrialEvent, TrialMeasured, TrialStarted
 from hpsearch.executors.base import Task, Workplace
 from hpsearch.objectives.base import Objective, Trial, iterate
@@ -38,11 +40,20 @@ class Worker:
         self._device = "cpu"
 
     def run(self, task: Task) -> Iterator[TrialEvent]:
-        """Run a task; its events end with `TrialEnded` or `PredictionsReady`, whatever the objective does."""
-        if isinstance(task, PredictSpec):
-            yield self._predict(task)
-        else:
-            yield from self._train(task)
+        """Run a task; its events end with `TrialEnded` or `PredictionsReady`, whatever the objective does.
+
+        Raises:
+            DiskFullError: Nothing more can be committed.
+        """
+        try:
+            if isinstance(task, PredictSpec):
+                yield self._predict(task)
+            else:
+                yield from self._train(task)
+        except OSError as error:
+            if not _is_disk_full(error):
+                raise
+            raise DiskFullError(f"{task.folder}: the disk is full; make room, then resume") from None
 
     def _loaded(self) -> Objective:
         if self._objective is None:
@@ -60,6 +71,7 @@ class Worker:
         with _trial_log(spec) as log:
             try:
                 objective = self._loaded()
+                _prepare(spec.seed, self._workplace)
                 yield TrialStarted(
                     stage=spec.stage,
                     number=spec.number,
@@ -68,7 +80,6 @@ class Worker:
                     device=self._device,
                     config=spec.config,
                 )
-                _prepare(spec.seed, self._workplace)
                 trial = Trial(
                     number=spec.number,
                     seed=spec.seed,
@@ -81,7 +92,9 @@ class Worker:
                 reason = yield from _epochs(objective, spec, trial, writer)
             except (Interrupted, GeneratorExit):
                 raise
-            except BaseException as caught:  # noqa: BLE001 - sys.exit in an objective fails its trial, not the worker
+            except BaseException as caught:
+                if _is_disk_full(caught):
+                    raise
                 reason = StopReason.OOM if _is_out_of_memory(caught) else StopReason.ERROR
                 error = _in_a_line(caught)
                 trace = "".join(traceback.format_exception(caught))
@@ -110,13 +123,15 @@ class Worker:
             if not path.is_file():
                 import numpy as np
 
-                state = trial_dir.load_state(Path(spec.folder) / spec.checkpoint)
+                state = load_state(Path(spec.folder) / spec.checkpoint)
                 probabilities, labels = self._loaded().predict(state, spec.split)
                 with trial_dir.atomic_write(path) as file:
                     np.savez(file, probabilities=probabilities, labels=labels)
         except (Interrupted, GeneratorExit):
             raise
-        except BaseException as caught:  # noqa: BLE001 - as in training: the worker stays
+        except BaseException as caught:
+            if _is_disk_full(caught):
+                raise
             error = "".join(traceback.format_exception(caught))
         return PredictionsReady(
             stage=spec.stage,
@@ -195,6 +210,10 @@ def _pick_device(workplace: Workplace) -> str:
 def _in_a_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def _is_disk_full(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
