@@ -157,11 +157,13 @@ def run(  # noqa: PLR0913 - named options of one command, each with a default
     folder = new_folder(Path(studies), chosen)
     if resume and _is_taken(folder, storage):
         study = load_study(folder, storage=storage)
-        if study.config.hash != config.hash:
+        if _but_for_trials(study.config) != _but_for_trials(config):
             publish(
                 Notice(message=f"{path} has changed since study {study.name} was made; it goes on with the old one")
             )
-        return _drive(study, request or ResourceRequest(), publish, opened)
+        asked = any(text.startswith("search.trials=") for text in overrides)
+        trials = config.search.trials if asked else None
+        return _drive(study, request or ResourceRequest(), publish, opened, trials=trials)
     check_objective(config, str(path.parent.resolve()))
     resources = plan_resources(request or ResourceRequest(), config.search.trials)
     if _is_taken(folder, storage):
@@ -209,9 +211,10 @@ def provenance(study: Study, best: Best) -> dict[str, Any]:
         "study": study.name,
         "trial": best.trial,
         "metric": study.config.metric,
-        "mean": best.mean,
-        "std": best.std,
+        # Without finalists it is one trial's value, the best of many: no mean, and it flatters.
+        **({"mean": best.mean, "std": best.std} if best.n else {"search_value": best.mean}),
         "seeds": best.n,
+        **({} if study.state == "done" else {"state": study.state}),
         "date": datetime.now(UTC).date().isoformat(),
         "space_hash": study.config.hash,
         "versions": dict(study.store.get("versions", {})),
@@ -224,6 +227,7 @@ def smoke(
     overrides: Sequence[str] = (),
     request: ResourceRequest | None = None,
     publish: Publish = _silent,
+    opened: Callable[[Study], None] = _nothing,
 ) -> dict[str, Any]:
     """Run all stages of a space small, in a temporary directory that is removed.
 
@@ -243,12 +247,18 @@ def smoke(
         small.append("finalists={configs: 1, seeds: 2}")
     folder = tempfile.mkdtemp(prefix="hpsearch-smoke-")
     try:
-        study = run(space, overrides=small, request=request, studies=folder, publish=publish)
+        study = run(space, overrides=small, request=request, studies=folder, publish=publish, opened=opened)
         document = study.document()
         study.close()
         return document
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _but_for_trials(config: StudyConfig) -> dict[str, Any]:
+    """Return a space file's content without the search's total, which a resume may change."""
+    search = {key: value for key, value in (config.raw.get("search") or {}).items() if key != "trials"}
+    return {**config.raw, "search": search}
 
 
 def _is_taken(folder: Path, storage: str | None) -> bool:
@@ -343,11 +353,10 @@ def _remove(study: Study) -> None:
 
 def _plan_trials(store: Store, trials: int | None) -> int:
     """Return the search's total, stored first if it is a new one."""
-    if trials is not None:
-        store.put("trials", trials)
-    total: int = store.get("trials")
+    total: int = store.get("trials") if trials is None else trials
     if total > len(store.records(Stage.SEARCH)):
         store.put("done", False)  # noqa: FBT003 - an attribute's value
+    store.put("trials", total)
     return total
 
 

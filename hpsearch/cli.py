@@ -6,7 +6,6 @@ Heavy modules are imported by the commands that need them: --help, list and show
 from __future__ import annotations
 
 import json
-import shlex
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -119,7 +118,9 @@ def run(
     overrides = [*(set_ or []), *([] if trials is None else [f"search.trials={trials}"])]
     with _driving(studies) as show_:
         if smoke:
-            document = api.smoke(space, overrides=overrides, request=request, publish=show_.publish)
+            document = api.smoke(
+                space, overrides=overrides, request=request, publish=show_.publish, opened=show_.watched
+            )
         else:
             study = api.run(
                 space,
@@ -306,10 +307,14 @@ class _Show:
         self.study: Study | None = None
 
     def opened(self, study: Study) -> None:
-        """Begin the view of a study that is being run from now on."""
+        """Begin the view of a study that can be resumed from now on."""
+        self.study = study
+        self.watched(study)
+
+    def watched(self, study: Study) -> None:
+        """Begin the view of a study."""
         from hpsearch.progress import Progress
 
-        self.study = study
         self._progress = self._stack.enter_context(Progress(study.config))
 
     def publish(self, event: Event) -> None:
@@ -323,24 +328,25 @@ class _Show:
 @contextmanager
 def _driving(studies: Path) -> Iterator[_Show]:
     """Show a study's progress; after an interruption or a failure, say how to go on."""
-    with ExitStack() as stack:
+    from hpsearch.interrupts import raising_signals
+
+    with raising_signals(), ExitStack() as stack:
         show = _Show(stack)
         try:
             yield show
         except (KeyboardInterrupt, HpsearchError) as error:
             stack.close()
             if show.study is not None and not isinstance(error, InputError):
-                word = "interrupted" if isinstance(error, KeyboardInterrupt) else "stopped"
-                typer.echo(f"{word}; nothing is lost. To go on: {_resume_line(show.study, studies)}", err=True)
+                interrupted = isinstance(error, KeyboardInterrupt)
+                state = "interrupted; nothing is lost" if interrupted else "stopped; all that has ended is kept"
+                typer.echo(f"{state}. To go on: {_resume_line(show.study, studies)}", err=True)
             raise
 
 
 def _resume_line(study: Study, studies: Path) -> str:
-    named = study.folder == studies.resolve() / study.name
-    words = [study.name if named else str(study.folder)]
-    if named and studies != Path("studies"):
-        words += ["--studies", str(studies)]
-    return f"hpsearch resume {shlex.join(words)}"
+    from hpsearch.report.paths import study_argument
+
+    return f"hpsearch resume {study_argument(study.store, study.folder, studies)}"
 
 
 def _console() -> Console:

@@ -13,7 +13,8 @@ from hpsearch.errors import InputError, StudyLockedError, StudyNotFoundError
 from hpsearch.space import nearest
 from hpsearch.store import DATABASE, STUDY_FILE
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_LONGEST = 100
+_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{_LONGEST - 1}}}")
 
 
 def new_folder(studies: Path, name: str) -> Path:
@@ -118,5 +119,6 @@ def unused_name(studies: Path, name: str) -> str:
     number, found = 1, name
     while new_folder(studies, found).exists():
         number += 1
-        found = f"{name}-{number}"
+        suffix = f"-{number}"
+        found = name[: _LONGEST - len(suffix)] + suffix
     return found

@@ -46,8 +46,11 @@ class Best:
 
 
 def best_of(store: Store, config: StudyConfig) -> Best | None:
-    """Return the winner by the finalists' mean, or the best search trial where no finalist has a value."""
-    won = winner(finalists_of(store, config), config.direction)
+    """Return the winner by the finalists' mean, or the best search trial where no finalist has all of its seeds yet."""
+    seeds = 0 if config.finalists is None else config.finalists.seeds
+    # The mean of the first seeds to end is no basis to choose by.
+    complete = [f for f in finalists_of(store, config) if f.statistics.n + f.statistics.n_failed >= seeds]
+    won = winner(complete, config.direction)
     if won is not None and won.statistics.mean is not None:
         resolved = config.space.config(won.params)
         stats = won.statistics

@@ -150,9 +150,9 @@ def diverge_in_one_replicate(config, trial):
 
 
 def fail_on_demand(config, trial):
-    """Fail while there is a file `broken` in the working directory."""
+    """Fail, each trial in another way, while there is a file `broken` in the working directory."""
     if Path("broken").exists():
-        raise ValueError("the data is bad")
+        raise ValueError(f"the data of trial {trial.number} is bad")
     for epoch in trial.epochs():
         yield {"score": config["lr"] * epoch}
 

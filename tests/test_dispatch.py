@@ -370,7 +370,7 @@ def test_the_same_error_of_the_first_trials_ends_the_study(bench):
         one.run(failing(SAME, SAME, SAME), trials=9)
     assert str(caught.value) == (
         "the first 3 trials failed with the same error: ValueError: bad; "
-        "mend it, then resume (the traceback is in trial 2's log)"
+        "mend it and start anew, or resume with the trials that are left (the traceback is in trial 2's log)"
     )
     assert [r.state for r in one.store.records(Stage.SEARCH)] == [State.FAIL] * 3
     assert [e.traceback for e in one.of(TrialScored)] == [SAME] * 3

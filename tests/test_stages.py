@@ -75,7 +75,7 @@ def test_replicates_that_are_bitwise_equal_give_a_notice(bench: Bench):
 
 
 def test_a_search_without_a_value_fails_and_can_be_resumed(bench: Bench):
-    space = bench.space("fail_on_demand", faults={"max_identical_errors": 99})
+    space = bench.space("fail_on_demand")
     (bench.folder / "broken").touch()
     with pytest.raises(StudyError, match=r"none of 4 trials ended with a value \(4 error\)"):
         bench.run(space)

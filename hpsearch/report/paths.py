@@ -20,11 +20,19 @@ def shown_store(folder: Path) -> str:
     return read_pointer(folder)["storage"] or shown_path(folder / DATABASE)
 
 
-def study_argument(store: Store, folder: Path) -> str:
-    """Return what to type for STUDY: its name where that is enough, else its path; and --storage where it is needed."""
+def study_argument(store: Store, folder: Path, studies: Path | None = None) -> str:
+    """Return what to type for STUDY: its name where that is enough, else its path; and --storage where it is needed.
+
+    Args:
+        studies: The directory that was given with --studies, which then is repeated.
+    """
     default = Path(os.environ.get("HPSEARCH_STUDIES") or "studies")
-    by_name = folder.absolute() == (default / store.name).absolute()
-    study = store.name if by_name else shlex.quote(shown_path(folder))
+    if folder.absolute() == (default / store.name).absolute():
+        study = store.name
+    elif studies is not None and folder.absolute() == (studies / store.name).absolute():
+        study = f"{store.name} --studies {shlex.quote(str(studies))}"
+    else:
+        study = shlex.quote(shown_path(folder))
     elsewhere = read_pointer(folder)["storage"]
     needed = elsewhere is not None and "HPSEARCH_STORAGE" not in os.environ
     return f"{study} --storage {shlex.quote(elsewhere)}" if needed else study

@@ -42,11 +42,11 @@ class Planned:
 
 @dataclass(slots=True)
 class _Running:
-    """An attempt that is out, when it was sent, and when it was heard of last."""
+    """An attempt that is out, when it was sent, and when its last epoch ended; None until its worker has loaded."""
 
     spec: TrialSpec
     sent: float
-    heard: float
+    heard: float | None = None
 
 
 class Dispatcher:
@@ -68,7 +68,7 @@ class Dispatcher:
         self._running: dict[int, _Running] = {}
         self._again: deque[TrialRecord] = deque()
         self._retries: Counter[int] = Counter()
-        self._bugs = BugWatch(self._config.faults.max_identical_errors)
+        self._bugs = BugWatch(min(self._config.faults.max_identical_errors, context.trials))
         ended = [r.value for r in self._store.records(stage) if r.eligible and r.value is not None]
         best = self._config.direction.best(ended)
         self._best = None if best is None else best[1]
@@ -120,7 +120,7 @@ class Dispatcher:
         self._store.start_attempt(self._stage, record.number, record.attempt + 1)
         spec = self._spec(self._store.record(self._stage, record.number))
         now = self._clock()
-        self._running[spec.number] = _Running(spec, sent=now, heard=now)
+        self._running[spec.number] = _Running(spec, sent=now)
         executor.submit(spec)
 
     def _spec(self, record: TrialRecord) -> TrialSpec:
@@ -248,7 +248,7 @@ class Dispatcher:
                 (faults.epoch_timeout_s, running.heard, "epoch_timeout_s"),
                 (faults.trial_timeout_s, running.sent, "trial_timeout_s"),
             ):
-                if limit is not None and now - since > limit:
+                if limit is not None and since is not None and now - since > limit:
                     running.heard = running.sent = now  # once is enough
                     executor.end(running.spec.key, StopReason.TIMEOUT, f"longer than {name}, {limit:g} s")
                     break
@@ -284,6 +284,6 @@ class BugWatch:
         self._first.append(traceback if record.stop_reason is StopReason.ERROR else None)
         if len(self._first) == self._limit and self._first[0] is not None and len(set(self._first)) == 1:
             raise StudyError(
-                f"the first {self._limit} trials failed with the same error: {record.error}; "
-                f"mend it, then resume (the traceback is in trial {record.number}'s log)"
+                f"the first {self._limit} trials failed with the same error: {record.error}; mend it and start anew, "
+                f"or resume with the trials that are left (the traceback is in trial {record.number}'s log)"
             )

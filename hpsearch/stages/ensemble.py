@@ -171,6 +171,9 @@ def _predict_all(context: Context, checkpoints: Sequence[KeptCheckpoint], split:
             out[spec.number] = spec
             executor.submit(spec)
         for event in executor.poll(_POLL_S):
+            task = out.get(event.number)
+            if task is None or (event.stage, event.attempt) != (task.stage, task.attempt):
+                continue  # a worker that is lost after its task was done
             if isinstance(event, PredictionsReady):
                 if event.path is None:
                     raise _failed(context, event)

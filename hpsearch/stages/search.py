@@ -75,9 +75,10 @@ def search(context: Context) -> None:
     records = store.records(Stage.SEARCH)
     best = top(records, config.direction, 1)
     if not best:
+        first = next((f"; the first error: {r.error}" for r in records if r.error), "")
         raise StudyError(
-            f"none of {len(records)} trials ended with a value ({_counted(records)}); "
-            "see their logs, or widen the space and raise --trials"
+            f"none of {len(records)} trials ended with a value ({_counted(records)}){first}; "
+            "see their logs; these trials stay as they are, so mend it and start anew, or resume with more --trials"
         )
     found = f"best {config.metric} {best[0].value:.4f}, trial {best[0].number}"
     context.publish(StageEnded(stage="search", summary=f"{len(records)} trials ({_counted(records)}); {found}"))
