@@ -119,6 +119,7 @@ class RayExecutor:
         self._failed_starts = 0
         self._closed = False
         self._slots: list[_Slot] = []
+        self._initialiser = _Initialiser()
         try:
             self._connect()
             self._cpus = self._cpus_per_slot()
@@ -177,6 +178,7 @@ class RayExecutor:
                 ray.kill(slot.actor)
         if ray.is_initialized():
             ray.shutdown()
+        self._initialiser.end()
         if self._folder is not None:
             _end_processes_of(self._folder)
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -194,7 +196,7 @@ class RayExecutor:
             _check_listening(self._resources.address)
         try:
             with _visible(self._resources.visible_gpus):
-                _initialise(options, self._interrupts)
+                self._initialiser.run(options, self._interrupts)
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
             if self._resources.address is None:
                 raise StudyError(f"Ray doesn't start on this machine: {error}") from None
@@ -272,29 +274,44 @@ class RayExecutor:
         return WorkerLost(stage=task.stage, number=task.number, attempt=task.attempt, reason=reason, detail=detail)
 
 
-def _initialise(options: dict[str, Any], interrupts: Interrupts) -> None:
-    """Run `ray.init` in a thread, so that signals are answered meanwhile: it spends seconds where Python can't.
+class _Initialiser:
+    """Runs `ray.init` in a thread, so that signals are answered meanwhile: it spends seconds where Python can't.
 
-    There it also leaves the handlers of signals alone.
+    There it also leaves the handlers of signals alone. The thread lives until `end`, for Ray's processes ask the kernel
+    to be killed when their parent thread ends.
     """
-    failures: list[BaseException] = []
 
-    def initialise() -> None:
+    def __init__(self) -> None:
+        self._done, self._leave = threading.Event(), threading.Event()
+        self._failure: BaseException | None = None
+
+    def run(self, options: dict[str, Any], interrupts: Interrupts) -> None:
+        """Initialise Ray.
+
+        Raises:
+            Interrupted: A signal came meanwhile.
+            TimeoutError: It takes too long.
+        """
+        threading.Thread(target=self._initialise, args=(options,), name="ray.init", daemon=True).start()
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while not self._done.wait(0.1):
+            interrupts.check()
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"it did not answer within {_START_TIMEOUT_S:.0f} s")
+        if self._failure is not None:
+            raise self._failure
+
+    def end(self) -> None:
+        """Let the thread end."""
+        self._leave.set()
+
+    def _initialise(self, options: dict[str, Any]) -> None:
         try:
             ray.init(**options)
         except BaseException as error:  # noqa: BLE001 - it is raised again in the caller's thread
-            failures.append(error)
-
-    thread = threading.Thread(target=initialise, name="ray.init", daemon=True)
-    thread.start()
-    deadline = time.monotonic() + _START_TIMEOUT_S
-    while thread.is_alive():
-        interrupts.check()
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"it did not answer within {_START_TIMEOUT_S:.0f} s")
-        thread.join(0.1)
-    if failures:
-        raise failures[0]
+            self._failure = error
+        self._done.set()
+        self._leave.wait()
 
 
 def _check_listening(address: str) -> None:
