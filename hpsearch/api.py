@@ -20,6 +20,7 @@ from hpsearch.driver import Publish, locked, run_stages, watching
 from hpsearch.errors import InputError, StudyExistsError, StudyNotFoundError
 from hpsearch.events import Event, Notice, StudyOpened
 from hpsearch.executors.resources import ResourceRequest, Resources, plan_resources
+from hpsearch.interrupts import Interrupts
 from hpsearch.objectives.loading import check_objective
 from hpsearch.outcome import Best, best_of, state_of
 from hpsearch.space_file import find_space, load_space_file
@@ -173,10 +174,12 @@ def run(  # noqa: PLR0913 - named options of one command, each with a default
             )
         chosen = unused_name(Path(studies), chosen)
         folder = new_folder(Path(studies), chosen)
-    study = _create(folder, chosen, config, path, storage)
+    interrupts = Interrupts()
+    with interrupts.listening():  # a store is made whole
+        study = _create(folder, chosen, config, path, storage)
     if name is None and chosen != config.study:
         publish(Notice(message=_renamed(Path(studies), config.study, chosen, storage)))
-    return _drive(study, request or ResourceRequest(), publish, opened, resources)
+    return _drive(study, request or ResourceRequest(), publish, opened, resources, interrupts=interrupts)
 
 
 def resume(
@@ -318,21 +321,26 @@ def _drive(
     opened: Callable[[Study], None],
     resources: Resources | None = None,
     trials: int | None = None,
+    interrupts: Interrupts | None = None,
 ) -> Study:
     """Run a study under its lock; whatever happens, the workers are gone and the lock is given back.
 
     Args:
         resources: What was found for the request; None for a study that was there before.
+        interrupts: Signals that came while the study was made.
     """
     new = resources is not None
+    interrupts = interrupts or Interrupts()
     try:
         if resources is None:
             check_objective(study.config, study.store.get("module_folder"))
             resources = plan_resources(request, trials or study.store.get("trials"))
-        with locked(study.store) as lock:
-            total = _plan_trials(study.store, trials)
+        # Between the stages' own handlers a signal waits: it must not break off what is being written.
+        with interrupts.listening(), locked(study.store) as lock:
             opened(study)
+            total = _plan_trials(study.store, trials)
             _announce(study, total, resources, publish)
+            interrupts.check()
             watched = watching(publish, lambda: lock.lost, study.name)
             run_stages(study.store, study.config, study.folder, request, resources, total, watched)
     except BaseException as error:
