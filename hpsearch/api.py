@@ -175,11 +175,11 @@ def run(  # noqa: PLR0913 - named options of one command, each with a default
         chosen = unused_name(Path(studies), chosen)
         folder = new_folder(Path(studies), chosen)
     interrupts = Interrupts()
-    with interrupts.listening():  # a store is made whole
+    with interrupts.listening():  # from here on a signal waits until the study can be resumed
         study = _create(folder, chosen, config, path, storage)
-    if name is None and chosen != config.study:
-        publish(Notice(message=_renamed(Path(studies), config.study, chosen, storage)))
-    return _drive(study, request or ResourceRequest(), publish, opened, resources, interrupts=interrupts)
+        if name is None and chosen != config.study:
+            publish(Notice(message=_renamed(Path(studies), config.study, chosen, storage)))
+        return _drive(study, request or ResourceRequest(), publish, opened, resources, interrupts=interrupts)
 
 
 def resume(
@@ -342,7 +342,7 @@ def _drive(
             _announce(study, total, resources, publish)
             interrupts.check()
             watched = watching(publish, lambda: lock.lost, study.name)
-            run_stages(study.store, study.config, study.folder, request, resources, total, watched)
+            run_stages(study.store, study.config, study.folder, request, resources, total, watched, interrupts)
     except BaseException as error:
         study.close()
         if new and isinstance(error, InputError) and study.store.is_empty:

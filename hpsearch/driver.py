@@ -46,13 +46,15 @@ def run_stages(
     resources: Resources,
     trials: int,
     publish: Publish,
+    interrupts: Interrupts,
 ) -> None:
-    """Run the pipeline; whatever happens, the workers are gone and the signals' handlers are as they were.
+    """Run the pipeline; whatever happens, the workers are gone.
 
     Args:
         folder: The study's, absolute.
         resources: What was found for the request.
         trials: The search's total.
+        interrupts: Those that the caller listens to.
 
     Raises:
         InputError: The workers can't be had.
@@ -60,7 +62,6 @@ def run_stages(
         Interrupted: A signal came; it can be resumed.
     """
     module_folder = store.get("module_folder")
-    interrupts = Interrupts()
     workplace = Workplace(
         objective=config.objective,
         folder=str(Path.cwd()),
@@ -69,7 +70,7 @@ def run_stages(
         gpu=resources.gpus_per_slot > 0,
         fresh_process=request.fresh_process,
     )
-    with interrupts.listening(), _lazily(request, resources, workplace, interrupts) as executor:
+    with _lazily(request, resources, workplace, interrupts) as executor:
         context = Context(
             config=config,
             trials=trials,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +14,10 @@ from running import INLINE, Bench, Stop, bench, results
 
 import hpsearch
 from hpsearch import api
-from hpsearch.errors import InputError, StudyError, StudyLockedError
+from hpsearch.errors import InputError, Interrupted, StudyError, StudyLockedError
 from hpsearch.events import StageStarted, StudyOpened, TrialMeasured, TrialScored, TrialStarted
 from hpsearch.executors.resources import ResourceRequest
+from hpsearch.interrupts import raising_signals
 from hpsearch.stages.search import sampler_of
 from hpsearch.trial import Stage, State
 
@@ -241,3 +243,18 @@ def test_nothing_inside_imports_the_root():
         if line.strip() == "import hpsearch" or any(f"from hpsearch import {name}" in line for name in hpsearch.__all__)
     ]
     assert not offenders
+
+
+def test_a_signal_right_after_a_study_was_made_finds_one_that_can_be_resumed(bench: Bench, monkeypatch):
+    opened, drive = [], api._drive
+
+    def interrupted(*arguments: object, **more: object) -> api.Study:
+        signal.raise_signal(signal.SIGINT)
+        return drive(*arguments, **more)
+
+    monkeypatch.setattr(api, "_drive", interrupted)
+    with raising_signals(), pytest.raises(Interrupted):
+        bench.run(bench.space("climb", **SHORT), opened=opened.append)
+    assert [study.name for study in opened] == ["sample"]
+    monkeypatch.undo()
+    assert bench.resume("sample").state == "done"
