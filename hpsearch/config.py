@@ -7,11 +7,12 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field
 
-from hpsearch.config_errors import field_error
+from hpsearch.config_objectives import OBJECTIVE_WAYS, Objective, parse_objective
+from hpsearch.config_section import Section, validated
 from hpsearch.errors import FieldError
 from hpsearch.space import Choice, Path, Space, nearest, parse_space, shown
 from hpsearch.trial import Direction
@@ -22,13 +23,6 @@ _LARGEST_INTEGER = 2**63  # a signed column of a database ends here
 _MIN_PATIENCE_EPOCHS = 5  # shorter patience cost up to 10 points of accuracy on recorded curves (DESIGN, section 6)
 
 MAX_LEVELS = 1000  # a sampler makes a permutation of them for each config
-OBJECTIVE_WAYS = ("use", "python", "command")
-
-
-class Section(BaseModel):
-    """A part of the file: strict types, frozen, no unknown keys."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 def _share(text: str) -> str:
@@ -44,7 +38,6 @@ def _share(text: str) -> str:
 
 
 Share = Annotated[str, AfterValidator(_share), Field(description="a share of the epochs up to 100%, such as 25%")]
-SectionT = TypeVar("SectionT", bound=Section)
 
 
 class Stall(Section):
@@ -84,7 +77,7 @@ class Search(Section):
 
     sampler: Literal["jittered_grid", "random"] = "jittered_grid"
     trials: int = Field(default=48, ge=1)
-    levels: dict[str, Annotated[int, Field(ge=1, le=MAX_LEVELS)]] = {}
+    levels: dict[str, Annotated[int, Field(ge=1, le=MAX_LEVELS)]] = Field(default={})
     jitter: float = Field(default=1.0, ge=0, le=1)
 
 
@@ -116,73 +109,6 @@ class Faults(Section):
     epoch_timeout_s: float | None = Field(default=None, gt=0)
     max_retries: int = Field(default=2, ge=0)
     max_identical_errors: int = Field(default=3, ge=1)
-
-
-class Split(Section):
-    """Shares of a data set; with an official test set only train and val are cut, in their proportion."""
-
-    train: float = Field(default=0.7, gt=0, lt=1)
-    val: float = Field(default=0.2, gt=0, lt=1)
-    test: float = Field(default=0.1, gt=0, lt=1)
-
-    @model_validator(mode="after")
-    def _sums_to_one(self) -> Self:
-        total = self.train + self.val + self.test
-        if not math.isclose(total, 1, abs_tol=1e-6):
-            msg = f"shares that sum to 1, not to {total:g}"
-            raise ValueError(msg)
-        return self
-
-
-class _Objective(Section):
-    epochs: int = Field(ge=1, description="an integer >= 1, the full length of a trial")
-
-
-class ImageClassifier(_Objective):
-    """The built-in objective.
-
-    Attributes:
-        model: `small_cnn`, `mlp`, or any classification model of torchvision.
-        data_dir: Where torchvision's data sets lie, relative to the space file; left unsaid, `data` in the working
-            directory.
-        download: Whether a data set that is not there may be fetched.
-        image_size: Side in pixels that images are resized to; None leaves them.
-        split_seed: Its own seed, so that studies with other seeds share a split.
-        precision: `bf16` runs the forward pass in bfloat16 on a GPU.
-    """
-
-    use: Literal["image_classifier"]
-    data: Literal["digits", "mnist", "fashion_mnist", "cifar10", "svhn"]
-    model: str = "small_cnn"
-    data_dir: str = "data"
-    download: bool = False
-    image_size: int | None = Field(default=None, ge=8, le=1024)
-    split: Split = Split()
-    split_seed: int = Field(default=0, ge=0, lt=2**32)
-    precision: Literal["fp32", "bf16"] = "fp32"
-
-
-class Python(_Objective):
-    """The user's Python: `package.module:name`, a generator function, a function that reports, or a class."""
-
-    python: str = Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", description="package.module:name")
-
-
-class Command(_Objective):
-    """The user's command: text that is split as a shell would, or a list of arguments."""
-
-    command: Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1)] = Field(
-        description="text that is split as a shell would, or a list of text; not empty"
-    )
-    cwd: str | None = None
-
-
-Objective = ImageClassifier | Python | Command
-_OBJECTIVES: dict[str, type[ImageClassifier | Python | Command]] = {
-    "use": ImageClassifier,
-    "python": Python,
-    "command": Command,
-}
 
 
 class _File(Section):
@@ -246,8 +172,8 @@ def parse_config(raw: Any) -> StudyConfig:
         problem = "is empty" if raw is None else f"found {shown(raw)}"
         raise FieldError((), problem, f"a mapping with {', '.join(_File.model_fields)}")
     raw = plain(raw)
-    file = _validated(_File, raw, ())
-    objective = _parse_objective(file.objective)
+    file = validated(_File, raw, ())
+    objective = parse_objective(file.objective)
     space = parse_space(file.space)
     _check_names(space, objective, file.search)
     return StudyConfig(
@@ -305,15 +231,6 @@ def _plain_scalar(value: object, path: Path) -> object:
     )
 
 
-def _parse_objective(raw: Mapping[str, Any]) -> Objective:
-    ways = [way for way in OBJECTIVE_WAYS if way in raw]
-    if len(ways) != 1:
-        problem = f"has both {ways[0]!r} and {ways[1]!r}" if ways else f"has none of {', '.join(OBJECTIVE_WAYS)}"
-        near = next((way for key in raw if (way := nearest(str(key), OBJECTIVE_WAYS))), "") if not ways else ""
-        raise FieldError(("objective",), problem, f"one of {', '.join(OBJECTIVE_WAYS)}", near)
-    return _validated(_OBJECTIVES[ways[0]], raw, ("objective",))
-
-
 def _check_names(space: Space, objective: Objective, search: Search) -> None:
     settings = set(type(objective).model_fields)
     for name in space.names:
@@ -340,10 +257,3 @@ def check_levels(space: Space, levels: Mapping[str, int]) -> None:
             raise FieldError(path, f"found {count}", f"{axis.count}, one for each choice; or leave it out")
         if not 1 <= count <= MAX_LEVELS:
             raise FieldError(path, f"found {count}", f"an integer >= 1 and <= {MAX_LEVELS}")
-
-
-def _validated(model: type[SectionT], raw: Mapping[str, Any], path: Path) -> SectionT:
-    try:
-        return model.model_validate(raw)
-    except ValidationError as error:
-        raise field_error(model, raw, error, path) from None

@@ -15,7 +15,10 @@ from hpsearch.config import StudyConfig, parse_config, plain
 from hpsearch.errors import FieldError, InputError, SpaceFileError
 from hpsearch.space import nearest, shown
 
-_PATHS = (("objective", "data_dir"), ("objective", "cwd"))  # fields that name files
+_PATHS = (  # fields that name files
+    ("objective", "data_dir"),
+    ("objective", "cwd"),
+)
 
 
 def shipped_spaces() -> dict[str, Path]:
@@ -134,10 +137,12 @@ def _line(node: Node | None, path: Sequence[str | int]) -> int | None:
 
 
 def _resolve_paths(raw: Any, folder: Path) -> None:
-    for section, key in _PATHS:
-        values = raw.get(section) if isinstance(raw, dict) else None
-        if isinstance(values, dict) and isinstance(values.get(key), str):
-            values[key] = _resolve(values[key], folder, (section, key))
+    for keys in _PATHS:
+        values = raw
+        for key in keys[:-1]:
+            values = values.get(key) if isinstance(values, dict) else None
+        if isinstance(values, dict) and isinstance(values.get(keys[-1]), str):
+            values[keys[-1]] = _resolve(values[keys[-1]], folder, keys)
 
 
 def _resolve(name: str, folder: Path, keys: tuple[str, ...]) -> str:

@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpsearch.config import Command, parse_config
+from hpsearch.config import parse_config
+from hpsearch.config_objectives import Command
 from hpsearch.errors import FieldError, ObjectiveError
 from hpsearch.objectives import command
 from hpsearch.objectives.base import Trial, iterate
@@ -448,7 +449,7 @@ def test_a_supervisor_that_is_killed_takes_its_command_along(tmp_path):
 
 WORKER = """
 import logging, sys
-from hpsearch.config import Command
+from hpsearch.config_objectives import Command
 from hpsearch.objectives.base import Trial
 from hpsearch.objectives.command import CommandObjective
 from hpsearch.trial import Direction, Stage, TrialSpec

@@ -6,8 +6,9 @@ import strategies
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpsearch.config import Command, ImageClassifier, Python, Stall, parse_config, plain
+from hpsearch.config import Stall, parse_config, plain
 from hpsearch.config_errors import describe
+from hpsearch.config_objectives import Command, ImageClassifier, Python
 from hpsearch.errors import FieldError
 from hpsearch.trial import Direction
 

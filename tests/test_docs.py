@@ -12,6 +12,7 @@ import report_studies
 from ruamel.yaml import YAML
 
 from hpsearch import api, config
+from hpsearch.config_objectives import Command
 from hpsearch.executors.resources import ResourceRequest
 from hpsearch.objectives.command import check_command
 from hpsearch.space import KINDS
@@ -76,7 +77,7 @@ def test_the_reference_of_the_command_line_is_what_the_help_says(monkeypatch):
 def test_space_files_are_right(text):
     base = {"study": "s", "metric": "m", "direction": "maximize", "objective": {"python": "a:b", "epochs": 1}}
     parsed = config.parse_config(base | parsed_yaml(text))
-    if isinstance(parsed.objective, config.Command):
+    if isinstance(parsed.objective, Command):
         check_command(parsed.objective, parsed.space)
 
 

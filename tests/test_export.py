@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from hpsearch.errors import InputError
 from hpsearch.export import write_config
-from hpsearch.export.scalars import yaml_text
+from hpsearch.merging.scalars import yaml_text
 
 PROVENANCE = {
     "study": "cnn",

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from hpsearch.checkpoint import load_state
-from hpsearch.config import ImageClassifier
+from hpsearch.config_objectives import ImageClassifier
 from hpsearch.errors import ObjectiveError
 from hpsearch.objectives.base import Trial
 from hpsearch.seeding import derive_seed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from hpsearch.config import Objective
+from hpsearch.config_objectives import Objective
 from hpsearch.events import TrialEvent
 from hpsearch.trial import PredictSpec, Stage, StopReason, TrialSpec
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from hpsearch import trial_dir
 from hpsearch.checkpoint import load_state
-from hpsearch.config import Command
+from hpsearch.config_objectives import Command
 from hpsearch.errors import DiskFullError, Interrupted
 from hpsearch.events import PredictionsReady, TrialEnded, TrialEvent, TrialMeasured, TrialStarted
 from hpsearch.executors.base import Task, Workplace

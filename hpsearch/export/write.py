@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hpsearch.errors import InputError
-from hpsearch.export.json_document import JsonDocument
-from hpsearch.export.merge import merge
-from hpsearch.export.scalars import plain, yaml_text
-from hpsearch.export.yaml_document import YamlDocument
+from hpsearch.merging.json_document import JsonDocument
+from hpsearch.merging.merge import merge
+from hpsearch.merging.scalars import plain, yaml_text
+from hpsearch.merging.yaml_document import YamlDocument
 from hpsearch.trial_dir import atomic_write
 
 Format = Literal["yaml", "json"]

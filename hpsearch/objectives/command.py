@@ -21,7 +21,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn, Self
 
-from hpsearch.config import Command
+from hpsearch.config_objectives import Command
 from hpsearch.errors import FieldError, ObjectiveError
 from hpsearch.objectives.base import Metrics, Trial, inside
 from hpsearch.space import Space, nearest

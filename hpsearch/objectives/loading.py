@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hpsearch.config import Command, ImageClassifier, Objective, Python, StudyConfig
+from hpsearch.config import StudyConfig
+from hpsearch.config_objectives import Command, ImageClassifier, Objective, Python
 from hpsearch.objectives import base
 from hpsearch.objectives.command import CommandObjective, check_command
 from hpsearch.objectives.python import PythonObjective
@@ -47,6 +48,6 @@ def check_objective(config: StudyConfig, extra_path: str | None = None) -> None:
             check_parameters(config.space, settings)
             check_data(settings)
         case Python() as settings:
-            PythonObjective(settings, extra_path)
+            load_objective(settings, extra_path)
         case Command() as settings:
             check_command(settings, config.space)

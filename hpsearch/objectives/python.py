@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from hpsearch.config import Python
+from hpsearch.config_objectives import Python
 from hpsearch.errors import FieldError, ObjectiveError
 from hpsearch.objectives.base import FORMS, Metrics, Trial, iterate
 from hpsearch.space import nearest

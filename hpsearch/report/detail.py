@@ -13,7 +13,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from hpsearch.config import Command, StudyConfig
+from hpsearch.config import StudyConfig
+from hpsearch.config_objectives import Command
 from hpsearch.errors import CheckpointError, FieldError, InputError
 from hpsearch.formatting import clean, counted, format_duration, format_value, value_format
 from hpsearch.outcome import finalists_of

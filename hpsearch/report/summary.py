@@ -7,7 +7,8 @@ from pathlib import Path
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from hpsearch.config import Command, ImageClassifier, StudyConfig
+from hpsearch.config import StudyConfig
+from hpsearch.config_objectives import Command, ImageClassifier
 from hpsearch.formatting import counted, value_format
 from hpsearch.outcome import best_of, state_of
 from hpsearch.report.layout import FirstThatFits, cell, facts, heading

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hpsearch.config import ImageClassifier
+from hpsearch.config_objectives import ImageClassifier
 from hpsearch.errors import ObjectiveError
 from hpsearch.seeding import derive_seed
 from hpsearch.trial import Config

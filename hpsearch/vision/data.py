@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hpsearch.config import ImageClassifier
+from hpsearch.config_objectives import ImageClassifier
 from hpsearch.errors import InputError
 from hpsearch.seeding import permutation
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from hpsearch.config import ImageClassifier
+from hpsearch.config_objectives import ImageClassifier
 from hpsearch.errors import FieldError
 from hpsearch.space import nearest
 from hpsearch.vision.data import CLASSES, DATA_SETS

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hpsearch.config import ImageClassifier
+from hpsearch.config_objectives import ImageClassifier
 from hpsearch.errors import FieldError
 from hpsearch.space import Choice, Path, Range, Space, nearest
 

@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from hpsearch.export.merge import Document, Edit, Member, Value
-from hpsearch.export.scalars import json_text
+from hpsearch.merging.merge import Document, Edit, Member, Value
+from hpsearch.merging.scalars import json_text
 
 _SPACE = re.compile(r"[ \t\r\n\ufeff]*")
 _DECODER = json.JSONDecoder()

@@ -23,8 +23,8 @@ from ruamel.yaml.events import (
     SequenceEndEvent,
 )
 
-from hpsearch.export.merge import UNKNOWN, Document, Edit, Member, Value
-from hpsearch.export.scalars import yaml_text
+from hpsearch.merging.merge import UNKNOWN, Document, Edit, Member, Value
+from hpsearch.merging.scalars import yaml_text
 
 _COLON = re.compile(r"[ \t]*:")
 _COMMENT = re.compile(r"(?<!\S)#[^\r\n]*")

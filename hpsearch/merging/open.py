@@ -1,0 +1,26 @@
+"""From a file's text to a document that values can be merged into."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from hpsearch.merging.json_document import JsonDocument
+from hpsearch.merging.merge import Document
+from hpsearch.merging.yaml_document import YamlDocument
+
+FileFormat = Literal["yaml", "json"]
+FILE_FORMATS: tuple[FileFormat, ...] = ("yaml", "json")
+SUFFIXES: dict[str, FileFormat] = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
+_DOCUMENTS: dict[FileFormat, type[Document]] = {"yaml": YamlDocument, "json": JsonDocument}
+
+
+def open_document(text: str, file: str, file_format: FileFormat) -> Document:
+    """Return a document.
+
+    Args:
+        file: Its name, for messages.
+
+    Raises:
+        InputError: The text is not of the format.
+    """
+    return _DOCUMENTS[file_format](text, file)
