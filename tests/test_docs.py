@@ -11,8 +11,7 @@ import pytest
 import report_studies
 from ruamel.yaml import YAML
 
-from hpsearch import api, config
-from hpsearch.config_objectives import Command
+from hpsearch import api, config, config_objectives
 from hpsearch.executors.resources import ResourceRequest
 from hpsearch.objectives.command import check_command
 from hpsearch.space import KINDS
@@ -77,7 +76,7 @@ def test_the_reference_of_the_command_line_is_what_the_help_says(monkeypatch):
 def test_space_files_are_right(text):
     base = {"study": "s", "metric": "m", "direction": "maximize", "objective": {"python": "a:b", "epochs": 1}}
     parsed = config.parse_config(base | parsed_yaml(text))
-    if isinstance(parsed.objective, Command):
+    if isinstance(parsed.objective, config_objectives.Command):
         check_command(parsed.objective, parsed.space)
 
 
@@ -187,7 +186,7 @@ def test_the_defaults_of_a_space_file_are_right():
 
 
 def test_the_built_in_objective_has_these_settings_and_parameters():
-    settings = set(config.ImageClassifier.model_fields) - {"use", "epochs"}
+    settings = set(config_objectives.ImageClassifier.model_fields) - {"use", "epochs"}
     assert set(first_words(OBJECTIVES, "setting")) == settings
     assert set(first_words(OBJECTIVES, "parameter")) == {field.name for field in fields(Hyperparameters)}
 
