@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.config import StudyConfig, parse_config
+from hpsearch.config_objectives import ImageClassifier
 from hpsearch.directory import find_folder, is_half_made, making, new_folder, study_folders, unused_name
 from hpsearch.driver import Publish, locked, run_stages, watching
 from hpsearch.errors import InputError, StudyExistsError, StudyNotFoundError
@@ -217,11 +218,21 @@ def provenance(study: Study, best: Best) -> dict[str, Any]:
         # Without finalists it is one trial's value, the best of many: no mean, and it flatters.
         **({"mean": best.mean, "std": best.std} if best.n else {"search_value": best.mean}),
         "seeds": best.n,
+        **_split(study.config),
         **({} if study.state == "done" else {"state": study.state}),
         "date": datetime.now(UTC).date().isoformat(),
         "space_hash": study.config.hash,
         "versions": dict(study.store.get("versions", {})),
     }
+
+
+def _split(config: StudyConfig) -> dict[str, Any]:
+    """Return the data that a built-in objective measured on, and how it was split; of others that is not known."""
+    if not isinstance(config.objective, ImageClassifier):
+        return {}
+    shares = config.objective.split
+    split = {"train": shares.train, "val": shares.val, "test": shares.test, "seed": config.objective.split_seed}
+    return {"data": config.objective.data, "split": split}
 
 
 def smoke(

@@ -21,6 +21,13 @@ class FormatName(StrEnum):
 
     YAML = "yaml"
     JSON = "json"
+    TOML = "toml"
+    HYDRA = "hydra"
+    ARGS = "args"
+    ENV = "env"
+    PYTHON = "python"
+    LIGHTNING = "lightning"
+    OPTUNA = "optuna"
 
 
 SpaceArgument = Annotated[

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hpsearch.cli_options import FormatName, StorageOption, StudiesOption, StudyArgument
 from hpsearch.errors import InputError
 
+if TYPE_CHECKING:
+    from hpsearch.api import Study
+    from hpsearch.export.write import Export
+    from hpsearch.outcome import Best
+
 
 def export(
     study: StudyArgument,
     *,
     to: Annotated[
-        Path, typer.Option("--to", metavar="PATH", help="The file: a new one, or with --key an existing one.")
-    ],
+        Path | None,
+        typer.Option(
+            "--to",
+            metavar="PATH",
+            help="The file: a new one, or with --key an existing one; - prints. The space file's export.to by default.",
+        ),
+    ] = None,
     format_: Annotated[
-        FormatName | None, typer.Option("--format", help="yaml or json; by the file's suffix if not given.")
+        FormatName | None, typer.Option("--format", help="What to write; by the file's suffix if not given.")
     ] = None,
     key: Annotated[
         str | None,
@@ -26,22 +37,87 @@ def export(
             "--key", metavar="A.B", help="Merge into this mapping of an existing file; the rest stays as it is."
         ),
     ] = None,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="NAME=PLACE", help="The place of a parameter in the file; can be repeated."),
+    ] = None,
+    trial: Annotated[
+        int | None, typer.Option("--trial", min=0, metavar="N", help="This search trial's config, not the best one's.")
+    ] = None,
+    diff: Annotated[bool, typer.Option("--diff", help="Print what changes.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing.")] = False,
     studies: StudiesOption = Path("studies"),
     storage: StorageOption = None,
 ) -> None:
     """Write the best config into a training repo."""
     from hpsearch import api
-    from hpsearch.export import write_config
+    from hpsearch.export.write import STDOUT
 
     loaded = api.load_study(study, studies=studies, storage=storage)
-    best = loaded.best
+    best = _chosen(loaded, trial)
+    plan = _plan(loaded, best, to, None if format_ is None else format_.value, key, map_ or ())
+    if plan.path == STDOUT:
+        typer.echo(plan.after.decode(), nl=False)
+        return
+    if diff:
+        typer.echo(plan.diff(), nl=False)
+    if not dry_run:
+        plan.write()
+    done = "would be written" if dry_run else "written" if plan.changes else "is there already; nothing changed"
+    where = "in" if not plan.changes and not dry_run else "to"
+    typer.echo(f"trial {best.trial} of study {loaded.name} {done} {where} {_shown(plan, to, key, loaded)}")
+
+
+def _chosen(study: Study, trial: int | None) -> Best:
+    from hpsearch.outcome import trial_of
+
+    if trial is not None:
+        found = trial_of(study.store, study.config, trial)
+        if found is None:
+            raise InputError(f"--trial {trial}: it has no value; allowed: one that has")
+        return found
+    best = study.best
     if best is None:
-        raise InputError(f"study {loaded.name}: no trial has a value yet, so there is no best config to export")
-    write_config(
+        raise InputError(f"study {study.name}: no trial has a value yet, so there is no best config to export")
+    return best
+
+
+def _plan(
+    study: Study, best: Best, to: Path | None, format_: str | None, key: str | None, places: Sequence[str]
+) -> Export:
+    """Return what the options, and where they are silent the space file, say."""
+    from hpsearch import api
+    from hpsearch.export import plan_export
+    from hpsearch.export.formats import FORMATS
+    from hpsearch.export.frozen import trial_content
+    from hpsearch.trial import Stage
+
+    default = study.config.export
+    if to is None and default is None:
+        raise InputError(f"study {study.name}: its space file has no export; allowed: --to PATH")
+    target = to if to is not None or default is None else Path(default.to)
+    names = {} if default is None else dict(default.map)
+    if to is None and default is not None:
+        key, format_ = key or default.key, format_ or default.format
+    for text in places:
+        name, equals, place = text.partition("=")
+        if not equals or not all(place.split(".")):
+            raise InputError(f"--map {text}: allowed: NAME=PLACE, such as lr=optimizer.lr")
+        names[name] = place
+    kind = next((one for one in FORMATS if one == format_), None)
+    record = next(one for one in study.store.records(Stage.SEARCH) if one.number == best.trial)
+    return plan_export(
         best.config,
-        to,
-        format=None if format_ is None else format_.value,
+        target or Path(),
+        format=kind,
         key=key,
-        provenance=api.provenance(loaded, best),
+        names=names,
+        provenance=api.provenance(study, best),
+        trial=trial_content(record, study.config) if kind == "optuna" else None,
     )
-    typer.echo(f"trial {best.trial} of study {loaded.name} written to {to}" + (f" under {key}" if key else ""))
+
+
+def _shown(plan: Export, to: Path | None, key: str | None, study: Study) -> str:
+    default = study.config.export
+    key = key if to is not None or default is None else key or default.key
+    return f"{to or plan.path}" + (f" under {key}" if key else "")

@@ -111,6 +111,25 @@ class Faults(Section):
     max_identical_errors: int = Field(default=3, ge=1)
 
 
+ExportFormat = Literal["yaml", "json", "toml", "hydra", "args", "env", "python", "lightning", "optuna"]
+
+
+class Export(Section):
+    """Where `hpsearch export STUDY` writes.
+
+    Attributes:
+        to: The file; relative to the space file.
+        format: Left unsaid, by the file's suffix.
+        key: The mapping in it that the values belong in.
+        map: Parameters by name to their names in the file.
+    """
+
+    to: str = Field(min_length=1)
+    format: ExportFormat | None = None
+    key: str | None = Field(default=None, min_length=1)
+    map: dict[str, Annotated[str, Field(min_length=1)]] = Field(default={})
+
+
 class _File(Section):
     study: str = Field(
         pattern=_NAME, description="a name of letters, digits, '.', '_' and '-' that starts with a letter or a digit"
@@ -128,6 +147,7 @@ class _File(Section):
     ensemble: Ensemble | None = Ensemble()
     keep_checkpoints: int = Field(default=10, ge=1)
     faults: Faults = Faults()
+    export: Export | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,6 +170,7 @@ class StudyConfig:
     ensemble: Ensemble | None
     keep_checkpoints: int
     faults: Faults
+    export: Export | None
     raw: Mapping[str, Any]
 
     @property
@@ -189,6 +210,7 @@ def parse_config(raw: Any) -> StudyConfig:
         ensemble=file.ensemble,
         keep_checkpoints=file.keep_checkpoints,
         faults=file.faults,
+        export=file.export,
         raw=raw,
     )
 

@@ -68,24 +68,89 @@ class Python(_Objective):
     python: _NAMED
 
 
+class Optuna(_Objective):
+    """An Optuna-style `objective(trial)`: its `suggest_*` calls are answered from the space."""
+
+    optuna: _NAMED
+
+
+class Tune(_Objective):
+    """A `ray.tune.Trainable` class; each `step()` is an epoch."""
+
+    tune: _NAMED
+
+
+class ConfigFile(Section):
+    """The config file that a command reads, made for each trial from one of the user's.
+
+    Attributes:
+        template: A YAML, JSON or TOML file; relative to the space file.
+        key: The mapping in it that the parameters belong in; `.` is the top level.
+        map: Where in that mapping a parameter, or `seed`, `epochs`, `trial_dir` or `number` or
+            `resume_from`, goes if not under its own
+            name.
+    """
+
+    template: str
+    key: str = Field(default=".", min_length=1)
+    map: dict[str, Annotated[str, Field(min_length=1)]] = Field(default={})
+
+
+class Metrics(Section):
+    """Where a command's measurements are read from, if not from lines of JSON on its standard output.
+
+    Attributes:
+        regex: A regular expression for a line of its output; its named groups are metrics, and `epoch`.
+        csv: A CSV file with a header line that it appends to; `{trial_dir}` is the attempt's folder.
+        tensorboard: A folder that it writes TensorBoard events of scalars to; a step is an epoch.
+        first_epoch: What the log calls the first epoch.
+    """
+
+    regex: str | None = Field(default=None, min_length=1)
+    csv: str | None = Field(default=None, min_length=1)
+    tensorboard: str | None = Field(default=None, min_length=1)
+    first_epoch: Literal[0, 1] = 1
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if sum(value is not None for value in (self.regex, self.csv, self.tensorboard)) != 1:
+            msg = "exactly one of regex, csv and tensorboard"
+            raise ValueError(msg)
+        return self
+
+
 class Command(_Objective):
     """The user's command: text that is split as a shell would, or a list of arguments.
 
     Attributes:
         cwd: The working directory; relative to the space file.
+        interpreter: The Python that `python` means as the command's program: an interpreter, or the folder of a
+            virtual environment; relative to the space file.
+        resume: Arguments that are added when a trial goes on after its worker was lost, such as
+            `--resume {resume_from}`.
+        config_file: What `{config_file}` is made from.
+        metrics: Where measurements come from; None for lines of JSON on standard output.
     """
 
     command: Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1)] = Field(
         description="text that is split as a shell would, or a list of text; not empty"
     )
     cwd: str | None = None
+    interpreter: str | None = None
+    resume: Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1)] | None = Field(
+        default=None, description="text that is split as a shell would, or a list of text; not empty"
+    )
+    config_file: ConfigFile | None = None
+    metrics: Metrics | None = None
 
 
-Objective = ImageClassifier | Python | Command
-_OBJECTIVES: dict[str, type[ImageClassifier | Python | Command]] = {
+Objective = ImageClassifier | Python | Optuna | Tune | Command
+_OBJECTIVES: dict[str, type[ImageClassifier | Python | Optuna | Tune | Command]] = {
     "use": ImageClassifier,
     "python": Python,
     "command": Command,
+    "optuna": Optuna,
+    "tune": Tune,
 }
 OBJECTIVE_WAYS = tuple(_OBJECTIVES)
 

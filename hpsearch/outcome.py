@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hpsearch.config import StudyConfig
+from hpsearch.errors import InputError
 from hpsearch.ranking import Finalist, finalist, rank_finalists, top, winner
 from hpsearch.store import Store
 from hpsearch.trial import Config, Stage, State, TrialRecord
@@ -59,6 +60,23 @@ def best_of(store: Store, config: StudyConfig) -> Best | None:
     if not best or best[0].value is None:
         return None
     return Best(trial=best[0].number, config=config.space.config(best[0].params), mean=best[0].value, std=None, n=0)
+
+
+def trial_of(store: Store, config: StudyConfig, number: int) -> Best | None:
+    """Return a search trial's config as `best_of` does, with the mean of its seeds where it was a finalist.
+
+    Raises:
+        InputError: There is no such trial.
+    """
+    records = store.records(Stage.SEARCH)
+    record = next((one for one in records if one.number == number), None)
+    if record is None:
+        raise InputError(f"--trial {number}: no such trial; allowed: 0 to {len(records) - 1}")
+    resolved = config.space.config(record.params)
+    stats = next((one.statistics for one in finalists_of(store, config) if one.source == number), None)
+    if stats is not None and stats.mean is not None:
+        return Best(trial=number, config=resolved, mean=stats.mean, std=stats.std, n=stats.n)
+    return None if record.value is None else Best(trial=number, config=resolved, mean=record.value, std=None, n=0)
 
 
 def state_of(store: Store) -> str:

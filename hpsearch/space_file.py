@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from hpsearch.space import nearest, shown
 _PATHS = (  # fields that name files
     ("objective", "data_dir"),
     ("objective", "cwd"),
+    ("objective", "interpreter"),
+    ("objective", "config_file", "template"),
+    ("export", "to"),
 )
 
 
@@ -147,7 +151,10 @@ def _resolve_paths(raw: Any, folder: Path) -> None:
 
 def _resolve(name: str, folder: Path, keys: tuple[str, ...]) -> str:
     try:
-        return str((folder / Path(name).expanduser()).resolve())
+        path = folder / Path(name).expanduser()
+        resolved = path.resolve()
+        # A virtual environment's interpreter is a link, and known by its own place.
+        return os.path.abspath(path) if keys[-1] == "interpreter" else str(resolved)  # noqa: PTH100 - as it says
     except (
         RuntimeError,
         OSError,

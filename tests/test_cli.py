@@ -206,7 +206,7 @@ BAD = [
     (("show", "sample", "--trial", "99"), "99"),
     (("show", "sample", "--csv", "no/such/folder.csv"), "no/such/folder.csv: can't be written"),
     (("export", "sample", "--to", "no/such/folder.yaml"), "no/such/folder.yaml"),
-    (("export", "sample", "--to", "best.toml"), "best.toml"),
+    (("export", "sample", "--to", "best.ini"), "best.ini"),
     (("export", "sample", "--to", "sample.yaml", "--key", "no.such.key"), "no"),
     (("export", "nowhere", "--to", "best.yaml"), "nowhere: no such study"),
 ]

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hpsearch.config import parse_config
 from hpsearch.config_objectives import Command
 from hpsearch.errors import FieldError, ObjectiveError
-from hpsearch.objectives import command
+from hpsearch.objectives import command_process
 from hpsearch.objectives.base import Trial, iterate
 from hpsearch.objectives.command import CommandObjective, check_command, command_line
 from hpsearch.objectives.loading import check_objective, load_objective
@@ -89,7 +89,13 @@ def test_values_as_text(value, text):
 @given(value=st.text(), other=st.text())
 def test_whatever_a_value_holds_is_one_argument(value, other):
     config = {"x": value, "y": other}
-    assert line("t a={x}{y} {args}", config) == ["t", f"a={value}{other}", "--x", value, "--y", other]
+    x = [f"--x={value}"] if value.startswith("-") else ["--x", value]
+    y = [f"--y={other}"] if other.startswith("-") else ["--y", other]
+    assert line("t a={x}{y} {args}", config) == ["t", f"a={value}{other}", *x, *y]
+
+
+def test_a_negative_number_reaches_argparse():
+    assert line("t {args}", {"x": -1e-3, "y": 2}) == ["t", "--x=-0.001", "--y", "2"]
 
 
 # What is refused before anything runs
@@ -408,7 +414,7 @@ GENTLE, STUBBORN = "0", "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere only the process group is ended")
 @pytest.mark.parametrize("ignore", [GENTLE, STUBBORN])
 def test_closing_ends_all_that_the_command_started(run, monkeypatch, ignore):
-    monkeypatch.setattr(command, "_GRACE_S", 0.3)
+    monkeypatch.setattr(command_process, "_GRACE_S", 0.3)
     ((_, pids),) = run(FAMILY.format(ignore=ignore, then=PAUSE), stop_after=1)
     # At once: closing waits for it.
     assert not [name for name in ("self", "child", "orphan") if psutil.pid_exists(int(pids[name]))]

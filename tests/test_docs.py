@@ -169,7 +169,9 @@ def test_the_distributions_are_all_there_is():
 
 def test_the_fields_of_a_space_file_are_all_there_is():
     documented = first_words(SPACES, "field")
-    sections = {name: getattr(config, name.capitalize()) for name in ("search", "finalists", "ensemble", "faults")}
+    sections = {
+        name: getattr(config, name.capitalize()) for name in ("search", "finalists", "ensemble", "faults", "export")
+    }
     sections["prune.stall"] = config.Stall
     inner = [f"{section}.{name}" for section, model in sections.items() for name in model.model_fields]
     outer = [name for name in config._File.model_fields if name not in {*sections, "prune"}]
@@ -180,7 +182,11 @@ def test_the_defaults_of_a_space_file_are_right():
     raw = {"study": "s", "metric": "m", "direction": "maximize", "objective": {"python": "a:b", "epochs": 1}}
     parsed = config.parse_config(raw | {"space": {"lr": {"uniform": [0, 1]}}})
     rows = re.findall(r"^\| `(seed|keep_checkpoints|\w+\.[\w.]+)` \| ([^|]+) \|", SPACES.read_text(), re.MULTILINE)
-    documented = {name: text.strip("`").replace("none", "None") for name, text in rows if text != "chosen"}
+    documented = {
+        name: text.strip("`").replace("none", "None")
+        for name, text in rows
+        if text != "chosen" and not name.startswith("export.")
+    }
     assert len(documented) > 10
     assert {name: str(attrgetter(name)(parsed)) for name in documented} == documented
 
@@ -188,6 +194,8 @@ def test_the_defaults_of_a_space_file_are_right():
 def test_the_built_in_objective_has_these_settings_and_parameters():
     settings = set(config_objectives.ImageClassifier.model_fields) - {"use", "epochs"}
     assert set(first_words(OBJECTIVES, "setting")) == settings
+    of_commands = set(config_objectives.Command.model_fields) - {"command", "cwd", "epochs"}
+    assert set(first_words(OBJECTIVES, "setting of commands")) == of_commands
     assert set(first_words(OBJECTIVES, "parameter")) == {field.name for field in fields(Hyperparameters)}
 
 

@@ -11,6 +11,9 @@ ENDS = {
     "report": "no ensemble",
     "command": "no ensemble",
     "classifier": "an ensemble of 2",
+    "config_file": "no ensemble",
+    "optuna_style": "no ensemble",
+    "trainable": "no ensemble",
 }
 
 

@@ -405,7 +405,7 @@ def test_permission_bits_and_links_are_kept(tmp_path):
     [
         ("there.yaml", {}, "there.yaml: is there already; allowed: --key a.b to merge .* or another path"),
         ("new.yaml", {"key": "a"}, "new.yaml: is not there to merge into at a; allowed: an existing file, or no --key"),
-        ("new.toml", {}, r"new.toml: has the suffix '.toml'; allowed: .yaml, .yml, .json"),
+        ("new.ini", {}, r"new.ini: has the suffix '.ini'; allowed: .yaml, .yml, .json"),
         ("new", {}, "new: has no suffix"),
         ("folder", {"format": "yaml"}, "folder: is a directory; allowed: a file"),
         ("nowhere/new.yaml", {}, "nowhere is not there"),

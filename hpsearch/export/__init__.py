@@ -1,5 +1,6 @@
 """The best config, written into a training repo."""
 
-from hpsearch.export.write import write_config
+from hpsearch.export.frozen import load_frozen_trial
+from hpsearch.export.write import plan_export, write_config
 
-__all__ = ["write_config"]
+__all__ = ["load_frozen_trial", "plan_export", "write_config"]

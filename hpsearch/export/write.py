@@ -2,114 +2,197 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import stat
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from hpsearch.config import ExportFormat
 from hpsearch.errors import InputError
-from hpsearch.merging.json_document import JsonDocument
-from hpsearch.merging.merge import merge
-from hpsearch.merging.scalars import plain, yaml_text
-from hpsearch.merging.yaml_document import YamlDocument
+from hpsearch.export.formats import FORMATS, SUFFIXES, frozen_trial, nested, new_file
+from hpsearch.merging import FILE_FORMATS, merge, open_document
+from hpsearch.merging.scalars import plain
+from hpsearch.space import nearest
 from hpsearch.trial_dir import atomic_write
 
-Format = Literal["yaml", "json"]
-PROVENANCE_KEY = "_hpsearch"
-_SUFFIXES: dict[str, Format] = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
+STDOUT = Path("-")
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What is to be written.
+
+    Attributes:
+        path: With links followed.
+        before: The file's content; None for a new one.
+        after: What it will hold.
+        mode: The permission bits to keep; None for a new file.
+        beside: Files that say where merged values come from, with their content.
+    """
+
+    path: Path
+    before: bytes | None
+    after: bytes
+    mode: int | None
+    beside: Mapping[Path, bytes]
+
+    @property
+    def changes(self) -> bool:
+        """Whether the file will be another one."""
+        return self.before != self.after
+
+    def diff(self) -> str:
+        """Return what changes as a unified diff; empty if nothing does."""
+        before = (self.before or b"").decode().splitlines(keepends=True)
+        after = self.after.decode().splitlines(keepends=True)
+        name = str(self.path)
+        lines = difflib.unified_diff(before, after, name if self.before is not None else "/dev/null", name)
+        return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+
+    def write(self) -> None:
+        """Write it, each file whole or not at all.
+
+        Raises:
+            InputError: It can't be written.
+        """
+        try:
+            if self.changes:
+                with atomic_write(self.path) as file:
+                    file.write(self.after)
+                    if self.mode is not None:
+                        os.fchmod(file.fileno(), self.mode)
+            for path, data in self.beside.items():
+                with atomic_write(path) as file:
+                    file.write(data)
+        except OSError as error:
+            raise _unwritable(self.path, error) from None
+
+
+def plan_export(
+    config: Mapping[str, Any],
+    target: Path,
+    *,
+    format: ExportFormat | None = None,  # noqa: A002 - the word of the command line, --format
+    key: str | None = None,
+    names: Mapping[str, str] | None = None,
+    provenance: Mapping[str, Any],
+    trial: Mapping[str, Any] | None = None,
+) -> Export:
+    """Return what an export would write.
+
+    A new file gets the config as it is, and where it comes from: as a comment on top, in JSON under `_hpsearch`. In an
+    existing file the values of the mapping at `key` are set, new keys are added at its end, and everything else stays
+    byte for byte; where they come from then goes into a file beside it, `NAME.hpsearch.json`.
+
+    Args:
+        config: Values by name.
+        target: The file to write; a link is followed. `-` stands for standard output, and is never there.
+        format: None to go by the suffix.
+        key: The mapping to merge into, its keys joined by dots, or `.` for the top level; None for a new file.
+        names: Names in the file by names in the config; dots lead into mappings.
+        provenance: Study, trial, metric, seeds, and so on, by name.
+        trial: For `optuna`, what `frozen_trial` takes.
+
+    Raises:
+        InputError: The target is no file of the format, can't be written, is there without a key, or has no mapping at
+            the key that can be edited by itself; or a name is not a parameter's.
+    """
+    kind = format or _format_of(target)
+    places = dict(names or {})
+    values = _named(config, places, target, kind)
+    try:
+        path = target if target == STDOUT else target.resolve()
+        if target == STDOUT or not path.exists():
+            text = _new(values, target, kind, key, set(places.values()), provenance, trial)
+            return Export(path, None, text.encode(), None, {})
+        before, after = _merged(values, target, path, kind, key, set(places.values()))
+        beside = path.with_name(f"{path.name}.hpsearch.json")
+        content = json.dumps(dict(provenance), indent=2, ensure_ascii=False, default=str) + "\n"
+        return Export(path, before, after, stat.S_IMODE(path.stat().st_mode), {beside: content.encode()})
+    except OSError as error:
+        raise _unwritable(target, error) from None
 
 
 def write_config(
     config: Mapping[str, Any],
     target: Path,
     *,
-    format: Format | None,  # noqa: A002 - the word of the command line, --format
+    format: ExportFormat | None,  # noqa: A002 - as above
     key: str | None,
     provenance: Mapping[str, Any],
 ) -> None:
-    """Write a config into a training repo.
-
-    A new file gets the config as it is, and where it comes from: in YAML as a comment on top, in JSON under
-    `_hpsearch`. In an existing file the values of the mapping at `key` are set, new keys are added at its end, and
-    everything else stays byte for byte. The file appears whole or not at all, and keeps its permission bits.
-
-    Args:
-        config: Values by name.
-        target: The file to write; a link is followed.
-        format: None to go by the suffix.
-        key: The mapping to merge into, its keys joined by dots, or `.` for the top level; None for a new file.
-        provenance: Study, trial, metric, seeds, and so on, by name.
+    """Write a config into a training repo, without a file beside it.
 
     Raises:
-        InputError: The target is no file of the format, can't be written, is there without a key, or has no mapping at
-            the key that can be edited by itself. Nothing was changed.
+        InputError: As `plan_export`. Nothing was changed.
     """
-    kind = format or _format_of(target)
-    values = {name: plain(value, f"{target}: {name}", finite=kind == "json") for name, value in config.items()}
-    try:
-        path = target.resolve()
-        if not path.exists():
-            data, mode = _new_file(values, target, kind, key, provenance), None
-        else:
-            data, mode = _merged(values, target, path, kind, key), stat.S_IMODE(path.stat().st_mode)
-        _write(path, data, mode)
-    except OSError as error:
-        raise InputError(
-            f"{target}: can't be written: {error.strerror or error}; allowed: a file that can be"
-        ) from None
+    plan = plan_export(config, target, format=format, key=key, provenance=provenance)
+    replace(plan, beside={}).write()
 
 
-def _format_of(target: Path) -> Format:
-    kind = _SUFFIXES.get(target.suffix.lower())
+def _named(config: Mapping[str, Any], places: Mapping[str, str], target: Path, kind: ExportFormat) -> dict[str, Any]:
+    """Return plain values by their names in the file."""
+    for name in places:
+        if name not in config:
+            near = nearest(name, list(config))
+            hint = f"; did you mean {near!r}?" if near else ""
+            raise InputError(
+                f"--map {name}={places[name]}: {name!r} is not in the config; allowed: {', '.join(config)}{hint}"
+            )
+    found: dict[str, Any] = {}
+    for name, value in config.items():
+        place = places.get(name, name)
+        if place in found:
+            raise InputError(f"--map {name}={place}: another value goes there too; allowed: a place for each")
+        found[place] = plain(value, f"{target}: {name}", finite=kind in ("json", "optuna"))
+    return found
+
+
+def _format_of(target: Path) -> ExportFormat:
+    kind = SUFFIXES.get(target.suffix.lower()) or SUFFIXES.get(target.name.lower())
     if kind is None:
         found = f"the suffix {target.suffix!r}" if target.suffix else "no suffix"
-        raise InputError(f"{target}: has {found}; allowed: {', '.join(_SUFFIXES)}, or --format yaml or --format json")
+        raise InputError(f"{target}: has {found}; allowed: {', '.join(SUFFIXES)}, or --format {', '.join(FORMATS)}")
     return kind
 
 
-def _new_file(
-    config: Mapping[str, Any], target: Path, kind: Format, key: str | None, provenance: Mapping[str, Any]
-) -> bytes:
+def _new(
+    values: Mapping[str, Any],
+    target: Path,
+    kind: ExportFormat,
+    key: str | None,
+    mapped: set[str],
+    provenance: Mapping[str, Any],
+    trial: Mapping[str, Any] | None,
+) -> str:
     if key is not None:
         raise InputError(f"{target}: is not there to merge into at {key}; allowed: an existing file, or no --key")
-    if not target.resolve().parent.is_dir():
+    if target != STDOUT and not target.resolve().parent.is_dir():
         raise InputError(f"{target}: its folder {target.parent} is not there; allowed: a file in an existing folder")
-    return (_yaml(config, provenance) if kind == "yaml" else _json(config, target, provenance)).encode()
+    if kind == "optuna":
+        return frozen_trial(trial or {}, str(target), provenance)
+    if kind in FILE_FORMATS and any("." in name for name in mapped):
+        own = {name: value for name, value in values.items() if name not in mapped}
+        led = nested({name: value for name, value in values.items() if name in mapped}, str(target))
+        if both := next((name for name in led if name in own), None):
+            raise InputError(f"{target}: {both} would be a value and a mapping; allowed: another --map")
+        values = own | led
+    return new_file(kind, values, str(target), provenance)
 
 
-def _yaml(config: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
-    comments = [f"# {name}: {_comment(value)}" for name, value in provenance.items()]
-    lines = [f"{yaml_text(name)}: {yaml_text(value)}" for name, value in config.items()] or ["{}"]
-    return "\n".join(["# The best config of a study of hpsearch", *comments, "", *lines, ""])
-
-
-def _comment(value: Any) -> str:
-    """Return a value on one line, so that nothing in it ends the comment."""
-    if isinstance(value, str):
-        return value if value.isprintable() else yaml_text(value)
-    try:
-        return yaml_text(plain(value, "", finite=False))
-    except InputError:
-        return _comment(str(value))
-
-
-def _json(config: Mapping[str, Any], target: Path, provenance: Mapping[str, Any]) -> str:
-    if PROVENANCE_KEY in config:
-        raise InputError(
-            f"{target}: {PROVENANCE_KEY} is a parameter, and where the provenance goes; allowed: a YAML file"
-        )
-    content = {**config, PROVENANCE_KEY: dict(provenance)}
-    try:
-        return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n"
-    except ValueError:
-        raise InputError(f"{target}: the provenance has a number that is not finite; allowed in JSON: finite") from None
-
-
-def _merged(config: Mapping[str, Any], target: Path, path: Path, kind: Format, key: str | None) -> bytes:
+def _merged(
+    values: Mapping[str, Any], target: Path, path: Path, kind: ExportFormat, key: str | None, mapped: set[str]
+) -> tuple[bytes, bytes]:
     if not path.is_file():
         raise InputError(f"{target}: is {'a directory' if path.is_dir() else 'no regular file'}; allowed: a file")
+    if kind not in FILE_FORMATS:
+        raise InputError(
+            f"{target}: is there already; allowed: {', '.join(FILE_FORMATS)} to merge into it, or another path"
+        )
     if key is None:
         raise InputError(
             f"{target}: is there already; allowed: --key a.b to merge into its mapping a.b (--key . for its top), "
@@ -117,16 +200,13 @@ def _merged(config: Mapping[str, Any], target: Path, path: Path, kind: Format, k
         )
     if not os.access(path, os.W_OK):  # a rename would replace a read-only file all the same
         raise InputError(f"{target}: is read-only; allowed: a file that can be written")
+    before = path.read_bytes()
     try:
-        text = path.read_bytes().decode()
+        text = before.decode()
     except UnicodeDecodeError as error:
         raise InputError(f"{target}: is not UTF-8 at byte {error.start}; allowed: text in UTF-8") from None
-    document = YamlDocument(text, str(target)) if kind == "yaml" else JsonDocument(text, str(target))
-    return merge(document, key, config).encode()
+    return before, merge(open_document(text, str(target), kind), key, values, mapped).encode()
 
 
-def _write(path: Path, data: bytes, mode: int | None) -> None:
-    with atomic_write(path) as file:
-        file.write(data)
-        if mode is not None:
-            os.fchmod(file.fileno(), mode)
+def _unwritable(target: Path, error: OSError) -> InputError:
+    return InputError(f"{target}: can't be written: {error.strerror or error}; allowed: a file that can be")

@@ -7,7 +7,7 @@ The result is read again before anybody gets it: an edit that changed anything b
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,13 +107,14 @@ class Document(ABC):
         return repr(text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}...") if text else "nothing"
 
 
-def merge(document: Document, key: str, config: Mapping[str, Any]) -> str:
+def merge(document: Document, key: str, config: Mapping[str, Any], nested: Collection[str] = ()) -> str:
     """Return a document's text with a config merged into one of its mappings.
 
     Args:
         document: What to merge into.
         key: The mapping's keys joined by dots, or `.` for the top level.
         config: Values by name. A dotted name (`optimizer.lr`) means the nested mapping where there is one.
+        nested: Names that mean it anyway: without the mapping they are an error.
 
     Raises:
         InputError: There is no such mapping, or it can't be edited without touching something else.
@@ -123,6 +124,10 @@ def merge(document: Document, key: str, config: Mapping[str, Any]) -> str:
     added: dict[int, tuple[Value, dict[str, Any]]] = {}
     for name, value in config.items():
         mapping, last, member = _place(document, target, name)
+        if last == name and "." in name and member is None and name in nested:
+            parent = name.rpartition(".")[0]
+            known = ", ".join(m.key for m in target.members or () if m.key is not None)
+            raise document.error(target.start, f"there is no mapping {parent!r} for {name!r}; allowed: {known}")
         if member is None:
             added.setdefault(mapping.start, (mapping, {}))[1][last] = value
         elif repr(document.load(member.value)) != repr(value):  # repr tells 1, 1.0 and true apart

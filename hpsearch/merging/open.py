@@ -6,12 +6,13 @@ from typing import Literal
 
 from hpsearch.merging.json_document import JsonDocument
 from hpsearch.merging.merge import Document
+from hpsearch.merging.toml_document import TomlDocument
 from hpsearch.merging.yaml_document import YamlDocument
 
-FileFormat = Literal["yaml", "json"]
-FILE_FORMATS: tuple[FileFormat, ...] = ("yaml", "json")
-SUFFIXES: dict[str, FileFormat] = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
-_DOCUMENTS: dict[FileFormat, type[Document]] = {"yaml": YamlDocument, "json": JsonDocument}
+FileFormat = Literal["yaml", "json", "toml"]
+FILE_FORMATS: tuple[FileFormat, ...] = ("yaml", "json", "toml")
+SUFFIXES: dict[str, FileFormat] = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".toml": "toml"}
+_DOCUMENTS: dict[FileFormat, type[Document]] = {"yaml": YamlDocument, "json": JsonDocument, "toml": TomlDocument}
 
 
 def open_document(text: str, file: str, file_format: FileFormat) -> Document:

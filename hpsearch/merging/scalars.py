@@ -75,6 +75,33 @@ def json_text(value: Any, old: str = "") -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
+def toml_text(value: Any, where: str, old: str = "") -> str:
+    """Return a plain value as TOML on one line.
+
+    Args:
+        value: What `plain` returned.
+        where: File and parameter, for messages.
+        old: The text that it replaces, whose way with exponents and quotes is kept.
+
+    Raises:
+        InputError: It holds null, which TOML does not have.
+    """
+    if value is None:
+        raise InputError(f"{where} is null, which TOML does not have; allowed: other values, or a YAML or JSON file")
+    if isinstance(value, list):
+        return f"[{', '.join(toml_text(item, where) for item in value)}]"
+    if isinstance(value, dict):
+        pairs = (f"{toml_text(key, where)} = {toml_text(item, where)}" for key, item in value.items())
+        return f"{{ {', '.join(pairs)} }}" if value else "{}"
+    if isinstance(value, str):
+        if old[:1] == "'" and old[:3] != "'''" and value.isprintable() and "'" not in value:
+            return f"'{value}'"
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, float) and not math.isfinite(value):
+        return _not_finite_text(value).replace(".", "")
+    return _scalar_text(value, "" if isinstance(value, bool) else old)
+
+
 def _scalar_text(value: Any, old: str) -> str:
     if value is None:
         return "null"

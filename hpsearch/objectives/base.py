@@ -53,6 +53,7 @@ class Inside:
     """What hpsearch's own objectives see of a trial, and a user's don't.
 
     Attributes:
+        epoch: Returns the epoch that was measured last, 0 before the first.
         earlier: Folders of the trial's earlier attempts, newest first.
         at_epoch: Says which epoch the next measurement is of; those before an attempt's first one are taken over from
             an earlier attempt.
@@ -63,6 +64,7 @@ class Inside:
 
     metric: str
     total_epochs: int
+    epoch: Callable[[], int]
     earlier: tuple[Path, ...]
     at_epoch: Callable[[int], None]
     adopt: Callable[[int], int]
@@ -184,6 +186,7 @@ class Trial:
         return Inside(
             metric=self._metric,
             total_epochs=self._total_epochs,
+            epoch=lambda: self._epoch,
             earlier=self._writer.earlier,
             at_epoch=self._at_epoch,
             adopt=self._adopt,

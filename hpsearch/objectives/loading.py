@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from hpsearch.config import StudyConfig
-from hpsearch.config_objectives import Command, ImageClassifier, Objective, Python
+from hpsearch.config_objectives import Command, ImageClassifier, Objective, Optuna, Python, Tune
 from hpsearch.objectives import base
 from hpsearch.objectives.command import CommandObjective, check_command
+from hpsearch.objectives.command_metrics import check_metrics
 from hpsearch.objectives.python import PythonObjective
 
 
@@ -26,6 +27,14 @@ def load_objective(settings: Objective, extra_path: str | None = None) -> base.O
             return ImageClassifierObjective(settings)
         case Python():
             return PythonObjective(settings, extra_path)
+        case Optuna():
+            from hpsearch.objectives.optuna_style import OptunaObjective
+
+            return OptunaObjective(settings, extra_path)
+        case Tune():
+            from hpsearch.objectives.tune import TuneObjective
+
+            return TuneObjective(settings, extra_path)
         case Command():
             return CommandObjective(settings)
 
@@ -47,7 +56,8 @@ def check_objective(config: StudyConfig, extra_path: str | None = None) -> None:
 
             check_parameters(config.space, settings)
             check_data(settings)
-        case Python() as settings:
+        case Python() | Optuna() | Tune() as settings:
             load_objective(settings, extra_path)
         case Command() as settings:
             check_command(settings, config.space)
+            check_metrics(settings.metrics, config.metric)

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import pkgutil
-import sys
-import traceback
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from functools import cached_property
-from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.config_objectives import Python
 from hpsearch.errors import FieldError, ObjectiveError
 from hpsearch.objectives.base import FORMS, Metrics, Trial, iterate
+from hpsearch.objectives.importing import check_arguments, find
 from hpsearch.space import nearest
 from hpsearch.trial import Config
 
@@ -43,7 +38,8 @@ class PythonObjective:
     """
 
     def __init__(self, settings: Python, extra_path: str | None = None) -> None:
-        self._target = _find(settings.python, extra_path)
+        self._target = find(settings.python, extra_path, _FIELD, FORMS)
+        _check_target(self._target, settings.python)
         self.can_predict = isinstance(self._target, type) and callable(getattr(self._target, "predict", None))
 
     @cached_property
@@ -76,79 +72,22 @@ class PythonObjective:
         return _checked(self._instance.predict(checkpoint, split))
 
 
-def _find(text: str, extra_path: str | None) -> Callable[..., Any]:
-    module_name, _, name = text.partition(":")
-    folders = [str(Path.cwd()), *([str(Path(extra_path).resolve())] if extra_path is not None else [])]
-    sys.path[:] = [*dict.fromkeys(folders), *(entry for entry in sys.path if entry not in folders)]
-    module = _import(module_name, folders)
-    if not hasattr(module, name):
-        public = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-        problem = f"{module_name} ({module.__file__}) has no {name!r}"
-        raise FieldError(_FIELD, problem, ", ".join(public) or FORMS, nearest(name, public))
-    target: Callable[..., Any] = getattr(module, name)
-    _check_target(target, text)
-    return target
-
-
-def _import(name: str, folders: list[str]) -> ModuleType:
-    importlib.invalidate_caches()  # the file may be younger than the last look into its folder
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        missing = error.name or ""
-        if name != missing and not name.startswith(f"{missing}."):
-            raise _import_failed(name, error) from error  # it was found, and imports something that is not there
-        parent, _, leaf = missing.rpartition(".")
-        searched = list(sys.modules[parent].__path__) if hasattr(sys.modules.get(parent), "__path__") else folders
-        near = nearest(leaf, [module.name for module in pkgutil.iter_modules(searched)])
-        problem = f"there is no module {missing!r}; searched {', '.join(searched)}, and what is installed"
-        allowed = "package.module:name, importable from the working directory or the space file's folder"
-        raise FieldError(_FIELD, problem, allowed, f"{parent}.{near}" if near and parent else near) from None
-    except (Exception, SystemExit) as error:
-        raise _import_failed(name, error) from error
-
-
-def _import_failed(name: str, error: BaseException) -> FieldError:
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<frozen")]
-    place = f"{frames[-1].filename}:{frames[-1].lineno}: " if frames[2:] else ""  # the first two import it
-    reason = " ".join(line.strip() for line in traceback.format_exception_only(error))
-    return FieldError(_FIELD, f"importing {name} failed: {place}{reason}", "a module that imports without errors")
-
-
 def _check_target(target: Any, text: str) -> None:
     if not callable(target):
         raise FieldError(_FIELD, f"{text} is a {type(target).__name__}, which can't be called", FORMS)
     if not isinstance(target, type):
-        _check_arguments(target, text, ("config", "trial"))
+        check_arguments(target, _FIELD, text, ("config", "trial"))
         return
     if not callable(getattr(target, "train", None)):
         methods = [name for name in vars(target) if not name.startswith("_")]
         raise FieldError(_FIELD, f"the class {text} has no method 'train'", FORMS, nearest("train", methods))
-    _check_arguments(target, text, ())
+    check_arguments(target, _FIELD, text, ())
     for name, arguments in _METHODS.items():
         method = inspect.getattr_static(target, name, None)
         if method is not None:
             bound = isinstance(method, staticmethod | classmethod)
-            _check_arguments(getattr(target, name), f"{text}.{name}", arguments if bound else ("self", *arguments))
-
-
-def _check_arguments(target: Any, text: str, arguments: tuple[str, ...]) -> None:
-    """Refuse what can't be called with so many arguments, or only awaited.
-
-    Raises:
-        FieldError: It says what the callable takes.
-    """
-    allowed = f"one that can be called with ({', '.join(arguments)})" if arguments else "a class made without arguments"
-    if inspect.iscoroutinefunction(target) or inspect.isasyncgenfunction(target):
-        raise FieldError(_FIELD, f"{text} is async", FORMS)
-    try:
-        signature = inspect.signature(target)
-    except (TypeError, ValueError):
-        return  # compiled code that does not say; it is seen when it is called
-    try:
-        signature.bind(*arguments)
-    except TypeError as error:
-        raise FieldError(_FIELD, f"{text}{signature} does not fit: {error}", allowed) from None
+            given = arguments if bound else ("self", *arguments)
+            check_arguments(getattr(target, name), _FIELD, f"{text}.{name}", given)
 
 
 def _checked(result: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,205 @@
+"""The best config as a new file, in each format that a training repo may want."""
+
+from __future__ import annotations
+
+import json
+import keyword
+import math
+import shlex
+from collections.abc import Callable, Mapping
+from typing import Any, get_args
+
+from hpsearch.config import ExportFormat
+from hpsearch.errors import InputError
+from hpsearch.merging.scalars import plain, toml_text, yaml_text
+from hpsearch.merging.toml_document import toml_text_of_key
+
+FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
+SUFFIXES: dict[str, ExportFormat] = {
+    ".yaml": "yaml",
+    ".yml": "yaml",
+    ".json": "json",
+    ".toml": "toml",
+    ".py": "python",
+    ".env": "env",
+}
+PROVENANCE_KEY = "_hpsearch"
+_TITLE = "The best config of a study of hpsearch"
+Values = Mapping[str, Any]
+
+
+def new_file(kind: ExportFormat, values: Values, target: str, provenance: Values) -> str:
+    """Return the text of a new file.
+
+    Args:
+        kind: `optuna` takes another function: `frozen_trial`.
+        values: By name; plain values, mappings among them.
+        target: The file, for messages.
+        provenance: Where the config comes from, by name.
+
+    Raises:
+        InputError: The format has no way to say a value, or a name.
+    """
+    return _WRITERS[kind](values, target, provenance)
+
+
+def nested(values: Values, target: str) -> dict[str, Any]:
+    """Return values with those of dotted names in mappings: `{"optim.lr": 1}` as `{"optim": {"lr": 1}}`.
+
+    Raises:
+        InputError: A name is both a value and a mapping.
+    """
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        *parents, last = name.split(".")
+        place: Any = found
+        for parent in parents:
+            place = place.setdefault(parent, {}) if isinstance(place, dict) else place
+        if not isinstance(place, dict) or last in place:
+            raise InputError(f"{target}: {name} would be a value and a mapping; allowed: another --map")
+        place[last] = value
+    return found
+
+
+def argument_line(values: Values) -> str:
+    """Return values as options of a command line, quoted for a shell."""
+    words = []
+    for name, value in values.items():
+        text = _text(value)
+        words += [f"--{name}={text}"] if text.startswith("-") else [f"--{name}", text]
+    return shlex.join(words)
+
+
+def override_line(values: Values) -> str:
+    """Return values as Hydra's overrides on a command line, quoted for a shell."""
+    return shlex.join(f"{name}={_text(value)}" for name, value in values.items())
+
+
+def _yaml(values: Values, _: str, provenance: Values) -> str:
+    return _commented(
+        [f"{yaml_text(name)}: {yaml_text(value)}" for name, value in values.items()] or ["{}"], provenance
+    )
+
+
+def _lightning(values: Values, target: str, provenance: Values) -> str:
+    return _commented(_yaml_lines(nested(values, target)) or ["{}"], provenance)
+
+
+def _hydra(values: Values, target: str, provenance: Values) -> str:
+    usage = f"# As overrides: {override_line(values)}"
+    return "# @package _global_\n" + _commented([usage, *_yaml_lines(nested(values, target))], provenance)
+
+
+def _yaml_lines(values: Values, indent: str = "") -> list[str]:
+    lines = []
+    for name, value in values.items():
+        if isinstance(value, dict) and value:
+            lines += [f"{indent}{yaml_text(name)}:", *_yaml_lines(value, f"{indent}  ")]
+        else:
+            lines.append(f"{indent}{yaml_text(name)}: {yaml_text(value)}")
+    return lines
+
+
+def _json(values: Values, target: str, provenance: Values) -> str:
+    if PROVENANCE_KEY in values:
+        raise InputError(
+            f"{target}: {PROVENANCE_KEY} is a parameter, and where the provenance goes; allowed: a YAML file"
+        )
+    return _json_text({**values, PROVENANCE_KEY: dict(provenance)}, target)
+
+
+def _json_text(content: Values, target: str) -> str:
+    try:
+        return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n"
+    except ValueError:
+        raise InputError(f"{target}: the provenance has a number that is not finite; allowed in JSON: finite") from None
+
+
+def _toml(values: Values, target: str, provenance: Values) -> str:
+    lines = [f"{toml_text_of_key(name)} = {toml_text(value, f'{target}: {name}')}" for name, value in values.items()]
+    return _commented(lines, provenance)
+
+
+def _args(values: Values, _: str, provenance: Values) -> str:
+    return _commented([argument_line(values)], provenance)
+
+
+def _env(values: Values, target: str, provenance: Values) -> str:
+    lines: dict[str, str] = {}
+    for name, value in values.items():
+        variable = "".join(c if c.isascii() and c.isalnum() else "_" for c in name).upper()
+        variable = f"_{variable}" if variable[:1].isdigit() else variable
+        if variable in lines:
+            raise InputError(f"{target}: two values would be {variable}; allowed: --map with another name for {name}")
+        lines[variable] = f"{variable}={shlex.quote(_text(value))}"
+    return _commented(list(lines.values()), provenance)
+
+
+def _python(values: Values, _: str, provenance: Values) -> str:
+    if not all(name.isidentifier() and not keyword.iskeyword(name) for name in values):
+        items = [f"    {name!r}: {_python_text(value)}," for name, value in values.items()]
+        return _commented(["CONFIG = {", *items, "}"], provenance)
+    fields = [f"    {name}: {_python_type(value)} = {_python_default(value)}" for name, value in values.items()]
+    head = [
+        "from dataclasses import dataclass, field"
+        if "field(" in "".join(fields)
+        else "from dataclasses import dataclass"
+    ]
+    body = ['    """What a training is configured with."""', "", *fields]
+    return _commented([*head, "", "", "@dataclass(frozen=True)", "class Config:", *body], provenance)
+
+
+def _python_type(value: Any) -> str:
+    return "object" if value is None else type(value).__name__
+
+
+def _python_default(value: Any) -> str:
+    text = _python_text(value)
+    return f"field(default_factory=lambda: {text})" if isinstance(value, (list, dict)) else text
+
+
+def _python_text(value: Any) -> str:
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'float("{value}")'
+    return repr(value)
+
+
+def frozen_trial(trial: Mapping[str, Any], target: str, provenance: Values) -> str:
+    """Return a trial as JSON that `load_frozen_trial` makes an `optuna.trial.FrozenTrial` of.
+
+    Args:
+        trial: `params`, `distributions` (Optuna's JSON of each), `value`, `intermediate_values`.
+    """
+    return _json_text({**trial, "user_attrs": {"hpsearch": dict(provenance)}}, target)
+
+
+def _commented(lines: list[str], provenance: Values) -> str:
+    comments = [f"# {name}: {_comment(value)}" for name, value in provenance.items()]
+    return "\n".join([f"# {_TITLE}", *comments, "", *lines, ""])
+
+
+def _comment(value: Any) -> str:
+    """Return a value on one line, so that nothing in it ends the comment."""
+    if isinstance(value, str):
+        return value if value.isprintable() else yaml_text(value)
+    try:
+        return yaml_text(plain(value, "", finite=False))
+    except InputError:
+        return _comment(str(value))
+
+
+def _text(value: Any) -> str:
+    """Return a value as an argument: as JSON what Python would write in a way of its own."""
+    return json.dumps(value) if value is None or isinstance(value, bool | dict | list) else str(value)
+
+
+_WRITERS: dict[str, Callable[[Values, str, Values], str]] = {
+    "yaml": _yaml,
+    "json": _json,
+    "toml": _toml,
+    "hydra": _hydra,
+    "args": _args,
+    "env": _env,
+    "python": _python,
+    "lightning": _lightning,
+}

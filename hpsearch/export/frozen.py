@@ -1,0 +1,53 @@
+"""A trial for Optuna: to a file, and back as a `FrozenTrial`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hpsearch.config import StudyConfig
+from hpsearch.errors import InputError
+from hpsearch.trial import TrialRecord
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+
+def trial_content(record: TrialRecord, config: StudyConfig) -> dict[str, Any]:
+    """Return what a file holds of a search trial: as it is stored, so before rounding."""
+    from optuna.distributions import distribution_to_json
+
+    distributions = config.space.optuna_distributions()
+    return {
+        "number": record.number,
+        "direction": str(config.direction),
+        "value": record.value,
+        "params": dict(record.params),
+        "distributions": {name: json.loads(distribution_to_json(one)) for name, one in distributions.items()},
+        "intermediate_values": {str(epoch): value for epoch, value in record.values.items() if value == value},  # noqa: PLR0124 - not NaN
+    }
+
+
+def load_frozen_trial(path: str | Path) -> FrozenTrial:
+    """Return the trial of a file that `hpsearch export --format optuna` wrote: `study.add_trial` takes it.
+
+    Raises:
+        InputError: The file can't be read, or holds something else.
+    """
+    from optuna.distributions import json_to_distribution
+    from optuna.trial import TrialState, create_trial
+
+    try:
+        content = json.loads(Path(path).read_text())
+        distributions = {name: json_to_distribution(json.dumps(one)) for name, one in content["distributions"].items()}
+        return create_trial(
+            state=TrialState.COMPLETE,
+            value=content["value"],
+            params=content["params"],
+            distributions=distributions,
+            user_attrs=content["user_attrs"],
+            intermediate_values={int(epoch): value for epoch, value in content["intermediate_values"].items()},
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: is no trial of hpsearch export --format optuna: {error}") from None
