@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from hpsearch.config import parse_config
 from hpsearch.errors import FieldError, ObjectiveError
 from hpsearch.objectives.base import Trial
+from hpsearch.objectives.command_line import command_line
 from hpsearch.objectives.loading import check_objective, load_objective
 from hpsearch.trial import Direction, Stage, TrialSpec
 from hpsearch.trial_dir import AttemptWriter
@@ -109,6 +110,15 @@ def test_a_config_file_is_the_users_with_the_trials_values(train, tmp_path, kind
         assert made == TEMPLATES[kind].replace("1e-1", "2.5e-1").replace("'sgd'", "'adam'").replace(
             "seed: 0", "seed: 7"
         )
+
+
+def test_a_trial_shows_the_config_file_that_it_had(tmp_path):
+    (tmp_path / "base.yaml").write_text("lr: 0.1\n")
+    settings = parsed("python t.py {config_file}", config_file={"template": str(tmp_path / "base.yaml")}).objective
+    own = {"epochs": 3, "trial_dir": "again", "number": 0}
+    assert command_line(settings, CONFIG, 1, **own)[-1] == "again/config_file.yaml"
+    kept = tmp_path / "attempt-1" / "config_file.yaml"
+    assert command_line(settings, CONFIG, 1, **own, config_file=kept)[-1] == str(kept)
 
 
 def test_values_go_under_a_key(train, tmp_path):

@@ -57,6 +57,7 @@ def command_line(
     trial_dir: str | Path,
     number: int,
     resume_from: Path | None = None,
+    config_file: Path | None = None,
 ) -> list[str]:
     """Return the program and its arguments for one trial.
 
@@ -66,6 +67,7 @@ def command_line(
         epochs: The full length of the trial.
         trial_dir: The attempt's folder, which `{trial_dir}` stands for.
         resume_from: The folder of the attempt to go on from; with one, the arguments of `resume` are added.
+        config_file: What `{config_file}` stands for; None for its place in `trial_dir`.
 
     Raises:
         FieldError: As `check_command`, for what doesn't depend on the space.
@@ -79,7 +81,7 @@ def command_line(
         "resume_from": "" if resume_from is None else str(resume_from),
     }
     if settings.config_file is not None:
-        values[CONFIG_FILE] = str(config_file_path(settings.config_file, trial_dir))
+        values[CONFIG_FILE] = str(config_file or config_file_path(settings.config_file, trial_dir))
     arguments = split(settings.command, _FIELD)
     if settings.resume is not None and resume_from is not None:
         arguments = [*arguments, *split(settings.resume, _RESUME)]

@@ -54,7 +54,7 @@ def trial_detail(store: Store, config: StudyConfig, folder: Path, number: int) -
     if error:
         parts += [Text(""), heading("Error"), cell(error.rstrip(), "red")]
     parts += _log(record, folder)
-    parts += [Text(""), heading("To train it again"), *_again(config, record)]
+    parts += [Text(""), heading("To train it again"), *_again(config, record, folder)]
     return Group(*parts)
 
 
@@ -135,13 +135,15 @@ def _tail(path: Path) -> list[str]:
         return file.read().decode(errors="replace").splitlines()[-_LOG_LINES:]
 
 
-def _again(config: StudyConfig, record: TrialRecord) -> list[RenderableType]:
+def _again(config: StudyConfig, record: TrialRecord, folder: Path) -> list[RenderableType]:
     resolved = config_of(record, config)
     by_hand: list[RenderableType] = [facts([("config", _json(resolved)), ("seed", str(record.seed))])]
     if not isinstance(config.objective, Command) or not resolved:
         return by_hand
-    from hpsearch.objectives.command import command_line
+    from hpsearch.objectives.command_config import config_file_path
+    from hpsearch.objectives.command_line import command_line
 
+    made, attempt = config.objective.config_file, last_folder(record, folder)
     try:
         arguments = command_line(
             config.objective,
@@ -150,6 +152,7 @@ def _again(config: StudyConfig, record: TrialRecord) -> list[RenderableType]:
             epochs=config.objective.epochs,
             trial_dir=f"trial-{record.number:05d}-again",
             number=record.number,
+            config_file=config_file_path(made, attempt) if made is not None and attempt is not None else None,
         )
     except FieldError as error:
         return [*by_hand, cell(error, "yellow")]
