@@ -142,7 +142,9 @@ def test_the_space_file_says_where_to(bench: Bench, study):
     assert set(added) == set(path.read_text().splitlines()) - set(REPO.splitlines())
     beside = json.loads((bench.folder / "repo.yaml.hpsearch.json").read_text())
     assert (beside["study"], beside["trial"]) == ("sample", best.trial)
+    (bench.folder / "repo.yaml.hpsearch.json").unlink()
     assert "nothing changed" in invoke("export", "sample")
+    assert not list(bench.folder.glob("*.hpsearch.json"))
 
 
 def test_options_win_over_the_space_file(bench: Bench, study):

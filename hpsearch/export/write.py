@@ -54,17 +54,18 @@ class Export:
         return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
     def write(self) -> None:
-        """Write it, each file whole or not at all.
+        """Write it, each file whole or not at all; nothing if nothing changes.
 
         Raises:
             InputError: It can't be written.
         """
+        if not self.changes:
+            return
         try:
-            if self.changes:
-                with atomic_write(self.path) as file:
-                    file.write(self.after)
-                    if self.mode is not None:
-                        os.fchmod(file.fileno(), self.mode)
+            with atomic_write(self.path) as file:
+                file.write(self.after)
+                if self.mode is not None:
+                    os.fchmod(file.fileno(), self.mode)
             for path, data in self.beside.items():
                 with atomic_write(path) as file:
                     file.write(data)
