@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from hpsearch.errors import InputError
-from hpsearch.export import write_config
+from hpsearch.export import plan_export
 from hpsearch.merging.scalars import yaml_text
 
 PROVENANCE = {
@@ -76,12 +76,12 @@ def put(folder, text, name="config.yaml"):
 
 
 def merge(path, config, key="train"):
-    write_config(config, path, format=None, key=key, provenance=PROVENANCE)
+    plan_export(config, path, key=key, provenance=PROVENANCE).write()
     return path.read_bytes().decode()
 
 
 def new(path, config, **options):
-    write_config(config, path, **{"format": None, "key": None, "provenance": PROVENANCE} | options)
+    plan_export(config, path, **{"provenance": PROVENANCE} | options).write()
     return path.read_bytes().decode()
 
 

@@ -13,6 +13,7 @@ from hpsearch.config import ExportFormat
 from hpsearch.errors import InputError
 from hpsearch.merging.scalars import plain, toml_text, yaml_text
 from hpsearch.merging.toml_document import toml_text_of_key
+from hpsearch.objectives.command_line import as_option, as_text
 
 FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 SUFFIXES: dict[str, ExportFormat] = {
@@ -63,16 +64,12 @@ def nested(values: Values, target: str) -> dict[str, Any]:
 
 def argument_line(values: Values) -> str:
     """Return values as options of a command line, quoted for a shell."""
-    words = []
-    for name, value in values.items():
-        text = _text(value)
-        words += [f"--{name}={text}"] if text.startswith("-") else [f"--{name}", text]
-    return shlex.join(words)
+    return shlex.join(word for name, value in values.items() for word in as_option(name, as_text(value)))
 
 
 def override_line(values: Values) -> str:
     """Return values as Hydra's overrides on a command line, quoted for a shell."""
-    return shlex.join(f"{name}={_text(value)}" for name, value in values.items())
+    return shlex.join(f"{name}={as_text(value)}" for name, value in values.items())
 
 
 def _yaml(values: Values, _: str, provenance: Values) -> str:
@@ -131,7 +128,7 @@ def _env(values: Values, target: str, provenance: Values) -> str:
         variable = f"_{variable}" if variable[:1].isdigit() else variable
         if variable in lines:
             raise InputError(f"{target}: two values would be {variable}; allowed: --map with another name for {name}")
-        lines[variable] = f"{variable}={shlex.quote(_text(value))}"
+        lines[variable] = f"{variable}={shlex.quote(as_text(value))}"
     return _commented(list(lines.values()), provenance)
 
 
@@ -186,11 +183,6 @@ def _comment(value: Any) -> str:
         return yaml_text(plain(value, "", finite=False))
     except InputError:
         return _comment(str(value))
-
-
-def _text(value: Any) -> str:
-    """Return a value as an argument: as JSON what Python would write in a way of its own."""
-    return json.dumps(value) if value is None or isinstance(value, bool | dict | list) else str(value)
 
 
 _WRITERS: dict[str, Callable[[Values, str, Values], str]] = {

@@ -7,7 +7,7 @@ import json
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -116,23 +116,6 @@ def plan_export(
         return Export(path, before, after, stat.S_IMODE(path.stat().st_mode), {beside: content.encode()})
     except OSError as error:
         raise _unwritable(target, error) from None
-
-
-def write_config(
-    config: Mapping[str, Any],
-    target: Path,
-    *,
-    format: ExportFormat | None,  # noqa: A002 - as above
-    key: str | None,
-    provenance: Mapping[str, Any],
-) -> None:
-    """Write a config into a training repo, without a file beside it.
-
-    Raises:
-        InputError: As `plan_export`. Nothing was changed.
-    """
-    plan = plan_export(config, target, format=format, key=key, provenance=provenance)
-    replace(plan, beside={}).write()
 
 
 def _named(config: Mapping[str, Any], places: Mapping[str, str], target: Path, kind: ExportFormat) -> dict[str, Any]:

@@ -88,7 +88,7 @@ def command_line(
     line: list[str] = []
     for argument in arguments:
         if argument == "{args}":
-            line += [part for name in config for part in _option(name, values[name])]
+            line += [part for name in config for part in as_option(name, values[name])]
         elif argument == "{overrides}":
             line += [f"{name}={values[name]}" for name in config]
         else:
@@ -98,7 +98,8 @@ def command_line(
     return line
 
 
-def _option(name: str, value: str) -> tuple[str, ...]:
+def as_option(name: str, value: str) -> tuple[str, ...]:
+    """Return a name and its value as an option."""
     # argparse takes -1e-3 for an option of its own.
     return (f"--{name}={value}",) if value.startswith("-") else (f"--{name}", value)
 
