@@ -159,12 +159,13 @@ def test_a_config_file_and_its_placeholder_go_together(tmp_path):
 # Logs
 
 
-def test_a_regular_expression_reads_either_output(train):
-    program = """
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_regular_expression_reads_either_output(train, stream):
+    program = f"""
         import sys
-        print("epoch 1/3: loss nan, acc=0.5")
+        print("epoch 1/3: loss nan, acc=0.5", file=sys.{stream})
         print("nothing here")
-        print("epoch 2/3: loss 0.5, acc=7.5e-1", file=sys.stderr)
+        print("epoch 2/3: loss 0.5, acc=7.5e-1", file=sys.{stream})
     """
     measured = train(program, metrics={"regex": r"epoch (?P<epoch>\d+)/.*loss (?P<loss>\S+), acc=(?P<acc>\S+)"})
     assert measured[2] == {"acc": 0.75, "loss": 0.5}
