@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.config import StudyConfig, parse_config
-from hpsearch.config_objectives import ImageClassifier
 from hpsearch.directory import find_folder, is_half_made, making, new_folder, study_folders, unused_name
 from hpsearch.driver import Publish, locked, run_stages, watching
 from hpsearch.errors import InputError, StudyExistsError, StudyNotFoundError
 from hpsearch.events import Event, Notice, StudyOpened
 from hpsearch.executors.resources import ResourceRequest, Resources, plan_resources
 from hpsearch.interrupts import Interrupts
-from hpsearch.objectives.loading import check_objective
+from hpsearch.objectives.loading import check_objective, code_folder
 from hpsearch.outcome import Best, best_of, state_of
+from hpsearch.repository import code_state
 from hpsearch.space_file import find_space, load_space_file
 from hpsearch.stages.search import stored_levels
 from hpsearch.store import Store
@@ -209,32 +209,6 @@ def resume(
     return _drive(loaded, request or ResourceRequest(), publish, opened, trials=trials)
 
 
-def provenance(study: Study, best: Best) -> dict[str, Any]:
-    """Return where an exported config comes from."""
-    return {
-        "study": study.name,
-        "trial": best.trial,
-        "metric": study.config.metric,
-        # Without finalists it is one trial's value, the best of many: no mean, and it flatters.
-        **({"mean": best.mean, "std": best.std} if best.n else {"search_value": best.mean}),
-        "seeds": best.n,
-        **_split(study.config),
-        **({} if study.state == "done" else {"state": study.state}),
-        "date": datetime.now(UTC).date().isoformat(),
-        "space_hash": study.config.hash,
-        "versions": dict(study.store.get("versions", {})),
-    }
-
-
-def _split(config: StudyConfig) -> dict[str, Any]:
-    """Return the data that a built-in objective measured on, and how it was split; of others that is not known."""
-    if not isinstance(config.objective, ImageClassifier):
-        return {}
-    shares = config.objective.split
-    split = {"train": shares.train, "val": shares.val, "test": shares.test, "seed": config.objective.split_seed}
-    return {"data": config.objective.data, "split": split}
-
-
 def smoke(
     space: str | Path,
     *,
@@ -311,10 +285,17 @@ def _create(folder: Path, name: str, config: StudyConfig, path: Path, storage: s
         "trials": config.search.trials,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": _versions(),
+        **_code(config, path, folder.parent),
     }
     with making(folder):
         store = Store.create(folder, name, storage, config.direction, attributes)
     return Study(name, folder, config, store)
+
+
+def _code(config: StudyConfig, path: Path, studies: Path) -> dict[str, Any]:
+    """Return the state of the repository that the code lies in; nothing where there is none."""
+    state = code_state(code_folder(config.objective, str(Path.cwd()), str(path.parent.resolve())), [studies])
+    return {} if state is None else {"code": state.as_dict()}
 
 
 def _versions() -> Mapping[str, str]:

@@ -44,6 +44,18 @@ def export(
     trial: Annotated[
         int | None, typer.Option("--trial", min=0, metavar="N", help="This search trial's config, not the best one's.")
     ] = None,
+    ensemble: Annotated[
+        bool,
+        typer.Option("--ensemble", help="The ensemble: a new folder with the members' checkpoints and weights."),
+    ] = False,
+    branch: Annotated[
+        str | None,
+        typer.Option(
+            "--branch",
+            metavar="NAME",
+            help="Commit it on a new branch of the file's git repository; files and current branch stay as they are.",
+        ),
+    ] = None,
     diff: Annotated[bool, typer.Option("--diff", help="Print what changes.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing.")] = False,
     studies: StudiesOption = Path("studies"),
@@ -51,21 +63,48 @@ def export(
 ) -> None:
     """Write the best config into a training repo."""
     from hpsearch import api
+    from hpsearch.export.provenance import commit_message
     from hpsearch.export.write import STDOUT
 
     loaded = api.load_study(study, studies=studies, storage=storage)
+    if ensemble:
+        others = {"--format": format_, "--key": key, "--map": map_, "--trial": trial, "--branch": branch}
+        _write_ensemble(loaded, to, [name for name, value in others.items() if value is not None], dry_run=dry_run)
+        return
     best = _chosen(loaded, trial)
-    plan = _plan(loaded, best, to, None if format_ is None else format_.value, key, map_ or ())
+    kind = None if format_ is None else format_.value
+    plan = _plan(loaded, best, to, kind, key, map_ or (), to_commit=branch is not None)
+    if plan.path == STDOUT and branch is not None:
+        raise InputError(f"--branch {branch}: --to - prints; allowed: a file in a git repository")
     if plan.path == STDOUT:
         typer.echo(plan.after.decode(), nl=False)
         return
     if diff:
         typer.echo(plan.diff(), nl=False)
+    what, where = f"trial {best.trial} of study {loaded.name}", _shown(plan, to, key, loaded)
+    if branch is not None:
+        message = commit_message(loaded.store, loaded.config, best)
+        done = "would be committed" if dry_run else f"committed as {plan.commit(branch, message)}"
+        typer.echo(f"{what} {done} on the new branch {branch}, in {where}")
+        return
     if not dry_run:
         plan.write()
     done = "would be written" if dry_run else "written" if plan.changes else "is there already; nothing changed"
-    where = "in" if not plan.changes and not dry_run else "to"
-    typer.echo(f"trial {best.trial} of study {loaded.name} {done} {where} {_shown(plan, to, key, loaded)}")
+    typer.echo(f"{what} {done} {'in' if not plan.changes and not dry_run else 'to'} {where}")
+
+
+def _write_ensemble(study: Study, to: Path | None, others: Sequence[str], *, dry_run: bool) -> None:
+    from hpsearch.export.bundle import check_bundle, write_bundle
+
+    if others:
+        raise InputError(f"--ensemble: {others[0]} does not go with it; allowed: --to FOLDER")
+    if to is None:
+        raise InputError("--ensemble: where to is not known; allowed: --to FOLDER, which is not there yet")
+    members = check_bundle(study.store, study.folder, to)
+    if not dry_run:
+        write_bundle(study.store, study.config, study.folder, to)
+    done = "would be written" if dry_run else "written"
+    typer.echo(f"the ensemble of study {study.name}, {members} members, {done} to {to}")
 
 
 def _chosen(study: Study, trial: int | None) -> Best:
@@ -83,13 +122,20 @@ def _chosen(study: Study, trial: int | None) -> Best:
 
 
 def _plan(
-    study: Study, best: Best, to: Path | None, format_: str | None, key: str | None, places: Sequence[str]
+    study: Study,
+    best: Best,
+    to: Path | None,
+    format_: str | None,
+    key: str | None,
+    places: Sequence[str],
+    *,
+    to_commit: bool,
 ) -> Export:
     """Return what the options, and where they are silent the space file, say."""
-    from hpsearch import api
     from hpsearch.export import plan_export
     from hpsearch.export.formats import FORMATS
     from hpsearch.export.frozen import trial_content
+    from hpsearch.export.provenance import provenance
     from hpsearch.trial import Stage
 
     default = study.config.export
@@ -112,8 +158,9 @@ def _plan(
         format=kind,
         key=key,
         names=names,
-        provenance=api.provenance(study, best),
+        provenance=provenance(study.store, study.config, best),
         trial=trial_content(record, study.config) if kind == "optuna" else None,
+        to_commit=to_commit,
     )
 
 

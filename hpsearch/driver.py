@@ -69,6 +69,7 @@ def run_stages(
         threads=resources.cpus_per_slot or 1,
         gpu=resources.gpus_per_slot > 0,
         fresh_process=request.fresh_process,
+        studies=str(folder.parent),
     )
     with _lazily(request, resources, workplace, interrupts) as executor:
         context = Context(

@@ -30,11 +30,13 @@ class TrialStarted(TrialEvent):
     Attributes:
         worker: Host and process id.
         device: As torch names it.
+        code: The state of the repository that its code lies in; None where there is none.
     """
 
     worker: str
     device: str
     config: Config = field(default_factory=dict)
+    code: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -73,6 +73,11 @@ def value_format(values: Iterable[float | None]) -> Callable[[float | None], str
     return lambda value: "-" if value is None else f"{value:.{digits}{form}}"
 
 
+def mean_and_std(mean: float | None, std: float | None, written: Callable[[float | None], str]) -> str:
+    """Return a mean with its standard deviation, where there is one."""
+    return written(mean) if std is None else f"{written(mean)} ± {written(std)}"
+
+
 def format_value(value: float | None) -> str:
     """Return one value by itself."""
     return value_format([value])(value)

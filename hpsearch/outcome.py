@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from hpsearch.config import StudyConfig
 from hpsearch.errors import InputError
@@ -77,6 +78,18 @@ def trial_of(store: Store, config: StudyConfig, number: int) -> Best | None:
     if stats is not None and stats.mean is not None:
         return Best(trial=number, config=resolved, mean=stats.mean, std=stats.std, n=stats.n)
     return None if record.value is None else Best(trial=number, config=resolved, mean=record.value, std=None, n=0)
+
+
+def current_reading(store: Store) -> dict[str, Any] | None:
+    """Return the reading of the test split that belongs to the stored ensemble: `scores` (or None), `seen_before`."""
+    ensemble = store.get("ensemble")
+    if ensemble is None:
+        return None
+    members = [[member["stage"], member["number"]] for member in ensemble["members"]]
+    weights = [member["weight"] for member in ensemble["members"]]
+    wanted = {"members": members, "weights": weights, "vote": ensemble["vote"]}
+    readings: list[dict[str, Any]] = store.get("test_readings", [])
+    return next((r for r in readings if all(r[key] == value for key, value in wanted.items())), None)
 
 
 def state_of(store: Store) -> str:

@@ -123,6 +123,28 @@ def _digest(top: Path, diff: bytes, untracked: list[str]) -> str | None:
     return digest.hexdigest()[:_HASH_DIGITS]
 
 
+def committed_file(path: Path) -> tuple[bytes, int] | None:
+    """Return a file's content and permission bits as the commit that is checked out has them; None if it has none.
+
+    Raises:
+        InputError: The file is in no repository, or is there but in no commit.
+    """
+    top, names = _common_top({path: None})
+    try:
+        entry = _git(top, "ls-tree", "HEAD", "--", f":(top,literal){names[path]}").decode(errors="surrogateescape")
+    except GitError:
+        entry = ""
+    if not entry:
+        if path.exists():
+            raise InputError(f"--branch: {path} is in no commit yet; allowed: commit it first, or no --branch")
+        return None
+    mode, kind, blob = entry.split("\t")[0].split()
+    if kind != "blob":
+        raise InputError(f"--branch: {path} is a {kind} in git; allowed: a file")
+    # --filters: as a checkout would write it, with its line ends.
+    return _git(top, "cat-file", "--filters", f"--path={names[path]}", blob), int(mode[-3:], 8)
+
+
 def commit_files(files: Mapping[Path, tuple[bytes, int | None]], branch: str, message: str) -> str:
     """Commit files on a new branch that starts at the commit that is checked out; nothing is pushed.
 

@@ -167,9 +167,11 @@ class Store:
         Raises:
             StudyError: The number is not the next: another writer was here.
         """
-        attributes = {"seed": record.seed, "attempt": record.attempt}
+        attributes: dict[str, Any] = {"seed": record.seed, "attempt": record.attempt}
         if record.source is not None:
             attributes |= {"source": record.source, "replicate": record.replicate or 0}
+        if record.code is not None:
+            attributes["code"] = record.code
         template = optuna.trial.create_trial(
             state=TrialState.RUNNING,
             params=dict(record.params),
@@ -189,6 +191,11 @@ class Store:
     def start_attempt(self, stage: Stage, number: int, attempt: int) -> None:
         """Store an attempt's number, before it is sent out."""
         self._set(stage, number, attempt=attempt)
+
+    def put_code(self, stage: Stage, number: int, code: Mapping[str, Any] | None) -> None:
+        """Store what code a trial's last attempt runs, if it is another than is stored."""
+        if code != self.record(stage, number).code:
+            self._set(stage, number, code=code)
 
     def add_measurement(self, stage: Stage, number: int, measurement: Measurement, metric: str) -> None:
         """Store the metric after an epoch."""

@@ -33,6 +33,7 @@ def record_of(stage: Stage, trial: FrozenTrial) -> TrialRecord:
         error=attributes.get("error"),
         source=attributes.get("source"),
         replicate=attributes.get("replicate"),
+        code=attributes.get("code"),
     )
     return final(record)
 

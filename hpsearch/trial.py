@@ -167,6 +167,8 @@ class TrialRecord:
         replicate: For a finalist, from 0; which of its seeds this is.
         worker: The host and process that ran the last attempt.
         error: What the objective raised, in a line.
+        code: The state of the repository that its code lies in: `commit`, `diff_hash` and `dirty`; None where there is
+            none, or the code is hpsearch's own.
     """
 
     stage: Stage
@@ -185,6 +187,7 @@ class TrialRecord:
     error: str | None = None
     source: int | None = None
     replicate: int | None = None
+    code: Mapping[str, Any] | None = None
 
     @property
     def eligible(self) -> bool:

@@ -27,7 +27,7 @@ def test_it_has_the_shape_that_tools_read(study):
     vote(store)
     found = document(store, settings, study)
     assert list(found) == [*KEYS, "test_readings", "best"]
-    assert list(found["trials"][0]) == [*TRIAL_KEYS, "error", "dir"]
+    assert list(found["trials"][0]) == [*TRIAL_KEYS, "error", "dir", "code"]
     assert list(found["finalists"][0])[:6] == ["trial", "params", "values", "mean", "std", "ci95"]
     assert list(found["ensemble"]) == ["members", "val", "test"]
     assert list(found["ensemble"]["members"][0]) == ["trial", "seed", "weight"]

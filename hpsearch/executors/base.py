@@ -23,6 +23,8 @@ class Workplace:
         threads: CPU threads of one worker.
         gpu: Whether a worker has a GPU, or a share of one.
         fresh_process: Whether each trial gets a process of its own.
+        studies: Absolute path of the directory that studies lie in, whose files are no code.
+        reads_code: Whether a worker tells the state of the repository that its code lies in.
     """
 
     objective: Objective
@@ -31,6 +33,8 @@ class Workplace:
     threads: int = 1
     gpu: bool = False
     fresh_process: bool = False
+    studies: str | None = None
+    reads_code: bool = True
 
 
 class Executor(Protocol):

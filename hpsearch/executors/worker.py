@@ -11,18 +11,20 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from hpsearch import trial_dir
 from hpsearch.checkpoint import load_state
-from hpsearch.config_objectives import Command
+from hpsearch.config_objectives import Command, ImageClassifier
 from hpsearch.errors import DiskFullError, Interrupted
 from hpsearch.events import PredictionsReady, TrialEnded, TrialEvent, TrialMeasured, TrialStarted
 from hpsearch.executors.base import Task, Workplace
 from hpsearch.objectives.base import Objective, Trial, iterate
-from hpsearch.objectives.loading import load_objective
+from hpsearch.objectives.loading import code_folder, load_objective
+from hpsearch.repository import code_state
 from hpsearch.trial import Measurement, PredictSpec, StopReason, TrialSpec
 
 
@@ -38,6 +40,7 @@ class Worker:
         self._objective: Objective | None = None
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self._device = "cpu"
+        self._code: Mapping[str, Any] | None = None
 
     def run(self, task: Task) -> Iterator[TrialEvent]:
         """Run a task; its events end with `TrialEnded` or `PredictionsReady`, whatever the objective does.
@@ -59,8 +62,11 @@ class Worker:
         if self._objective is None:
             self._device = _pick_device(self._workplace)
             objective = load_objective(self._workplace.objective, self._workplace.module_folder)
+            self._code = _code(self._workplace)  # what is imported from now on
             objective.setup(self._device)
             self._objective = objective
+        elif isinstance(self._workplace.objective, Command):
+            self._code = _code(self._workplace)  # each trial reads its own
         return self._objective
 
     def _train(self, spec: TrialSpec) -> Iterator[TrialEvent]:
@@ -79,6 +85,7 @@ class Worker:
                     worker=self.name,
                     device=self._device,
                     config=spec.config,
+                    code=self._code,
                 )
                 trial = Trial(
                     number=spec.number,
@@ -205,6 +212,15 @@ def _pick_device(workplace: Workplace) -> str:
     import torch
 
     return "cuda:0" if torch.cuda.is_available() else "cpu"
+
+
+def _code(workplace: Workplace) -> Mapping[str, Any] | None:
+    """Return the state of the user's code; None outside of a repository."""
+    if not workplace.reads_code or isinstance(workplace.objective, ImageClassifier):
+        return None
+    folder = code_folder(workplace.objective, workplace.folder, workplace.module_folder)
+    state = code_state(folder, [] if workplace.studies is None else [Path(workplace.studies)])
+    return None if state is None else state.as_dict()
 
 
 def _in_a_line(error: BaseException) -> str:

@@ -16,6 +16,7 @@ from hpsearch.errors import InputError
 from hpsearch.export.formats import FORMATS, SUFFIXES, frozen_trial, nested, new_file
 from hpsearch.merging import FILE_FORMATS, merge, open_document
 from hpsearch.merging.scalars import plain
+from hpsearch.repository import commit_files, committed_file
 from hpsearch.space import nearest
 from hpsearch.trial_dir import atomic_write
 
@@ -72,6 +73,20 @@ class Export:
         except OSError as error:
             raise _unwritable(self.path, error) from None
 
+    def commit(self, branch: str, message: str) -> str:
+        """Commit it on a new branch of the repository that it belongs in; the working tree stays as it is.
+
+        Returns:
+            The commit's short hash.
+
+        Raises:
+            InputError: It can't be committed, or nothing changes.
+        """
+        if not self.changes:
+            raise InputError(f"--branch {branch}: {self.path} has these values already; nothing to commit")
+        beside = {path: (content, None) for path, content in self.beside.items()}
+        return commit_files({self.path: (self.after, self.mode), **beside}, branch, message)
+
 
 def plan_export(
     config: Mapping[str, Any],
@@ -82,6 +97,7 @@ def plan_export(
     names: Mapping[str, str] | None = None,
     provenance: Mapping[str, Any],
     trial: Mapping[str, Any] | None = None,
+    to_commit: bool = False,
 ) -> Export:
     """Return what an export would write.
 
@@ -97,6 +113,7 @@ def plan_export(
         names: Names in the file by names in the config; dots lead into mappings.
         provenance: Study, trial, metric, seeds, and so on, by name.
         trial: For `optuna`, what `frozen_trial` takes.
+        to_commit: Merge into the file as its repository's last commit has it, so that a commit holds nothing else.
 
     Raises:
         InputError: The target is no file of the format, can't be written, is there without a key, or has no mapping at
@@ -107,13 +124,15 @@ def plan_export(
     values = _named(config, places, target, kind)
     try:
         path = target if target == STDOUT else target.resolve()
-        if target == STDOUT or not path.exists():
+        there = None if target == STDOUT else committed_file(path) if to_commit else _on_disk(path, target)
+        if there is None:
             text = _new(values, target, kind, key, set(places.values()), provenance, trial)
             return Export(path, None, text.encode(), None, {})
-        before, after = _merged(values, target, path, kind, key, set(places.values()))
+        before, mode = there
+        after = _merged(values, target, before, kind, key, set(places.values()))
         beside = path.with_name(f"{path.name}.hpsearch.json")
         content = json.dumps(dict(provenance), indent=2, ensure_ascii=False, default=str) + "\n"
-        return Export(path, before, after, stat.S_IMODE(path.stat().st_mode), {beside: content.encode()})
+        return Export(path, before, after, mode, {beside: content.encode()})
     except OSError as error:
         raise _unwritable(target, error) from None
 
@@ -168,11 +187,18 @@ def _new(
     return new_file(kind, values, str(target), provenance)
 
 
-def _merged(
-    values: Mapping[str, Any], target: Path, path: Path, kind: ExportFormat, key: str | None, mapped: set[str]
-) -> tuple[bytes, bytes]:
+def _on_disk(path: Path, target: Path) -> tuple[bytes, int] | None:
+    """Return a file's content and permission bits; None if it is not there."""
+    if not path.exists():
+        return None
     if not path.is_file():
         raise InputError(f"{target}: is {'a directory' if path.is_dir() else 'no regular file'}; allowed: a file")
+    return path.read_bytes(), stat.S_IMODE(path.stat().st_mode)
+
+
+def _merged(
+    values: Mapping[str, Any], target: Path, before: bytes, kind: ExportFormat, key: str | None, mapped: set[str]
+) -> bytes:
     if kind not in FILE_FORMATS:
         raise InputError(
             f"{target}: is there already; allowed: {', '.join(FILE_FORMATS)} to merge into it, or another path"
@@ -182,14 +208,13 @@ def _merged(
             f"{target}: is there already; allowed: --key a.b to merge into its mapping a.b (--key . for its top), "
             "or another path"
         )
-    if not os.access(path, os.W_OK):  # a rename would replace a read-only file all the same
+    if target.exists() and not os.access(target, os.W_OK):  # a rename would replace a read-only file all the same
         raise InputError(f"{target}: is read-only; allowed: a file that can be written")
-    before = path.read_bytes()
     try:
         text = before.decode()
     except UnicodeDecodeError as error:
         raise InputError(f"{target}: is not UTF-8 at byte {error.start}; allowed: text in UTF-8") from None
-    return before, merge(open_document(text, str(target), kind), key, values, mapped).encode()
+    return merge(open_document(text, str(target), kind), key, values, mapped).encode()
 
 
 def _unwritable(target: Path, error: OSError) -> InputError:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 from hpsearch.config import StudyConfig
 from hpsearch.config_objectives import Command, ImageClassifier, Objective, Optuna, Python, Tune
 from hpsearch.objectives import base
@@ -37,6 +40,24 @@ def load_objective(settings: Objective, extra_path: str | None = None) -> base.O
             return TuneObjective(settings, extra_path)
         case Command():
             return CommandObjective(settings)
+
+
+def code_folder(settings: Objective, folder: str, module_folder: str | None) -> Path:
+    """Return where the code of an objective lies: its module's folder once that is imported, or a command's.
+
+    Args:
+        settings: The `objective` section.
+        folder: The working directory.
+        module_folder: The space file's folder.
+    """
+    match settings:
+        case Command():
+            return Path(folder, settings.cwd or ".")
+        case Python(python=text) | Optuna(optuna=text) | Tune(tune=text):
+            file = getattr(sys.modules.get(text.partition(":")[0]), "__file__", None)
+            return Path(file).resolve().parent if file else Path(module_folder or folder)
+        case ImageClassifier():
+            return Path(module_folder or folder)
 
 
 def check_objective(config: StudyConfig, extra_path: str | None = None) -> None:

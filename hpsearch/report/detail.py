@@ -16,13 +16,13 @@ from rich.text import Text
 from hpsearch.config import StudyConfig
 from hpsearch.config_objectives import Command
 from hpsearch.errors import CheckpointError, FieldError, InputError
-from hpsearch.formatting import clean, counted, format_duration, format_value, value_format
+from hpsearch.formatting import clean, counted, format_duration, format_value, mean_and_std, value_format
 from hpsearch.outcome import finalists_of
 from hpsearch.report.curve import curve
 from hpsearch.report.document import config_of, epochs_of, json_value, last_folder
 from hpsearch.report.layout import cell, facts, heading
 from hpsearch.report.paths import shown_path
-from hpsearch.report.results import mean_and_std
+from hpsearch.repository import CodeState
 from hpsearch.store import Store
 from hpsearch.trial import Measurement, Stage, State, TrialRecord
 from hpsearch.trial_dir import LOG, Manifest, attempt_folder, read_manifest
@@ -96,6 +96,9 @@ def _facts(store: Store, config: StudyConfig, record: TrialRecord) -> Table:
         ("worker", record.worker or "-"),
         ("seed", str(record.seed)),
     ]
+    code = CodeState.from_dict(record.code)
+    if code is not None:
+        rows.append(("code", str(code)))
     retrained = next((one for one in finalists_of(store, config) if one.source == record.number), None)
     if retrained is not None:
         stats = retrained.statistics

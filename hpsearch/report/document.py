@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.config import StudyConfig
-from hpsearch.outcome import best_of, finalists_of, state_of
+from hpsearch.outcome import best_of, current_reading, finalists_of, state_of
 from hpsearch.ranking import Finalist
 from hpsearch.store import Store
 from hpsearch.trial import Stage, State, TrialRecord
@@ -63,18 +63,6 @@ def last_folder(record: TrialRecord, folder: Path) -> Path | None:
     return attempt_folder(folder, record.stage, record.number, record.attempt) if record.attempt else None
 
 
-def current_reading(store: Store) -> dict[str, Any] | None:
-    """Return the reading of the test split that belongs to the stored ensemble: `scores` (or None), `seen_before`."""
-    ensemble = store.get("ensemble")
-    if ensemble is None:
-        return None
-    members = [[member["stage"], member["number"]] for member in ensemble["members"]]
-    weights = [member["weight"] for member in ensemble["members"]]
-    wanted = {"members": members, "weights": weights, "vote": ensemble["vote"]}
-    readings: list[dict[str, Any]] = store.get("test_readings", [])
-    return next((r for r in readings if all(r[key] == value for key, value in wanted.items())), None)
-
-
 def json_value(value: Any) -> Any:
     """Return a copy in JSON types; a float that is not finite becomes None, and what JSON can't hold its text."""
     if isinstance(value, Mapping):
@@ -100,6 +88,7 @@ def _trial(record: TrialRecord, config: StudyConfig, folder: Path) -> dict[str, 
         "seed": record.seed,
         "error": record.error,
         "dir": attempt and attempt.relative_to(folder).as_posix(),
+        "code": record.code,
     }
 
 

@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from hpsearch.config import StudyConfig
-from hpsearch.formatting import params_line, short_params, value_format
-from hpsearch.outcome import finalists_of
+from hpsearch.formatting import mean_and_std, params_line, short_params, value_format
+from hpsearch.outcome import current_reading, finalists_of
 from hpsearch.ranking import Finalist, top
-from hpsearch.report.document import config_of, current_reading, epochs_of
+from hpsearch.report.document import config_of, epochs_of
 from hpsearch.report.layout import FirstThatFits, cell, text_table
 from hpsearch.store import Store
 from hpsearch.trial import Direction, Stage, TrialRecord
@@ -98,11 +98,6 @@ def _failures_in_words(one: Finalist) -> str:
         return ""
     failed = f"{one.statistics.n_failed} of the seeds of trial {one.source} failed or diverged"
     return f"{failed}, so it ranks after those whose seeds all ended well."
-
-
-def mean_and_std(mean: float | None, std: float | None, written: Callable[[float | None], str]) -> str:
-    """Return a mean with its standard deviation, where there is one."""
-    return written(mean) if std is None else f"{written(mean)} ± {written(std)}"
 
 
 def optimism_in_words(

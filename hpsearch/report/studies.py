@@ -11,11 +11,10 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from hpsearch.config import StudyConfig
-from hpsearch.formatting import format_duration, value_format
+from hpsearch.formatting import format_duration, mean_and_std, value_format
 from hpsearch.outcome import best_of, replicates_of, state_of
 from hpsearch.ranking import top
 from hpsearch.report.layout import cell, text_table
-from hpsearch.report.results import mean_and_std
 from hpsearch.report.summary import trials_total
 from hpsearch.store import DATABASE, STUDY_FILE, Store
 from hpsearch.trial import Stage, State

@@ -9,11 +9,11 @@ from rich.text import Text
 
 from hpsearch.config import StudyConfig
 from hpsearch.config_objectives import Command, ImageClassifier
-from hpsearch.formatting import counted, value_format
+from hpsearch.formatting import counted, mean_and_std, value_format
 from hpsearch.outcome import best_of, state_of
 from hpsearch.report.layout import FirstThatFits, cell, facts, heading
 from hpsearch.report.paths import shown_path, shown_store, study_argument
-from hpsearch.report.results import ensemble_table, finalists_table, leaderboard, mean_and_std
+from hpsearch.report.results import ensemble_table, finalists_table, leaderboard
 from hpsearch.store import Store
 from hpsearch.trial import Stage, State, StopReason
 

@@ -17,6 +17,7 @@ from hpsearch.errors import CheckpointError, StudyError
 from hpsearch.executors.base import Executor
 from hpsearch.executors.worker import verdict
 from hpsearch.stages.checkpoints import CheckpointKeeper
+from hpsearch.stages.code_drift import CodeDrift
 from hpsearch.stages.context import Context
 from hpsearch.trial import Measurement, Stage, State, StopReason, StopRule, TrialRecord, TrialSpec
 from hpsearch.trial_dir import Manifest, attempt_folder, read_manifest
@@ -65,6 +66,7 @@ class Dispatcher:
         self._context, self._stage, self._rules, self._clock = context, stage, rules, clock
         self._store, self._config = context.store, context.config
         self._keeper = CheckpointKeeper(context)
+        self._code = CodeDrift(context)
         self._running: dict[int, _Running] = {}
         self._again: deque[TrialRecord] = deque()
         self._retries: Counter[int] = Counter()
@@ -111,6 +113,7 @@ class Dispatcher:
             seed=plan.seed,
             source=plan.source,
             replicate=plan.replicate,
+            code=self._code.latest,
         )
         self._store.create_trial(record, self._config.space)
         return record
@@ -183,7 +186,9 @@ class Dispatcher:
             del self._running[event.number]
             self._lost(event)
         else:
-            if isinstance(event, events.TrialMeasured):
+            if isinstance(event, events.TrialStarted):
+                self._code.trial_started(event)
+            elif isinstance(event, events.TrialMeasured):
                 self._store.add_measurement(self._stage, event.number, event.measurement, self._config.metric)
             self._context.publish(event)
 

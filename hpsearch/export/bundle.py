@@ -1,0 +1,112 @@
+"""An ensemble as a folder that ships: its members' checkpoints, their weights, and where they come from."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hpsearch.config import StudyConfig
+from hpsearch.errors import InputError
+from hpsearch.export.provenance import provenance
+from hpsearch.outcome import best_of, current_reading
+from hpsearch.store import Store
+from hpsearch.trial import Stage
+from hpsearch.trial_dir import sync_folder
+
+ENSEMBLE_FILE = "ensemble.json"
+
+
+def check_bundle(store: Store, folder: Path, target: Path) -> int:
+    """Return how many members a bundle would have.
+
+    Args:
+        folder: The study's directory.
+        target: The folder to make.
+
+    Raises:
+        InputError: The study has no ensemble, a checkpoint is gone, or the target can't be made.
+    """
+    ensemble = store.get("ensemble")
+    if ensemble is None:
+        raise InputError(f"study {store.name}: has no ensemble; allowed: a finished study whose objective can predict")
+    for member in ensemble["members"]:
+        if not (folder / member["checkpoint"]).is_file():
+            raise InputError(f"study {store.name}: the checkpoint {folder / member['checkpoint']} of a member is gone")
+    if target.exists() or target.is_symlink():
+        raise InputError(f"{target}: is there already; allowed: a new folder")
+    if not target.resolve().parent.is_dir():
+        raise InputError(f"{target}: its folder {target.parent} is not there; allowed: a new folder in an existing one")
+    return len(ensemble["members"])
+
+
+def write_bundle(store: Store, config: StudyConfig, folder: Path, target: Path) -> None:
+    """Write a folder with the ensemble, whole or not at all.
+
+    `ensemble.json` has `members` (`file`, `weight`, `trial`, `seed`, `params`; the best on `val` first), `vote` (`soft`
+    averages probabilities, `hard` counts votes), the scores on `val` and `test`, and `provenance`. The files are
+    checkpoints as the objective saved them; `torch.load(path, weights_only=True)` reads them.
+
+    Raises:
+        InputError: As `check_bundle`, or the target can't be written.
+    """
+    check_bundle(store, folder, target)
+    try:
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.resolve().parent))
+        try:
+            content = _content(store, config)
+            for member, stored in zip(content["members"], store.get("ensemble")["members"], strict=True):
+                _copy(folder / stored["checkpoint"], temporary / member["file"])
+            text = json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n"
+            _write(temporary / ENSEMBLE_FILE, text.encode())
+            temporary.chmod(0o777 & ~_umask())  # mkdtemp makes it for its owner alone
+            sync_folder(temporary)
+            temporary.rename(target.resolve())
+            sync_folder(target.resolve().parent)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        raise InputError(
+            f"{target}: can't be written: {error.strerror or error}; allowed: a folder that can be"
+        ) from None
+
+
+def _content(store: Store, config: StudyConfig) -> dict[str, Any]:
+    ensemble, best = store.get("ensemble"), best_of(store, config)
+    reading = current_reading(store)
+    test = None if reading is None else reading["scores"]
+    members = [
+        {
+            "file": f"member-{place}.pt",
+            "weight": member["weight"],
+            "trial": member["trial"],
+            "seed": member["seed"],
+            "params": config.space.config(store.record(Stage.SEARCH, member["trial"]).params),
+        }
+        for place, member in enumerate(ensemble["members"], start=1)
+    ]
+    where = {} if best is None else provenance(store, config, best)
+    return {"members": members, "vote": ensemble["vote"], "val": ensemble["val"], "test": test, "provenance": where}
+
+
+def _copy(source: Path, target: Path) -> None:
+    with source.open("rb") as old, target.open("wb") as new:
+        shutil.copyfileobj(old, new)
+        new.flush()
+        os.fsync(new.fileno())
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

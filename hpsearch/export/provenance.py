@@ -1,0 +1,54 @@
+"""Where an exported config comes from."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from hpsearch.config import StudyConfig
+from hpsearch.config_objectives import ImageClassifier
+from hpsearch.formatting import counted, mean_and_std, value_format
+from hpsearch.outcome import Best, state_of
+from hpsearch.store import Store
+
+
+def provenance(store: Store, config: StudyConfig, best: Best) -> dict[str, Any]:
+    """Return where a config comes from, by name, in JSON types.
+
+    `code` is the state of the repository that the training's code lies in, when the study was made; it is absent where
+    there was none.
+    """
+    code = store.get("code")
+    return {
+        "study": store.name,
+        "trial": best.trial,
+        "metric": config.metric,
+        # Without finalists it is one trial's value, the best of many: no mean, and it flatters.
+        **({"mean": best.mean, "std": best.std} if best.n else {"search_value": best.mean}),
+        "seeds": best.n,
+        **_split(config),
+        **({} if state_of(store) == "done" else {"state": state_of(store)}),
+        "date": datetime.now(UTC).date().isoformat(),
+        "space_hash": config.hash,
+        **({} if code is None else {"code": dict(code)}),
+        "versions": dict(store.get("versions", {})),
+    }
+
+
+def _split(config: StudyConfig) -> dict[str, Any]:
+    """Return the data that a built-in objective measured on, and how it was split; of others that is not known."""
+    if not isinstance(config.objective, ImageClassifier):
+        return {}
+    shares = config.objective.split
+    split = {"train": shares.train, "val": shares.val, "test": shares.test, "seed": config.objective.split_seed}
+    return {"data": config.objective.data, "split": split}
+
+
+def commit_message(store: Store, config: StudyConfig, best: Best) -> str:
+    """Return the message of a commit that brings a config into a training repo, with the numbers it was chosen by."""
+    number = mean_and_std(best.mean, best.std, value_format([best.mean]))
+    basis = f"over {counted(best.n, 'seed')}" if best.n else "in the search, not retrained"
+    lines = [f"Tuned by study {store.name}: {config.metric} {number} {basis}", ""]
+    lines += [f"{name} = {value}" for name, value in best.config.items()]
+    lines += ["", *(f"{name}: {value}" for name, value in provenance(store, config, best).items())]
+    return "\n".join(lines) + "\n"
