@@ -16,14 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 from hpsearch.config import StudyConfig, parse_config
 from hpsearch.directory import find_folder, is_half_made, making, new_folder, study_folders, unused_name
-from hpsearch.driver import Publish, locked, run_stages, watching
+from hpsearch.driver import Publish, locked, prepared, watching
 from hpsearch.errors import InputError, StudyExistsError, StudyNotFoundError
 from hpsearch.events import Event, Notice, StudyOpened
 from hpsearch.executors.resources import ResourceRequest, Resources, plan_resources
 from hpsearch.interrupts import Interrupts
 from hpsearch.objectives.loading import check_objective, code_folder
 from hpsearch.outcome import Best, best_of, state_of
+from hpsearch.pipeline import run_pipeline
 from hpsearch.repository import code_state
+from hpsearch.snapshot import FOLDER as CODE_FOLDER
+from hpsearch.snapshot import Place, place_of, relocated, take_snapshot, working_in
 from hpsearch.space_file import find_space, load_space_file
 from hpsearch.stages.search import stored_levels
 from hpsearch.store import Store
@@ -129,6 +132,7 @@ def run(  # noqa: PLR0913 - named options of one command, each with a default
     name: str | None = None,
     resume: bool = False,
     overrides: Sequence[str] = (),
+    snapshot: bool = False,
     request: ResourceRequest | None = None,
     studies: str | Path = DEFAULT_STUDIES,
     storage: str | None = None,
@@ -142,6 +146,7 @@ def run(  # noqa: PLR0913 - named options of one command, each with a default
         name: The study's; else the space file's, with a number if it is taken.
         resume: Go on with the study if the name is taken.
         overrides: `PATH=VALUE`, set in the space file's content.
+        snapshot: Run all of it from a copy of the code that is taken now; the process works in it meanwhile.
         request: Workers; None for idle GPUs, or else CPU workers.
         studies: The directory that gets the study's folder.
         storage: URL of the store; None for SQLite in the folder.
@@ -166,7 +171,8 @@ def run(  # noqa: PLR0913 - named options of one command, each with a default
         asked = any(text.startswith("search.trials=") for text in overrides)
         trials = config.search.trials if asked else None
         return _drive(study, request or ResourceRequest(), publish, opened, trials=trials)
-    check_objective(config, str(path.parent.resolve()))
+    if not snapshot:  # the copy's code is checked instead
+        check_objective(config, str(path.parent.resolve()))
     resources = plan_resources(request or ResourceRequest(), config.search.trials)
     if _is_taken(folder, storage):
         if name is not None:
@@ -177,7 +183,7 @@ def run(  # noqa: PLR0913 - named options of one command, each with a default
         folder = new_folder(Path(studies), chosen)
     interrupts = Interrupts()
     with interrupts.listening():  # from here on a signal waits until the study can be resumed
-        study = _create(folder, chosen, config, path, storage)
+        study = _create(folder, chosen, config, path, storage, publish if snapshot else None)
         if name is None and chosen != config.study:
             publish(Notice(message=_renamed(Path(studies), config.study, chosen, storage)))
         return _drive(study, request or ResourceRequest(), publish, opened, resources, interrupts=interrupts)
@@ -274,8 +280,14 @@ def _renamed(studies: Path, name: str, chosen: str, storage: str | None) -> str:
     return f"study {name} exists, so this one is {chosen}{hint}"
 
 
-def _create(folder: Path, name: str, config: StudyConfig, path: Path, storage: str | None) -> Study:
-    """Make the folder and the store, or neither."""
+def _create(
+    folder: Path, name: str, config: StudyConfig, path: Path, storage: str | None, told: Publish | None
+) -> Study:
+    """Make the folder and the store, or neither.
+
+    Args:
+        told: Takes a notice of the copy of the code that is to be taken; None for no copy.
+    """
     attributes: dict[str, Any] = {
         "space": dict(config.raw),
         "space_file": path.name,
@@ -285,17 +297,18 @@ def _create(folder: Path, name: str, config: StudyConfig, path: Path, storage: s
         "trials": config.search.trials,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": _versions(),
-        **_code(config, path, folder.parent),
     }
+    code = code_folder(config.objective, str(Path.cwd()), str(path.parent.resolve()))
+    state = code_state(code, [folder.parent])
+    if state is not None:
+        attributes["code"] = state.as_dict()
     with making(folder):
+        if told is not None:
+            taken = take_snapshot(code, folder, folder.parent)
+            attributes |= taken.attributes()
+            told(Notice(message=f"{taken} copied to {folder / CODE_FOLDER}, where all trials run"))
         store = Store.create(folder, name, storage, config.direction, attributes)
     return Study(name, folder, config, store)
-
-
-def _code(config: StudyConfig, path: Path, studies: Path) -> dict[str, Any]:
-    """Return the state of the repository that the code lies in; nothing where there is none."""
-    state = code_state(code_folder(config.objective, str(Path.cwd()), str(path.parent.resolve())), [studies])
-    return {} if state is None else {"code": state.as_dict()}
 
 
 def _versions() -> Mapping[str, str]:
@@ -324,23 +337,42 @@ def _drive(
     new = resources is not None
     interrupts = interrupts or Interrupts()
     try:
-        if resources is None:
-            check_objective(study.config, study.store.get("module_folder"))
-            resources = plan_resources(request, trials or study.store.get("trials"))
-        # Between the stages' own handlers a signal waits: it must not break off what is being written.
-        with interrupts.listening(), locked(study.store) as lock:
-            opened(study)
-            total = _plan_trials(study.store, trials)
-            _announce(study, total, resources, publish)
-            interrupts.check()
-            watched = watching(publish, lambda: lock.lost, study.name)
-            run_stages(study.store, study.config, study.folder, request, resources, total, watched, interrupts)
+        place = place_of(study.store, study.folder)
+        with working_in(place):
+            _drive_there(study, request, publish, opened, resources, trials, interrupts, place)
     except BaseException as error:
         study.close()
         if new and isinstance(error, InputError) and study.store.is_empty:
             _remove(study)
         raise
     return study
+
+
+def _drive_there(
+    study: Study,
+    request: ResourceRequest,
+    publish: Publish,
+    opened: Callable[[Study], None],
+    resources: Resources | None,
+    trials: int | None,
+    interrupts: Interrupts,
+    place: Place,
+) -> None:
+    """Run a study from the folder that its code is to run from."""
+    config, module_folder = relocated(study.config, place), study.store.get("module_folder")
+    if resources is None or place.top is not None:
+        check_objective(config, module_folder and place.of(module_folder))
+    resources = resources or plan_resources(request, trials or study.store.get("trials"))
+    # Between the stages' own handlers a signal waits: it must not break off what is being written.
+    with interrupts.listening(), locked(study.store) as lock:
+        opened(study)
+        total = _plan_trials(study.store, trials)
+        _announce(study, total, resources, publish)
+        interrupts.check()
+        watched = watching(publish, lambda: lock.lost, study.name)
+        arguments = (study.store, config, study.folder, request, resources, total, watched, interrupts)
+        with prepared(*arguments) as context:
+            run_pipeline(context, resources.slots)
 
 
 def _remove(study: Study) -> None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from hpsearch import cli_repo
+from hpsearch import cli_init, cli_repo, cli_verify
 from hpsearch.cli_options import (
     AddressOption,
     CpusOption,
@@ -28,12 +28,10 @@ from hpsearch.cli_options import (
     StudyArgument,
     TrialsOption,
     WorkersOption,
+    resource_request,
 )
 from hpsearch.cli_view import console, driving, print_smoke, print_summary, write_trials
 from hpsearch.errors import HpsearchError, InputError, Interrupted
-
-if TYPE_CHECKING:
-    from hpsearch.executors.resources import ResourceRequest
 
 EXIT_FAILED, EXIT_INPUT, EXIT_SIGNAL = 1, 2, 128
 
@@ -92,6 +90,12 @@ def run(
             "an ensemble.",
         ),
     ] = False,
+    snapshot: Annotated[
+        bool,
+        typer.Option(
+            "--snapshot", help="Copy the git repository of the code into the study, and run all trials from the copy."
+        ),
+    ] = False,
     gpus: GpusOption = None,
     workers: WorkersOption = None,
     trials_per_gpu: PackingOption = 1,
@@ -105,7 +109,7 @@ def run(
     """Run the whole pipeline: search, finalists, ensemble."""
     from hpsearch import api
 
-    request = _request(
+    request = resource_request(
         gpus, workers, trials_per_gpu, cpus_per_trial, ray_address, executor, fresh_process=fresh_process
     )
     overrides = [*(set_ or []), *([] if trials is None else [f"search.trials={trials}"])]
@@ -120,6 +124,7 @@ def run(
                 name=name,
                 resume=resume,
                 overrides=overrides,
+                snapshot=snapshot,
                 request=request,
                 studies=studies,
                 storage=storage,
@@ -153,7 +158,7 @@ def resume(
     """Go on with a study where it stopped."""
     from hpsearch import api
 
-    request = _request(
+    request = resource_request(
         gpus, workers, trials_per_gpu, cpus_per_trial, ray_address, executor, fresh_process=fresh_process
     )
     with driving(studies) as show_:
@@ -223,31 +228,10 @@ def show(
 
 
 app.command()(cli_repo.export)
+app.command()(cli_verify.verify)
+app.command()(cli_init.init)
 
 
 def main() -> None:
     """Run the command line and exit with its code."""
     app()
-
-
-def _request(
-    gpus: int | None,
-    workers: int | None,
-    trials_per_gpu: int,
-    cpus_per_trial: int | None,
-    ray_address: str | None,
-    executor: ExecutorName,
-    *,
-    fresh_process: bool,
-) -> ResourceRequest:
-    from hpsearch.executors.resources import ResourceRequest
-
-    return ResourceRequest(
-        gpus=gpus,
-        workers=workers,
-        trials_per_gpu=trials_per_gpu,
-        cpus_per_trial=cpus_per_trial,
-        ray_address=ray_address,
-        executor=executor.value,
-        fresh_process=fresh_process,
-    )

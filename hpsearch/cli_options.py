@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from hpsearch.errors import InputError
+
+if TYPE_CHECKING:
+    from hpsearch.executors.resources import ResourceRequest
 
 
 class ExecutorName(StrEnum):
@@ -81,3 +87,46 @@ FreshOption = Annotated[
 TrialsOption = Annotated[
     int | None, typer.Option("--trials", min=1, metavar="N", help="Trials of the search in total.")
 ]
+MapOption = Annotated[
+    list[str] | None,
+    typer.Option("--map", metavar="NAME=PLACE", help="The place of a parameter in the file; can be repeated."),
+]
+
+
+def places(texts: Sequence[str]) -> dict[str, str]:
+    """Return the places that `--map` gives, by name.
+
+    Raises:
+        InputError: One is not NAME=PLACE.
+    """
+    found = {}
+    for text in texts:
+        name, equals, place = text.partition("=")
+        if not equals or not all(place.split(".")):
+            raise InputError(f"--map {text}: allowed: NAME=PLACE, such as lr=optimizer.lr")
+        found[name] = place
+    return found
+
+
+def resource_request(
+    gpus: int | None,
+    workers: int | None,
+    trials_per_gpu: int,
+    cpus_per_trial: int | None,
+    ray_address: str | None,
+    executor: ExecutorName,
+    *,
+    fresh_process: bool,
+) -> ResourceRequest:
+    """Return what the options on workers ask for."""
+    from hpsearch.executors.resources import ResourceRequest
+
+    return ResourceRequest(
+        gpus=gpus,
+        workers=workers,
+        trials_per_gpu=trials_per_gpu,
+        cpus_per_trial=cpus_per_trial,
+        ray_address=ray_address,
+        executor=executor.value,
+        fresh_process=fresh_process,
+    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hpsearch.cli_options import FormatName, StorageOption, StudiesOption, StudyArgument
+from hpsearch.cli_options import FormatName, MapOption, StorageOption, StudiesOption, StudyArgument, places
 from hpsearch.errors import InputError
 
 if TYPE_CHECKING:
@@ -37,10 +37,7 @@ def export(
             "--key", metavar="A.B", help="Merge into this mapping of an existing file; the rest stays as it is."
         ),
     ] = None,
-    map_: Annotated[
-        list[str] | None,
-        typer.Option("--map", metavar="NAME=PLACE", help="The place of a parameter in the file; can be repeated."),
-    ] = None,
+    map_: MapOption = None,
     trial: Annotated[
         int | None, typer.Option("--trial", min=0, metavar="N", help="This search trial's config, not the best one's.")
     ] = None,
@@ -127,7 +124,7 @@ def _plan(
     to: Path | None,
     format_: str | None,
     key: str | None,
-    places: Sequence[str],
+    maps: Sequence[str],
     *,
     to_commit: bool,
 ) -> Export:
@@ -145,11 +142,7 @@ def _plan(
     names = {} if default is None else dict(default.map)
     if to is None and default is not None:
         key, format_ = key or default.key, format_ or default.format
-    for text in places:
-        name, equals, place = text.partition("=")
-        if not equals or not all(place.split(".")):
-            raise InputError(f"--map {text}: allowed: NAME=PLACE, such as lr=optimizer.lr")
-        names[name] = place
+    names |= places(maps)
     kind = next((one for one in FORMATS if one == format_), None)
     record = next(one for one in study.store.records(Stage.SEARCH) if one.number == best.trial)
     return plan_export(

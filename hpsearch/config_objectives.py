@@ -80,6 +80,17 @@ class Tune(_Objective):
     tune: _NAMED
 
 
+class Lightning(_Objective):
+    """A function of (config) that returns a LightningModule and its data.
+
+    Attributes:
+        trainer: Arguments of Lightning's Trainer, beside those that hpsearch sets.
+    """
+
+    lightning: _NAMED
+    trainer: dict[str, Any] = Field(default={})
+
+
 class ConfigFile(Section):
     """The config file that a command reads, made for each trial from one of the user's.
 
@@ -144,13 +155,14 @@ class Command(_Objective):
     metrics: Metrics | None = None
 
 
-Objective = ImageClassifier | Python | Optuna | Tune | Command
-_OBJECTIVES: dict[str, type[ImageClassifier | Python | Optuna | Tune | Command]] = {
+Objective = ImageClassifier | Python | Optuna | Tune | Lightning | Command
+_OBJECTIVES: dict[str, type[ImageClassifier | Python | Optuna | Tune | Lightning | Command]] = {
     "use": ImageClassifier,
     "python": Python,
     "command": Command,
     "optuna": Optuna,
     "tune": Tune,
+    "lightning": Lightning,
 }
 OBJECTIVE_WAYS = tuple(_OBJECTIVES)
 

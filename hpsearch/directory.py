@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -57,7 +58,8 @@ def study_folders(studies: Path) -> list[Path]:
     return sorted(path for path in studies.resolve().iterdir() if (path / STUDY_FILE).is_file())
 
 
-_HALF_MADE = (STUDY_FILE, f".{STUDY_FILE}.", DATABASE)  # beginnings of the files that making a study leaves first
+# Beginnings of what making a study leaves first.
+_HALF_MADE = (STUDY_FILE, f".{STUDY_FILE}.", DATABASE, "code", ".code.")
 
 
 def is_half_made(folder: Path) -> bool:
@@ -107,7 +109,10 @@ def _claim(descriptor: int, folder: Path) -> None:
 
 def _clear(folder: Path, *, parent_is_new: bool) -> None:
     for path in folder.iterdir():
-        path.unlink()
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
     with suppress(OSError):
         folder.rmdir()
         if parent_is_new:

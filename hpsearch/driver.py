@@ -14,7 +14,7 @@ from hpsearch.executors.resources import ResourceRequest, Resources, start_execu
 from hpsearch.interrupts import Interrupts
 from hpsearch.locking import DriverLock
 from hpsearch.objectives.loading import load_objective
-from hpsearch.pipeline import run_pipeline
+from hpsearch.snapshot import place_of
 from hpsearch.stages.context import Context
 from hpsearch.store import Store
 
@@ -38,7 +38,8 @@ def locked(store: Store) -> Iterator[DriverLock]:
         lock.release()
 
 
-def run_stages(
+@contextmanager
+def prepared(
     store: Store,
     config: StudyConfig,
     folder: Path,
@@ -47,8 +48,8 @@ def run_stages(
     trials: int,
     publish: Publish,
     interrupts: Interrupts,
-) -> None:
-    """Run the pipeline; whatever happens, the workers are gone.
+) -> Iterator[Context]:
+    """Give what stages need; whatever happens, the workers are gone at the exit.
 
     Args:
         folder: The study's, absolute.
@@ -58,10 +59,10 @@ def run_stages(
 
     Raises:
         InputError: The workers can't be had.
-        StudyError: The study failed; it can be resumed.
-        Interrupted: A signal came; it can be resumed.
     """
-    module_folder = store.get("module_folder")
+    place, module_folder = place_of(store, folder), store.get("module_folder")
+    if module_folder is not None:
+        module_folder = place.of(module_folder)
     workplace = Workplace(
         objective=config.objective,
         folder=str(Path.cwd()),
@@ -70,9 +71,12 @@ def run_stages(
         gpu=resources.gpus_per_slot > 0,
         fresh_process=request.fresh_process,
         studies=str(folder.parent),
+        copied_from=None if place.top is None else str(place.top),
+        copy=None if place.top is None else str(place.copy),
+        copied_code=store.get("code"),
     )
     with _lazily(request, resources, workplace, interrupts) as executor:
-        context = Context(
+        yield Context(
             config=config,
             trials=trials,
             store=store,
@@ -82,7 +86,6 @@ def run_stages(
             interrupts=interrupts,
             can_predict=load_objective(config.objective, module_folder).can_predict,
         )
-        run_pipeline(context, resources.slots)
 
 
 @contextmanager

@@ -88,6 +88,21 @@ def _ci95(mean: float | None, std: float | None, n: int) -> tuple[float, float] 
     return mean - half, mean + half
 
 
+def prediction_interval(values: Sequence[float], k: int) -> tuple[float, float] | None:
+    """Return where the mean of `k` further values of the same kind lies in 95 of 100 cases; None for fewer than 2.
+
+    For values from one normal distribution: the two-sided prediction interval for the mean of k future ones (Hahn and
+    Meeker, Statistical Intervals, section 4.8), mean ± t(0.975, n - 1) · std · sqrt(1/n + 1/k).
+    """
+    known = seed_statistics(values)
+    if known.mean is None or known.std is None:
+        return None
+    from scipy.special import stdtrit
+
+    half = float(stdtrit(known.n - 1, _UPPER_TAIL)) * known.std * math.sqrt(1 / known.n + 1 / k)
+    return known.mean - half, known.mean + half
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finalist:
     """One of the best configs, and how it did when it was retrained.

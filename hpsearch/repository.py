@@ -88,8 +88,8 @@ def code_state(folder: Path, exclude: Iterable[Path] = ()) -> CodeState | None:
     top = top_of(folder)
     if top is None:
         return None
-    outside = [f":(exclude,top,literal){path}" for path in _below(top, exclude)]
-    paths = ["--", ":(top)", *outside]
+    exclude = list(exclude)
+    paths = _everything_but(top, exclude)
     try:
         commit: str | None = _git(top, "rev-parse", "--verify", "HEAD^{commit}").decode().strip()
     except GitError:
@@ -97,10 +97,39 @@ def code_state(folder: Path, exclude: Iterable[Path] = ()) -> CodeState | None:
     try:
         base = commit or _git(top, "hash-object", "-t", "tree", "--stdin", stdin=b"").decode().strip()
         diff = _git(top, "diff", "--binary", "--no-color", "--no-ext-diff", "--no-textconv", base, *paths)
-        names = _git(top, "ls-files", "-z", "--others", "--exclude-standard", *paths).split(b"\0")
+        untracked = _names(top, exclude, "--others", "--exclude-standard")
     except GitError:
         return None
-    return CodeState(commit, _digest(top, diff, [os.fsdecode(name) for name in names if name]))
+    return CodeState(commit, _digest(top, diff, untracked))
+
+
+def listed_files(top: Path, exclude: Iterable[Path]) -> list[str]:
+    """Return the files that git tracks, or neither tracks nor ignores, relative to the repository's top folder.
+
+    Raises:
+        GitError: Git refuses.
+    """
+    return _names(top, exclude, "--cached", "--others", "--exclude-standard")
+
+
+def ignored_paths(top: Path, exclude: Iterable[Path]) -> list[str]:
+    """Return what git ignores, whole folders by their name, relative to the repository's top folder.
+
+    Raises:
+        GitError: Git refuses.
+    """
+    outside = _below(top, exclude)
+    names = _names(top, exclude, "--others", "--ignored", "--exclude-standard", "--directory", "--no-empty-directory")
+    return [name for name in (name.rstrip("/") for name in names) if name not in outside]
+
+
+def _names(top: Path, exclude: Iterable[Path], *options: str) -> list[str]:
+    found = _git(top, "ls-files", "-z", *options, *_everything_but(top, exclude))
+    return list(dict.fromkeys(os.fsdecode(name) for name in found.split(b"\0") if name))
+
+
+def _everything_but(top: Path, folders: Iterable[Path]) -> list[str]:
+    return ["--", ":(top)", *(f":(exclude,top,literal){path}" for path in _below(top, folders))]
 
 
 def _below(top: Path, folders: Iterable[Path]) -> list[str]:

@@ -14,6 +14,8 @@ ENDS = {
     "config_file": "no ensemble",
     "optuna_style": "no ensemble",
     "trainable": "no ensemble",
+    "lightning": "no ensemble",
+    "trainer": "no ensemble",
 }
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from hpsearch.config_objectives import Objective
 from hpsearch.events import TrialEvent
@@ -24,7 +25,9 @@ class Workplace:
         gpu: Whether a worker has a GPU, or a share of one.
         fresh_process: Whether each trial gets a process of its own.
         studies: Absolute path of the directory that studies lie in, whose files are no code.
-        reads_code: Whether a worker tells the state of the repository that its code lies in.
+        copied_from: Absolute path of the repository that the code was copied from, for a study with a copy.
+        copy: Absolute path of that copy.
+        copied_code: The state of the repository when it was copied.
     """
 
     objective: Objective
@@ -34,7 +37,9 @@ class Workplace:
     gpu: bool = False
     fresh_process: bool = False
     studies: str | None = None
-    reads_code: bool = True
+    copied_from: str | None = None
+    copy: str | None = None
+    copied_code: Mapping[str, Any] | None = None
 
 
 class Executor(Protocol):

@@ -19,7 +19,7 @@ from typing import Any
 from hpsearch import trial_dir
 from hpsearch.checkpoint import load_state
 from hpsearch.config_objectives import Command, ImageClassifier
-from hpsearch.errors import DiskFullError, Interrupted
+from hpsearch.errors import DiskFullError, Interrupted, ObjectiveError
 from hpsearch.events import PredictionsReady, TrialEnded, TrialEvent, TrialMeasured, TrialStarted
 from hpsearch.executors.base import Task, Workplace
 from hpsearch.objectives.base import Objective, Trial, iterate
@@ -62,6 +62,7 @@ class Worker:
         if self._objective is None:
             self._device = _pick_device(self._workplace)
             objective = load_objective(self._workplace.objective, self._workplace.module_folder)
+            _check_copy(self._workplace)
             self._code = _code(self._workplace)  # what is imported from now on
             objective.setup(self._device)
             self._objective = objective
@@ -214,9 +215,28 @@ def _pick_device(workplace: Workplace) -> str:
     return "cuda:0" if torch.cuda.is_available() else "cpu"
 
 
+def _check_copy(workplace: Workplace) -> None:
+    """Refuse a module that was imported from elsewhere than the study's copy of the code.
+
+    Raises:
+        ObjectiveError: It says from where.
+    """
+    if workplace.copy is None or isinstance(workplace.objective, Command):
+        return
+    folder = code_folder(workplace.objective, workplace.folder, workplace.module_folder)
+    if Path(workplace.copy) not in (folder, *folder.parents):
+        msg = (
+            f"the objective was imported from {folder}, not from the study's copy of the code, {workplace.copy}; "
+            "allowed: a module that is found from the working directory or the space file's folder"
+        )
+        raise ObjectiveError(msg)
+
+
 def _code(workplace: Workplace) -> Mapping[str, Any] | None:
     """Return the state of the user's code; None outside of a repository."""
-    if not workplace.reads_code or isinstance(workplace.objective, ImageClassifier):
+    if workplace.copy is not None:
+        return workplace.copied_code
+    if isinstance(workplace.objective, ImageClassifier):
         return None
     folder = code_folder(workplace.objective, workplace.folder, workplace.module_folder)
     state = code_state(folder, [] if workplace.studies is None else [Path(workplace.studies)])

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from hpsearch.config import StudyConfig
-from hpsearch.config_objectives import Command, ImageClassifier, Objective, Optuna, Python, Tune
+from hpsearch.config_objectives import Command, ImageClassifier, Lightning, Objective, Optuna, Python, Tune
 from hpsearch.objectives import base
 from hpsearch.objectives.command import CommandObjective, check_command
 from hpsearch.objectives.command_metrics import check_metrics
@@ -38,6 +38,10 @@ def load_objective(settings: Objective, extra_path: str | None = None) -> base.O
             from hpsearch.objectives.tune import TuneObjective
 
             return TuneObjective(settings, extra_path)
+        case Lightning():
+            from hpsearch.objectives.lightning_objective import LightningObjective
+
+            return LightningObjective(settings, extra_path)
         case Command():
             return CommandObjective(settings)
 
@@ -53,9 +57,14 @@ def code_folder(settings: Objective, folder: str, module_folder: str | None) -> 
     match settings:
         case Command():
             return Path(folder, settings.cwd or ".")
-        case Python(python=text) | Optuna(optuna=text) | Tune(tune=text):
-            file = getattr(sys.modules.get(text.partition(":")[0]), "__file__", None)
-            return Path(file).resolve().parent if file else Path(module_folder or folder)
+        case Python(python=text) | Optuna(optuna=text) | Tune(tune=text) | Lightning(lightning=text):
+            module = text.partition(":")[0]
+            file = getattr(sys.modules.get(module), "__file__", None)
+            if file is not None:
+                return Path(file).resolve().parent
+            first = Path(folder, module.split(".")[0])
+            found = first.is_dir() or first.with_suffix(".py").is_file()
+            return Path(folder if found or module_folder is None else module_folder)
         case ImageClassifier():
             return Path(module_folder or folder)
 
@@ -77,7 +86,7 @@ def check_objective(config: StudyConfig, extra_path: str | None = None) -> None:
 
             check_parameters(config.space, settings)
             check_data(settings)
-        case Python() | Optuna() | Tune() as settings:
+        case Python() | Optuna() | Tune() | Lightning() as settings:
             load_objective(settings, extra_path)
         case Command() as settings:
             check_command(settings, config.space)

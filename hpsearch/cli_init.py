@@ -1,0 +1,77 @@
+"""The command that writes a first space file: `init`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hpsearch.errors import InputError
+
+if TYPE_CHECKING:
+    from hpsearch.init import SpacePlan
+
+_STDOUT = Path("-")
+
+
+def init(
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="SCRIPT", help="A script with argparse options or Hydra, or a config; it is not run."),
+    ],
+    *,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            "--to", metavar="FILE", help="The new file; SCRIPT's name with .hpsearch.yaml here by default; - prints."
+        ),
+    ] = None,
+    script: Annotated[
+        Path | None, typer.Option("--script", metavar="FILE", help="The script that reads the config.")
+    ] = None,
+) -> None:
+    """Write a first space file for a training script."""
+    from hpsearch.init import plan_space
+
+    target = to or Path(f"{source.stem}.hpsearch.yaml")
+    if target != _STDOUT:
+        _check_target(target)
+    if script is not None and not script.is_file():
+        raise InputError(f"--script {script}: not found; allowed: a Python script that is there")
+    plan = plan_space(source, folder=Path() if target == _STDOUT else target.parent, script=script)
+    if target == _STDOUT:
+        typer.echo(plan.text, nl=False)
+    else:
+        _write(target, plan.text)
+    _summarise(plan, target)
+
+
+def _check_target(target: Path) -> None:
+    if target.exists() or target.is_symlink():
+        raise InputError(f"{target}: is there already, and stays as it is; allowed: --to with a new file, or --to -")
+    if not target.parent.is_dir():
+        raise InputError(
+            f"--to {target}: there is no folder {target.parent}; allowed: a file in a folder that is there"
+        )
+
+
+def _write(target: Path, text: str) -> None:
+    from hpsearch.trial_dir import atomic_write
+
+    try:
+        with atomic_write(target) as file:
+            file.write(text.encode())
+    except OSError as error:
+        raise InputError(f"{target}: can't be written: {error.strerror or error}") from None
+
+
+def _summarise(plan: SpacePlan, target: Path) -> None:
+    name = "it" if target == _STDOUT else str(target)
+    typer.echo(f"{name}: {len(plan.searched)} parameters to search, {', '.join(plan.searched)}", err=True)
+    if plan.constants:
+        typer.echo(f"constants: {', '.join(plan.constants)}", err=True)
+    for check in plan.checks:
+        typer.echo(f"check: {check}", err=True)
+    if target != _STDOUT:
+        typer.echo(f"next: hpsearch run {target} --smoke", err=True)

@@ -1,0 +1,85 @@
+"""The config that an exported file holds, read back."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from hpsearch.errors import InputError
+from hpsearch.merging import SUFFIXES
+from hpsearch.space import Choice, Range, Space
+
+_ABSENT = object()
+
+
+def read_config(path: Path, key: str, names: Mapping[str, str], space: Space) -> dict[str, Any]:
+    """Return the space's config as a file has it.
+
+    Args:
+        path: A YAML, JSON or TOML file.
+        key: The mapping in it that has the values, its keys joined by dots, or `.` for the top level.
+        names: Names in the file by names in the config; dots lead into mappings.
+        space: What is looked for, and of which type it is.
+
+    Raises:
+        InputError: The file can't be read, has no such mapping, lacks a parameter, or has one of another type.
+    """
+    for name in names:
+        if name not in space.names:
+            raise InputError(f"--map {name}: is not in the space; allowed: {', '.join(space.names)}")
+    content = _load(path)
+    place = content if key == "." else _at(content, key)
+    if not isinstance(place, Mapping):
+        raise InputError(f"{path}: has no mapping at {key}; allowed: one that has the parameters (--key)")
+    found = {name: _at(place, names.get(name, name)) for name in space.names}
+    missing = [names.get(name, name) for name, value in found.items() if value is _ABSENT]
+    if missing:
+        where = "" if key == "." else f" under {key}"
+        raise InputError(f"{path}: lacks {', '.join(missing)}{where}; allowed: a file with all of the config, or --map")
+    return {name: _typed(value, name, space, path) for name, value in found.items()}
+
+
+def _load(path: Path) -> Any:
+    kind = SUFFIXES.get(path.suffix.lower())
+    if kind is None:
+        raise InputError(f"{path}: can't be read back; allowed: {', '.join(SUFFIXES)}")
+    try:
+        text = path.read_text(encoding="utf-8")
+        if kind == "json":
+            return json.loads(text)
+        return tomllib.loads(text) if kind == "toml" else YAML(typ="safe", pure=True).load(text)
+    except (OSError, ValueError, YAMLError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise InputError(f"{path}: can't be read: {reason}") from None
+
+
+def _at(place: Any, dotted: str) -> Any:
+    """Return the value of a name, which a mapping may have with its dots."""
+    if isinstance(place, Mapping) and dotted in place:
+        return place[dotted]
+    parts = dotted.split(".")
+    for count in range(1, len(parts)):
+        head, rest = ".".join(parts[:count]), ".".join(parts[count:])
+        if isinstance(place, Mapping) and head in place:
+            found = _at(place[head], rest)
+            if found is not _ABSENT:
+                return found
+    return _ABSENT
+
+
+def _typed(value: Any, name: str, space: Space, path: Path) -> Any:
+    """Return a value in the type that trials get it in."""
+    distribution = space.parameters.get(name)
+    if isinstance(distribution, Range):
+        allowed = "an integer" if distribution.integer else "a number"
+        if isinstance(value, bool) or not isinstance(value, int if distribution.integer else int | float):
+            raise InputError(f"{path}: {name} is {value!r}; allowed: {allowed}")
+        return value if distribution.integer else float(value)
+    known = distribution.values if isinstance(distribution, Choice) else (space.constants[name],)
+    return next((one for one in known if one == value and isinstance(one, bool) == isinstance(value, bool)), value)
