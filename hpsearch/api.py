@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import platform
 import shlex
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,19 +22,20 @@ from hpsearch.interrupts import Interrupts
 from hpsearch.objectives.loading import check_objective, code_folder
 from hpsearch.outcome import Best, best_of, state_of
 from hpsearch.pipeline import run_pipeline
+from hpsearch.relocation import Place
 from hpsearch.repository import code_state
 from hpsearch.snapshot import FOLDER as CODE_FOLDER
-from hpsearch.snapshot import Place, place_of, relocated, take_snapshot, working_in
+from hpsearch.snapshot import place_of, relocated, take_snapshot, working_in
 from hpsearch.space_file import find_space, load_space_file
 from hpsearch.stages.search import stored_levels
 from hpsearch.store import Store
 from hpsearch.trial import Stage
+from hpsearch.versions import versions
 
 if TYPE_CHECKING:
     import pandas as pd
 
 DEFAULT_STUDIES = Path("studies")
-_LIBRARIES = ("hpsearch", "optuna", "torch", "torchvision", "ray", "numpy")
 
 
 def _silent(_: Event) -> None:
@@ -296,7 +295,7 @@ def _create(
         "levels": stored_levels(config, config.search.trials),
         "trials": config.search.trials,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": _versions(),
+        "versions": versions(),
     }
     code = code_folder(config.objective, str(Path.cwd()), str(path.parent.resolve()))
     state = code_state(code, [folder.parent])
@@ -309,14 +308,6 @@ def _create(
             told(Notice(message=f"{taken} copied to {folder / CODE_FOLDER}, where all trials run"))
         store = Store.create(folder, name, storage, config.direction, attributes)
     return Study(name, folder, config, store)
-
-
-def _versions() -> Mapping[str, str]:
-    found = {"python": platform.python_version()}
-    for library in _LIBRARIES:
-        with suppress(PackageNotFoundError):
-            found[library] = version(library)
-    return found
 
 
 def _drive(

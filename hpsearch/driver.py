@@ -71,8 +71,7 @@ def prepared(
         gpu=resources.gpus_per_slot > 0,
         fresh_process=request.fresh_process,
         studies=str(folder.parent),
-        copied_from=None if place.top is None else str(place.top),
-        copy=None if place.top is None else str(place.copy),
+        place=None if place.top is None else place,
         copied_code=store.get("code"),
     )
     with _lazily(request, resources, workplace, interrupts) as executor:

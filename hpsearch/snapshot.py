@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from hpsearch.config import StudyConfig
 from hpsearch.config_objectives import Command
 from hpsearch.errors import InputError
 from hpsearch.formatting import counted
+from hpsearch.relocation import Place
 from hpsearch.repository import GitError, ignored_paths, listed_files, top_of
 from hpsearch.store import Store
 
@@ -97,29 +97,6 @@ def _link(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if not target.is_symlink() and not target.exists():
         target.symlink_to(source)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a study's code runs.
-
-    Attributes:
-        top: The repository that was copied; None if the code runs where it lies.
-        copy: The copy.
-    """
-
-    top: Path | None
-    copy: Path
-
-    def of(self, path: str) -> str:
-        """Return the path in the copy for one in the repository; any other one as it is."""
-        if self.top is None:
-            return path
-        absolute = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would leave a virtual environment by its link
-        if absolute != self.top and self.top not in absolute.parents:
-            return path
-        moved = self.copy / absolute.relative_to(self.top)
-        return str(moved) if moved.exists() and not moved.is_symlink() else path
 
 
 def place_of(store: Store, folder: Path) -> Place:

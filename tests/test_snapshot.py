@@ -12,8 +12,9 @@ from test_repository import git
 
 from hpsearch.errors import InputError
 from hpsearch.events import Notice, TrialScored
+from hpsearch.relocation import Place
 from hpsearch.repository import code_state
-from hpsearch.snapshot import Place, take_snapshot
+from hpsearch.snapshot import take_snapshot
 from hpsearch.trial import Stage
 
 bench = pytest.fixture(bench)

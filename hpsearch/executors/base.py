@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from hpsearch.config_objectives import Objective
 from hpsearch.events import TrialEvent
+from hpsearch.relocation import Place
 from hpsearch.trial import PredictSpec, Stage, StopReason, TrialSpec
 
 Task = TrialSpec | PredictSpec
@@ -25,8 +26,7 @@ class Workplace:
         gpu: Whether a worker has a GPU, or a share of one.
         fresh_process: Whether each trial gets a process of its own.
         studies: Absolute path of the directory that studies lie in, whose files are no code.
-        copied_from: Absolute path of the repository that the code was copied from, for a study with a copy.
-        copy: Absolute path of that copy.
+        place: Where a copy of the code lies; None if the code runs where it lies.
         copied_code: The state of the repository when it was copied.
     """
 
@@ -37,8 +37,7 @@ class Workplace:
     gpu: bool = False
     fresh_process: bool = False
     studies: str | None = None
-    copied_from: str | None = None
-    copy: str | None = None
+    place: Place | None = None
     copied_code: Mapping[str, Any] | None = None
 
 

@@ -24,7 +24,6 @@ from hpsearch.executors.base import Task, Workplace
 from hpsearch.executors.resources import Resources
 from hpsearch.executors.worker import Worker
 from hpsearch.interrupts import Interrupts
-from hpsearch.snapshot import Place
 from hpsearch.trial import PredictSpec, Stage, StopReason
 from hpsearch.trial_dir import LOG
 
@@ -55,10 +54,9 @@ class _Actor:
         for folder in (workplace.module_folder, workplace.folder):
             if folder is not None:
                 sys.path.insert(0, folder)
-        if workplace.copied_from is not None and workplace.copy is not None:
+        if workplace.place is not None:
             # A package of the repository that is installed in editable mode is on the path by the original.
-            place = Place(Path(workplace.copied_from), Path(workplace.copy))
-            sys.path[:] = [place.of(entry) if entry else entry for entry in sys.path]
+            sys.path[:] = [workplace.place.of(entry) if entry else entry for entry in sys.path]
         self._worker = Worker(workplace)
 
     def ready(self) -> bool:

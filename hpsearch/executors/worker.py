@@ -221,12 +221,12 @@ def _check_copy(workplace: Workplace) -> None:
     Raises:
         ObjectiveError: It says from where.
     """
-    if workplace.copy is None or isinstance(workplace.objective, Command):
+    if workplace.place is None or isinstance(workplace.objective, Command):
         return
     folder = code_folder(workplace.objective, workplace.folder, workplace.module_folder)
-    if Path(workplace.copy) not in (folder, *folder.parents):
+    if workplace.place.copy not in (folder, *folder.parents):
         msg = (
-            f"the objective was imported from {folder}, not from the study's copy of the code, {workplace.copy}; "
+            f"the objective was imported from {folder}, not from the study's copy of the code, {workplace.place.copy}; "
             "allowed: a module that is found from the working directory or the space file's folder"
         )
         raise ObjectiveError(msg)
@@ -234,7 +234,7 @@ def _check_copy(workplace: Workplace) -> None:
 
 def _code(workplace: Workplace) -> Mapping[str, Any] | None:
     """Return the state of the user's code; None outside of a repository."""
-    if workplace.copy is not None:
+    if workplace.place is not None:
         return workplace.copied_code
     if isinstance(workplace.objective, ImageClassifier):
         return None
