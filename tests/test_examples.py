@@ -1,27 +1,39 @@
-"""The examples, as a user would try them from some other directory."""
+"""The examples, as a user would try them from some other directory: killed once, and resumed."""
 
+import json
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
+from conftest import wait_until
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 ENDS = {
-    "generator": "no ensemble",
-    "report": "no ensemble",
-    "command": "no ensemble",
-    "classifier": "an ensemble of 2",
-    "config_file": "no ensemble",
-    "optuna_style": "no ensemble",
-    "trainable": "no ensemble",
-    "lightning": "no ensemble",
-    "trainer": "no ensemble",
+    "generator": "an attempt goes on",
+    "report": "an attempt starts again",
+    "command": "an attempt goes on",
+    "classifier": "an attempt goes on",
+    "config_file": "an attempt starts again",
+    "hydra": "an attempt goes on",
+    "lightning": "an attempt goes on",
+    "optuna_style": "an attempt starts again",
+    "trainable": "an attempt goes on",
+    "trainer": "an attempt goes on",
 }
+SMALL = ("--set", "search.trials=3", "--set", "finalists={configs: 1, seeds: 2}", "--executor", "inline")
 
 
 def files(folder):
     """Return all files of a folder but Python's own caches."""
     return {path.relative_to(folder) for path in folder.rglob("*") if "__pycache__" not in path.parts}
+
+
+def epochs(study, attempt):
+    """Return what the manifests of trials' attempts of this number hold, by trial."""
+    manifests = study.glob(f"*/*/attempt-{attempt}/manifest.json")
+    return {path.parts[-4:-2]: json.loads(path.read_text())["measurements"] for path in manifests}
 
 
 def test_every_example_is_tried():
@@ -30,18 +42,41 @@ def test_every_example_is_tried():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ENDS)
-def test_an_example_goes_through_its_stages_and_leaves_nothing(name, cli, tmp_path):
+def test_an_example_is_killed_and_resumed_and_leaves_nothing(name, cli, tmp_path):
     copy = tmp_path / "examples"
     shutil.copytree(EXAMPLES, copy, ignore=shutil.ignore_patterns("__pycache__", "studies"))
-    temporary, elsewhere = tmp_path / "temporary", tmp_path / "elsewhere"
+    temporary, cli.folder = tmp_path / "temporary", tmp_path / "elsewhere"
     temporary.mkdir()
-    elsewhere.mkdir()
+    cli.folder.mkdir()
     before = files(copy)
-    cli.folder = elsewhere
-    # The first optimizer of torch makes its compiler's cache, for each user one, in the temporary directory.
-    places = {"TMPDIR": str(temporary), "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")}
-    done = cli.run("run", str(copy / f"{name}.yaml"), "--smoke", "--executor", "inline", **places)
-    assert done.stdout == f"smoke test passed: 2 trials, 2 finalists, {ENDS[name]}; nothing was kept\n"
+    places = {
+        # The first optimizer of torch makes its compiler's cache, for each user one, in the temporary directory.
+        "TMPDIR": str(temporary),
+        "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache"),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # `python3` of a command
+    }
+    study = cli.folder / "studies" / name
+    killed = cli.start("run", str(copy / f"{name}.yaml"), "--name", name, *SMALL, **places)
+    wait_until(lambda: killed.poll() is not None or epochs(study, 1), timeout_s=120, what="the first epoch")
+    killed.kill()
+    killed.communicate()
+    assert json.loads(cli.run("show", name, "--json").stdout)["state"] == "unfinished"
+    wait_until(lambda: not cli.processes(), what="the end of a command's children")
+    first = epochs(study, 1)
+    shutil.rmtree(temporary)  # what a kill leaves there is not this test's
+    temporary.mkdir()
+    cli.run("resume", name, "--executor", "inline", **places)
+    document = json.loads(cli.run("show", name, "--json").stdout)
+    assert document["state"] == "done"
+    assert {trial["state"] for trial in document["trials"]} == {"COMPLETE"}
+    assert len(document["trials"]) == 3
+    assert len(document["finalists"][0]["values"]) == 2
+    assert bool(document["ensemble"]) == (name == "classifier")
+    second = epochs(study, 2)
+    assert second
+    for trial, measured in second.items():
+        goes_on = measured[: len(first.get(trial, ()))] == first.get(trial, [])
+        assert goes_on == (ENDS[name] == "an attempt goes on" or not first.get(trial))
     assert files(copy) == before
-    assert files(temporary) == files(elsewhere) == set()
+    assert files(temporary) == set()
     assert cli.processes() == []
