@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hpsearch.errors import InputError
+from hpsearch.formatting import counted
 
 if TYPE_CHECKING:
     from hpsearch.init import SpacePlan
@@ -67,8 +68,9 @@ def _write(target: Path, text: str) -> None:
 
 
 def _summarise(plan: SpacePlan, target: Path) -> None:
-    name = "it" if target == _STDOUT else str(target)
-    typer.echo(f"{name}: {len(plan.searched)} parameters to search, {', '.join(plan.searched)}", err=True)
+    written = "" if target == _STDOUT else f"{target} is written; "
+    found = f"{counted(len(plan.searched), 'parameter')} to search: {', '.join(plan.searched)}"
+    typer.echo(f"{written}{found}", err=True)
     if plan.constants:
         typer.echo(f"constants: {', '.join(plan.constants)}", err=True)
     for check in plan.checks:

@@ -12,7 +12,7 @@ from conftest import wait_until
 EXAMPLES = Path(__file__).parents[1] / "examples"
 ENDS = {
     "generator": "an attempt goes on",
-    "report": "an attempt starts again",
+    "report": "an attempt goes on",
     "command": "an attempt goes on",
     "classifier": "an attempt goes on",
     "config_file": "an attempt starts again",

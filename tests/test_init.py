@@ -91,10 +91,15 @@ def test_an_argparse_script_runs_unchanged():
     assert "next: hpsearch run train.hpsearch.yaml --smoke" in said.stderr
     config = load_space_file(Path("train.hpsearch.yaml"))
     assert (config.metric, config.direction.value, config.objective.epochs) == ("val_loss", "minimize", 3)
-    assert list(config.space.parameters) == ["learning-rate", "weight-decay", "batch-size"]
+    assert list(config.space.parameters) == ["learning_rate", "weight_decay", "batch_size"]
     assert dict(config.space.constants) == {"hidden": 64, "optimizer": "sgd", "data": "data/x y"}
     text = Path("train.hpsearch.yaml").read_text()
-    assert "python code/train.py --epochs {epochs} --seed {seed} --out {trial_dir} {args}\n" in text
+    # Hyphens are argparse's: the names in the space are Python's, as a config has them.
+    command = " ".join(config.objective.command.replace("\\\n", "").split())
+    assert command == (
+        "python code/train.py --learning-rate {learning_rate} --weight-decay {weight_decay} --batch-size {batch_size} "
+        "--hidden {hidden} --optimizer {optimizer} --data {data} --epochs {epochs} --seed {seed} --out {trial_dir}"
+    )
     for comment in (
         "# --amp: a flag",
         "# --layers: takes several",
@@ -205,7 +210,7 @@ p.add_argument("--kind", choices=["a", "b"], required=True)
 p.set_defaults(beta=2.0)
 """
     plan, config = loaded(put("a.py", text))
-    assert "python a.py FILL_IN -lr {lr} --metrics 'a {{b}}' {args}" in plan.text
+    assert "python a.py FILL_IN -lr {lr} --metrics 'a {{b}}' --beta {beta} --kind {kind}\n" in plan.text
     assert dict(config.space.constants) == {"beta": 2.0, "kind": "a"}
     assert any("data is required" in check for check in plan.checks)
 

@@ -48,8 +48,13 @@ def checks(draft: Draft) -> list[str]:
         found.append("where measurements are read: metrics")
     if draft.script is None:
         found.append("the command: which script is it?")
-    if _epochs_setting(draft) is None:
+    setting = _epochs_setting(draft)
+    if setting is None:
         found.append("epochs: no setting for them was found")
+    elif _default_epochs(setting) is None:
+        found.append(f"epochs: {setting.flag or setting.name} has no default that can be read")
+    if not _has_seed(draft):
+        found.append("the seed: no setting for it was found")
     return found
 
 
@@ -70,21 +75,20 @@ def document(draft: Draft) -> str:
     if draft.way != "args":
         lines.append(f"  # everything else stays as {printable(draft.source.name)} has it")
     lines += ["search:    {trials: 48}", "finalists: {configs: 3, seeds: 5}"]
-    if not any(text == "{seed}" for _, text in draft.sorted.spelled) and draft.way != "lightning":
+    if not _has_seed(draft):
         lines.append("# CHECK: no seed was found; without one the finalists' seeds make no difference")
     return "\n".join(lines) + "\n"
 
 
 def _objective(draft: Draft) -> list[str]:
     setting = _epochs_setting(draft)
-    default = None if setting is None else setting.number
-    known = default is not None and 1 <= default < _MOST_EPOCHS
+    default = None if setting is None else _default_epochs(setting)
     if setting is None:
         note = "CHECK: no setting for them was found; how many does it train?"
     else:
         shown = setting.flag or setting.name
-        note = f"the default of {shown}" if known else f"CHECK: {shown} has no default that can be read"
-    lines = aligned([(f"epochs: {int(default) if known and default is not None else _EPOCHS}", note)])
+        note = f"the default of {shown}" if default else f"CHECK: {shown} has no default that can be read"
+    lines = aligned([(f"epochs: {default or _EPOCHS}", note)])
     lines += [f"  cwd: {scalar(_relative(Path(), draft.folder))}", "  command: |", *command_lines(_command(draft))]
     if draft.script is None:
         lines.append("  # CHECK: name the script above, or run `hpsearch init` again with --script")
@@ -103,7 +107,7 @@ def _command(draft: Draft) -> list[str]:
     script = FILL_IN + ".py" if draft.script is None else _relative(draft.script, Path())
     parts = ["python", argument(script)]
     if draft.way == "args":
-        parts += [part for setting, text in draft.sorted.spelled for part in _spelled(setting, text)]
+        parts += [_spelled(setting, text) for setting, text in draft.sorted.spelled]
         parts += ["{args}"] if _has_args(draft.sorted) else []
     elif draft.way == "hydra":
         parts += [f"{setting.name}={text}" for setting, text in draft.sorted.spelled]
@@ -117,15 +121,17 @@ def _command(draft: Draft) -> list[str]:
     return parts
 
 
-def _spelled(setting: Setting, text: str) -> list[str]:
+def _spelled(setting: Setting, text: str) -> str:
     if setting.positional:
-        return [text]
-    return [setting.flag, text] if not text.startswith("-") else [f"{setting.flag}={text}"]
+        return text
+    # argparse takes -1e-3 for an option of its own.
+    negative = text.startswith("-") or (setting.number or 0) < 0
+    return f"{setting.flag}={text}" if negative else f"{setting.flag} {text}"
 
 
 def _has_args(found: Sorted) -> bool:
     spelled = {setting.name for setting, _ in found.spelled}
-    return bool(found.constants) or any(name not in spelled for name in found.searched)
+    return any(name not in spelled for name in (*found.searched, *found.constants))
 
 
 def _config_file(draft: Draft) -> list[str]:
@@ -154,6 +160,16 @@ def _metrics(measured: Measurements) -> list[str]:
 
 def _epochs_setting(draft: Draft) -> Setting | None:
     return next((setting for setting, text in draft.sorted.spelled if text == "{epochs}"), None)
+
+
+def _default_epochs(setting: Setting) -> int | None:
+    known = setting.number is not None and 1 <= setting.number < _MOST_EPOCHS
+    return int(setting.number) if known and setting.number is not None else None
+
+
+def _has_seed(draft: Draft) -> bool:
+    # Lightning's command line always takes one.
+    return draft.way == "lightning" or any(text == "{seed}" for _, text in draft.sorted.spelled)
 
 
 def _quoted(text: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-_PLAIN = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)
+_PLAIN = re.compile(r"[A-Za-z_][\w./-]*|\.\.?(?:/[\w./-]*)?", re.ASCII)  # words and paths, also `.` and `../a`
 _WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 _LARGEST_INTEGER = 2**63
 _LONGEST = 200

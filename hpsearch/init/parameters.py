@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,6 +57,7 @@ def sort_settings(settings: Iterable[Setting], file: str, *, keep_rest: bool) ->
         raise InputError(
             f"{file}: none of its {len(settings)} settings could be searched; allowed: at least one number"
         )
+    _spell_all(result, settings)
     return result
 
 
@@ -126,9 +127,11 @@ def _keep(result: Sorted, setting: Setting, suggestion: str | None) -> None:
     if setting.required and setting.default in (None, UNKNOWN):
         note = "CHECK: required"
         result.checks.append(f"{shown} is required: its value, {value}")
-    if _is_spelled(setting):
+    if setting.positional or setting.name in TAKEN:
         result.spelled.append((setting, argument(str(value))))
         return
+    if _is_spelled(setting):
+        result.spelled.append((setting, f"{{{setting.name}}}"))
     result.constants.append(setting.name)
     result.rows.append((f"{_key(setting.name)}: {text}", note))
 
@@ -147,7 +150,18 @@ def _constant(setting: Setting) -> Any:
 
 def _is_spelled(setting: Setting) -> bool:
     """Return whether `{args}` can't give it to a command."""
-    return setting.positional or setting.name in TAKEN or bool(setting.flag and not setting.flag.startswith("--"))
+    return setting.positional or setting.name in TAKEN or setting.flag not in {"", f"--{setting.name}"}
+
+
+def _spell_all(result: Sorted, settings: Sequence[Setting]) -> None:
+    """Let the command name everything if it names something of the space: `{args}` would give that once more."""
+    names = {*result.searched, *result.constants}
+    spelled = {setting.name for setting, _ in result.spelled}
+    if not names & spelled:
+        return
+    result.spelled += [(setting, f"{{{setting.name}}}") for setting in settings if setting.name in names - spelled]
+    order = [setting.name for setting in settings]
+    result.spelled.sort(key=lambda pair: order.index(pair[0].name))
 
 
 def _key(name: str) -> str:

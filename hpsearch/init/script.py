@@ -110,7 +110,7 @@ def _option(call: ast.Call, names: Mapping[str, Any]) -> Setting | None:
     positional = not flag.startswith("-")
     choices = evaluate(keywords.get("choices"), names)
     setting = Setting(
-        name=flag.lstrip("-"),
+        name=flag if positional else flag.lstrip("-").replace("-", "_"),
         flag="" if positional else flag,
         type=_word(keywords.get("type"), names) if "type" in keywords else "",
         default=evaluate(keywords["default"], names) if "default" in keywords else None,
@@ -145,8 +145,7 @@ def _obstacle(setting: Setting, action: str, nargs: str) -> str:
 
 
 def _with_default(setting: Setting, changed: Mapping[str, Any]) -> Setting:
-    dest = setting.name.replace("-", "_")
-    default = changed.get(dest, setting.default)
+    default = changed.get(setting.name.replace("-", "_"), setting.default)
     if setting.type == "int" and isinstance(default, float) and default.is_integer():
         default = int(default)
     return replace(setting, default=default, required=setting.required and default in (None, UNKNOWN))

@@ -18,7 +18,8 @@ class Setting:
     """One option of a script, or one value of a config file.
 
     Attributes:
-        name: As the command takes it, without dashes; dots lead into the mappings of a config file.
+        name: As Python names it: `weight_decay` for `--weight-decay`, as the values of argparse and most configs are
+            named; dots lead into the mappings of a config file.
         default: `UNKNOWN` where it is not written out; None where there is none.
         type: `int`, `float`, `str`, another name as written, or empty.
         choices: What is allowed; empty for anything.

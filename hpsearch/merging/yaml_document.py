@@ -6,11 +6,12 @@ ruamel.yaml's own round trip re-indents sequences and joins lines; editing by ma
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MantissaNoDotYAML1_1Warning, MarkedYAMLError, YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
     CollectionStartEvent,
@@ -47,6 +48,9 @@ class YamlDocument(Document):
         starts = [event for event in events if isinstance(event, DocumentStartEvent)]
         if len(starts) > 1:
             raise self.error(starts[1].start_mark.index, "a second document begins; allowed: a file with one")
+        version = starts[0].version if starts else None
+        # In 1.1 `yes` is true and 010 is 8: a value by itself reads as in the file only with the file's version.
+        self._directive = f"%YAML {version[0]}.{version[1]}\n---\n" if version else ""
         nodes = iter(e for e in events if isinstance(e, (NodeEvent, SequenceEndEvent, MappingEndEvent)))
         first = next(nodes, None)
         return None if first is None else self._value(first, nodes)
@@ -56,7 +60,10 @@ class YamlDocument(Document):
         line = max(self.text.rfind("\n", 0, value.start), self.text.rfind("\r", 0, value.start)) + 1
         indent = " " * (value.start - line if value.block else 0)  # the lines that follow the first have it already
         try:
-            return YAML(typ="safe", pure=True).load(indent + self.text[value.start : value.end])
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", MantissaNoDotYAML1_1Warning)  # 1e-4 in a file of version 1.1
+                text = f"{self._directive}{indent}{self.text[value.start : value.end]}"
+                return YAML(typ="safe", pure=True).load(text)
         except (YAMLError, ValueError):
             return UNKNOWN
 

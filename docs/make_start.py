@@ -1,0 +1,260 @@
+"""Writes start.md, with what its commands print: `python docs/make_start.py` copies examples/start and runs them all."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+TARGET = Path(__file__).with_name("start.md")
+REPOSITORY = TARGET.parents[1] / "examples" / "start"
+# What the page's reader changes in the file that init has written.
+EDITED, EDIT = "train.hpsearch.yaml", ("lr: {loguniform: [5e-4, 0.2]}", "lr: {loguniform: [5e-3, 0.5]}")
+_WHO = "You"
+
+# A line `$ COMMAND` is run and gets its output below it; `$N,M COMMAND` only its first N and last M lines.
+# `@FILE` is a file's content, `@edit` changes one. All happens in the order of the page.
+_TEMPLATE = """\
+# From train.py to the best config on a branch
+
+Made by [make_start.py](make_start.py), which runs every command of this page; only the commits' hashes and the times will be others on your
+machine.
+
+## What you have
+
+A git repository with a training script and its config, here [train.py](../examples/start/train.py) and
+[config.yaml](../examples/start/config.yaml). The config has what the script trains with:
+
+```yaml
+@config.yaml
+```
+
+The script takes the same as options, and prints a line of JSON after each epoch. This is all that hpsearch needs of it:
+
+```python
+@options
+```
+
+```console
+$2,2 python train.py
+```
+
+What hpsearch keeps goes to `studies/`, which is in the repository's `.gitignore`:
+
+```console
+$ cat .gitignore
+$ git init -q -b main
+$ git add .
+$ git commit -qm "Train on digits"
+```
+
+## A space file
+
+```console
+$ hpsearch init train.py
+$ cat train.hpsearch.yaml
+```
+
+`init` has read the options, and has run nothing. Two lines are guesses, marked `CHECK`, and both are right: `val_accuracy` is what the script
+prints, and more of it is better. `--epochs` and `--seed` are in the command as `{epochs}` and `{seed}`, because hpsearch gives each trial its
+own. What is left to look at is the ranges. Above, the accuracy still rose in the last of the 12 epochs, so 0.01 is a small learning rate here,
+and we move its range up:
+
+```yaml
+space:
+  @edit
+```
+
+and commit the file, because it says what was searched:
+
+```console
+$ git add train.hpsearch.yaml
+$ git commit -qm "A space to search"
+```
+
+## Does it work at all?
+
+```console
+$ hpsearch run train.hpsearch.yaml --smoke
+```
+
+This was 2 trials of 2 epochs, and 2 retrainings of the better one: a wrong option, or a metric that nobody prints, would have shown here.
+The ensemble is left out, as always with a command.
+
+## The study
+
+48 trials, then the three best configs again with 5 new seeds each. On two CPU cores it took a minute.
+
+```console
+$7,6 hpsearch run train.hpsearch.yaml
+```
+
+Ctrl-C, a kill or a power cut costs nothing that had ended: `hpsearch resume train` goes on. What was found, now and later:
+
+```console
+$ hpsearch show train
+```
+
+The winner is the config with the best mean over its seeds, not the one with the luckiest trial.
+
+## The config on a branch
+
+First look at what would change. `--key optim` is the mapping in the file that gets the values:
+
+```console
+$ hpsearch export train --to config.yaml --key optim --diff --dry-run
+```
+
+Only the values change, the comments stay. Then commit it on a new branch:
+
+```console
+$ hpsearch export train --to config.yaml --key optim --branch tuned
+$ git status --short --branch
+$ git log --oneline --stat main..tuned
+$ git log -1 --format=%B tuned
+```
+
+You are still on `main`, and no file has changed. The branch has the config, and beside it where the values come from. Once you like it:
+
+```console
+$ git merge -q tuned
+$2,2 python train.py
+```
+
+## Does it hold?
+
+```console
+$ hpsearch verify train --from config.yaml --key optim
+```
+
+`verify` reads the config back from the file, trains it with seeds that the study has not seen, and ends with exit code 0 if the mean lands where
+the study promised. Months later it is the same command. That the code has changed is right: the branch changed `config.yaml`.
+
+A line in the space file, `export: {to: config.yaml, key: optim}`, makes `hpsearch export train` and `hpsearch verify train` enough.
+
+## Further
+
+- Your script uses Hydra, Lightning's command line or a config file: [init.md](init.md).
+- It prints no JSON, needs another Python, or can go on from a checkpoint: [objectives.md](objectives.md#commands).
+- Other formats and places: [export.md](export.md). The verdict: [verify.md](verify.md). All options: [cli.md](cli.md).
+"""
+
+
+class Walk:
+    """The page's way through a copy of the repository.
+
+    Args:
+        folder: Where the copy is; it is made.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        shutil.copytree(REPOSITORY, folder, ignore=shutil.ignore_patterns("__pycache__", "studies"))
+
+    def run(self, command: str) -> list[str]:
+        """Return the lines that a command prints.
+
+        Raises:
+            RuntimeError: It fails.
+        """
+        done = subprocess.run(  # noqa: S603 - the commands are those above
+            shlex.split(command),
+            cwd=self.folder,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"{command} ended with code {done.returncode}\n{done.stdout}")
+        # The one place that a command prints in full is the copy's, and the page names no place of one machine.
+        text = done.stdout.replace(f"{self.folder}/", "").rstrip()
+        return [line.rstrip() for line in text.splitlines()]
+
+    def edit(self) -> str:
+        """Change the space file as the page says; return the new line.
+
+        Raises:
+            RuntimeError: It has no such line.
+        """
+        path = self.folder / EDITED
+        text = path.read_text(encoding="utf-8")
+        if text.count(EDIT[0]) != 1:
+            raise RuntimeError(f"{EDITED} has not the line that is to be edited: {EDIT[0]}")
+        path.write_text(text.replace(*EDIT), encoding="utf-8")
+        return EDIT[1]
+
+    def line(self, line: str) -> list[str]:
+        """Return what a line of the template becomes on the page."""
+        command = re.fullmatch(r"\$(?:(\d+),(\d+))? (.+)", line)
+        if command is not None:
+            printed = self.run(command[3])
+            if command[1] is not None:
+                printed = shortened(printed, int(command[1]), int(command[2]))
+            return [f"$ {command[3]}", *printed]
+        word = line.strip()
+        indent = line.removesuffix(word)
+        if word == "@edit":
+            return [indent + self.edit()]
+        if word == "@options":
+            return options((self.folder / "train.py").read_text(encoding="utf-8"))
+        if word.startswith("@"):
+            return (self.folder / word[1:]).read_text(encoding="utf-8").rstrip().splitlines()
+        return [line]
+
+
+def environment() -> dict[str, str]:
+    """Return an environment that prints the same on any machine: no colour, no GPU, no git settings of its own."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HPSEARCH", "GIT_"))}
+    who = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in _IDENTITY.items()}
+    return {
+        **kept,
+        **who,
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+        "COLUMNS": "110",
+        "NO_COLOR": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_SYSTEM": os.devnull,
+    }
+
+
+_IDENTITY = {"NAME": _WHO, "EMAIL": "you@example.org"}
+
+
+def shortened(lines: list[str], first: int, last: int) -> list[str]:
+    """Return the first and last lines around an ellipsis."""
+    return lines if len(lines) <= first + last else [*lines[:first], "…", *lines[-last:]]
+
+
+def options(script: str) -> list[str]:
+    """Return the lines of the script that read its options and print its measurements."""
+    lines = [line.strip() for line in script.splitlines() if "parser" in line or "json.dumps" in line]
+    return [line for line in lines if line]
+
+
+def commands() -> list[str]:
+    """Return the page's commands in order."""
+    return re.findall(r"^\$(?:\d+,\d+)? (.+)$", _TEMPLATE, re.MULTILINE)
+
+
+def page() -> str:
+    """Return the page.
+
+    Raises:
+        RuntimeError: One of its commands fails.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        walk = Walk(Path(folder).resolve() / "repo")
+        return "\n".join(line for template in _TEMPLATE.splitlines() for line in walk.line(template)) + "\n"
+
+
+if __name__ == "__main__":
+    TARGET.write_text(page(), encoding="utf-8")
