@@ -50,7 +50,7 @@ def _load(path: Path) -> Any:
     if kind is None:
         raise InputError(f"{path}: can't be read back; allowed: {', '.join(SUFFIXES)}")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # json and tomllib take no byte order mark
         if kind == "json":
             return json.loads(text)
         return tomllib.loads(text) if kind == "toml" else YAML(typ="safe", pure=True).load(text)

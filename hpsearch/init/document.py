@@ -95,8 +95,9 @@ def _objective(draft: Draft) -> list[str]:
     lines.append("  # interpreter: .venv  # the Python of the script, if it is another one than hpsearch's")
     resume = draft.sorted.resume
     if resume is not None:
-        option = printable(resume.flag or resume.name)
-        lines.append(f"  # resume: {option} {{resume_from}}  # an earlier attempt's folder: add the file")
+        name = printable(resume.name if draft.way == "hydra" else resume.flag or resume.name)
+        option = f"{name}={{resume_from}}" if draft.way == "hydra" else f"{name} {{resume_from}}"
+        lines.append(f"  # resume: {option}  # an earlier attempt's folder: add the file")
     if draft.way in ("lightning", "plain"):
         lines += _config_file(draft)
     return lines + _metrics(draft.measured)

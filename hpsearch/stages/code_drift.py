@@ -25,7 +25,7 @@ class CodeDrift:
         self._store, self._publish = context.store, context.publish
         known = [r.code for stage in Stage for r in self._store.records(stage) if r.code is not None]
         first = self._store.get("code")
-        self._seen = [state for state in map(CodeState.from_dict, [first, *known]) if state is not None]
+        self._seen = {state for state in map(CodeState.from_dict, [first, *known]) if state is not None}
         self.latest: Mapping[str, Any] | None = known[-1] if known else first
 
     def trial_started(self, event: TrialStarted) -> None:
@@ -35,12 +35,12 @@ class CodeDrift:
         if state is None:
             return
         if self._seen and state not in self._seen:
-            before = CodeState.from_dict(self.latest) or self._seen[-1]
+            before = CodeState.from_dict(self.latest)
             self._publish(
                 Notice(
                     message=f"the code has changed: {event.stage} trial {event.number} runs {state}, trials before it "
                     f"{before}; their values may not compare (run --snapshot keeps a study on one copy of the code)"
                 )
             )
-        self._seen.append(state)
+        self._seen.add(state)
         self.latest = event.code
