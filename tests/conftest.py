@@ -147,3 +147,13 @@ def ray_cluster(gpus: int) -> Iterator[str]:
     assert address, "the cluster did not start"
     yield address
     process.communicate("", timeout=60)
+
+
+@pytest.fixture
+def git_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let git commit as a user, whatever this machine's configuration is."""
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
+    for who in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{who}_NAME", "A user")
+        monkeypatch.setenv(f"GIT_{who}_EMAIL", "user@example.org")

@@ -1,6 +1,5 @@
 """What code trained which trial, and the warning when it changes."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -20,11 +19,7 @@ SCRIPT = 'import json\nprint(json.dumps({"score": 0.5}))\n'
 
 
 @pytest.fixture
-def repo(bench: Bench, monkeypatch):
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    for who in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{who}_NAME", "A user")
-        monkeypatch.setenv(f"GIT_{who}_EMAIL", "user@example.org")
+def repo(bench: Bench, git_identity):
     (bench.folder / "train.py").write_text(SCRIPT)
     git(bench.folder, "init", "-q")
     git(bench.folder, "add", "train.py")

@@ -1,7 +1,6 @@
 """`export --branch` into a git repository, and `export --ensemble` as a folder."""
 
 import json
-import os
 
 import pytest
 import torch
@@ -17,11 +16,7 @@ CONFIG = {"search": {"trials": 3, "sampler": "random"}, "finalists": {"configs":
 
 
 @pytest.fixture
-def study(bench: Bench, monkeypatch):
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    for who in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{who}_NAME", "A user")
-        monkeypatch.setenv(f"GIT_{who}_EMAIL", "user@example.org")
+def study(bench: Bench, git_identity):
     return bench.run(bench.space(**CONFIG))
 
 

@@ -14,13 +14,7 @@ def git(folder, *arguments):
     return done.stdout.strip()
 
 
-@pytest.fixture(autouse=True)
-def _identity(monkeypatch):
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
-    for who in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{who}_NAME", "A user")
-        monkeypatch.setenv(f"GIT_{who}_EMAIL", "user@example.org")
+pytestmark = pytest.mark.usefixtures("git_identity")
 
 
 @pytest.fixture

@@ -28,11 +28,7 @@ print(json.dumps({"score": VALUE + value}))
 
 
 @pytest.fixture
-def repo(bench: Bench, monkeypatch):
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    for who in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{who}_NAME", "A user")
-        monkeypatch.setenv(f"GIT_{who}_EMAIL", "user@example.org")
+def repo(bench: Bench, git_identity):
     return make_repo(bench.folder, {"train.py": SCRIPT.replace("VALUE", "1")})
 
 
@@ -169,11 +165,7 @@ def train(config, trial):
 
 
 @pytest.mark.slow
-def test_python_in_new_processes_is_imported_from_the_copy(cli, monkeypatch):
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    for who in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{who}_NAME", "A user")
-        monkeypatch.setenv(f"GIT_{who}_EMAIL", "user@example.org")
+def test_python_in_new_processes_is_imported_from_the_copy(cli, git_identity):
     folder = cli.folder
     text = PYTHON.replace("ORIGINAL", repr(str(folder)))
     make_repo(folder, {"model.py": text, "part/__init__.py": "VALUE = 1.0\n", "part/late.py": "VALUE = 0.25\n"})
