@@ -24,6 +24,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from hpsearch.export import plan_export
+from hpsearch.export.read import read_config
+from hpsearch.space import parse_space
 
 FOLDER = Path(__file__).parent / "configs"
 FORMATS = ("yaml", "json", "toml")
@@ -306,7 +308,7 @@ def test_only_the_mapped_values_change_in_yaml(tmp_path, file, data):
 
 
 @pytest.mark.parametrize("file", [file for file in KEYS if not file.startswith("yaml")])
-@settings(max_examples=10, suppress_health_check=HEALTHY)
+@settings(max_examples=5, suppress_health_check=HEALTHY)
 @given(data=st.data())
 def test_only_the_mapped_values_change_in_json_and_toml(tmp_path, file, data):
     assert_only_mapped_values_change(tmp_path, file, data)
@@ -323,6 +325,23 @@ def test_values_that_are_there_already_change_nothing(tmp_path, file):
     export.write()
     assert path.read_bytes() == one.data
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_value_that_only_yaml_1_1_reads_so_is_set(tmp_path):
+    one = case("yaml/version_1_1.yaml")
+    path = put(tmp_path, one)
+    config = {("mode",): 644, ("interval",): "1:30", ("nesterov",): "yes"}  # what 1.2 reads from the file's text
+    planned(path, one, config).write()
+    found = read(path.read_bytes(), "yaml")["solver"]
+    assert {keys: found[keys[0]] for keys in config} == config
+
+
+@pytest.mark.parametrize("file", ["json/notepad_bom.json", "yaml/speech_bom.yaml"])
+def test_a_config_in_a_file_with_a_byte_order_mark_is_read_back(file):
+    one = case(file)
+    name = next(keys[0] for keys, value in one.values.items() if isinstance(value, float))
+    space = parse_space({name: {"uniform": [0.0, 1.0]}})
+    assert read_config(FOLDER / file, KEYS[file], {}, space) == {name: one.values[name,]}
 
 
 @pytest.mark.parametrize("kind", FORMATS)

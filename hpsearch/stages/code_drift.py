@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hpsearch.config_objectives import ImageClassifier
 from hpsearch.events import Notice, TrialStarted
 from hpsearch.repository import CodeState
 from hpsearch.stages.context import Context
@@ -26,7 +27,8 @@ class CodeDrift:
         known = [r.code for stage in Stage for r in self._store.records(stage) if r.code is not None]
         first = self._store.get("code")
         self._seen = {state for state in map(CodeState.from_dict, [first, *known]) if state is not None}
-        self.latest: Mapping[str, Any] | None = known[-1] if known else first
+        own = isinstance(context.config.objective, ImageClassifier)  # hpsearch's code, which its version tells
+        self.latest: Mapping[str, Any] | None = None if own else known[-1] if known else first
 
     def trial_started(self, event: TrialStarted) -> None:
         """Store what a trial runs with."""
