@@ -1,4 +1,4 @@
-"""Writes start.md, with what its commands print: `python docs/make_start.py` copies examples/start and runs them all."""
+"""Writes start.md: `python docs/make_start.py` runs all its commands in a copy of examples/start, in a minute."""
 
 from __future__ import annotations
 
@@ -9,29 +9,33 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
+from itertools import takewhile
 from pathlib import Path
 
 TARGET = Path(__file__).with_name("start.md")
 REPOSITORY = TARGET.parents[1] / "examples" / "start"
 # What the page's reader changes in the file that init has written.
 EDITED, EDIT = "train.hpsearch.yaml", ("lr: {loguniform: [5e-4, 0.2]}", "lr: {loguniform: [5e-3, 0.5]}")
-_WHO = "You"
+_IDENTITY = {"NAME": "You", "EMAIL": "you@example.org"}
+_WIDTH = 140  # of a page's lines
+_FORECAST = re.compile(r"about .* left|almost done")
 
 # A line `$ COMMAND` is run and gets its output below it; `$N,M COMMAND` only its first N and last M lines.
-# `@FILE` is a file's content, `@edit` changes one. All happens in the order of the page.
+# `@options` are lines of the script, `@edit` changes a file. All happens in the order of the page.
 _TEMPLATE = """\
 # From train.py to the best config on a branch
 
-Made by [make_start.py](make_start.py), which runs every command of this page; only the commits' hashes and the times will be others on your
-machine.
+Made by [make_start.py](make_start.py), which runs every command of this page. Left out are forecasts of time and, at an
+ellipsis, the middle of long outputs.
 
 ## What you have
 
 A git repository with a training script and its config, here [train.py](../examples/start/train.py) and
 [config.yaml](../examples/start/config.yaml). The config has what the script trains with:
 
-```yaml
-@config.yaml
+```console
+$ cat config.yaml
 ```
 
 The script takes the same as options, and prints a line of JSON after each epoch. This is all that hpsearch needs of it:
@@ -60,10 +64,10 @@ $ hpsearch init train.py
 $ cat train.hpsearch.yaml
 ```
 
-`init` has read the options, and has run nothing. Two lines are guesses, marked `CHECK`, and both are right: `val_accuracy` is what the script
-prints, and more of it is better. `--epochs` and `--seed` are in the command as `{epochs}` and `{seed}`, because hpsearch gives each trial its
-own. What is left to look at is the ranges. Above, the accuracy still rose in the last of the 12 epochs, so 0.01 is a small learning rate here,
-and we move its range up:
+`init` has read the options, and has run nothing. Two lines are guesses, marked `CHECK`, and both are right:
+`val_accuracy` is what the script prints, and more of it is better. `--epochs` and `--seed` are in the command as
+`{epochs}` and `{seed}`, because hpsearch gives each trial its own. What is left to look at is the ranges. Above, the
+accuracy still rose in the last of the 12 epochs, so 0.01 is a small learning rate here, and we move its range up:
 
 ```yaml
 space:
@@ -80,27 +84,29 @@ $ git commit -qm "A space to search"
 ## Does it work at all?
 
 ```console
-$ hpsearch run train.hpsearch.yaml --smoke
+$6,3 hpsearch run train.hpsearch.yaml --smoke
 ```
 
-This was 2 trials of 2 epochs, and 2 retrainings of the better one: a wrong option, or a metric that nobody prints, would have shown here.
-The ensemble is left out, as always with a command.
+This was 2 trials of 2 epochs, and 2 retrainings of the better one: a wrong option, or a metric that nobody prints,
+would have shown here. A command has no ensemble, for it can't predict.
 
 ## The study
 
-48 trials, then the three best configs again with 5 new seeds each. On two CPU cores it took a minute.
+48 trials, then the three best configs again with 5 new seeds each.
 
 ```console
-$7,6 hpsearch run train.hpsearch.yaml
+$7,5 hpsearch run train.hpsearch.yaml
 ```
 
-Ctrl-C, a kill or a power cut costs nothing that had ended: `hpsearch resume train` goes on. What was found, now and later:
+Ctrl-C, a kill or a power cut costs nothing that had ended: `hpsearch resume train` goes on. In the end `run` prints
+what was found, and `show` prints it again:
 
 ```console
 $ hpsearch show train
 ```
 
-The winner is the config with the best mean over its seeds, not the one with the luckiest trial.
+The winner is the config with the best mean over its seeds, not the one with the luckiest trial. That mean is what to
+expect of it.
 
 ## The config on a branch
 
@@ -115,11 +121,12 @@ Only the values change, the comments stay. Then commit it on a new branch:
 ```console
 $ hpsearch export train --to config.yaml --key optim --branch tuned
 $ git status --short --branch
-$ git log --oneline --stat main..tuned
+$ git diff --stat main tuned
 $ git log -1 --format=%B tuned
 ```
 
-You are still on `main`, and no file has changed. The branch has the config, and beside it where the values come from. Once you like it:
+You are still on `main`, and no file has changed. The branch has one commit more: the config, and beside it where the
+values come from. Once you like it:
 
 ```console
 $ git merge -q tuned
@@ -132,15 +139,17 @@ $2,2 python train.py
 $ hpsearch verify train --from config.yaml --key optim
 ```
 
-`verify` reads the config back from the file, trains it with seeds that the study has not seen, and ends with exit code 0 if the mean lands where
-the study promised. Months later it is the same command. That the code has changed is right: the branch changed `config.yaml`.
+`verify` reads the config back from the file, trains it with seeds that the study has not seen, and ends with exit code
+0 if the mean lands where the study promised. Months later it is the same command. Here the commit is another one
+because of `config.yaml` alone, whose values `verify` gives as options.
 
-A line in the space file, `export: {to: config.yaml, key: optim}`, makes `hpsearch export train` and `hpsearch verify train` enough.
+With the line `export: {to: config.yaml, key: optim}` in the space file from the start, `hpsearch export train` and
+`hpsearch verify train` are enough.
 
 ## Further
 
 - Your script uses Hydra, Lightning's command line or a config file: [init.md](init.md).
-- It prints no JSON, needs another Python, or can go on from a checkpoint: [objectives.md](objectives.md#commands).
+- It prints no JSON, needs another Python, or can go on from a checkpoint: [objectives.md](objectives.md#a-command).
 - Other formats and places: [export.md](export.md). The verdict: [verify.md](verify.md). All options: [cli.md](cli.md).
 """
 
@@ -198,15 +207,13 @@ class Walk:
             printed = self.run(command[3])
             if command[1] is not None:
                 printed = shortened(printed, int(command[1]), int(command[2]))
-            return [f"$ {command[3]}", *printed]
+            return [f"$ {command[3]}", *(part for line in printed for part in folded(line))]
         word = line.strip()
         indent = line.removesuffix(word)
         if word == "@edit":
             return [indent + self.edit()]
         if word == "@options":
             return options((self.folder / "train.py").read_text(encoding="utf-8"))
-        if word.startswith("@"):
-            return (self.folder / word[1:]).read_text(encoding="utf-8").rstrip().splitlines()
         return [line]
 
 
@@ -226,12 +233,16 @@ def environment() -> dict[str, str]:
     }
 
 
-_IDENTITY = {"NAME": _WHO, "EMAIL": "you@example.org"}
-
-
 def shortened(lines: list[str], first: int, last: int) -> list[str]:
-    """Return the first and last lines around an ellipsis."""
+    """Return the first and last lines, without the summary that `run` ends with: `show` prints it."""
+    progress = takewhile(lambda line: not line.startswith("Study "), lines)
+    lines = [line for line in progress if not _FORECAST.fullmatch(line)]
     return lines if len(lines) <= first + last else [*lines[:first], "…", *lines[-last:]]
+
+
+def folded(line: str) -> list[str]:
+    """Return a line in parts that fit the page, as a terminal would show it."""
+    return textwrap.wrap(line, _WIDTH, break_on_hyphens=False) if len(line) > _WIDTH else [line]
 
 
 def options(script: str) -> list[str]:

@@ -99,6 +99,9 @@ def _lines(found: Verification) -> list[str]:
         for name, (ours, theirs) in found.differences.items()
     ]
     lines += [f"{name}: {value} is outside of the space that was searched" for name, value in found.outside.items()]
+    ours, theirs = found.code
+    if ours != theirs:
+        lines.append(f"code: {ours or 'in no repository'} now, {theirs or 'in no repository'} when the study was made")
     for what, stats, noun in ((f"trial {found.trial}", promised, "seed"), ("the file", new, "new seed")):
         failed = f", {stats.n_failed} failed" if stats.n_failed else ""
         value = mean_and_std(stats.mean, stats.std, written)

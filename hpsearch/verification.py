@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,13 @@ from hpsearch.objectives.loading import check_objective
 from hpsearch.outcome import finalists_of, replicates_of
 from hpsearch.pruning.divergence import DivergenceRule
 from hpsearch.ranking import Finalist, SeedStatistics, prediction_interval, seed_statistics, winner
+from hpsearch.repository import CodeState
 from hpsearch.seeding import derive_seed
 from hpsearch.space import Range, Space
 from hpsearch.stages.context import Context
 from hpsearch.stages.dispatch import Dispatcher, Planned
 from hpsearch.store import Store
-from hpsearch.trial import Direction, Stage
+from hpsearch.trial import Direction, Stage, TrialRecord
 
 _EQUAL = 1e-9  # relative: what summing in another order may change
 
@@ -41,6 +42,7 @@ class Verification:
         promised: The finalist's seeds.
         found: The new ones.
         interval: Where the mean of so many new seeds lies in 95 of 100 cases; None for a finalist of one seed.
+        code: The state of the code that was trained, and of the study's; each None where there is none.
     """
 
     trial: int
@@ -52,6 +54,7 @@ class Verification:
     promised: SeedStatistics
     found: SeedStatistics
     interval: tuple[float, float] | None
+    code: tuple[CodeState | None, CodeState | None]
 
     @property
     def within(self) -> bool | None:
@@ -100,7 +103,8 @@ def verify(  # noqa: PLR0913 - named options of one command, each with a default
         config = _read(loaded, path, key, names or {})
         count = seeds or len(replicates_of(loaded.store, finalist.source))
         check_objective(loaded.config, loaded.store.get("module_folder"))
-        values = _retrain(loaded, config, finalist, count, request or ResourceRequest(), publish, opened)
+        ended = _retrain(loaded, config, finalist, count, request or ResourceRequest(), publish, opened)
+        values = [record.value for record in ended if record.eligible and record.value is not None]
         expected = loaded.config.space.config(finalist.params)
         return Verification(
             trial=finalist.source,
@@ -112,6 +116,7 @@ def verify(  # noqa: PLR0913 - named options of one command, each with a default
             promised=finalist.statistics,
             found=seed_statistics(values, count - len(values)),
             interval=prediction_interval(finalist.statistics.values, len(values)),
+            code=(CodeState.from_dict(ended[0].code), CodeState.from_dict(loaded.store.get("code"))),
         )
     finally:
         loaded.close()
@@ -169,8 +174,8 @@ def _retrain(
     request: ResourceRequest,
     publish: Publish,
     opened: Callable[[api.Study], None],
-) -> Sequence[float]:
-    """Return the best value of each new seed that ended well."""
+) -> list[TrialRecord]:
+    """Return the trainings, at least one of which has ended well."""
     resources = plan_resources(request, count)
     # A space of constants: what trains is the file's config, rounded or not, within the bounds or not.
     fixed = replace(study.config, space=Space({}, dict(config), tuple(config)))
@@ -190,11 +195,10 @@ def _retrain(
             ended = store.records(Stage.FINALISTS)
         finally:
             store.close()
-    values = [record.value for record in ended if record.eligible and record.value is not None]
-    if not values:
+    if not any(record.eligible for record in ended):
         error = next((f": {record.error}" for record in ended if record.error), "")
         raise StudyError(f"none of {count} trainings ended with a value{error}")
-    return values
+    return ended
 
 
 def _train(context: Context, source: int, used: int, count: int) -> None:

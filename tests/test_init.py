@@ -215,6 +215,21 @@ p.set_defaults(beta=2.0)
     assert any("data is required" in check for check in plan.checks)
 
 
+def test_what_is_missing_is_said():
+    text = "p.add_argument('--lr', type=float, default=0.1)\np.add_argument('--epochs', type=int, default=n())\n"
+    plan, config = loaded(put("a.py", text))
+    assert "epochs: --epochs has no default that can be read" in plan.checks
+    assert "the seed: no setting for it was found" in plan.checks
+    assert "epochs: 20  # CHECK" in plan.text
+    assert "  cwd: .\n" in plan.text
+    assert config.objective.command == "python a.py --epochs {epochs} {args}\n"
+
+
+def test_a_negative_value_is_no_option_of_its_own():
+    text = "p.add_argument('--weight-decay', type=float, default=0.1)\np.add_argument('--beta', default=-1.0)\n"
+    assert "--weight-decay {weight_decay} --beta={beta}\n" in loaded(put("a.py", text))[0].text
+
+
 _VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.lists(st.integers(), max_size=2)
 )

@@ -8,9 +8,10 @@ import pytest
 from ruamel.yaml import YAML
 from running import INLINE, Bench, bench
 from test_export_formats import invoke
+from test_repository import git
 
 from hpsearch.errors import InputError, StudyError
-from hpsearch.events import TrialScored
+from hpsearch.events import Notice, TrialScored
 from hpsearch.export.read import read_config
 from hpsearch.ranking import prediction_interval
 from hpsearch.seeding import derive_seed
@@ -86,6 +87,17 @@ def test_code_that_has_become_worse_or_better_is_seen(bench: Bench, study):
     noisy().SHIFT = 0.3
     found = verify("sample", studies=bench.studies, request=INLINE, seeds=2)
     assert (found.within, found.found.n) == (False, 2)
+
+
+def test_other_code_than_the_study_had_is_said(bench: Bench, study, git_identity):
+    assert "code:" not in invoke("verify", "sample", "--executor", "inline", "--seeds", "2")
+    git(bench.folder, "init", "-q")
+    git(bench.folder, "add", "noisy.py")
+    git(bench.folder, "commit", "-qm", "first")
+    commit = git(bench.folder, "rev-parse", "HEAD")[:10]
+    said = invoke("verify", "sample", "--executor", "inline", "--seeds", "2")
+    assert f"code: commit {commit} now, in no repository when the study was made\n" in said
+    assert not any("code has changed" in e.message for e in bench.events if isinstance(e, Notice))
 
 
 def test_the_output_and_the_exit_code(bench: Bench, study, capfd):

@@ -50,5 +50,9 @@ def commit_message(store: Store, config: StudyConfig, best: Best) -> str:
     basis = f"over {counted(best.n, 'seed')}" if best.n else "in the search, not retrained"
     lines = [f"Tuned by study {store.name}: {config.metric} {number} {basis}", ""]
     lines += [f"{name} = {value}" for name, value in best.config.items()]
-    lines += ["", *(f"{name}: {value}" for name, value in provenance(store, config, best).items())]
+    lines += ["", *(f"{name}: {_in_a_line(value)}" for name, value in provenance(store, config, best).items())]
     return "\n".join(lines) + "\n"
+
+
+def _in_a_line(value: Any) -> str:
+    return ", ".join(f"{name} {one}" for name, one in value.items()) if isinstance(value, dict) else str(value)

@@ -50,7 +50,8 @@ class Export:
         """Return what changes as a unified diff; empty if nothing does."""
         before = (self.before or b"").decode().splitlines(keepends=True)
         after = self.after.decode().splitlines(keepends=True)
-        name = str(self.path)
+        here = Path.cwd()
+        name = str(self.path.relative_to(here) if here in self.path.parents else self.path)
         lines = difflib.unified_diff(before, after, name if self.before is not None else "/dev/null", name)
         return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
