@@ -183,9 +183,7 @@ def _retrain(
     with tempfile.TemporaryDirectory(prefix="hpsearch-verify-") as temporary, interrupts.listening():
         folder = Path(temporary).resolve() / study.name
         folder.mkdir()
-        attributes = {
-            key: study.store.get(key) for key in ("module_folder", "code") if study.store.get(key) is not None
-        }
+        attributes = {"module_folder": study.store.get("module_folder")}
         store = Store.create(folder, study.name, None, study.config.direction, attributes)
         try:
             opened(api.Study(study.name, folder, fixed, store))

@@ -97,6 +97,9 @@ def test_other_code_than_the_study_had_is_said(bench: Bench, study, git_identity
     commit = git(bench.folder, "rev-parse", "HEAD")[:10]
     said = invoke("verify", "sample", "--executor", "inline", "--seeds", "2")
     assert f"code: commit {commit} now, in no repository when the study was made\n" in said
+    study.store.put("code", {"commit": "0" * 40, "diff_hash": None, "dirty": False})
+    found = verify("sample", studies=bench.studies, request=INLINE, seeds=1, publish=bench.publish)
+    assert [state.commit for state in found.code] == [git(bench.folder, "rev-parse", "HEAD"), "0" * 40]
     assert not any("code has changed" in e.message for e in bench.events if isinstance(e, Notice))
 
 
