@@ -149,7 +149,7 @@ With the line `export: {to: config.yaml, key: optim}` in the space file from the
 ## Further
 
 - Your script uses Hydra, Lightning's command line or a config file: [init.md](init.md).
-- It prints no JSON, needs another Python, or can go on from a checkpoint: [objectives.md](objectives.md#a-command).
+- It prints no JSON, needs another Python, or can go on from a checkpoint: [commands.md](commands.md).
 - Other formats and places: [export.md](export.md). The verdict: [verify.md](verify.md). All options: [cli.md](cli.md).
 """
 

@@ -20,6 +20,7 @@ from hpsearch.vision.parameters import Hyperparameters
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 README, OBJECTIVES, SPACES = ROOT / "README.md", DOCS / "objectives.md", DOCS / "spaces.md"
+COMMANDS = DOCS / "commands.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
 REST = ".…"  # in a table of keys: the same below this one as below the one before
 
@@ -195,7 +196,7 @@ def test_the_built_in_objective_has_these_settings_and_parameters():
     settings = set(config_objectives.ImageClassifier.model_fields) - {"use", "epochs"}
     assert set(first_words(OBJECTIVES, "setting")) == settings
     of_commands = set(config_objectives.Command.model_fields) - {"command", "cwd", "epochs"}
-    assert set(first_words(OBJECTIVES, "setting of commands")) == of_commands
+    assert set(first_words(COMMANDS, "setting of commands")) == of_commands
     assert set(first_words(OBJECTIVES, "parameter")) == {field.name for field in fields(Hyperparameters)}
 
 
