@@ -17,6 +17,8 @@ from hpsearch.objectives.loading import load_objective
 from hpsearch.snapshot import place_of
 from hpsearch.stages.context import Context
 from hpsearch.store import Store
+from hpsearch.trial import Stage, State
+from hpsearch.trial_dir import attempt_folder
 
 Publish = Callable[[Event], None]
 
@@ -74,7 +76,7 @@ def prepared(
         place=None if place.top is None else place,
         copied_code=store.get("code"),
     )
-    with _lazily(request, resources, workplace, interrupts) as executor:
+    with _swept(store, folder), _lazily(request, resources, workplace, interrupts) as executor:
         yield Context(
             config=config,
             trials=trials,
@@ -85,6 +87,18 @@ def prepared(
             interrupts=interrupts,
             can_predict=load_objective(config.objective, module_folder).can_predict,
         )
+
+
+@contextmanager
+def _swept(store: Store, folder: Path) -> Iterator[None]:
+    """Remove, once the workers are gone, what one of them was writing when it was ended."""
+    try:
+        yield
+    finally:
+        running = (r for stage in Stage for r in store.records(stage) if r.state is State.RUNNING)
+        for record in running:
+            for path in attempt_folder(folder, record.stage, record.number, record.attempt).glob(".*.tmp"):
+                path.unlink(missing_ok=True)
 
 
 @contextmanager
