@@ -24,7 +24,8 @@ ENDS = {
     "trainable": "an attempt goes on",
     "trainer": "an attempt goes on",
 }
-SMALL = ("--set", "search.trials=2", "--set", "finalists={configs: 1, seeds: 2}", "--executor", "inline")
+INLINE = ("--executor", "inline", "--cpus-per-trial", "1")  # tests run beside each other
+SMALL = ("--set", "search.trials=2", "--set", "finalists={configs: 1, seeds: 2}", *INLINE)
 
 
 def files(folder):
@@ -76,7 +77,7 @@ def test_an_example_is_killed_and_resumed_and_leaves_nothing(name, cli, tmp_path
     first = epochs(study, 1)
     shutil.rmtree(temporary)  # what a kill leaves there is not this test's
     temporary.mkdir()
-    cli.run("resume", name, "--executor", "inline", **places)
+    cli.run("resume", name, *INLINE, **places)
     document = document_of(study)
     assert document["state"] == "done"
     assert {trial["state"] for trial in document["trials"]} == {"COMPLETE"}
