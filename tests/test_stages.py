@@ -217,3 +217,15 @@ def _reopen_trial(folder, attempt: int) -> None:
             sa.text("UPDATE trial_user_attributes SET value_json = :attempt WHERE key = 'attempt'"), values
         )
     store.close()
+
+
+def test_what_an_ended_worker_was_writing_is_removed(bench: Bench):
+    def leave_and_stop(event):
+        if isinstance(event, TrialMeasured) and event.number == 1:
+            (bench.studies / "sample/trials/00001/attempt-1/.manifest.json.1.tmp").write_text("{")
+            raise Stop
+
+    bench.watch = leave_and_stop
+    with pytest.raises(Stop):
+        bench.run(bench.space("climb", finalists=None, ensemble=None))
+    assert not [*bench.studies.rglob("*.tmp")]
