@@ -8,11 +8,11 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.config import StudyConfig, parse_config
+from hpsearch.creation import study_attributes
 from hpsearch.directory import find_folder, is_half_made, making, new_folder, study_folders, unused_name
 from hpsearch.driver import Publish, locked, prepared, watching
 from hpsearch.errors import InputError, StudyExistsError, StudyNotFoundError
@@ -27,10 +27,9 @@ from hpsearch.repository import code_state
 from hpsearch.snapshot import FOLDER as CODE_FOLDER
 from hpsearch.snapshot import place_of, relocated, take_snapshot, working_in
 from hpsearch.space_file import find_space, load_space_file
-from hpsearch.stages.search import stored_levels
 from hpsearch.store import Store
 from hpsearch.trial import Stage
-from hpsearch.versions import versions
+from hpsearch.warm_start import EarlierTrials, earlier_trials
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -168,11 +167,11 @@ def run(  # noqa: PLR0913 - named options of one command, each with a default
                 Notice(message=f"{path} has changed since study {study.name} was made; it goes on with the old one")
             )
         asked = any(text.startswith("search.trials=") for text in overrides)
-        trials = config.search.trials if asked else None
+        trials = config.search.total if asked and config.search.total != study.config.search.total else None
         return _drive(study, request or ResourceRequest(), publish, opened, trials=trials)
     if not snapshot:  # the copy's code is checked instead
         check_objective(config, str(path.parent.resolve()))
-    resources = plan_resources(request or ResourceRequest(), config.search.trials)
+    resources = plan_resources(request or ResourceRequest(), config.search.total)
     if _is_taken(folder, storage):
         if name is not None:
             raise StudyExistsError(
@@ -180,9 +179,12 @@ def run(  # noqa: PLR0913 - named options of one command, each with a default
             )
         chosen = unused_name(Path(studies), chosen)
         folder = new_folder(Path(studies), chosen)
+    earlier = earlier_trials(config, Path(studies), storage)
     interrupts = Interrupts()
     with interrupts.listening():  # from here on a signal waits until the study can be resumed
-        study = _create(folder, chosen, config, path, storage, publish if snapshot else None)
+        study = _create(folder, chosen, config, path, storage, earlier, publish if snapshot else None)
+        if earlier.notice:
+            publish(Notice(message=earlier.notice))
         if name is None and chosen != config.study:
             publish(Notice(message=_renamed(Path(studies), config.study, chosen, storage)))
         return _drive(study, request or ResourceRequest(), publish, opened, resources, interrupts=interrupts)
@@ -235,7 +237,9 @@ def smoke(
         Interrupted: A signal came.
     """
     config = load_space_file(find_space(str(space)), overrides)
-    small = [*overrides, "search.trials=2", "objective.epochs=2"]
+    trials = max(2, len(config.search.first))
+    small = [*overrides, f"search.trials={trials}", "objective.epochs=2"]
+    small += ["search.rounds=[]", "search.expand=null", "search.warm_start=null"]
     if config.finalists is not None:
         small.append("finalists={configs: 1, seeds: 2}")
     folder = tempfile.mkdtemp(prefix="hpsearch-smoke-")
@@ -280,27 +284,22 @@ def _renamed(studies: Path, name: str, chosen: str, storage: str | None) -> str:
 
 
 def _create(
-    folder: Path, name: str, config: StudyConfig, path: Path, storage: str | None, told: Publish | None
+    folder: Path,
+    name: str,
+    config: StudyConfig,
+    path: Path,
+    storage: str | None,
+    earlier: EarlierTrials,
+    told: Publish | None,
 ) -> Study:
     """Make the folder and the store, or neither.
 
     Args:
+        earlier: What the study starts from.
         told: Takes a notice of the copy of the code that is to be taken; None for no copy.
     """
-    attributes: dict[str, Any] = {
-        "space": dict(config.raw),
-        "space_file": path.name,
-        "module_folder": str(path.parent.resolve()),
-        "space_hash": config.hash,
-        "levels": stored_levels(config, config.search.trials),
-        "trials": config.search.trials,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": versions(),
-    }
     code = code_folder(config.objective, str(Path.cwd()), str(path.parent.resolve()))
-    state = code_state(code, [folder.parent])
-    if state is not None:
-        attributes["code"] = state.as_dict()
+    attributes = study_attributes(config, path, earlier, code_state(code, [folder.parent]))
     with making(folder):
         if told is not None:
             taken = take_snapshot(code, folder, folder.parent)
@@ -377,6 +376,8 @@ def _remove(study: Study) -> None:
 def _plan_trials(store: Store, trials: int | None) -> int:
     """Return the search's total, stored first if it is a new one."""
     total: int = store.get("trials") if trials is None else trials
+    if trials is not None:
+        store.put("trials_given", True)  # noqa: FBT003 - an attribute's value
     if total > len(store.records(Stage.SEARCH)):
         store.put("done", False)  # noqa: FBT003 - an attribute's value
     store.put("trials", total)

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from hpsearch import cli_init, cli_repo, cli_verify
+from hpsearch import cli_import, cli_init, cli_repo, cli_verify
 from hpsearch.cli_options import (
     AddressOption,
     CpusOption,
@@ -230,6 +230,7 @@ def show(
 app.command()(cli_repo.export)
 app.command()(cli_verify.verify)
 app.command()(cli_init.init)
+app.command("import")(cli_import.import_)
 
 
 def main() -> None:

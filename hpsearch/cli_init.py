@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hpsearch.cli_target import STDOUT, check_target, write_target
 from hpsearch.errors import InputError
 from hpsearch.formatting import counted
 
 if TYPE_CHECKING:
     from hpsearch.init import SpacePlan
-
-_STDOUT = Path("-")
 
 
 def init(
@@ -36,44 +35,25 @@ def init(
     from hpsearch.init import plan_space
 
     target = to or Path(f"{source.stem}.hpsearch.yaml")
-    if target != _STDOUT:
-        _check_target(target)
+    if target != STDOUT:
+        check_target(target)
     if script is not None and not script.is_file():
         raise InputError(f"--script {script}: not found; allowed: a Python script that is there")
-    plan = plan_space(source, folder=Path() if target == _STDOUT else target.parent, script=script)
-    if target == _STDOUT:
+    plan = plan_space(source, folder=Path() if target == STDOUT else target.parent, script=script)
+    if target == STDOUT:
         typer.echo(plan.text, nl=False)
     else:
-        _write(target, plan.text)
+        write_target(target, plan.text)
     _summarise(plan, target)
 
 
-def _check_target(target: Path) -> None:
-    if target.exists() or target.is_symlink():
-        raise InputError(f"{target}: is there already, and stays as it is; allowed: --to with a new file, or --to -")
-    if not target.parent.is_dir():
-        raise InputError(
-            f"--to {target}: there is no folder {target.parent}; allowed: a file in a folder that is there"
-        )
-
-
-def _write(target: Path, text: str) -> None:
-    from hpsearch.trial_dir import atomic_write
-
-    try:
-        with atomic_write(target) as file:
-            file.write(text.encode())
-    except OSError as error:
-        raise InputError(f"{target}: can't be written: {error.strerror or error}") from None
-
-
 def _summarise(plan: SpacePlan, target: Path) -> None:
-    written = "" if target == _STDOUT else f"{target} is written; "
+    written = "" if target == STDOUT else f"{target} is written; "
     found = f"{counted(len(plan.searched), 'parameter')} to search: {', '.join(plan.searched)}"
     typer.echo(f"{written}{found}", err=True)
     if plan.constants:
         typer.echo(f"constants: {', '.join(plan.constants)}", err=True)
     for check in plan.checks:
         typer.echo(f"check: {check}", err=True)
-    if target != _STDOUT:
+    if target != STDOUT:
         typer.echo(f"next: hpsearch run {target} --smoke", err=True)

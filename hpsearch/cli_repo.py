@@ -133,6 +133,7 @@ def _plan(
     from hpsearch.export.formats import FORMATS
     from hpsearch.export.frozen import trial_content
     from hpsearch.export.provenance import provenance
+    from hpsearch.outcome import explored_space
     from hpsearch.trial import Stage
 
     default = study.config.export
@@ -144,6 +145,7 @@ def _plan(
         key, format_ = key or default.key, format_ or default.format
     names |= places(maps)
     kind = next((one for one in FORMATS if one == format_), None)
+    explored = explored_space(study.store, study.config)
     record = next(one for one in study.store.records(Stage.SEARCH) if one.number == best.trial)
     return plan_export(
         best.config,
@@ -152,7 +154,7 @@ def _plan(
         key=key,
         names=names,
         provenance=provenance(study.store, study.config, best),
-        trial=trial_content(record, study.config) if kind == "optuna" else None,
+        trial=trial_content(record, study.config, explored) if kind == "optuna" else None,
         to_commit=to_commit,
     )
 

@@ -7,15 +7,19 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
-from hpsearch.config_objectives import OBJECTIVE_WAYS, Objective, parse_objective
+from hpsearch.config_objectives import OBJECTIVE_WAYS, Command, Objective, parse_objective
 from hpsearch.config_section import Section, validated
+from hpsearch.distributions import Choice
 from hpsearch.errors import FieldError
-from hpsearch.space import Choice, Path, Space, nearest, parse_space, shown
+from hpsearch.given_configs import params_of
+from hpsearch.space import Space
+from hpsearch.space_parsing import parse_space
 from hpsearch.trial import Direction
+from hpsearch.wording import Path, nearest, shown
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 _MAX_DEPTH = 32
@@ -66,19 +70,82 @@ class Prune(Section):
     stall: Stall | None = Stall()
 
 
+class SearchRound(Section):
+    """One round of a search from coarse to fine.
+
+    Attributes:
+        trials: How many.
+        epochs: Of each of its trials; None for the objective's.
+        around: From the second round on, of how many of the best trials so far the ranges are drawn around.
+    """
+
+    trials: int = Field(ge=1)
+    epochs: int | None = Field(default=None, ge=1)
+    around: int = Field(default=3, ge=1)
+
+
+class Expand(Section):
+    """Whether ranges grow on a side where the best trials crowd.
+
+    Attributes:
+        rounds: At most so many times.
+        trials: More trials for each of them; None for a quarter of the search's, at least 8.
+    """
+
+    rounds: int = Field(default=2, ge=1)
+    trials: int | None = Field(default=None, ge=1)
+
+
+class WarmStart(Section):
+    """Where trials come from that were trained before.
+
+    Attributes:
+        study: A study's name or path; the name is looked up in the directory that the new study is made in.
+        csv: A CSV file; relative to the space file.
+        best: So many of its best configs are trained first here.
+    """
+
+    study: str | None = Field(default=None, min_length=1)
+    csv: str | None = Field(default=None, min_length=1)
+    best: int = Field(default=1, ge=0)
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> Self:
+        if (self.study is None) == (self.csv is None):
+            msg = "one of study: NAME and csv: FILE"
+            raise ValueError(msg)
+        return self
+
+
+DEFAULT_TRIALS = 48
+
+
 class Search(Section):
     """How configs are proposed.
 
     Attributes:
-        trials: How many.
+        trials: How many; None for the sum over the rounds, or 48. With rounds, the last one gets more or fewer.
         levels: Levels of a grid by parameter; those left out are chosen when the study is made.
         jitter: 1.0 draws from a whole cell of the grid, 0.0 takes its centre.
+        first: Configs to try first, as trials get them.
+        warm_start: None for none.
+        expand: None to leave ranges as they are.
+        rounds: From coarse to fine; empty for one round with the objective's epochs.
     """
 
-    sampler: Literal["jittered_grid", "random"] = "jittered_grid"
-    trials: int = Field(default=48, ge=1)
+    sampler: Literal["jittered_grid", "random", "sobol", "tpe", "gp"] = "jittered_grid"
+    trials: int | None = Field(default=None, ge=1)
     levels: dict[str, Annotated[int, Field(ge=1, le=MAX_LEVELS)]] = Field(default={})
     jitter: float = Field(default=1.0, ge=0, le=1)
+    first: list[dict[str, Any]] = Field(default=[])
+    warm_start: WarmStart | None = None
+    expand: Expand | None = None
+    rounds: list[SearchRound] = Field(default=[])
+
+    @property
+    def total(self) -> int:
+        """Trials in total, but for those of expansions."""
+        return self.trials or sum(one.trials for one in self.rounds) or DEFAULT_TRIALS
 
 
 class Finalists(Section):
@@ -141,6 +208,7 @@ class _File(Section):
     seed: int = Field(default=0, ge=0, lt=2**32)
     objective: dict[str, Any] = Field(description=f"a mapping with epochs and one of {', '.join(OBJECTIVE_WAYS)}")
     space: dict[str, Any] = Field(description="a mapping of parameters, such as lr: {loguniform: [1e-4, 1e-1]}")
+    constraints: list[str] = Field(default=[])
     search: Search = Search()
     prune: Prune | None = Prune()
     finalists: Finalists | None = Finalists()
@@ -195,8 +263,9 @@ def parse_config(raw: Any) -> StudyConfig:
     raw = plain(raw)
     file = validated(_File, raw, ())
     objective = parse_objective(file.objective)
-    space = parse_space(file.space)
-    _check_names(space, objective, file.search)
+    space = parse_space(file.space, constraints=file.constraints)
+    _check_names(space, objective)
+    _check_search(file.search, space, objective)
     return StudyConfig(
         study=file.study,
         metric=file.metric,
@@ -253,14 +322,36 @@ def _plain_scalar(value: object, path: Path) -> object:
     )
 
 
-def _check_names(space: Space, objective: Objective, search: Search) -> None:
+def _check_names(space: Space, objective: Objective) -> None:
     settings = set(type(objective).model_fields)
     for name in space.names:
         if name in settings:
             raise FieldError(
                 ("space", name), f"{name!r} is a setting of the objective", "another name, or set it under objective"
             )
+
+
+def _check_search(search: Search, space: Space, objective: Objective) -> None:
     check_levels(space, search.levels)
+    for position, one in enumerate(search.first):
+        params_of(space, one, ("search", "first", position))
+    if len(search.first) > search.total:
+        raise FieldError(
+            ("search", "first"), f"has {len(search.first)} configs", f"at most search.trials, {search.total}"
+        )
+    for position, planned in enumerate(search.rounds):
+        if planned.epochs is not None and planned.epochs > objective.epochs:
+            path = ("search", "rounds", position, "epochs")
+            raise FieldError(path, f"found {planned.epochs}", f"at most objective.epochs, {objective.epochs}")
+        if planned.epochs not in (None, objective.epochs) and isinstance(objective, Command) and not _told(objective):
+            path = ("search", "rounds", position, "epochs")
+            raise FieldError(path, "the command is never told its epochs", "{epochs} in objective.command")
+
+
+def _told(command: Command) -> bool:
+    """Return whether a command learns how many epochs a trial has."""
+    in_file = command.config_file is not None and "epochs" in command.config_file.map
+    return in_file or "{epochs}" in str(command.command)
 
 
 def check_levels(space: Space, levels: Mapping[str, int]) -> None:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from hpsearch.errors import FieldError
-from hpsearch.space import Path, nearest, shown
+from hpsearch.wording import Path, nearest, shown
 
 _WORDS = {str: "text", bool: "true or false", NoneType: "null", dict: "a mapping", Any: "anything"}
 _NUMBERS = {int: "an integer", float: "a number"}

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from hpsearch.config_section import Section, validated
 from hpsearch.errors import FieldError
-from hpsearch.space import nearest
+from hpsearch.wording import nearest
 
 
 class Split(Section):

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hpsearch.config_errors import field_error
-from hpsearch.space import Path
+from hpsearch.wording import Path
 
 
 class Section(BaseModel):

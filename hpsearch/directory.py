@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hpsearch.errors import InputError, StudyLockedError, StudyNotFoundError
-from hpsearch.space import nearest
 from hpsearch.store import DATABASE, STUDY_FILE
+from hpsearch.wording import nearest
 
 _LONGEST = 100
 _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{_LONGEST - 1}}}")

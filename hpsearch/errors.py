@@ -13,6 +13,7 @@ HpsearchError
 │   └── DiskFullError        no trial is to blame: all of them are held
 ├── ObjectiveError       the objective broke the protocol: the trial fails, the study goes on
 │   └── CheckpointError      a checkpoint that can't be written or read back
+├── SpaceUsedUpError     no config is left that was not trained: the search ends with those that it has
 ├── WorkerLostError      a worker died: the trial is tried again
 └── TrialStopped         control flow: `trial.report` ends the objective
 
@@ -89,6 +90,10 @@ class StudyLockedError(InputError):
 
 class ResourceError(InputError):
     """The machine or the cluster does not have what was asked for."""
+
+
+class SpaceUsedUpError(HpsearchError):
+    """A sampler has no config left that satisfies the constraints and was not drawn before."""
 
 
 class StudyError(HpsearchError):

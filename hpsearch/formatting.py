@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from hpsearch.space import Choice, Distribution, Range, Space
+from hpsearch.distributions import Choice, Distribution, Range
+from hpsearch.space import Space
 
 _CONTROL = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor movements

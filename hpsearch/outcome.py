@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hpsearch.config import StudyConfig
-from hpsearch.errors import InputError
+from hpsearch.distributions import Range
+from hpsearch.errors import FieldError, InputError
+from hpsearch.objectives.loading import check_bounds
 from hpsearch.ranking import Finalist, finalist, rank_finalists, top, winner
+from hpsearch.samplers.edges import Edge, crowded_edges
+from hpsearch.samplers.past import Past
+from hpsearch.samplers.rounds import Round, explored, round_of
+from hpsearch.space import Space
 from hpsearch.store import Store
 from hpsearch.trial import Config, Stage, State, TrialRecord
 
@@ -96,3 +103,47 @@ def state_of(store: Store) -> str:
     """Return `done`, or `unfinished`: it is running, or can be resumed."""
     running = any(r.state is State.RUNNING for stage in Stage for r in store.records(stage))
     return "done" if store.get("done") and not running else "unfinished"
+
+
+def rounds_of(store: Store, config: StudyConfig) -> list[Round]:
+    """Return the search's rounds so far; one of them for a study that was made before there were any."""
+    stored = store.get("rounds")
+    if stored is not None:
+        return [Round.from_dict(one) for one in stored]
+    levels, trials = store.get("levels", {}), store.get("trials", config.search.total)
+    return [Round(start=0, trials=trials, epochs=config.objective.epochs, levels=levels)]
+
+
+def full_epochs(store: Store, config: StudyConfig, record: TrialRecord) -> int:
+    """Return how many epochs a trial has when nothing ends it early."""
+    if record.stage is not Stage.SEARCH:
+        return config.objective.epochs
+    return round_of(rounds_of(store, config), record.number)[1].epochs
+
+
+def explored_space(store: Store, config: StudyConfig) -> Space:
+    """Return the space with the bounds that hold all that was sampled."""
+    return explored(config.space, rounds_of(store, config))
+
+
+def past_of(store: Store) -> list[Past]:
+    """Return what samplers are told: the trials of an earlier study that this one starts from, then its own."""
+    earlier = [Past(params=one["params"], value=one["value"]) for one in store.get("warm_start", [])]
+    return earlier + [Past.of(record) for record in store.records(Stage.SEARCH)]
+
+
+def edges_of(store: Store, config: StudyConfig, rounds: Sequence[Round]) -> list[Edge]:
+    """Return where the best trials crowd a bound; one that the objective is known to refuse does not grow."""
+    space = explored(config.space, rounds)
+    return [_allowed(edge, space, config) for edge in crowded_edges(space, past_of(store), config.direction)]
+
+
+def _allowed(edge: Edge, space: Space, config: StudyConfig) -> Edge:
+    axis = space.parameters[edge.name]
+    assert isinstance(axis, Range)  # noqa: S101 - others have no edges
+    bounds = (axis.low, edge.proposed) if edge.side == "high" else (edge.proposed, axis.high)
+    try:
+        check_bounds(config.objective, space.with_bounds({edge.name: bounds}), edge.name)
+    except FieldError as error:
+        return replace(edge, proposed=edge.bound, held_by=f"the objective takes {error.allowed}")
+    return edge

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from hpsearch.config import StudyConfig
 from hpsearch.events import Event, Forecast, TrialScored
+from hpsearch.outcome import rounds_of
+from hpsearch.samplers.rounds import planned_epochs
 from hpsearch.stages.context import Context
 from hpsearch.stages.ensemble import ensemble
 from hpsearch.stages.finalists import finalists
@@ -40,7 +42,7 @@ def _forecasting(context: Context, slots: int) -> Callable[[Event], None]:
     def publish(event: Event) -> None:
         context.publish(event)
         if isinstance(event, TrialScored):
-            seconds = remaining_s(context.store, context.config, context.trials, slots)
+            seconds = remaining_s(context.store, context.config, context.store.get("trials", context.trials), slots)
             if seconds is not None:
                 context.publish(Forecast(seconds=seconds))
 
@@ -50,8 +52,8 @@ def _forecasting(context: Context, slots: int) -> Callable[[Event], None]:
 def remaining_s(store: Store, config: StudyConfig, trials: int, slots: int) -> float | None:
     """Return how long the rest of a study will take, or None before the first trials have ended.
 
-    What is left of the search costs what its trials have cost so far, those that ended early among them; finalists run
-    all of their epochs.
+    What is left of the search costs, for each epoch that it may have, what its trials have cost so far, those that
+    ended early among them; finalists run all of their epochs.
 
     Args:
         trials: The search's total.
@@ -65,7 +67,9 @@ def remaining_s(store: Store, config: StudyConfig, trials: int, slots: int) -> f
     if len(ended) < _FEWEST_FOR_FORECAST or not epochs:
         return None
     seconds = sum(r.seconds for r in ended)
-    left = max(0, trials - len(ended)) * seconds / len(ended)
+    planned = planned_epochs(config, rounds_of(store, config), trials)
+    begun = sum(planned[r.number] for r in ended if r.number < trials)
+    left = seconds * (sum(planned) - begun) / begun if begun else 0.0
     if config.finalists is not None:
         retrained = sum(r.epochs for r in store.records(Stage.FINALISTS))
         wanted = config.finalists.configs * config.finalists.seeds * config.objective.epochs

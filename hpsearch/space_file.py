@@ -14,13 +14,14 @@ from ruamel.yaml.reader import ReaderError
 
 from hpsearch.config import StudyConfig, parse_config, plain
 from hpsearch.errors import FieldError, InputError, SpaceFileError
-from hpsearch.space import nearest, shown
+from hpsearch.wording import nearest, shown
 
 _PATHS = (  # fields that name files
     ("objective", "data_dir"),
     ("objective", "cwd"),
     ("objective", "interpreter"),
     ("objective", "config_file", "template"),
+    ("search", "warm_start", "csv"),
     ("export", "to"),
 )
 

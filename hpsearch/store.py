@@ -29,7 +29,7 @@ from hpsearch.stored_trial import final, finite, record_of
 from hpsearch.trial import Direction, Measurement, Stage, State, StopReason, TrialRecord
 from hpsearch.trial_dir import write_json
 
-FORMAT = 1
+FORMAT = 2  # 1 had no rounds; its studies open as they are
 STUDY_FILE = "study.json"
 DATABASE = "study.db"
 _BUSY_TIMEOUT_S = 30
@@ -175,7 +175,7 @@ class Store:
         template = optuna.trial.create_trial(
             state=TrialState.RUNNING,
             params=dict(record.params),
-            distributions=space.optuna_distributions(),
+            distributions=space.optuna_distributions(record.params),
             user_attrs=attributes,
         )
         with self._writing():
@@ -315,11 +315,17 @@ class Store:
                 f"this one knows {FORMAT}); allowed: upgrade hpsearch"
             )
 
-    def repair(self, space: Space, draw: Callable[[int], Mapping[str, Any]], seed_of: Callable[[int], int]) -> None:
+    def repair(
+        self,
+        space_of: Callable[[int], Space],
+        draw: Callable[[int], Mapping[str, Any]],
+        seed_of: Callable[[int], int],
+    ) -> None:
         """Finish what a killed driver had half written; only the driver calls this.
 
         Args:
-            draw: The pure sampler: a trial without params is filled with those of its own number.
+            space_of: What a trial's params are drawn from.
+            draw: The sampler: a trial without params is filled with those of its own number.
             seed_of: Gives such a trial the seed of its own number.
         """
         for (stage, number), trial_id in self._trial_ids.items():
@@ -328,14 +334,14 @@ class Store:
                 continue
             if record.stop_reason is not None:
                 self._tell(record)
-            elif stage is Stage.SEARCH and not set(space.parameters) <= set(record.params):
+            elif stage is Stage.SEARCH and not (space := space_of(number)).is_complete(record.params):
                 self._fill(record, space, draw(number))
                 self._set(stage, number, seed=seed_of(number))
 
     def _fill(self, record: TrialRecord, space: Space, params: Mapping[str, Any]) -> None:
         trial_id = self._trial_ids[record.stage, record.number]
         with self._writing():
-            for name, distribution in space.optuna_distributions().items():
+            for name, distribution in space.optuna_distributions(params).items():
                 if name not in record.params:  # Optuna never overwrites one
                     internal = distribution.to_internal_repr(params[name])
                     self._storage.set_trial_param(trial_id, name, internal, distribution)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch import api
+from hpsearch.distributions import Range
 from hpsearch.driver import Publish, prepared
 from hpsearch.errors import InputError, StudyError
 from hpsearch.events import StageStarted
@@ -16,12 +17,12 @@ from hpsearch.executors.resources import ResourceRequest, plan_resources
 from hpsearch.export.read import read_config
 from hpsearch.interrupts import Interrupts
 from hpsearch.objectives.loading import check_objective
-from hpsearch.outcome import finalists_of, replicates_of
+from hpsearch.outcome import explored_space, finalists_of, replicates_of
 from hpsearch.pruning.divergence import DivergenceRule
 from hpsearch.ranking import Finalist, SeedStatistics, prediction_interval, seed_statistics, winner
 from hpsearch.repository import CodeState
 from hpsearch.seeding import derive_seed
-from hpsearch.space import Range, Space
+from hpsearch.space import Space
 from hpsearch.stages.context import Context
 from hpsearch.stages.dispatch import Dispatcher, Planned
 from hpsearch.store import Store
@@ -111,8 +112,12 @@ def verify(  # noqa: PLR0913 - named options of one command, each with a default
             metric=loaded.config.metric,
             direction=loaded.config.direction,
             config=config,
-            differences={name: (config[name], value) for name, value in expected.items() if config[name] != value},
-            outside=_outside(config, loaded.config.space),
+            differences={
+                name: (config.get(name), expected.get(name))
+                for name in {**expected, **config}
+                if config.get(name) != expected.get(name)
+            },
+            outside=_outside(config, explored_space(loaded.store, loaded.config)),
             promised=finalist.statistics,
             found=seed_statistics(values, count - len(values)),
             interval=prediction_interval(finalist.statistics.values, len(values)),
@@ -158,7 +163,9 @@ def _outside(config: Mapping[str, Any], space: Space) -> dict[str, Any]:
         if distribution is None:
             inside = value == space.constants[name]
         elif isinstance(distribution, Range):
-            inside = distribution.low <= value <= distribution.high
+            scale = space.scale_of(name, config)
+            margin = _EQUAL * max(abs(distribution.low), abs(distribution.high))
+            inside = distribution.low - margin <= value / scale <= distribution.high + margin
         else:
             inside = value in distribution.values
         if not inside:

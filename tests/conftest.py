@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from warm_cli import Server, Warm
 
 from hpsearch.config import StudyConfig, parse_config
 
@@ -75,8 +76,10 @@ def space_file(tmp_path: Path) -> Callable[..., Path]:
 class Cli:
     """The installed command, run as a user runs it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, outputs: Path, server: Callable[[], Server]) -> None:
+        self.folder, self.outputs, self._server = folder, outputs, server
+        self._started = 0
+        self.ends_by: float | None = None  # on the monotonic clock: when what a killed command leaves is to be gone
         self.tag = f"hpsearch-test-{folder.name}-{os.getpid()}"
         self.audit = folder / "audit.txt"
         self.audit.touch()
@@ -104,6 +107,20 @@ class Cli:
             assert process.returncode == code, f"exit code {process.returncode}\n{out}\n{err}"
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
+    def start_warm(self, *arguments: str, **environment: str) -> Warm:
+        """Start the command without its seconds of imports: where the command itself is not what is shown."""
+        self._started += 1
+        outputs = [self.outputs / f"{self._started}.{name}" for name in ("out", "err")]
+        return self._server().start(
+            *arguments, folder=self.folder, environment=self.environment(**environment), outputs=outputs
+        )
+
+    def run_warm(self, *arguments: str, code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
+        process = self.start_warm(*arguments, **environment)
+        out, err = process.communicate()
+        assert process.returncode == code, f"exit code {process.returncode}\n{out}\n{err}"
+        return subprocess.CompletedProcess(arguments, code, out, err)
+
     def processes(self) -> list[psutil.Process]:
         """Return all living processes that this command started, at any depth: they inherit its environment."""
         found = []
@@ -116,17 +133,56 @@ class Cli:
                 continue
         return found
 
+    def kill_all(self) -> None:
+        for process in self.processes():
+            process.kill()
+
     def audited(self) -> list[str]:
         return self.audit.read_text().splitlines()
 
 
+@pytest.fixture(scope="session")
+def left_behind() -> Iterator[list[Cli]]:
+    """Commands whose `ends_by` no test waits for: looked at when all other tests of this process are through."""
+    commands: list[Cli] = []
+    yield commands
+    for command in commands:
+        try:
+            left_s = max(1.0, command.ends_by - time.monotonic())
+            wait_until(lambda command=command: not command.processes(), left_s, f"the end of {command.processes()}")
+        finally:
+            command.kill_all()
+
+
 @pytest.fixture
-def cli(tmp_path: Path) -> Cli:
+def cli(
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    warm_server: Callable[[], Server],
+    left_behind: list[Cli],
+) -> Iterator[Cli]:
     """The command line in a temporary directory; whatever it left running is killed in the end."""
-    command = Cli(tmp_path)
+    command = Cli(tmp_path, tmp_path_factory.mktemp("outputs"), warm_server)
     yield command
-    for process in command.processes():
-        process.kill()
+    if command.ends_by is None:
+        command.kill_all()
+    else:
+        left_behind.append(command)
+
+
+@pytest.fixture(scope="session")
+def warm_server() -> Iterator[Callable[[], Server]]:
+    """The process that warm commands are forked from, started by the first of them."""
+    started: list[Server] = []
+
+    def server() -> Server:
+        if not started:
+            started.append(Server())
+        return started[0]
+
+    yield server
+    for one in started:
+        one.close()
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,8 @@ from hpsearch.errors import InputError, Interrupted, StudyError, StudyLockedErro
 from hpsearch.events import StageStarted, StudyOpened, TrialMeasured, TrialScored, TrialStarted
 from hpsearch.executors.resources import ResourceRequest
 from hpsearch.interrupts import raising_signals
-from hpsearch.stages.search import sampler_of
+from hpsearch.outcome import rounds_of
+from hpsearch.samplers import JitteredGridSampler
 from hpsearch.trial import Stage, State
 
 bench = pytest.fixture(bench)
@@ -51,21 +52,28 @@ def test_eight_trials_extended_are_the_same_as_all_at_once(bench: Bench):
 def test_the_levels_are_fixed_when_the_study_is_made(bench: Bench):
     space = bench.space("climb", space=SPACE, search={"trials": 2}, **SHORT)
     first = bench.run(space)
-    levels = first.store.get("levels")
-    assert levels != bench.run(space, name="larger", overrides=["search.trials=6"]).store.get("levels")
+    (levels,) = [one.levels for one in rounds_of(first.store, first.config)]
+    (larger,) = bench.run(space, name="larger", overrides=["search.trials=6"]).store.get("rounds")
+    assert levels != larger["levels"]
     first.close()
     extended = bench.resume(trials=6)
-    assert extended.store.get("levels") == levels
-    sampler = sampler_of(extended.config, levels)
+    assert [one.levels for one in rounds_of(extended.store, extended.config)] == [levels]
+    sampler = JitteredGridSampler(extended.config.space, extended.config.seed, levels)
     assert params(extended) == [sampler.draw(number) for number in range(6)]
 
 
-def test_the_stored_levels_are_used_whatever_would_be_chosen_today(bench: Bench):
+@pytest.mark.parametrize("old", [False, True])
+def test_the_stored_levels_are_used_whatever_would_be_chosen_today(bench: Bench, old):
     study = bench.run(bench.space("climb", space=SPACE, search={"trials": 2}, **SHORT))
-    study.store.put("levels", {"lr": 2, "batch_size": 4, "wd": 5})
+    levels = {"lr": 2, "batch_size": 4, "wd": 5}
+    if old:  # a study of format 1 has no rounds
+        study.store.put("rounds", None)
+        study.store.put("levels", levels)
+    else:
+        study.store.put("rounds", [study.store.get("rounds")[0] | {"levels": levels}])
     study.close()
     extended = bench.resume(trials=4)
-    sampler = sampler_of(extended.config, {"lr": 2, "batch_size": 4, "wd": 5})
+    sampler = JitteredGridSampler(extended.config.space, extended.config.seed, levels)
     assert params(extended)[2:] == [sampler.draw(2), sampler.draw(3)]
 
 

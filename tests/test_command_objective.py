@@ -13,16 +13,18 @@ from contextlib import closing
 import psutil
 import pytest
 from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from hpsearch.config import parse_config
 from hpsearch.config_objectives import Command
+from hpsearch.distributions import Range
 from hpsearch.errors import FieldError, ObjectiveError
 from hpsearch.objectives import command_process
 from hpsearch.objectives.base import Trial, iterate
 from hpsearch.objectives.command import CommandObjective, check_command, command_line
 from hpsearch.objectives.loading import check_objective, load_objective
-from hpsearch.space import Range, Space
+from hpsearch.space import Space
 from hpsearch.trial import Direction, Stage, TrialSpec
 from hpsearch.trial_dir import LOG, AttemptWriter
 
@@ -87,6 +89,7 @@ def test_values_as_text(value, text):
 
 
 @given(value=st.text(), other=st.text())
+@examples(max_examples=40)  # each reads a whole space file
 def test_whatever_a_value_holds_is_one_argument(value, other):
     config = {"x": value, "y": other}
     x = [f"--x={value}"] if value.startswith("-") else ["--x", value]

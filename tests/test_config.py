@@ -25,7 +25,7 @@ def test_what_is_left_unsaid_has_the_defaults_of_the_design():
     config = parse_config(RAW)
     assert config.direction is Direction.MAXIMIZE
     assert (config.seed, config.keep_checkpoints) == (0, 10)
-    assert (config.search.sampler, config.search.trials, config.search.jitter) == ("jittered_grid", 48, 1.0)
+    assert (config.search.sampler, config.search.total, config.search.jitter) == ("jittered_grid", 48, 1.0)
     assert config.prune.stall == Stall(patience="25%", min_delta=0.0, warmup=0)
     assert (config.finalists.configs, config.finalists.seeds) == (3, 5)
     assert (config.ensemble.members, config.ensemble.vote, config.ensemble.weights) == (5, "soft", "confidence")

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from hpsearch import api, config, config_objectives
 from hpsearch.executors.resources import ResourceRequest
 from hpsearch.objectives.command import check_command
-from hpsearch.space import KINDS
+from hpsearch.space_parsing import KINDS
 from hpsearch.vision.parameters import Hyperparameters
 
 ROOT = Path(__file__).parents[1]

@@ -8,7 +8,7 @@ from hpsearch.init.heuristics import nice, role, suggest
 from hpsearch.init.measurements import guess_measurements
 from hpsearch.init.script import parse
 from hpsearch.init.setting import Setting
-from hpsearch.space import parse_space
+from hpsearch.space_parsing import parse_space
 
 
 @pytest.mark.parametrize(

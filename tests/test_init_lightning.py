@@ -68,14 +68,14 @@ data:
 def test_a_lightning_cli_runs_unchanged(cli):
     (cli.folder / "fit.py").write_text(SCRIPT)
     (cli.folder / "config.yaml").write_text(CONFIG)
-    cli.run("init", "config.yaml", "--script", "fit.py")
+    cli.run_warm("init", "config.yaml", "--script", "fit.py")
     written = load_space_file(cli.folder / "config.hpsearch.yaml")
     assert set(written.space.parameters) == {"model.lr", "model.dropout", "data.batch_size"}
     assert written.objective.epochs == 3
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     small = ("--set", "search.trials=1", "--set", "objective.epochs=2", "--set", "finalists=null")
-    cli.run("run", "config.hpsearch.yaml", *small, "--executor", "inline", PATH=path)
-    (trial,) = json.loads(cli.run("show", "config", "--json").stdout)["trials"]
+    cli.run_warm("run", "config.hpsearch.yaml", *small, "--executor", "inline", PATH=path)
+    (trial,) = json.loads(cli.run_warm("show", "config", "--json").stdout)["trials"]
     assert (trial["state"], trial["epochs"]) == ("COMPLETE", 2)
     assert (cli.folder / "config.yaml").read_text() == CONFIG
     assert not (cli.folder / "lightning_logs").exists()

@@ -8,11 +8,11 @@ import strategies
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from hpsearch.errors import FieldError
+from hpsearch.errors import FieldError, SpaceUsedUpError
 from hpsearch.samplers import JitteredGridSampler, choose_levels
 from hpsearch.samplers.jittered_grid import grid_cell
-from hpsearch.space import parse_space
 from hpsearch.space_file import load_space_file
+from hpsearch.space_parsing import parse_space
 
 CNN = Path(__file__).parent.parent / "spaces" / "cnn.yaml"
 axes = st.lists(st.integers(1, 9), min_size=1, max_size=5)
@@ -94,7 +94,9 @@ def correlation(x, y):
 def test_no_jitter_takes_the_centres():
     sampler = JitteredGridSampler.from_dict({"x": {"uniform": [0, 1]}}, levels={"x": 4}, jitter=0.0)
     assert sorted(sampler.draw(i)["x"] for i in range(4)) == [0.125, 0.375, 0.625, 0.875]
-    assert {sampler.draw(i)["x"] for i in range(40)} == {0.125, 0.375, 0.625, 0.875}
+    assert {sampler.candidate(i, 0)["x"] for i in range(40)} == {0.125, 0.375, 0.625, 0.875}
+    with pytest.raises(SpaceUsedUpError, match="used up"):
+        sampler.draw(4)
 
 
 @pytest.mark.parametrize("jitter", [0.3, 1.0])
@@ -119,7 +121,7 @@ def test_levels_are_equal_in_the_log_scale():
 def test_few_values_come_evenly():
     sampler = JitteredGridSampler.from_dict({"n": {"randint": [1, 5]}, "q": {"quniform": [0, 0.4, 0.1]}}, trials=100)
     assert sampler.levels == {"n": 5, "q": 5}
-    configs = [sampler.space.config(sampler.draw(i)) for i in range(100)]
+    configs = [sampler.space.config(sampler.candidate(i, 0)) for i in range(100)]
     assert Counter(c["n"] for c in configs) == dict.fromkeys(range(1, 6), 20)
     assert Counter(c["q"] for c in configs) == dict.fromkeys((0.0, 0.1, 0.2, 0.3, 0.4), 20)
 

@@ -1,5 +1,6 @@
 """What every sampler of a space has to do: each test runs for each of them."""
 
+import itertools
 import json
 import subprocess
 import sys
@@ -13,10 +14,12 @@ from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from hpsearch.config import Search, plain
-from hpsearch.errors import FieldError
-from hpsearch.samplers import JitteredGridSampler, RandomSampler, choose_levels, make_sampler
+from hpsearch.distributions import Range
+from hpsearch.errors import FieldError, SpaceUsedUpError
+from hpsearch.samplers import JitteredGridSampler, RandomSampler, SobolSampler, choose_levels, make_sampler
 from hpsearch.samplers.base import draw_from
-from hpsearch.space import Range, parse_space
+from hpsearch.samplers.sobol import sobol_point
+from hpsearch.space_parsing import parse_space
 
 RAW = {
     "lr": {"loguniform": [1e-4, 1e-1]},
@@ -27,13 +30,78 @@ RAW = {
     "momentum": 0.9,
     "optimizer": {"choice": {"plain": {"nesterov": False}, "fast": {"nesterov": True}}},
 }
-NAMES = ("jittered_grid", "random")
+NAMES = ("jittered_grid", "random", "sobol")
+TIED = {
+    "optimizer": {"choice": ["sgd", "adamw"]},
+    "momentum": {"uniform": [0.8, 0.99], "when": {"optimizer": "sgd"}},
+    "lr": {"loguniform": [1e-4, 1e-1], "per": "batch_size", "reference": 64},
+    "batch_size": {"choice": [32, 64, 128]},
+}
+FINITE = {
+    "optimizer": {"choice": ["sgd", "adamw"]},
+    "nesterov": {"choice": [True, False], "when": {"optimizer": "sgd"}},
+    "layers": {"randint": [1, 4]},
+    "dropout": {"quniform": [0.0, 0.2, 0.1], "when": {"layers": [3, 4]}},
+}
 
 
-def make(name, raw=RAW, seed=0, trials=48):
-    space = parse_space(raw)
-    search = Search(sampler=name, trials=trials)
-    return make_sampler(search, space, seed, choose_levels(space, trials, search.levels))
+def make(name, raw=RAW, seed=0, trials=48, constraints=(), taken=(), jitter=1.0):
+    space = parse_space(raw, constraints=constraints)
+    search = Search(sampler=name, trials=trials, jitter=jitter)
+    return make_sampler(search, space, seed, choose_levels(space, trials, search.levels), taken)
+
+
+def drawn(sampler, count):
+    """The first configs, as many as there are."""
+    found = []
+    for number in range(count):
+        try:
+            found.append(sampler.draw(number))
+        except SpaceUsedUpError:
+            break
+    return found
+
+
+def enumerated(raw, satisfied=lambda config: True):
+    """Every config of a finite space, worked out without the samplers: as trained, with None for what is absent."""
+    space, values = parse_space(raw), {}
+    for name, axis in raw.items():
+        kind, arguments = next(iter(axis.items())) if isinstance(axis, dict) else ("choice", [axis])
+        match kind:
+            case "choice":
+                values[name] = arguments
+            case "randint" | "lograndint":
+                values[name] = list(range(arguments[0], arguments[1] + 1))
+            case _:
+                low, high, step = arguments
+                values[name] = [round(low + at * step, 6) for at in range(round((high - low) / step) + 1)]
+    found = set()
+    for combination in itertools.product(*values.values()):
+        config = dict(zip(values, combination, strict=True))
+        missing = True
+        while missing:  # a parameter without its parent goes, and then those that depend on it
+            missing = [name for name in config if not _is_there(raw[name], config)]
+            config = {name: value for name, value in config.items() if name not in missing}
+        if satisfied(config):
+            found.add(tuple((name, config.get(name)) for name in space.names))
+    return found
+
+
+def _is_there(axis, config):
+    when = axis.get("when", {}) if isinstance(axis, dict) else {}
+    return all(
+        parent in config and config[parent] in (wanted if isinstance(wanted, list) else [wanted])
+        for parent, wanted in when.items()
+    )
+
+
+def unscaled(axis):
+    """A parameter as it is searched."""
+    return {k: v for k, v in axis.items() if k not in ("per", "reference", "rule")} if isinstance(axis, dict) else axis
+
+
+def as_rows(sampler, configs):
+    return [tuple((name, sampler.space.config(params).get(name)) for name in sampler.space.names) for params in configs]
 
 
 @pytest.fixture(params=NAMES)
@@ -59,7 +127,7 @@ def test_another_process_draws_the_same(name):
         "import json, sys\n"
         "from hpsearch.config import Search\n"
         "from hpsearch.samplers import choose_levels, make_sampler\n"
-        "from hpsearch.space import parse_space\n"
+        "from hpsearch.space_parsing import parse_space\n"
         "raw, name = json.loads(sys.argv[1])\n"
         "space = parse_space(raw)\n"
         "sampler = make_sampler(Search(sampler=name), space, 5, choose_levels(space, 48, {}))\n"
@@ -71,7 +139,7 @@ def test_another_process_draws_the_same(name):
     configs, heavy = map(json.loads, ran.stdout.splitlines())
     here = make(name, seed=5)
     assert configs == [here.draw(i) for i in (47, 3, 1000)]
-    assert heavy == []
+    assert heavy == (["scipy"] if name == "sobol" else [])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -121,14 +189,121 @@ def test_a_parameter_beside_the_space_is_a_function_of_number_and_name(sampler):
 
 @pytest.mark.parametrize("name", NAMES)
 @given(raw=strategies.raw_spaces, seed=strategies.seeds, number=st.integers(0, 10**6), trials=st.integers(1, 500))
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_values_are_in_any_space(name, raw, seed, number, trials):
     sampler = make(name, raw, seed, trials)
-    drawn = sampler.draw(number)
+    drawn = sampler.space.only_active(sampler.candidate(number, 0))
     assert list(drawn) == list(sampler.space.parameters)
+    if not sampler.space.may_repeat:
+        assert sampler.draw(number) == drawn
     for parameter, optuna_distribution in sampler.space.optuna_distributions().items():
         assert optuna_distribution._contains(optuna_distribution.to_internal_repr(drawn[parameter]))
     assert list(sampler.space.config(drawn)) == list(sampler.space.names)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(tied=strategies.tied_spaces(), seed=strategies.seeds, trials=st.integers(1, 100))
+@settings(max_examples=30)
+def test_configs_of_any_space_hold_what_it_says(name, tied, seed, trials):
+    sampler, again = (make(name, tied.raw, seed, trials, tied.constraints) for _ in range(2))
+    space = sampler.space
+    configs = drawn(sampler, 24)
+    for params in configs:
+        for parameter, optuna_distribution in space.optuna_distributions(params).items():
+            assert optuna_distribution._contains(optuna_distribution.to_internal_repr(params[parameter]))
+        config = space.config(params)
+        for parameter, axis in tied.raw.items():
+            assert (parameter in config) == _is_there(axis, config | params)
+        for constraint in tied.constraints:
+            bounded, _, most = constraint.partition(" <= ")
+            assert config.get(bounded, 0) <= float(most)
+    # The last one first: a config depends on the numbers before it, not on who asked for them.
+    assert [again.draw(number) for number in reversed(range(len(configs)))] == configs[::-1]
+    assert len({space.key(params) for params in configs}) == len(configs)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(tied=strategies.tied_spaces(finite=True), seed=strategies.seeds, some=st.integers(0, 5))
+@settings(max_examples=30)
+def test_a_finite_space_is_used_up_when_all_of_it_was_drawn(name, tied, seed, some):
+    raw = {key: unscaled(axis) for key, axis in tied.raw.items()}
+    bounds = {key: float(most) for key, _, most in (text.partition(" <= ") for text in tied.constraints)}
+    wanted = enumerated(raw, lambda config: all(config.get(key, most) <= most for key, most in bounds.items()))
+    sampler = make(name, raw, seed, 48, tied.constraints)
+    rows = as_rows(sampler, drawn(sampler, 2000))
+    assert len(set(rows)) == len(rows)
+    assert set(rows) == wanted
+    with pytest.raises(SpaceUsedUpError, match="the space is used up"):
+        sampler.draw(len(wanted))
+    # What is taken is not drawn, and nothing else is left out.
+    taken = [sampler.space.key(sampler.draw(number)) for number in range(min(some, len(rows)))]
+    rest = make(name, raw, seed, 48, tied.constraints, taken)
+    assert set(as_rows(rest, drawn(rest, 2000))) == set(rows[len(taken) :])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_used_up_space_says_how_many_configs_it_has(name):
+    sampler = make(name, FINITE)
+    assert len(enumerated(FINITE)) == len(drawn(sampler, 100)) == 24
+    taken = [sampler.space.key(sampler.draw(number)) for number in range(20)]
+    rest = make(name, FINITE, taken=taken)
+    with pytest.raises(SpaceUsedUpError, match="the space is used up: 24 configs in all, and none is left"):
+        rest.draw(4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_constraints_hold_for_every_config(name):
+    constraints = ["lr * momentum <= 1e-3", "batch_size != 128 or optimizer == 'adamw'"]
+    sampler = make(name, TIED, constraints=constraints)
+    configs = [sampler.space.config(sampler.draw(number)) for number in range(200)]
+    for config in configs:
+        assert ("momentum" in config) == (config["optimizer"] == "sgd")
+        assert config["lr"] * config.get("momentum", 0) <= 1e-3
+        assert config["batch_size"] != 128 or config["optimizer"] == "adamw"
+        assert 1e-4 <= config["lr"] / (config["batch_size"] / 64) <= 1e-1
+    assert {config["optimizer"] for config in configs} == {"sgd", "adamw"}
+    assert {config["batch_size"] for config in configs} == {32, 64, 128}
+
+
+def test_a_grid_without_jitter_has_its_centres_and_no_more():
+    raw = {"lr": {"loguniform": [1e-4, 1e-1]}, "n": {"choice": [1, 2, 3]}}
+    search = Search(sampler="jittered_grid", jitter=0.0)
+    sampler = make_sampler(search, parse_space(raw), 0, {"lr": 4, "n": 3})
+    configs = drawn(sampler, 20)
+    assert len({json.dumps(config) for config in configs}) == len(configs) == 12
+    assert len({config["lr"] for config in configs}) == 4
+
+
+@pytest.mark.parametrize("first", [0, 64, 1024, 4096])
+def test_sobol_points_are_balanced(first):
+    """A block of 2^k points from a multiple of 2^k: one in each of 2^k equal parts of an axis."""
+    space = parse_space({f"x{axis}": {"uniform": [0, 1]} for axis in range(5)})
+    points = [sobol_point(space, 3, first + number) for number in range(64)]
+    for name in space.parameters:
+        assert sorted(int(point[name] * 64) for point in points) == list(range(64))
+    pairs = {(int(point["x0"] * 8), int(point["x1"] * 8)) for point in points}
+    assert len(pairs) == 64  # the first two axes are a (0, m, 2) net
+
+
+def test_every_prefix_of_sobol_points_is_even():
+    space = parse_space({f"x{axis}": {"uniform": [0, 1]} for axis in range(4)})
+    points = [sobol_point(space, 1, number) for number in range(256)]
+    for count in range(1, 257):
+        for name in space.parameters:
+            counts = Counter(int(point[name] * 4) for point in points[:count])
+            assert max(counts[part] for part in range(4)) - min(counts[part] for part in range(4)) <= 2
+
+
+def test_sobol_points_are_those_of_scipy():
+    import numpy as np
+    from scipy.stats import qmc
+
+    from hpsearch.seeding import derive_seed
+
+    space = parse_space({"a": {"uniform": [0, 1]}, "b": {"choice": [1, 2]}, "c": {"randint": [0, 9]}})
+    whole = qmc.Sobol(3, scramble=True, seed=np.random.default_rng(derive_seed(9, "sobol"))).random(4096)
+    for number in (0, 1, 1023, 1024, 2050, 4095):
+        assert list(sobol_point(space, 9, number).values()) == pytest.approx(whole[number])
 
 
 def test_marginals_are_uniform(sampler):
@@ -144,7 +319,7 @@ def test_marginals_are_uniform(sampler):
     assert max(abs(count - 2000 / 6) for count in dropout.values()) < 85
 
 
-@pytest.mark.parametrize("kind", [RandomSampler, JitteredGridSampler])
+@pytest.mark.parametrize("kind", [RandomSampler, JitteredGridSampler, SobolSampler])
 def test_from_dict_takes_the_notation_of_a_space_file(kind):
     sampler = kind.from_dict({"lr": {"loguniform": (1e-4, 1e-1)}, "depth": {"choice": (1, 2)}}, seed=3)
     assert 1e-4 <= sampler.draw(0)["lr"] <= 1e-1

@@ -175,6 +175,6 @@ def test_python_in_new_processes_is_imported_from_the_copy(cli, git_identity):
     )
     cli.run("run", "space.yaml", "--snapshot", "--workers", "1", "--fresh-process")
     assert (folder / "model.py").read_text() == "broken("
-    document = json.loads(cli.run("show", "copied", "--json").stdout)
+    document = json.loads(cli.run_warm("show", "copied", "--json").stdout)
     assert [trial["value"] for trial in document["trials"]] == [1.25] * 2
     assert {trial["code"]["commit"] for trial in document["trials"]} == {git(folder, "rev-parse", "HEAD")}

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from hpsearch.config_objectives import Command
+from hpsearch.distributions import Choice, Range
 from hpsearch.errors import InputError
-from hpsearch.space import Choice, Range
 from hpsearch.space_file import find_space, load_space_file, shipped_spaces
 
 TEXT = """\

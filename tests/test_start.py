@@ -1,4 +1,4 @@
-"""The newcomer's page: its commands in order, as the installed command, and once with a kill in the middle."""
+"""The newcomer's page: its commands in order, and once the installed command with a kill in the middle."""
 
 import importlib.util
 import json
@@ -26,6 +26,27 @@ SMALL = f"{INLINE} --trials 5 --set finalists.configs=1 --set finalists.seeds=2"
 MORE = {RUN: SMALL, f"{RUN} --smoke": INLINE, "hpsearch verify train --from config.yaml --key optim": INLINE}
 
 
+class WarmWalk(make_start.Walk):
+    """The page's way, without the start of each `hpsearch`."""
+
+    def __init__(self, folder: Path, server) -> None:
+        super().__init__(folder)
+        self.server, self.printed = server, folder.with_name("printed.txt")
+
+    def run(self, command: str) -> list[str]:
+        name, *arguments = shlex.split(command)
+        if name != "hpsearch":
+            return super().run(command)
+        self.printed.unlink(missing_ok=True)
+        outputs = [self.printed, self.printed]
+        process = self.server.start(
+            *arguments, folder=self.folder, environment=make_start.environment(), outputs=outputs
+        )
+        text, _ = process.communicate()
+        assert process.returncode == 0, f"{command} ended with code {process.returncode}\n{text}"
+        return [line.rstrip() for line in text.replace(f"{self.folder}/", "").rstrip().splitlines()]
+
+
 def study_of(walk) -> dict:
     loaded = api.load_study(walk.folder / "studies" / "train")
     document = loaded.document()
@@ -40,9 +61,9 @@ def found(document: dict) -> list:
 
 
 @pytest.fixture(scope="module")
-def walked(tmp_path_factory):
+def walked(tmp_path_factory, warm_server):
     """The whole page, walked: the copy, what each command printed, and the study."""
-    walk = make_start.Walk(tmp_path_factory.mktemp("start") / "repo")
+    walk = WarmWalk(tmp_path_factory.mktemp("start") / "repo", warm_server())
     printed = {}
     for command in make_start.commands():
         exporting = command.startswith("hpsearch export")
@@ -86,8 +107,8 @@ def test_the_page_ends_with_the_best_config_on_a_branch(walked):
 
 
 @pytest.mark.slow
-def test_a_kill_in_the_middle_does_not_change_the_winner(walked, tmp_path):
-    walk = make_start.Walk(tmp_path / "repo")
+def test_a_kill_in_the_middle_does_not_change_the_winner(walked, tmp_path, warm_server):
+    walk = WarmWalk(tmp_path / "repo", warm_server())
     walk.run("hpsearch init train.py")
     walk.edit()
     driver = subprocess.Popen(

@@ -230,7 +230,7 @@ class Conformance(Stores):
         half.suggest_float("lr", 1e-3, 1.0, log=True)
         again = reopen()
         assert [r.state for r in again.records(Stage.SEARCH)] == [State.COMPLETE, State.RUNNING, State.RUNNING]
-        again.repair(CONFIG.space, SAMPLER.draw, lambda number: 1000 + number)
+        again.repair(lambda _: CONFIG.space, SAMPLER.draw, lambda number: 1000 + number)
         for number in (1, 2):
             record = again.record(Stage.SEARCH, number)
             assert record.params == SAMPLER.draw(number)
@@ -247,7 +247,7 @@ class Conformance(Stores):
         for key, value in {"best_epoch": 2, "epochs": 3, "seed": 9, "attempt": 1, "stop_reason": "stalled"}.items():
             trial.set_user_attr(key, value)
         again = reopen()
-        again.repair(CONFIG.space, SAMPLER.draw, lambda number: number)
+        again.repair(lambda _: CONFIG.space, SAMPLER.draw, lambda number: number)
         record = again.record(Stage.SEARCH, 0)
         assert (record.state, record.value, record.seed) == (State.COMPLETE, 0.75, 9)
         assert study.best_trial.value == 0.75
@@ -255,7 +255,7 @@ class Conformance(Stores):
 
     def test_an_end_that_was_cut_short_anywhere_is_the_same_in_the_end(self, create, reopen, monkeypatch):
         def end(store: Store, number: int) -> None:
-            store.repair(CONFIG.space, SAMPLER.draw, lambda number: number)
+            store.repair(lambda _: CONFIG.space, SAMPLER.draw, lambda number: number)
             if store.record(Stage.SEARCH, number).state is State.RUNNING:
                 store.end_trial(Stage.SEARCH, number, StopReason.STALLED, history=measured(0.5, 0.75, 0.25), **END)
 

@@ -2,6 +2,8 @@
 
 import json
 import random
+import shutil
+import sys
 import tempfile
 
 import pytest
@@ -15,7 +17,7 @@ from hpsearch.events import Notice, TrialScored
 from hpsearch.export.read import read_config
 from hpsearch.ranking import prediction_interval
 from hpsearch.seeding import derive_seed
-from hpsearch.space import parse_space
+from hpsearch.space_parsing import parse_space
 from hpsearch.trial import Stage
 from hpsearch.verification import verify
 
@@ -34,19 +36,38 @@ def train(config, trial):
 """
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A directory with a finished study and its exported config; tests copy it."""
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("CUDA_VISIBLE_DEVICES", "")
+        patch.setattr(sys, "path", [str(folder), *sys.path])
+        patch.delitem(sys.modules, "noisy", raising=False)
+        (folder / "noisy.py").write_text(NOISY)
+        one = Bench(folder)
+        export = {"to": "repo.yaml", "key": "optim"}
+        path = one.space(ensemble=None, finalists={"configs": 2, "seeds": 4}, export=export)
+        raw = YAML(typ="safe", pure=True).load(path)
+        raw["objective"] = {"python": "noisy:train", "epochs": 2}
+        with path.open("w") as file:
+            YAML(typ="safe", pure=True).dump(raw, file)
+        (folder / "repo.yaml").write_text("optim: {lr: 1e-1, wd: 0.5}  # ours\n")
+        one.run(path)
+        invoke("export", "sample")
+        one.close()
+    return folder
+
+
 @pytest.fixture
-def study(bench: Bench, monkeypatch):
-    (bench.folder / "noisy.py").write_text(NOISY)
-    monkeypatch.delitem(__import__("sys").modules, "noisy", raising=False)
-    path = bench.space(ensemble=None, finalists={"configs": 2, "seeds": 4}, export={"to": "repo.yaml", "key": "optim"})
-    raw = YAML(typ="safe", pure=True).load(path)
-    raw["objective"] = {"python": "noisy:train", "epochs": 2}
-    with path.open("w") as file:
-        YAML(typ="safe", pure=True).dump(raw, file)
-    (bench.folder / "repo.yaml").write_text("optim: {lr: 1e-1, wd: 0.5}  # ours\n")
-    made = bench.run(path)
-    invoke("export", "sample")
-    return made
+def study(bench: Bench, made, monkeypatch):
+    shutil.copytree(made, bench.folder, dirs_exist_ok=True)
+    monkeypatch.setattr(sys, "path", [str(bench.folder), *sys.path])
+    monkeypatch.delitem(sys.modules, "noisy", raising=False)
+    study = bench.load()
+    study.store.put("module_folder", str(bench.folder))
+    return study
 
 
 def noisy():
@@ -223,7 +244,7 @@ def test_files_of_other_kinds_and_none_are_refused(tmp_path):
 @pytest.mark.parametrize(("n", "k"), [(2, 1), (3, 3), (5, 2), (5, 5)])
 def test_the_interval_holds_a_new_mean_in_95_of_100_cases(n, k):
     rng = random.Random(f"{n} {k}")
-    rounds, held = 4000, 0
+    rounds, held = 2000, 0
     for _ in range(rounds):
         low, high = prediction_interval([rng.gauss(3, 2) for _ in range(n)], k)
         held += low <= sum(rng.gauss(3, 2) for _ in range(k)) / k <= high

@@ -3,27 +3,42 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.config import StudyConfig
+from hpsearch.distributions import Range
 from hpsearch.errors import InputError
+from hpsearch.space import Space
 from hpsearch.trial import TrialRecord
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 
-def trial_content(record: TrialRecord, config: StudyConfig) -> dict[str, Any]:
-    """Return what a file holds of a search trial: as it is stored, so before rounding."""
+def trial_content(record: TrialRecord, config: StudyConfig, explored: Space) -> dict[str, Any]:
+    """Return what a file holds of a search trial: as it is stored, so before rounding, but scaled.
+
+    Args:
+        explored: The space with the bounds that hold all that the study has sampled.
+    """
     from optuna.distributions import distribution_to_json
 
-    distributions = config.space.optuna_distributions()
+    trained = config.space.config(record.params)
+    params, distributions = {}, {}
+    for name in config.space.active(record.params):
+        axis, stored = explored.parameters[name], record.params[name]
+        scale = config.space.scale_of(name, trained)
+        if isinstance(axis, Range) and name in config.space.scalings:
+            # As it was trained, within the range scaled alike: what a plain Optuna study would have searched.
+            axis, stored = replace(axis, low=axis.low * scale, high=axis.high * scale), stored * scale
+        params[name], distributions[name] = stored, axis.to_optuna()
     return {
         "number": record.number,
         "direction": str(config.direction),
         "value": record.value,
-        "params": dict(record.params),
+        "params": params,
         "distributions": {name: json.loads(distribution_to_json(one)) for name, one in distributions.items()},
         "intermediate_values": {str(epoch): value for epoch, value in record.values.items() if value == value},  # noqa: PLR0124 - not NaN
     }

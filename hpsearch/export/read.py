@@ -11,9 +11,10 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from hpsearch.distributions import Choice, Range
 from hpsearch.errors import InputError
 from hpsearch.merging import SUFFIXES
-from hpsearch.space import Choice, Range, Space
+from hpsearch.space import Space
 
 _ABSENT = object()
 
@@ -38,11 +39,26 @@ def read_config(path: Path, key: str, names: Mapping[str, str], space: Space) ->
     if not isinstance(place, Mapping):
         raise InputError(f"{path}: has no mapping at {key}; allowed: one that has the parameters (--key)")
     found = {name: _at(place, names.get(name, name)) for name in space.names}
-    missing = [names.get(name, name) for name, value in found.items() if value is _ABSENT]
+    found = {name: _typed(value, name, space, path) for name, value in found.items() if value is not _ABSENT}
+    wanted = [*space.constants, *space.active(_stored_names(found, space))]
+    missing = [names.get(name, name) for name in wanted if name not in found]
     if missing:
         where = "" if key == "." else f" under {key}"
         raise InputError(f"{path}: lacks {', '.join(missing)}{where}; allowed: a file with all of the config, or --map")
-    return {name: _typed(value, name, space, path) for name, value in found.items()}
+    return {name: value for name, value in found.items() if name in wanted}
+
+
+def _stored_names(found: Mapping[str, Any], space: Space) -> dict[str, Any]:
+    """Return values with choices by name, as conditions look at them."""
+    params = {}
+    for name, value in found.items():
+        axis = space.parameters.get(name)
+        if isinstance(axis, Choice):
+            pairs = zip(axis.names, axis.values, strict=True)
+            params[name] = next((known for known, one in pairs if type(one) is type(value) and one == value), value)
+        else:
+            params[name] = value
+    return params
 
 
 def _load(path: Path) -> Any:

@@ -17,8 +17,8 @@ from hpsearch.export.formats import FORMATS, SUFFIXES, frozen_trial, nested, new
 from hpsearch.merging import FILE_FORMATS, merge, open_document
 from hpsearch.merging.scalars import plain
 from hpsearch.repository import commit_files, committed_file
-from hpsearch.space import nearest
 from hpsearch.trial_dir import atomic_write
+from hpsearch.wording import nearest
 
 STDOUT = Path("-")
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpsearch.errors import InputError
-from hpsearch.space import nearest
+from hpsearch.wording import nearest
 
 TOP = "."  # the key of a file's top level
 _LONGEST_SHOWN = 40

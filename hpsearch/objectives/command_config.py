@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hpsearch.config_objectives import ConfigFile
 from hpsearch.errors import FieldError, InputError
 from hpsearch.merging import SUFFIXES, merge, open_document
-from hpsearch.space import Space, nearest
+from hpsearch.space import Space
 from hpsearch.trial_dir import atomic_write
+from hpsearch.wording import nearest
 
 CONFIG_FILE = "config_file"
 _FIELD = ("objective", CONFIG_FILE)
@@ -67,7 +69,8 @@ def check_config_file(settings: ConfigFile, space: Space) -> None:
     if twice is not None:
         raise FieldError((*_FIELD, "map"), f"two values go to {twice!r}", "a place for each")
     own = dict.fromkeys(OWN_VALUES, 0)
-    values = space.config({name: axis.draw(0.5) for name, axis in space.parameters.items()})
+    everything = replace(space, conditions={})
+    values = everything.config({name: axis.draw(0.5) for name, axis in space.parameters.items()})
     render_config_file(settings, values, own)
 
 

@@ -13,8 +13,9 @@ from typing import Any
 from hpsearch.config_objectives import Command
 from hpsearch.errors import FieldError
 from hpsearch.objectives.command_config import CONFIG_FILE, check_config_file, config_file_path
-from hpsearch.space import Space, nearest
+from hpsearch.space import Space
 from hpsearch.trial import Config
+from hpsearch.wording import nearest
 
 _FIELD = ("objective", "command")
 _RESUME = ("objective", "resume")
@@ -41,6 +42,9 @@ def check_command(settings: Command, space: Space) -> None:
         if name not in used and not used.intersection((*_WHOLE, CONFIG_FILE)):
             allowed = f"{{{name}}} somewhere, or {{args}}, {{overrides}} or {{config_file}} for all"
             raise FieldError(_FIELD, f"never uses {name!r}, so that its value would make no difference", allowed)
+        if name in used and name in space.conditions:
+            found = f"{{{name}}} stands for a parameter that not every config has"
+            raise FieldError(_FIELD, found, "{args}, {overrides} or {config_file}, which leave it out")
     if settings.cwd is not None and not Path(settings.cwd).is_dir():
         raise FieldError(("objective", "cwd"), f"found {settings.cwd!r}", "a folder that is there")
     _check_interpreter(settings)

@@ -14,8 +14,8 @@ from hpsearch.config_objectives import Lightning
 from hpsearch.errors import FieldError, ObjectiveError
 from hpsearch.objectives.base import Metrics, Trial, inside, iterate
 from hpsearch.objectives.importing import check_arguments, find
-from hpsearch.space import nearest
 from hpsearch.trial import Config
+from hpsearch.wording import nearest
 
 _FIELD = ("objective", "lightning")
 _ALLOWED = "a function of (config) that returns a LightningModule and its data"

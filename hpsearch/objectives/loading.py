@@ -11,6 +11,7 @@ from hpsearch.objectives import base
 from hpsearch.objectives.command import CommandObjective, check_command
 from hpsearch.objectives.command_metrics import check_metrics
 from hpsearch.objectives.python import PythonObjective
+from hpsearch.space import Space
 
 
 def load_objective(settings: Objective, extra_path: str | None = None) -> base.Objective:
@@ -67,6 +68,18 @@ def code_folder(settings: Objective, folder: str, module_folder: str | None) -> 
             return Path(folder if found or module_folder is None else module_folder)
         case ImageClassifier():
             return Path(module_folder or folder)
+
+
+def check_bounds(settings: Objective, space: Space, name: str) -> None:
+    """Refuse bounds of a parameter that the objective is known not to take; imports neither torch nor the user's code.
+
+    Raises:
+        FieldError: It says what is allowed.
+    """
+    if isinstance(settings, ImageClassifier):
+        from hpsearch.vision.parameters import check_values
+
+        check_values(space, name)
 
 
 def check_objective(config: StudyConfig, extra_path: str | None = None) -> None:

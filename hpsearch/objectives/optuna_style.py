@@ -11,8 +11,8 @@ from hpsearch.config_objectives import Optuna
 from hpsearch.errors import FieldError, ObjectiveError, TrialStopped
 from hpsearch.objectives.base import Metrics, Trial, inside, iterate
 from hpsearch.objectives.importing import check_arguments, find
-from hpsearch.space import shown
 from hpsearch.trial import Config
+from hpsearch.wording import shown
 
 _FIELD = ("objective", "optuna")
 _ALLOWED = "a function objective(trial) that returns a number"
@@ -224,7 +224,10 @@ class OptunaTrial:
     def _value(self, name: str, kind: str, arguments: Sequence[Any]) -> Any:
         if name not in self._config:
             line = f"{name}: {{{kind}: [{', '.join(map(shown, arguments))}]}}"
-            msg = f"the space has no parameter {name!r}, which the objective asks for; add a line to space:\n  {line}"
+            msg = (
+                f"the config has no parameter {name!r}, which the objective asks for; add a line to space, "
+                f"or correct its `when`:\n  {line}"
+            )
             raise ObjectiveError(msg)
         self.params[name] = self._config[name]
         return self._config[name]

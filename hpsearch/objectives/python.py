@@ -11,8 +11,8 @@ from hpsearch.config_objectives import Python
 from hpsearch.errors import FieldError, ObjectiveError
 from hpsearch.objectives.base import FORMS, Metrics, Trial, iterate
 from hpsearch.objectives.importing import check_arguments, find
-from hpsearch.space import nearest
 from hpsearch.trial import Config
+from hpsearch.wording import nearest
 
 if TYPE_CHECKING:
     import numpy as np

@@ -17,7 +17,7 @@ from hpsearch.config import StudyConfig
 from hpsearch.config_objectives import Command
 from hpsearch.errors import CheckpointError, FieldError, InputError
 from hpsearch.formatting import clean, counted, format_duration, format_value, mean_and_std, value_format
-from hpsearch.outcome import finalists_of
+from hpsearch.outcome import finalists_of, full_epochs
 from hpsearch.report.curve import curve
 from hpsearch.report.document import config_of, epochs_of, json_value, last_folder
 from hpsearch.report.layout import cell, facts, heading
@@ -54,7 +54,11 @@ def trial_detail(store: Store, config: StudyConfig, folder: Path, number: int) -
     if error:
         parts += [Text(""), heading("Error"), cell(error.rstrip(), "red")]
     parts += _log(record, folder)
-    parts += [Text(""), heading("To train it again"), *_again(config, record, folder)]
+    parts += [
+        Text(""),
+        heading("To train it again"),
+        *_again(config, record, folder, full_epochs(store, config, record)),
+    ]
     return Group(*parts)
 
 
@@ -90,7 +94,7 @@ def _facts(store: Store, config: StudyConfig, record: TrialRecord) -> Table:
     rows = [
         (config.metric, f"{format_value(record.value)}{at}"),
         ("state", f"{record.state}{f', {record.stop_reason}' if record.stop_reason else ''}"),
-        ("epochs", f"{epochs_of(record)} of {config.objective.epochs}"),
+        ("epochs", f"{epochs_of(record)} of {full_epochs(store, config, record)}"),
         ("time", format_duration(record.seconds) if record.state is not State.RUNNING else "running"),
         ("attempts", str(record.attempt)),
         ("worker", record.worker or "-"),
@@ -138,7 +142,7 @@ def _tail(path: Path) -> list[str]:
         return file.read().decode(errors="replace").splitlines()[-_LOG_LINES:]
 
 
-def _again(config: StudyConfig, record: TrialRecord, folder: Path) -> list[RenderableType]:
+def _again(config: StudyConfig, record: TrialRecord, folder: Path, epochs: int) -> list[RenderableType]:
     resolved = config_of(record, config)
     by_hand: list[RenderableType] = [facts([("config", _json(resolved)), ("seed", str(record.seed))])]
     if not isinstance(config.objective, Command) or not resolved:
@@ -152,7 +156,7 @@ def _again(config: StudyConfig, record: TrialRecord, folder: Path) -> list[Rende
             config.objective,
             resolved,
             record.seed,
-            epochs=config.objective.epochs,
+            epochs=epochs,
             trial_dir=f"trial-{record.number:05d}-again",
             number=record.number,
             config_file=config_file_path(made, attempt) if made is not None and attempt is not None else None,

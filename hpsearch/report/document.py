@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.config import StudyConfig
-from hpsearch.outcome import best_of, current_reading, finalists_of, state_of
+from hpsearch.outcome import best_of, current_reading, edges_of, finalists_of, rounds_of, state_of
 from hpsearch.ranking import Finalist
+from hpsearch.samplers.edges import Edge
 from hpsearch.store import Store
 from hpsearch.trial import Stage, State, TrialRecord
 from hpsearch.trial_dir import attempt_folder
@@ -24,6 +25,7 @@ def study_document(store: Store, config: StudyConfig, folder: Path) -> dict[str,
     `params` are whole configs, as the objective got them: rounded, choices by value, constants included. `dir` is the
     last attempt's folder, relative to the study's directory. Numbers that are not finite are null. `trials` are those
     of the search, by number; `finalists` come best first, one entry for each config, `values` and `seeds` side by side;
+    `rounds` are those of the search that have begun; `edges` are the bounds that the best trials crowd;
     `test_readings` counts how often the test split was read, and `ensemble.test` is null until it was read for these
     members and weights.
 
@@ -40,6 +42,8 @@ def study_document(store: Store, config: StudyConfig, folder: Path) -> dict[str,
         "trials": [_trial(record, config, folder) for record in store.records(Stage.SEARCH)],
         "finalists": [_finalist(one, config) for one in finalists_of(store, config)],
         "ensemble": _ensemble(store),
+        "rounds": [one.as_dict() for one in rounds_of(store, config)],
+        "edges": [_edge(edge) for edge in edges_of(store, config, rounds_of(store, config))],
         "test_readings": len(store.get("test_readings", [])),
         "best": best and {"trial": best.trial, "params": best.config, "mean": best.mean, "std": best.std, "n": best.n},
     }
@@ -48,7 +52,7 @@ def study_document(store: Store, config: StudyConfig, folder: Path) -> dict[str,
 
 def config_of(record: TrialRecord, config: StudyConfig) -> dict[str, Any]:
     """Return a trial's whole config; empty for one whose params a killed driver left half written."""
-    if not set(config.space.parameters) <= set(record.params):
+    if not config.space.is_complete(record.params):
         return {}
     return config.space.config(record.params)
 
@@ -116,4 +120,16 @@ def _ensemble(store: Store) -> dict[str, Any] | None:
         "members": [{key: member[key] for key in ("trial", "seed", "weight")} for member in ensemble["members"]],
         "val": ensemble["val"],
         "test": reading and reading["scores"],
+    }
+
+
+def _edge(edge: Edge) -> dict[str, Any]:
+    """Return an edge as JSON types; `proposed` is null if the bound may not grow."""
+    return {
+        "parameter": edge.name,
+        "side": edge.side,
+        "bound": edge.bound,
+        "near": edge.near,
+        "best": edge.best,
+        "proposed": None if edge.proposed == edge.bound else edge.proposed,
     }

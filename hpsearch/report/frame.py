@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.config import StudyConfig
+from hpsearch.distributions import Choice, Range
 from hpsearch.errors import InputError
 from hpsearch.report.document import config_of, epochs_of
-from hpsearch.space import Choice, Range, Space
+from hpsearch.space import Space
 from hpsearch.store import Store
 from hpsearch.trial import Stage, TrialRecord
 from hpsearch.trial_dir import atomic_write

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hpsearch.config import StudyConfig
-from hpsearch.formatting import mean_and_std, params_line, short_params, value_format
+from hpsearch.formatting import clean, mean_and_std, params_line, short_params, value_format
 from hpsearch.outcome import current_reading, finalists_of
 from hpsearch.ranking import Finalist, top
 from hpsearch.report.document import config_of, epochs_of
@@ -53,9 +53,14 @@ def _with_params(
     for position, (row, one) in enumerate(zip(rows, configs, strict=True)):
         style = "bold" if position == 0 else ""
         cells = [cell(text, style) for text in row]
-        wide.add_row(*cells, *(cell(value) for value in short_params(config.space, one).values()))
+        wide.add_row(*cells, *_params(short_params(config.space, one), names))
         narrow.add_row(*cells, cell(params_line(config.space, one)))
     return FirstThatFits(wide, narrow)
+
+
+def _params(short: dict[str, str], names: Sequence[str]) -> list[Text]:
+    """Return a cell for each parameter; an inactive one has none."""
+    return [cell(short.get(clean(name), "-")) for name in names]
 
 
 def finalists_table(store: Store, config: StudyConfig) -> RenderableType:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 from rich.console import Group, RenderableType
@@ -13,7 +14,9 @@ from hpsearch.formatting import counted, mean_and_std, value_format
 from hpsearch.outcome import best_of, state_of
 from hpsearch.report.layout import FirstThatFits, cell, facts, heading
 from hpsearch.report.paths import shown_path, shown_store, study_argument
+from hpsearch.report.region import first_in_words, region
 from hpsearch.report.results import ensemble_table, finalists_table, leaderboard
+from hpsearch.samplers.rounds import first_round, planned_epochs, trials_of_expansion
 from hpsearch.store import Store
 from hpsearch.trial import Stage, State, StopReason
 
@@ -32,6 +35,9 @@ def study_summary(store: Store, config: StudyConfig, folder: Path, top_n: int = 
         sections.append(("Finalists", finalists_table(store, config)))
     if config.ensemble is not None and store.get("ensemble") is not None:
         sections.append(("Ensemble", ensemble_table(store)))
+    tight = region(store, config)
+    if tight is not None:
+        sections.append(("Bounds", tight))
     sections.append(("Files", facts([("study", shown_path(folder)), ("store", shown_store(folder))])))
     sections.append(("Next", _next(store, config, folder)))
     parts: list[RenderableType] = [heading(f"Study {store.name}: {state_of(store)}"), _overview(store, config)]
@@ -42,13 +48,17 @@ def study_summary(store: Store, config: StudyConfig, folder: Path, top_n: int = 
 
 def trials_total(store: Store, config: StudyConfig) -> int:
     """Return how many search trials a study is to have, which a resume may have changed."""
-    return int(store.get("trials", config.search.trials))
+    return int(store.get("trials", config.search.total))
 
 
 def _overview(store: Store, config: StudyConfig) -> RenderableType:
-    return facts(
-        [("metric", f"{config.metric}, {config.direction}"), ("trials", _counts(store, config)), _best(store, config)]
-    )
+    rows = [
+        ("metric", f"{config.metric}, {config.direction}"),
+        ("trials", _counts(store, config)),
+        _best(store, config),
+    ]
+    first = first_in_words(store, config)
+    return facts([*rows, ("first", first)] if first else rows)
 
 
 def _counts(store: Store, config: StudyConfig) -> str:
@@ -57,7 +67,8 @@ def _counts(store: Store, config: StudyConfig) -> str:
     counts = [(reason.value, sum(r.stop_reason is reason for r in records)) for reason in StopReason]
     counts.append(("running", len(records) - ended))
     found = ", ".join(f"{count} {name}" for name, count in counts if count)
-    return f"{ended} of {trials_total(store, config)}{f': {found}' if found else ''}"
+    used_up = "; the space is used up" if store.get("used_up") else ""
+    return f"{ended} of {trials_total(store, config)}{f': {found}' if found else ''}{used_up}"
 
 
 def _best(store: Store, config: StudyConfig) -> tuple[str, str]:
@@ -94,11 +105,22 @@ def plan_line(config: StudyConfig, trials: int, workers_text: str, *, can_predic
         can_predict: Whether the objective can; None if that is not known, and then the kind of objective decides.
     """
     epochs = counted(config.objective.epochs, "epoch")
-    parts = [f"{counted(trials, 'trial')} x {epochs}"]
+    parts = _plan_of_search(config, trials)
     if config.finalists is not None:
         count = min(config.finalists.configs, trials) * config.finalists.seeds
         parts.append(f"{counted(count, 'finalist')} x {epochs}")
     return f"{' + '.join(parts)} on {workers_text}{_plan_of_ensemble(config, can_predict=can_predict)}"
+
+
+def _plan_of_search(config: StudyConfig, trials: int) -> list[str]:
+    """Return the search's trials, those of equal length together."""
+    lengths = planned_epochs(config, [first_round(config)], trials)
+    groups = [(epochs, len(list(same))) for epochs, same in itertools.groupby(lengths)]
+    parts = [f"{counted(count, 'trial')} x {counted(epochs, 'epoch')}" for epochs, count in groups]
+    if config.search.expand is not None:
+        more = config.search.expand.rounds * trials_of_expansion(config.search)
+        parts.append(f"up to {counted(more, 'trial')} more beyond bounds that are too tight")
+    return parts
 
 
 def _plan_of_ensemble(config: StudyConfig, *, can_predict: bool | None) -> str:

@@ -2,29 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from hpsearch.config import Search
-from hpsearch.samplers.base import SpaceSampler
+from hpsearch.samplers.adaptive import GpSampler, TpeSampler
+from hpsearch.samplers.base import Key, SpaceSampler
 from hpsearch.samplers.jittered_grid import JitteredGridSampler, choose_levels
+from hpsearch.samplers.past import Past, best_of_past
 from hpsearch.samplers.random import RandomSampler
+from hpsearch.samplers.sobol import SobolSampler
 from hpsearch.space import Space
 
-__all__ = ["JitteredGridSampler", "RandomSampler", "SpaceSampler", "choose_levels", "make_sampler"]
+__all__ = [
+    "GpSampler",
+    "JitteredGridSampler",
+    "Key",
+    "Past",
+    "RandomSampler",
+    "SobolSampler",
+    "SpaceSampler",
+    "TpeSampler",
+    "best_of_past",
+    "choose_levels",
+    "make_sampler",
+]
 
 
-def make_sampler(search: Search, space: Space, seed: int, levels: Mapping[str, int]) -> SpaceSampler:
-    """Return the sampler of a study.
+def make_sampler(
+    search: Search, space: Space, seed: int, levels: Mapping[str, int], taken: Collection[Key] = ()
+) -> SpaceSampler:
+    """Return the sampler of a study, or of one of its rounds.
 
     Args:
         search: The study's `search` section.
         space: What is searched.
         seed: The study's.
         levels: As stored when the study was made, by `choose_levels`; only a grid uses them.
+        taken: Keys of configs that are not to be drawn.
 
     Raises:
         FieldError: The levels don't fit the space.
     """
-    if search.sampler == "random":
-        return RandomSampler(space, seed)
-    return JitteredGridSampler(space, seed, levels, search.jitter)
+    if search.sampler == "jittered_grid":
+        return JitteredGridSampler(space, seed, levels, search.jitter, taken)
+    kinds: dict[str, type[SpaceSampler]] = {
+        "random": RandomSampler,
+        "sobol": SobolSampler,
+        "tpe": TpeSampler,
+        "gp": GpSampler,
+    }
+    return kinds[search.sampler](space, seed, taken)

@@ -1,9 +1,10 @@
-"""What all samplers of a space share: config i is a pure function of (space, seed, i)."""
+"""What all samplers of a space share: config i is a function of (space, seed, i), and no config comes twice."""
 
 from __future__ import annotations
 
+import itertools
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -11,8 +12,19 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
+from hpsearch.distributions import Choice, Range
+from hpsearch.errors import SpaceUsedUpError
+from hpsearch.formatting import counted
+from hpsearch.samplers.past import Past
 from hpsearch.seeding import unit
-from hpsearch.space import Choice, Range, Space
+from hpsearch.space import Space
+from hpsearch.trial import Direction
+
+_MAX_TRIES = 10_000  # of one config; the check of constraints gives up after as many
+_MAX_LISTED = 20_000  # configs of a space that can be gone through one by one in a second
+_TRIES_BEFORE_LISTING = 64
+
+Key = tuple[tuple[str, Any], ...]
 
 
 class SpaceSampler(BaseSampler):
@@ -20,45 +32,107 @@ class SpaceSampler(BaseSampler):
 
     Optuna calls it through `create_study(sampler=...)`, hpsearch's driver through `draw`; both get the same config for
     the same number, in any order and in any process. Values are as they are stored: a quantised one is not yet rounded
-    (`Space.config` does that), a choice is its name.
+    (`Space.config` does that), a choice is its name. What constraints forbid, and what repeats an earlier config, is
+    drawn again within its own number.
 
     Args:
         space: What is searched.
         seed: In [0, 2**32).
+        taken: Keys (`Space.key`) of configs that are not to be drawn.
     """
 
-    def __init__(self, space: Space, seed: int) -> None:
+    adaptive = False
+    """Whether `propose` depends on what is known so far."""
+
+    def __init__(self, space: Space, seed: int, taken: Collection[Key] = ()) -> None:
         self.space, self.seed = space, seed
+        self._drawn: list[dict[str, Any]] = []
+        self._keys = set(taken)
+        self._repeats = space.may_repeat
+        self._listed: list[dict[str, Any]] | None = None
 
     @abstractmethod
-    def draw(self, number: int) -> dict[str, Any]:
-        """Return the stored value of each parameter for config `number`, from 0."""
+    def candidate(self, number: int, attempt: int) -> dict[str, Any]:
+        """Return a stored value for every parameter, active or not: a pure function of its arguments.
 
-    def infer_relative_search_space(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-    ) -> dict[str, BaseDistribution]:
+        Args:
+            number: Of the config, from 0.
+            attempt: From 0; the next one is asked for when a constraint or an earlier config refuses this one.
+        """
+
+    def draw(self, number: int) -> dict[str, Any]:
+        """Return the stored value of each active parameter for config `number`, from 0.
+
+        Raises:
+            SpaceUsedUpError: There is no config left that satisfies the constraints and was not drawn before.
+        """
+        if not self._repeats:
+            return self._accepted(number)
+        # What repeats depends on all before; they are drawn once and kept.
+        while len(self._drawn) <= number:
+            params = self._accepted(len(self._drawn))
+            self._drawn.append(params)
+            self._keys.add(self.space.key(params))
+        return dict(self._drawn[number])
+
+    def propose(self, number: int, past: Sequence[Past], direction: Direction) -> dict[str, Any]:
+        """Return the config for a number in the light of what is known so far; here, that does not matter.
+
+        Args:
+            past: Trials so far, those still running too.
+            direction: Of the metric.
+
+        Raises:
+            SpaceUsedUpError: As `draw`.
+        """
+        del past, direction
+        return self.draw(number)
+
+    def _accepted(self, number: int) -> dict[str, Any]:
+        listable = self.space.size <= _MAX_LISTED
+        for attempt in range(_TRIES_BEFORE_LISTING if listable else _MAX_TRIES):
+            params = self.space.only_active(self.candidate(number, attempt))
+            if self._is_new(params) and self.space.allows(params):
+                return params
+        rest = next(self._rest(), None) if listable else None
+        if rest is None:
+            raise SpaceUsedUpError(self._used_up())
+        return rest
+
+    def _used_up(self) -> str:
+        if self._listed is None:
+            return f"the space is used up: none of {_MAX_TRIES} draws is a config that is allowed and new"
+        return f"the space is used up: {counted(len(self._listed), 'config')} in all, and none is left"
+
+    def _is_new(self, params: Mapping[str, Any]) -> bool:
+        return not self._repeats or self.space.key(params) not in self._keys
+
+    def _rest(self) -> Iterator[dict[str, Any]]:
+        """Yield the configs of a small space that were not drawn yet, in an order of the seed's."""
+        if self._listed is None:
+            axes = [axis.listed() for axis in self.space.parameters.values()]
+            found = {}
+            for values in itertools.product(*axes):
+                params = self.space.only_active(dict(zip(self.space.parameters, values, strict=True)))
+                if self.space.allows(params):
+                    found[self.space.key(params)] = params
+            self._listed = sorted(found.values(), key=lambda params: unit(self.seed, "rest", repr(params)))
+        return (dict(params) for params in self._listed if self._is_new(params))
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Return all parameters of the space, for a config is drawn as a whole."""
         del study, trial  # Optuna's signature; nothing that has happened may matter
         return self.space.optuna_distributions()
 
     def sample_relative(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        search_space: dict[str, BaseDistribution],
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Return the config of the trial's number."""
         del study, search_space
         return self.draw(trial.number)
 
     def sample_independent(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        param_name: str,
-        param_distribution: BaseDistribution,
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """Return a value for a parameter that the space does not have, as a function of seed, number and name."""
         del study
@@ -95,3 +169,9 @@ def draw_from(distribution: BaseDistribution, quantile: float) -> Any:
 def draw_space(space: Space, quantiles: Mapping[str, float]) -> dict[str, Any]:
     """Return the stored value of each parameter at its quantile in [0, 1)."""
     return {name: distribution.draw(quantiles[name]) for name, distribution in space.parameters.items()}
+
+
+def draw_uniform(space: Space, seed: int, kind: str, number: int, attempt: int) -> dict[str, Any]:
+    """Return independent uniform draws of all parameters; attempts after the first have numbers of their own."""
+    again = (attempt,) if attempt else ()
+    return draw_space(space, {name: unit(seed, kind, number, name, *again) for name in space.parameters})

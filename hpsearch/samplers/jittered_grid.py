@@ -27,15 +27,18 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Self
 
 from hpsearch.config import MAX_LEVELS, check_levels, plain
+from hpsearch.distributions import Choice, Distribution
 from hpsearch.errors import FieldError
-from hpsearch.samplers.base import SpaceSampler, draw_space
-from hpsearch.seeding import KeyPart, permutation, unit
-from hpsearch.space import Choice, Distribution, Space, parse_space
+from hpsearch.samplers.base import Key, SpaceSampler, draw_space
+from hpsearch.seeding import KeyPart, derive_seed, permutation, unit
+from hpsearch.space import Space
+from hpsearch.space_parsing import parse_space
 
+_TRIES_IN_CELL = 8  # then the constraints, or earlier configs, may have left nothing of it
 _LEVELS_PER_DECADE = 2  # a cell then spans a factor of about 3, the usual step of learning rates tried by hand
 
 
@@ -47,14 +50,22 @@ class JitteredGridSampler(SpaceSampler):
         seed: In [0, 2**32).
         levels: Of each parameter; `choose_levels` makes them. A change of them changes every config.
         jitter: 1.0 draws from the whole cell, 0.0 takes its centre.
+        taken: Keys of configs that are not to be drawn.
 
     Raises:
         FieldError: A parameter has no levels, or a choice not as many as it has values.
         ValueError: The jitter is not in [0, 1].
     """
 
-    def __init__(self, space: Space, seed: int, levels: Mapping[str, int], jitter: float = 1.0) -> None:
-        super().__init__(space, seed)
+    def __init__(
+        self,
+        space: Space,
+        seed: int,
+        levels: Mapping[str, int],
+        jitter: float = 1.0,
+        taken: Collection[Key] = (),
+    ) -> None:
+        super().__init__(space, seed, taken)
         if not 0 <= jitter <= 1:
             msg = f"the jitter is {jitter!r}; allowed: from 0 to 1"
             raise ValueError(msg)
@@ -63,6 +74,7 @@ class JitteredGridSampler(SpaceSampler):
             if name not in levels:
                 raise FieldError(("search", "levels", name), "has no levels", "an integer for each parameter")
         self.levels, self.jitter = {name: levels[name] for name in space.parameters}, jitter
+        self._repeats = self._repeats or not jitter  # the centres of the cells are all that there is
 
     @classmethod
     def from_dict(
@@ -89,13 +101,17 @@ class JitteredGridSampler(SpaceSampler):
         parsed = parse_space(plain(space, ("space",)))
         return cls(parsed, seed, choose_levels(parsed, trials, levels or {}), jitter)
 
-    def draw(self, number: int) -> dict[str, Any]:
-        """Return the stored value of each parameter for config `number`, from 0."""
-        cell = dict(zip(self.levels, grid_cell(number, tuple(self.levels.values()), self.seed), strict=True))
-        return draw_space(self.space, {name: self._quantile(number, name, level) for name, level in cell.items()})
+    def candidate(self, number: int, attempt: int) -> dict[str, Any]:
+        """Return a point of config `number`'s cell; after some refusals, of another cell."""
+        elsewhere = attempt >= _TRIES_IN_CELL
+        seed = derive_seed(self.seed, "elsewhere", attempt) if elsewhere else self.seed
+        cell = dict(zip(self.levels, grid_cell(number, tuple(self.levels.values()), seed), strict=True))
+        quantiles = {name: self._quantile(number, name, level, attempt) for name, level in cell.items()}
+        return draw_space(self.space, quantiles)
 
-    def _quantile(self, number: int, name: str, level: int) -> float:
-        offset = self.jitter * (unit(self.seed, "jitter", number, name) - 0.5)
+    def _quantile(self, number: int, name: str, level: int, attempt: int) -> float:
+        again = (attempt,) if attempt else ()
+        offset = self.jitter * (unit(self.seed, "jitter", number, name, *again) - 0.5)
         return (level + 0.5 + offset) / self.levels[name]
 
 
@@ -131,31 +147,33 @@ def _level(position: int, before: int, count: int, key: tuple[KeyPart, ...]) -> 
     return stratum * members + _permutation(members, *key, "B", lap, stratum)[position // strata % members]
 
 
-def choose_levels(space: Space, trials: int, given: Mapping[str, int]) -> dict[str, int]:
+def choose_levels(space: Space, trials: int, given: Mapping[str, int], step: float | None = None) -> dict[str, int]:
     """Return how many levels each axis has: what is given, or what suits the number of trials.
 
     A choice has its values. A range has the square root of the trials, so that a pair of axes has about as many cells
-    as there are trials; on a log scale at least 2 for each decade. Always from 2 to the number of trials (or 3, if that
+    as there are trials; on a log scale at least one for each step. Always from 2 to the number of trials (or 3, if that
     is more), and never more than it has values.
 
     Args:
         space: What is searched.
         trials: How many are planned when the study is made.
         given: Levels by parameter; may leave some out.
+        step: The factor that a level of a log axis spans at most; None for the square root of 10.
 
     Raises:
         FieldError: One is of an unknown parameter, is not from 1 to 1000, or differs from the number of choices.
     """
     check_levels(space, given)
-    return {name: _levels(axis, trials, given.get(name)) for name, axis in space.parameters.items()}
+    per_decade = _LEVELS_PER_DECADE if step is None else 1 / math.log10(step)
+    return {name: _levels(axis, trials, given.get(name), per_decade) for name, axis in space.parameters.items()}
 
 
-def _levels(axis: Distribution, trials: int, given: int | None) -> int:
+def _levels(axis: Distribution, trials: int, given: int | None, per_decade: float) -> int:
     if isinstance(axis, Choice):
         return axis.count
     wanted = given
     if wanted is None:
         # log10(1e-1 / 1e-4) may come out above 3.
-        for_decades = math.ceil(round(_LEVELS_PER_DECADE * axis.decades, 6))
+        for_decades = math.ceil(round(per_decade * axis.decades, 6))
         wanted = min(max(2, math.ceil(math.sqrt(trials)), for_decades), max(3, trials), MAX_LEVELS)
     return int(min(wanted, axis.count))

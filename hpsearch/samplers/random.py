@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from hpsearch.config import plain
-from hpsearch.samplers.base import SpaceSampler, draw_space
-from hpsearch.seeding import unit
-from hpsearch.space import parse_space
+from hpsearch.samplers.base import SpaceSampler, draw_uniform
+from hpsearch.space_parsing import parse_space
 
 
 class RandomSampler(SpaceSampler):
@@ -23,6 +22,6 @@ class RandomSampler(SpaceSampler):
         """
         return cls(parse_space(plain(space, ("space",))), seed)
 
-    def draw(self, number: int) -> dict[str, Any]:
-        """Return the stored value of each parameter for config `number`, from 0."""
-        return draw_space(self.space, {name: unit(self.seed, "random", number, name) for name in self.space.parameters})
+    def candidate(self, number: int, attempt: int) -> dict[str, Any]:
+        """Return independent uniform draws."""
+        return draw_uniform(self.space, self.seed, "random", number, attempt)

@@ -16,6 +16,7 @@ from hpsearch import events
 from hpsearch.errors import CheckpointError, StudyError
 from hpsearch.executors.base import Executor
 from hpsearch.executors.worker import verdict
+from hpsearch.space import Space
 from hpsearch.stages.checkpoints import CheckpointKeeper
 from hpsearch.stages.code_drift import CodeDrift
 from hpsearch.stages.context import Context
@@ -57,14 +58,25 @@ class Dispatcher:
         context: The study.
         stage: Whose trials these are.
         rules: What a worker applies after each epoch.
+        epochs: Full length of the trials; None for the objective's.
+        space: What their params are drawn from; None for the study's.
         clock: Seconds, monotonic; tests give their own.
     """
 
     def __init__(
-        self, context: Context, stage: Stage, rules: tuple[StopRule, ...], clock: Callable[[], float] = time.monotonic
+        self,
+        context: Context,
+        stage: Stage,
+        rules: tuple[StopRule, ...],
+        *,
+        epochs: int | None = None,
+        space: Space | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._context, self._stage, self._rules, self._clock = context, stage, rules, clock
         self._store, self._config = context.store, context.config
+        self._epochs = epochs or context.config.objective.epochs
+        self._space = space or context.config.space
         self._keeper = CheckpointKeeper(context)
         self._code = CodeDrift(context)
         self._running: dict[int, _Running] = {}
@@ -75,12 +87,13 @@ class Dispatcher:
         best = self._config.direction.best(ended)
         self._best = None if best is None else best[1]
 
-    def run(self, numbers: Iterable[int], plan: Callable[[int], Planned]) -> None:
+    def run(self, numbers: Iterable[int], plan: Callable[[int], Planned | None]) -> None:
         """Run trials to their end: first those that were running when an earlier driver ended, then new ones.
 
         Args:
             numbers: All that the stage wants done, ascending; those that have ended are skipped.
-            plan: What to train under a number that the store does not have yet; asked when a worker is free.
+            plan: What to train under a number that the store does not have yet; asked when a worker is free. None ends
+                the stage with those before.
 
         Raises:
             StudyError: The store can't be written, workers don't start, or the objective has a bug.
@@ -98,8 +111,12 @@ class Dispatcher:
         while self._again or new or self._running:
             self._context.interrupts.check()
             while executor.free and (self._again or new):
-                record = self._again.popleft() if self._again else self._create(plan(new.popleft()))
-                self._send(executor, record)
+                if self._again:
+                    self._send(executor, self._again.popleft())
+                elif planned := plan(new.popleft()):
+                    self._send(executor, self._create(planned))
+                else:
+                    new.clear()
             for event in executor.poll(_POLL_S):
                 self._handle(event)
             self._check_time_limits(executor)
@@ -115,7 +132,7 @@ class Dispatcher:
             replicate=plan.replicate,
             code=self._code.latest,
         )
-        self._store.create_trial(record, self._config.space)
+        self._store.create_trial(record, self._space)
         return record
 
     def _send(self, executor: Executor, record: TrialRecord) -> None:
@@ -134,7 +151,7 @@ class Dispatcher:
             config=self._config.space.config(record.params),
             seed=record.seed,
             attempt=record.attempt,
-            epochs=self._config.objective.epochs,
+            epochs=self._epochs,
             metric=self._config.metric,
             direction=self._config.direction,
             folder=str(self._folder(record, record.attempt)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hpsearch.events import Notice, StageEnded, StageStarted
-from hpsearch.outcome import finalists_of, replicates_of
+from hpsearch.outcome import explored_space, finalists_of, replicates_of
 from hpsearch.pruning.divergence import DivergenceRule
 from hpsearch.ranking import identical_replicates, top, winner
 from hpsearch.seeding import derive_seed
@@ -33,7 +33,9 @@ def finalists(context: Context) -> None:
         seed = derive_seed(config.seed, Stage.FINALISTS, source, replicate)
         return Planned(number=number, params=params[source], seed=seed, source=source, replicate=replicate)
 
-    Dispatcher(context, Stage.FINALISTS, (DivergenceRule(),)).run(sorted(pairs), plan)
+    Dispatcher(context, Stage.FINALISTS, (DivergenceRule(),), space=explored_space(store, config)).run(
+        sorted(pairs), plan
+    )
     _report(context)
 
 

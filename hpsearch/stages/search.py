@@ -1,48 +1,39 @@
-"""The search: proposes configs, trains them, ends what stalls."""
+"""The search: proposes configs, trains them, ends what stalls; in several rounds, where that is asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from hpsearch.config import StudyConfig
-from hpsearch.errors import StudyError
-from hpsearch.events import StageEnded, StageStarted
+from hpsearch.errors import SpaceUsedUpError, StudyError
+from hpsearch.events import Notice, StageEnded, StageStarted
+from hpsearch.formatting import counted
 from hpsearch.pruning.divergence import DivergenceRule
 from hpsearch.pruning.stall import StallRule
 from hpsearch.ranking import top
-from hpsearch.samplers import SpaceSampler, choose_levels, make_sampler
+from hpsearch.samplers.edges import Edge, in_words
+from hpsearch.samplers.rounds import Round
 from hpsearch.seeding import derive_seed
+from hpsearch.space import Space
 from hpsearch.stages.context import Context
 from hpsearch.stages.dispatch import Dispatcher, Planned
+from hpsearch.stages.proposals import Proposals
 from hpsearch.trial import Stage, State, StopReason, StopRule, TrialRecord
 
 
-def stored_levels(config: StudyConfig, trials: int) -> dict[str, int]:
-    """Return a grid's levels, to be stored when the study is made: extending it must not change its configs."""
-    if config.search.sampler != "jittered_grid":
-        return {}
-    return choose_levels(config.space, trials, config.search.levels)
-
-
-def sampler_of(config: StudyConfig, levels: Mapping[str, int]) -> SpaceSampler:
-    """Return the study's sampler.
+def local_rules(config: StudyConfig, epochs: int) -> tuple[StopRule, ...]:
+    """Return the rules that end a search trial and need no rivals.
 
     Args:
-        levels: As stored.
+        epochs: The trial's full length.
     """
-    return make_sampler(config.search, config.space, config.seed, levels)
-
-
-def local_rules(config: StudyConfig) -> tuple[StopRule, ...]:
-    """Return the rules that end a search trial and need no rivals."""
     stall = config.prune.stall if config.prune is not None else None
     if stall is None:
         return (DivergenceRule(),)
     rule = StallRule(
         metric=config.metric,
         direction=config.direction,
-        patience_epochs=stall.patience_epochs(config.objective.epochs),
+        patience_epochs=stall.patience_epochs(epochs),
         min_delta=stall.min_delta,
         warmup_epochs=stall.warmup,
     )
@@ -50,28 +41,21 @@ def local_rules(config: StudyConfig) -> tuple[StopRule, ...]:
 
 
 def search(context: Context) -> None:
-    """Train the configs of trials 0 to `context.trials` - 1 that are not done yet.
+    """Train the configs of all rounds that are not done yet.
 
     Raises:
         StudyError: No trial ended with a value.
     """
     config, store = context.config, context.store
-    sampler = sampler_of(config, store.get("levels", {}))
-
-    def seed_of(number: int) -> int:
-        return derive_seed(config.seed, Stage.SEARCH, number, 0)
-
-    store.repair(config.space, sampler.draw, seed_of)
-    before = store.records(Stage.SEARCH)
-    done = sum(record.state is not State.RUNNING for record in before)
-    total = max(context.trials, len(before))
-    context.publish(StageStarted(stage="search", total=total, done=done, epochs=config.objective.epochs))
-
-    def plan(number: int) -> Planned:
-        params: Mapping[str, Any] = sampler.draw(number)
-        return Planned(number=number, params=params, seed=seed_of(number))
-
-    Dispatcher(context, Stage.SEARCH, local_rules(config)).run(range(context.trials), plan)
+    proposals = Proposals(config, store, context.trials if store.get("trials_given") else None)
+    store.repair(proposals.space, proposals.draw, _seeds(config))
+    following: Round | None = proposals.unfinished
+    while following is not None:
+        _run_round(context, proposals, following)
+        following, edges = proposals.next_round()
+        if following is not None:
+            proposals.begin(following)
+            context.publish(Notice(message=_reason(following, edges, proposals.explored)))
     records = store.records(Stage.SEARCH)
     best = top(records, config.direction, 1)
     if not best:
@@ -82,6 +66,37 @@ def search(context: Context) -> None:
         )
     found = f"best {config.metric} {best[0].value:.4f}, trial {best[0].number}"
     context.publish(StageEnded(stage="search", summary=f"{len(records)} trials ({_counted(records)}); {found}"))
+
+
+def _seeds(config: StudyConfig) -> Callable[[int], int]:
+    return lambda number: derive_seed(config.seed, Stage.SEARCH, number, 0)
+
+
+def _run_round(context: Context, proposals: Proposals, one: Round) -> None:
+    """Train what is left of a round; where the space has no more configs, it ends there."""
+    config, seed_of = context.config, _seeds(context.config)
+    done = sum(record.state is not State.RUNNING for record in context.store.records(Stage.SEARCH))
+    context.publish(StageStarted(stage="search", total=proposals.total, done=done, epochs=one.epochs))
+
+    def plan(number: int) -> Planned | None:
+        try:
+            params = proposals.draw(number)
+        except SpaceUsedUpError as error:
+            what = "search" if proposals.use_up(number) else "round"
+            context.publish(Notice(message=f"{error}; the {what} ends with {counted(number, 'trial')}"))
+            return None
+        return Planned(number=number, params=params, seed=seed_of(number))
+
+    rules, space = local_rules(config, one.epochs), one.space(config.space)
+    Dispatcher(context, Stage.SEARCH, rules, epochs=one.epochs, space=space).run(range(one.start, one.end), plan)
+
+
+def _reason(following: Round, edges: Sequence[Edge], explored: Space) -> str:
+    """Return why another round begins, for users."""
+    what = f"{counted(following.trials, 'more trial')} x {counted(following.epochs, 'epoch')}"
+    if following.kind == "expand":
+        return f"{'; '.join(in_words(edges, explored))}: {what} there"
+    return f"{what} around the best so far"
 
 
 def _counted(records: Sequence[TrialRecord]) -> str:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpsearch.config_objectives import ImageClassifier
+from hpsearch.distributions import Choice, Range
 from hpsearch.errors import FieldError
-from hpsearch.space import Choice, Path, Range, Space, nearest
+from hpsearch.space import Space
+from hpsearch.wording import Path, nearest
 
 OWN_MODELS = ("small_cnn", "mlp")
 
@@ -125,16 +127,25 @@ def check_parameters(space: Space, settings: ImageClassifier) -> None:
             images; the message says what is allowed.
     """
     for name in space.names:
-        rule = _rule(name)
-        path: Path = ("space", name)
         if name == "width" and settings.model not in OWN_MODELS:
-            raise FieldError(path, f"{settings.model} has no width", f"width with model: {' or '.join(OWN_MODELS)}")
-        for value, place in _extremes(space, name):
-            rule.check(value, (*path, *place))
+            found = f"{settings.model} has no width"
+            raise FieldError(("space", name), found, f"width with model: {' or '.join(OWN_MODELS)}")
+        check_values(space, name)
     if settings.model not in OWN_MODELS:
         from hpsearch.vision.models import check_model
 
         check_model(settings)
+
+
+def check_values(space: Space, name: str) -> None:
+    """Refuse what a parameter can be, if training could not use all of it.
+
+    Raises:
+        FieldError: The parameter is unknown, or can have an impossible value.
+    """
+    rule = _rule(name)
+    for value, place in _extremes(space, name):
+        rule.check(value, ("space", name, *place))
 
 
 def _extremes(space: Space, name: str) -> list[tuple[Any, Path]]:

@@ -1,0 +1,156 @@
+"""Distributions of one parameter. Names are Ray Tune's, but every bound is inclusive."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+
+Scalar = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A numeric distribution over [low, high], both ends included.
+
+    Attributes:
+        kind: Its name in a space file.
+        quantum: Values are rounded to multiples of it; None for no rounding. The bounds are multiples of it.
+    """
+
+    kind: str
+    low: float
+    high: float
+    quantum: float | None = None
+
+    @property
+    def log(self) -> bool:
+        """Whether it is uniform in the logarithm."""
+        return "log" in self.kind
+
+    @property
+    def integer(self) -> bool:
+        """Whether its values are integers."""
+        return "int" in self.kind
+
+    @property
+    def decades(self) -> float:
+        """Powers of ten between the bounds of a log range; 0 for a linear one."""
+        return math.log10(self.high) - math.log10(self.low) if self.log else 0.0
+
+    @property
+    def count(self) -> float:
+        """How many different values it has; infinite for a continuous one."""
+        if self.quantum is not None:
+            return round((self.high - self.low) / self.quantum) + 1
+        return self.high - self.low + 1 if self.integer else math.inf
+
+    @property
+    def _margin(self) -> float:
+        # Half a step beyond both bounds gives the first and the last value the same share as the others.
+        return (self.quantum or (1 if self.integer else 0)) / 2
+
+    def draw(self, unit: float) -> float:
+        """Return the value at a quantile, as it is stored: inside the bounds, not yet rounded to the quantum.
+
+        Args:
+            unit: In [0, 1].
+        """
+        low, high = self.low - self._margin, self.high + self._margin
+        if self.log:
+            value = math.exp(math.log(low) + unit * (math.log(high) - math.log(low)))
+        else:
+            value = low + unit * (high - low)
+        if self.integer:
+            value = math.floor(
+                value + 0.5
+            )  # round() would take halves to the even neighbour, and a cell of a grid ends there
+        return type(self.low)(min(max(value, self.low), self.high))
+
+    def quantile(self, value: float) -> float:
+        """Return where a value lies between the bounds in the distribution's own scale, from 0 to 1."""
+        if self.low == self.high:
+            return 0.5
+        if self.log:
+            return (math.log(value) - math.log(self.low)) / (math.log(self.high) - math.log(self.low))
+        return (value - self.low) / (self.high - self.low)
+
+    def resolve(self, stored: float) -> float:
+        """Return the value that a config has for a stored one: rounded to the nearest multiple of the quantum."""
+        if self.quantum is None:
+            return stored
+        # Decimal keeps 3 * 0.1 at 0.3.
+        multiple = Decimal(repr(self.quantum)) * round(stored / self.quantum)
+        return int(multiple) if self.integer else float(multiple)
+
+    def snapped(self, value: float, *, up: bool) -> float:
+        """Return the next value that an integer or quantised range could have, were its bounds wider."""
+        if self.quantum is None and not self.integer:
+            return value
+        step = Decimal(repr(self.quantum or 1))
+        count = Decimal(repr(value)) / step
+        multiple = step * count.to_integral_value(ROUND_CEILING if up else ROUND_FLOOR)
+        return int(multiple) if self.integer else float(multiple)
+
+    def listed(self) -> list[float]:
+        """Return all values of a range that is not continuous.
+
+        Raises:
+            OverflowError: It is continuous.
+        """
+        steps = range(int(self.count))
+        if self.quantum is not None:
+            return [self.resolve(self.low + step * self.quantum) for step in steps]
+        return [type(self.low)(self.low + step) for step in steps]
+
+    def to_optuna(self) -> BaseDistribution:
+        """Return the Optuna distribution that contains the stored values."""
+        from optuna.distributions import FloatDistribution, IntDistribution
+
+        if self.integer:
+            return IntDistribution(int(self.low), int(self.high), log=self.log)
+        return FloatDistribution(self.low, self.high, log=self.log)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A choice among values, each with a distinct scalar as its name.
+
+    Attributes:
+        names: What is stored: distinct scalars.
+        values: What a config has, in the same order.
+    """
+
+    names: tuple[Scalar, ...]
+    values: tuple[Any, ...]
+
+    @property
+    def count(self) -> int:
+        """How many choices there are."""
+        return len(self.names)
+
+    def listed(self) -> list[Scalar]:
+        """Return the names of all choices."""
+        return list(self.names)
+
+    def draw(self, unit: float) -> Scalar:
+        """Return the name at a quantile in [0, 1]."""
+        return self.names[min(int(unit * self.count), self.count - 1)]
+
+    def resolve(self, stored: Scalar) -> Any:
+        """Return the value of a stored name; a copy, for an objective may change what it is given."""
+        return copy.deepcopy(self.values[self.names.index(stored)])
+
+    def to_optuna(self) -> BaseDistribution:
+        """Return the Optuna distribution over the names."""
+        from optuna.distributions import CategoricalDistribution
+
+        return CategoricalDistribution(self.names)
+
+
+Distribution = Range | Choice

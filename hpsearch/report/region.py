@@ -1,0 +1,53 @@
+"""What a search says about its space: bounds that are too tight, how far they have grown, what was tried first."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+
+from hpsearch.config import StudyConfig
+from hpsearch.distributions import Range
+from hpsearch.formatting import counted, value_format
+from hpsearch.outcome import Best, best_of, edges_of, explored_space, rounds_of, trial_of
+from hpsearch.report.layout import cell
+from hpsearch.samplers.edges import in_words, shown_number
+from hpsearch.store import Store
+from hpsearch.trial import Stage
+
+
+def bounds_in_words(store: Store, config: StudyConfig) -> list[str]:
+    """Return which bounds have grown, and which the best trials crowd, one line each."""
+    space = explored_space(store, config)
+    lines = []
+    for name, axis in space.parameters.items():
+        given = config.space.parameters[name]
+        if isinstance(axis, Range) and isinstance(given, Range) and axis != given:
+            before, after = (f"[{shown_number(one.low)}, {shown_number(one.high)}]" for one in (given, axis))
+            lines.append(f"{name}: has grown from {before} to {after}")
+    return lines + in_words(edges_of(store, config, rounds_of(store, config)), space)
+
+
+def region(store: Store, config: StudyConfig) -> RenderableType | None:
+    """Return what there is to say about the bounds of a study's space; None for nothing."""
+    lines = bounds_in_words(store, config)
+    return Group(*(cell(line) for line in lines)) if lines else None
+
+
+def first_in_words(store: Store, config: StudyConfig) -> str:
+    """Return how the winner compares with the configs that the space file wants tried first; empty without any."""
+    best = best_of(store, config)
+    begun = len(store.records(Stage.SEARCH))
+    tried = [trial_of(store, config, number) for number in range(min(len(config.search.first), begun))]
+    found = [one for one in tried if one is not None]
+    if best is None or not found:
+        return ""
+    leader = max(found, key=lambda one: config.direction.sign * one.mean)
+    written = value_format([best.mean, leader.mean])
+    value = f"trial {leader.trial}, {config.metric} {written(leader.mean)} {_seeds(leader)}"
+    if leader.trial == best.trial:
+        return f"{value}: it is the best"
+    gain = config.direction.sign * (best.mean - leader.mean)
+    return f"{value}: the best is {written(abs(gain))} {'better' if gain >= 0 else 'worse'}"
+
+
+def _seeds(one: Best) -> str:
+    return f"over {counted(one.n, 'seed')}" if one.n else "with one seed"

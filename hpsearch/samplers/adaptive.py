@@ -1,0 +1,335 @@
+"""Samplers that learn from the trials so far: Optuna's TPE and Gaussian process, built anew for each config.
+
+A sampler that lives on would repeat itself after a resume: `TPESampler(seed=0)` loaded anew proposes what it proposed
+before. Here config i depends on the seed, on i, and on what is known of the other trials, and on nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import graphlib
+import importlib
+import math
+import statistics
+import threading
+import warnings
+from abc import abstractmethod
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import BaseSampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from hpsearch.distributions import Range
+from hpsearch.samplers.base import Key
+from hpsearch.samplers.past import Past, best_of_past
+from hpsearch.samplers.sobol import SobolSampler
+from hpsearch.seeding import derive_seed
+from hpsearch.space import Space
+from hpsearch.trial import Direction
+
+_START_UP = 10  # trials that end before a model is asked: the default of both samplers in Optuna
+_FAILED_PER_SCORED = 9  # TPE calls a tenth of the trials good, and no failed one may be among them
+_ENDS, _STEPS = 8, 32  # ways from a forbidden config to an allowed one, and the steps of each
+_FENCE = 1.5  # Tukey, Exploratory Data Analysis (1977): quartile ranges beyond the quartile where outliers begin
+
+_making = threading.Lock()  # what follows under it is global to the process, and `optimize(n_jobs=2)` has threads
+
+
+class AdaptiveSampler(SobolSampler):
+    """Asks a model of the trials so far for the next config.
+
+    The first configs are Sobol points, until ten trials have ended and one of them has a value. Later on Sobol points
+    stand in where the model proposes nothing that is allowed and new.
+
+    Args:
+        space: What is searched. Trials outside of its bounds are not told to the model.
+        seed: In [0, 2**32).
+        taken: Keys (`Space.key`) of configs that are not to be proposed.
+    """
+
+    adaptive = True
+    kind: ClassVar[str]
+    asks: ClassVar[int] = 16  # of a model for one config, before a Sobol point is taken
+
+    def __init__(self, space: Space, seed: int, taken: Collection[Key] = ()) -> None:
+        super().__init__(space, seed, taken)
+        self._taken = frozenset(taken)
+
+    @abstractmethod
+    def _model(self, seed: int) -> BaseSampler:
+        """Return Optuna's sampler."""
+
+    @abstractmethod
+    def _told(self, past: Sequence[Past], direction: Direction) -> list[Past]:
+        """Return what the model is told for trials of this space, one of which at least has a value."""
+
+    @abstractmethod
+    def _ask(self, study: Study) -> dict[str, Any]:
+        """Return what the model proposes, by parameter; of inactive ones too, maybe."""
+
+    def propose(self, number: int, past: Sequence[Past], direction: Direction) -> dict[str, Any]:
+        """Return the config for a number: a pure function of space, seed and arguments.
+
+        Args:
+            number: Of the config, from 0.
+            past: Trials so far in the order of their numbers, those still running too. Those that this space can't
+                hold count for nothing, and those that ended without a value as bad.
+            direction: Of the metric.
+
+        Raises:
+            SpaceUsedUpError: There is no config left that satisfies the constraints and is not among `past` or taken.
+        """
+        known = [replace(one, params=params) for one in past if (params := as_trained(self.space, one.params))]
+        keys = self._taken | {self.space.key(one.params) for one in known}
+        ended = [one for one in known if not one.running]
+        if len(ended) >= _START_UP and any(one.value is not None for one in ended):
+            params = self._modelled(number, known, keys, direction)
+            if params:
+                return params
+        return _Unrepeated(self.space, self.seed, keys).draw(number)
+
+    def _modelled(
+        self, number: int, known: Sequence[Past], keys: Collection[Key], direction: Direction
+    ) -> dict[str, Any]:
+        """Return what the model proposes that is allowed and new; nothing if it does not."""
+        refused: list[Past] = []
+        for attempt in range(self.asks):
+            with _quiet():
+                model = self._model(derive_seed(self.seed, self.kind, number, attempt))
+                study = optuna.create_study(sampler=model, direction=direction.value)
+            study.add_trials(_frozen(self.space, one) for one in self._told([*known, *refused], direction))
+            params = self.space.only_active(self._ask(study))
+            mended = self._mended(params, known, direction)
+            if mended and self.space.key(mended) not in keys:
+                return mended
+            # A forbidden config counts as a failed one, a repeated one as another that runs: the model moves away.
+            refused.append(Past(params=params, value=None, running=bool(mended)))
+        return {}
+
+    def _mended(self, params: Mapping[str, Any], known: Sequence[Past], direction: Direction) -> dict[str, Any]:
+        """Return the proposal, or the first allowed config on the way to a good one; nothing if there is none.
+
+        The best configs are often where a constraint begins, and the model would point beyond it again and again:
+        Michalewicz and Nazhiyath, Genocop III (1995).
+        """
+        if self.space.allows(params):
+            return dict(params)
+        for end in best_of_past(known, direction, _ENDS):
+            for step in range(1, _STEPS):
+                mixed = mix(self.space, params, end.params, step / _STEPS)
+                if self.space.allows(mixed):
+                    return mixed
+        return {}
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Return the config of a trial in the light of the study's other trials.
+
+        Raises:
+            ValueError: The study has several objectives.
+        """
+        del search_space
+        if len(study.directions) > 1:
+            msg = f"{type(self).__name__} takes one objective; the study has {len(study.directions)}"
+            raise ValueError(msg)
+        others = (one for one in study.get_trials(deepcopy=False) if one.number != trial.number)
+        past = [known for one in others if (known := _past_of(one))]
+        return self.propose(trial.number, past, Direction(study.direction.name.lower()))
+
+
+class TpeSampler(AdaptiveSampler):
+    """Tree-structured Parzen estimator: samples where good trials are dense and the others are not.
+
+    Bergstra et al., Algorithms for Hyper-Parameter Optimization (2011); all axes in one density: Falkner et al., BOHB
+    (2018).
+    """
+
+    kind = "tpe"
+
+    def _model(self, seed: int) -> BaseSampler:
+        return optuna.samplers.TPESampler(
+            seed=seed,
+            n_startup_trials=0,  # Sobol points were
+            multivariate=True,  # lr and weight_decay are good together, not each for itself
+            group=bool(self.space.conditions),  # else parameters that are not in all configs are modelled alone
+            constant_liar=True,  # a running trial counts as bad, so that workers spread
+        )
+
+    def _told(self, past: Sequence[Past], direction: Direction) -> list[Past]:
+        del direction
+        scored = sum(one.value is not None for one in past)
+        failed = [at for at, one in enumerate(past) if one.value is None and not one.running]
+        left_out = set(failed[: max(len(failed) - _FAILED_PER_SCORED * scored, 0)])
+        return [one for at, one in enumerate(past) if at not in left_out]
+
+    def _ask(self, study: Study) -> dict[str, Any]:
+        trial = study.ask()
+        params: dict[str, Any] = {}
+        for name in _parents_first(self.space):
+            if name in self.space.active(params):
+                params[name] = _suggest(trial, name, self.space.parameters[name].to_optuna())
+        return params
+
+
+class GpSampler(AdaptiveSampler):
+    """Gaussian process: samples where the expected improvement is largest, given also where trials are running.
+
+    Needs no more than tens of trials, and a second for each config. Jones et al., Efficient Global Optimization (1998);
+    Ament et al., Unexpected Improvements to Expected Improvement (2023).
+    """
+
+    kind = "gp"
+    asks = 4  # of a second each
+
+    def _model(self, seed: int) -> BaseSampler:
+        # Where greenlet is not installed this module says so when it is loaded; the search is only slower.
+        with contextlib.suppress(ImportError):  # another version of Optuna may have no such module
+            importlib.import_module("optuna._gp.batched_lbfgsb")
+        # It needs no liar: the acquisition function integrates over what the running trials may give.
+        return optuna.samplers.GPSampler(seed=seed, n_startup_trials=0)
+
+    def _told(self, past: Sequence[Past], direction: Direction) -> list[Past]:
+        scores = [direction.sign * one.value for one in past if one.value is not None]
+        floor = max(min(scores), fence(scores))
+        told = []
+        for one in past:
+            value = one.value
+            if not one.running:
+                # A loss of 1e6 would make all others look the same; a failed trial has to look bad to a regression.
+                value = direction.sign * max(floor, floor if value is None else direction.sign * value)
+            # The kernel needs each axis everywhere: an inactive parameter rests in the middle of its range.
+            told.append(replace(one, params=_middle(self.space) | dict(one.params), value=value))
+        return told
+
+    def _ask(self, study: Study) -> dict[str, Any]:
+        return study.ask(fixed_distributions=self.space.optuna_distributions()).params
+
+
+class _Unrepeated(SobolSampler):
+    """Draws Sobol points that are not taken; for adaptive samplers, whose earlier configs are others."""
+
+    def draw(self, number: int) -> dict[str, Any]:
+        return self._accepted(number)
+
+
+def as_trained(space: Space, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the stored values of active parameters, rounded as they were for the trial.
+
+    Args:
+        space: With the bounds of now.
+        params: Of an earlier trial, maybe from other bounds.
+
+    Returns:
+        Nothing if one is missing or outside of the bounds.
+    """
+    if not space.is_complete(params):
+        return {}
+    found = {}
+    for name in space.active(params):
+        axis, value = space.parameters[name], params[name]
+        if isinstance(axis, Range):
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                return {}
+            value = axis.resolve(value)
+            inside = axis.low <= value <= axis.high
+        else:
+            inside = value in axis.names
+        if not inside:
+            return {}
+        found[name] = value
+    return found
+
+
+def mix(space: Space, start: Mapping[str, Any], end: Mapping[str, Any], share: float) -> dict[str, Any]:
+    """Return params that have gone a share of the way to others, in the scale of each range.
+
+    Args:
+        start: One stored value for each active parameter. Choices stay, and what decides on others.
+        end: A parameter that it has not stays too.
+        share: From 0 to 1.
+    """
+    deciding = {parent for wanted in space.conditions.values() for parent in wanted}
+    found = dict(start)
+    for name, value in start.items():
+        axis = space.parameters[name]
+        if name in end and name not in deciding and isinstance(axis, Range):
+            found[name] = axis.draw((1 - share) * axis.quantile(value) + share * axis.quantile(end[name]))
+    return found
+
+
+def fence(scores: Sequence[float]) -> float:
+    """Return the score below which others are outliers; minus infinity where their middle half is one value.
+
+    Args:
+        scores: At least one; finite; larger is better.
+    """
+    low, _, high = statistics.quantiles([*scores, *scores], method="inclusive")  # which takes two at least
+    return low - _FENCE * (high - low) if high > low else -math.inf
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Optuna from telling of studies that nobody sees, and of its own features that may change."""
+    with _making, warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        level = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(max(level, optuna.logging.ERROR))
+        try:
+            yield
+        finally:
+            optuna.logging.set_verbosity(level)
+
+
+def _frozen(space: Space, one: Past) -> FrozenTrial:
+    ended = TrialState.PRUNED if one.value is None else TrialState.COMPLETE
+    return optuna.trial.create_trial(
+        state=TrialState.RUNNING if one.running else ended,
+        value=one.value,
+        params=dict(one.params),
+        distributions={name: space.parameters[name].to_optuna() for name in one.params},
+    )
+
+
+def _past_of(trial: FrozenTrial) -> Past | None:
+    """Return what a trial of Optuna's tells; None for one that has not begun, or that failed: that is a bug's fault."""
+    match trial.state:
+        case TrialState.COMPLETE:
+            value = trial.value
+            finite = value is not None and math.isfinite(value)
+            return Past(params=trial.params, value=value if finite else None)
+        case TrialState.PRUNED:
+            return Past(params=trial.params, value=None)
+        case TrialState.RUNNING:
+            return Past(params=trial.params, value=None, running=True)
+        case _:
+            return None
+
+
+def _parents_first(space: Space) -> list[str]:
+    parents = {
+        name: [one for one in space.conditions.get(name, {}) if one in space.parameters] for name in space.parameters
+    }
+    return list(graphlib.TopologicalSorter(parents).static_order())
+
+
+def _middle(space: Space) -> dict[str, Any]:
+    return {name: axis.draw(0.5) for name, axis in space.parameters.items()}
+
+
+def _suggest(trial: Trial, name: str, distribution: BaseDistribution) -> Any:
+    match distribution:
+        case CategoricalDistribution(choices=choices):
+            return trial.suggest_categorical(name, choices)
+        case IntDistribution(low=low, high=high, log=log):
+            return trial.suggest_int(name, low, high, log=log)
+        case FloatDistribution(low=low, high=high, log=log):
+            return trial.suggest_float(name, low, high, log=log)
+    msg = f"no parameter has {distribution!r}"
+    raise TypeError(msg)

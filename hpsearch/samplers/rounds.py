@@ -1,0 +1,243 @@
+"""The rounds of a search: what each of them samples, and what comes after it.
+
+A study begins with one round. Another one follows where the space file plans it (from coarse to fine), or where the
+best trials crowd a bound that may grow. Its bounds follow from trials that have ended, so they are stored before its
+first trial; everything after that is a pure function of what is stored.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+from hpsearch.config import Search, SearchRound, StudyConfig
+from hpsearch.distributions import Range
+from hpsearch.samplers.edges import Edge
+from hpsearch.samplers.jittered_grid import choose_levels
+from hpsearch.samplers.past import Past, best_of_past
+from hpsearch.seeding import derive_seed
+from hpsearch.space import Bounds, Space
+from hpsearch.trial import Direction
+
+_EXPANSION_SHARE = 4  # an expansion has a quarter of the search's trials
+_FEWEST_IN_EXPANSION = 8
+_COARSE, _FINE = 10.0, 3.0  # factors between the levels of a log axis: first of ten, then of three or less
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Round:
+    """Some trials of a search that are drawn from the same space.
+
+    Attributes:
+        start: The number of its first trial.
+        trials: How many it has.
+        epochs: Of each.
+        kind: Why it is there.
+        planned: Which of the space file's rounds it is, from 0, or comes after.
+        bounds: Those that differ from the space file's.
+        levels: Of a grid; a cell is also the step by which the next round goes beyond the best trials.
+    """
+
+    start: int
+    trials: int
+    epochs: int
+    kind: Literal["search", "zoom", "expand"] = "search"
+    planned: int = 0
+    bounds: Bounds = field(default_factory=dict)
+    levels: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def end(self) -> int:
+        """The number after its last trial's."""
+        return self.start + self.trials
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Round:
+        """Return what `as_dict` gave."""
+        bounds = {name: (low, high) for name, (low, high) in stored["bounds"].items()}
+        return cls(**{**stored, "bounds": bounds})
+
+    def space(self, space: Space) -> Space:
+        """Return the study's space with this round's bounds."""
+        return space.with_bounds(self.bounds)
+
+    def seed(self, seed: int, position: int) -> int:
+        """Return the seed of this round's sampler; the first one has the study's own.
+
+        Args:
+            seed: The study's.
+            position: Of this among the study's rounds, from 0.
+        """
+        return derive_seed(seed, "round", position) if position else seed
+
+
+def planned_rounds(search: Search) -> list[SearchRound]:
+    """Return the rounds that a space file plans; their trials sum up to `search.total`, so the last may have more."""
+    planned = search.rounds or [SearchRound(trials=search.total)]
+    found, left = [], search.total
+    for position, one in enumerate(planned):
+        trials = left if position == len(planned) - 1 else min(one.trials, left)
+        if trials:
+            found.append(one.model_copy(update={"trials": trials}))
+        left -= trials
+    return found
+
+
+def first_round(config: StudyConfig) -> Round:
+    """Return the round that a study begins with."""
+    planned = planned_rounds(config.search)[0]
+    step = _COARSE if config.search.rounds else None
+    return Round(
+        start=0,
+        trials=planned.trials,
+        epochs=planned.epochs or config.objective.epochs,
+        levels=choose_levels(config.space, planned.trials, config.search.levels, step),
+    )
+
+
+def explored(space: Space, rounds: Sequence[Round]) -> Space:
+    """Return the space with the bounds that hold all that any round has sampled."""
+    bounds = {}
+    for name, axis in space.parameters.items():
+        pairs = [one.bounds[name] for one in rounds if name in one.bounds]
+        if pairs and isinstance(axis, Range):
+            pairs.append((axis.low, axis.high))
+            bounds[name] = (min(low for low, _ in pairs), max(high for _, high in pairs))
+    return space.with_bounds(bounds)
+
+
+def fitted(rounds: Sequence[Round], config: StudyConfig, begun: int, total: int) -> list[Round]:
+    """Return a study's rounds for a new total: the last one gets more or fewer trials, one that was not begun may go.
+
+    Args:
+        begun: How many trials there are.
+        total: That the user wants.
+    """
+    kept = [one for one in rounds if one.start < max(total, begun, 1)]
+    last = kept[-1]
+    is_last = last.planned >= len(planned_rounds(config.search)) - 1
+    if total < last.end or is_last:
+        kept[-1] = replace(last, trials=max(total, begun) - last.start)
+    return kept
+
+
+def zoom(
+    config: StudyConfig, rounds: Sequence[Round], past: Sequence[Past], direction: Direction, total: int | None
+) -> Round | None:
+    """Return the next round that the space file plans: around the best trials so far, with finer steps.
+
+    Args:
+        rounds: Those so far, all of whose trials have ended.
+        total: Of the whole search, where a user has set it anew; None for the space file's.
+    """
+    planned, last = planned_rounds(config.search), rounds[-1]
+    position = last.planned + 1
+    if position >= len(planned):
+        return None
+    following = planned[position]
+    trials = following.trials
+    if total is not None:
+        left = total - last.end
+        trials = left if position == len(planned) - 1 else min(trials, left)
+    if trials <= 0:
+        return None
+    best = best_of_past(past, direction, following.around)
+    space = explored(config.space, rounds)
+    bounds = {
+        name: _around(axis, [one.params[name] for one in best if name in one.params], _step(axis, name, last))
+        for name, axis in space.parameters.items()
+        if isinstance(axis, Range)
+    }
+    return Round(
+        start=last.end,
+        trials=trials,
+        epochs=following.epochs or config.objective.epochs,
+        kind="zoom",
+        planned=position,
+        bounds=bounds,
+        levels=choose_levels(config.space.with_bounds(bounds), trials, {}, _FINE),
+    )
+
+
+def _step(axis: Range, name: str, last: Round) -> float:
+    """Return the width of a cell of the last round in the axis's own scale."""
+    low, high = last.bounds.get(name, (axis.low, axis.high))
+    width = math.log(high / low) if axis.log else high - low
+    return width / last.levels.get(name, 2)
+
+
+def _around(axis: Range, values: Sequence[float], step: float) -> tuple[float, float]:
+    """Return the bounds around some values: one step beyond them, but not beyond the axis's own."""
+    if not values:
+        return axis.low, axis.high
+    low, high = min(values), max(values)
+    if axis.log:
+        low, high = low / math.exp(step), high * math.exp(step)
+    else:
+        low, high = low - step, high + step
+    quantum = axis.quantum or (1 if axis.integer else None)
+    if quantum is not None:
+        low, high = (axis.snapped(bound, up=up) for bound, up in ((low, False), (high, True)))
+    return max(axis.low, low), min(axis.high, high)
+
+
+def trials_of_expansion(search: Search) -> int:
+    """Return how many trials each expansion of a search has; 0 if it has none."""
+    if search.expand is None:
+        return 0
+    return search.expand.trials or max(_FEWEST_IN_EXPANSION, search.total // _EXPANSION_SHARE)
+
+
+def expansion(config: StudyConfig, rounds: Sequence[Round], edges: Sequence[Edge]) -> Round | None:
+    """Return a round beyond the bounds that are too tight and may grow; None if the search may not, or none is.
+
+    Its ranges reach from the innermost of the best trials at an edge to the new bound; the other axes stay whole.
+
+    Args:
+        rounds: Those so far, all of whose trials have ended.
+        edges: Where the best trials crowd.
+    """
+    expand, last = config.search.expand, rounds[-1]
+    done = sum(one.kind == "expand" for one in rounds)
+    growing = [edge for edge in edges if edge.proposed != edge.bound]
+    if expand is None or done >= expand.rounds or not growing:
+        return None
+    trials = trials_of_expansion(config.search)
+    space = explored(config.space, rounds)
+    ranges = {name: (axis.low, axis.high) for name, axis in space.parameters.items() if isinstance(axis, Range)}
+    grown = {e.name: (e.inner, e.proposed) if e.side == "high" else (e.proposed, e.inner) for e in growing}
+    bounds = ranges | grown
+    return Round(
+        start=last.end,
+        trials=trials,
+        epochs=last.epochs,
+        kind="expand",
+        planned=last.planned,
+        bounds=bounds,
+        levels=choose_levels(config.space.with_bounds(bounds), trials, {}),
+    )
+
+
+def round_of(rounds: Sequence[Round], number: int) -> tuple[int, Round]:
+    """Return a trial's round, with its position among them; the last one's for numbers beyond."""
+    position = next((at for at, one in enumerate(rounds) if number < one.end), len(rounds) - 1)
+    return position, rounds[position]
+
+
+def planned_epochs(config: StudyConfig, rounds: Sequence[Round], total: int) -> list[int]:
+    """Return the full epochs of each trial of a search, by number, as far as is known.
+
+    Args:
+        rounds: Those that have begun.
+        total: Trials of the search.
+    """
+    found = [one.epochs for one in rounds for _ in range(one.trials)]
+    for planned in planned_rounds(config.search)[rounds[-1].planned + 1 :]:
+        found += [planned.epochs or config.objective.epochs] * planned.trials
+    return (found + [found[-1] if found else config.objective.epochs] * max(0, total - len(found)))[:total]

@@ -1,0 +1,22 @@
+"""Words of messages: values as a space file shows them, and the known word nearest to a mistyped one."""
+
+from __future__ import annotations
+
+_SHOWN_CHARACTERS = 60
+
+Path = tuple[str | int, ...]
+"""Where something stands in a space file: keys, and positions in lists."""
+
+
+def nearest(word: str, known: tuple[str, ...] | list[str]) -> str:
+    """Return the known word nearest to a mistyped one, or an empty string."""
+    import difflib
+
+    return next(iter(difflib.get_close_matches(word, known, n=1, cutoff=0.6)), "")
+
+
+def shown(value: object) -> str:
+    """Return a value as YAML would show it, cut to part of a line."""
+    words = {True: "true", False: "false", None: "null"}
+    text = words[value] if value is None or isinstance(value, bool) else repr(value)
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 3]}..."
