@@ -1,127 +1,127 @@
 """How many epochs a search from coarse to fine takes to a narrow optimum, beside a flat search of the same sampler.
 
-    python benchmarks/coarse_to_fine.py
+    uv run python benchmarks/coarse_to_fine.py
 
-A study looks for a learning rate, a weight decay, a dropout and a batch size. The accuracy after 20 epochs is 10 %, plus
-a hill of 50 points whose slopes are a decade (standard deviations; 1.25 decades of weight decay), plus a peak of 30
-points that is a third of a decade of learning rate and half a decade of weight decay wide (full width at half of its
-height). Ranges have 4 and 5 decades. Dropout and batch size move it by up to 4 and 2 points. Hill and peak have the same
-centre (centred), or the peak stands 0.6 standard deviations up its slope (on the slope). The centre is another for each
-seed. Shorter trainings reach less (56 % of the way after 5 epochs, 82 % after 10) in the same order; the measured
-accuracy has noise of 1 point for each trial and 1 for each epoch.
+A study searches a learning rate (4 decades), a weight decay (5), a dropout and a batch size. The accuracy after 20
+epochs is a broad hill of 50 points (standard deviations of 1 and 1.25 decades) plus a peak of 30 points, a third of a
+decade of learning rate and half a decade of weight decay wide (full width at half height); dropout and batch size are
+worth 4 and 2 points. The hill's top is where the peak is, or one standard deviation beside it, which misleads. Each
+seed has its optimum elsewhere. Trials of fewer epochs reach less (56 % of it after 5, 82 % after 10) with the same
+ranking. What is measured has noise: standard deviations of 1 point for each trial and of 1 for each epoch.
 
-The flat search trains all trials for 20 epochs. The other one has `search.rounds` (see `--help`) and then stays in its
-last round, as `hpsearch resume STUDY --trials N` would. Both propose as the driver does: first_round, Proposals and the
-samplers are the real ones; trials are evaluated here, one after the other, and nothing is pruned. Counted are the epochs
-of all trials up to the end of the first full training inside of the peak: whose accuracy without noise is above the
-middle of its flank. A study that has not got there within the epochs of `--cap` full trainings counts as slower than
-all others.
+The flat search trains every trial for 20 epochs; a grid is planned for as many trials as the cap has. The other one has
+`search.rounds`, and what follows them stays in the last round, as after `hpsearch resume STUDY --trials N`. Nothing is
+pruned. A study has arrived when the first trial of 20 epochs has ended inside of the peak's half height: the noise
+plays no part in that, and shorter trainings don't count. All epochs up to there count, those of short trials too. A
+study that spends the cap without arriving counts as slower than all that arrive.
+
+Rounds, proposals and samplers are those that run studies; the trials are computed here, one after the other, without a
+database. Before the table, a small study of each sampler is run by `hpsearch.api.run` with the inline executor too: its
+trials have to be the same.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
-import statistics
-import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 from hpsearch import api
 from hpsearch.config import StudyConfig, parse_config
 from hpsearch.executors.resources import ResourceRequest
-from hpsearch.samplers.rounds import first_round
+from hpsearch.samplers.rounds import Round, first_round
 from hpsearch.seeding import derive_seed, unit
 from hpsearch.stages.proposals import Proposals
 from hpsearch.store import Store
 from hpsearch.trial import Stage, State, StopReason, TrialRecord
 
-EPOCHS = 20
-ROUNDS = ((24, 5), (16, 10), (8, 20))  # trials, epochs
-SAMPLERS = ("jittered_grid", "random", "sobol", "tpe")
-OFFSETS = {"centred": 0.0, "slope": 1.0}
+Rounds = Sequence[tuple[int, int]]  # trials and epochs of each; empty for a flat search
 
-_DECADES = {"lr": (-5.0, -1.0), "weight_decay": (-7.0, -2.0)}
-_HILL = {"lr": 1.0, "weight_decay": 1.25}  # decades: standard deviations
-_PEAK = {"lr": 1 / 3, "weight_decay": 1 / 2}  # decades: full widths at half of the height
-_SD_PER_WIDTH = 1 / math.sqrt(8 * math.log(2))  # of a normal curve
-_CHANCE, _HILL_HEIGHT, _PEAK_HEIGHT = 0.1, 0.5, 0.3
-_BATCH = {32: 0.0, 64: 0.02, 128: 0.01}
-_DROPOUT_HEIGHT, _BEST_DROPOUT = 0.04, 0.2
-_TOP = _CHANCE + _HILL_HEIGHT + _PEAK_HEIGHT + _DROPOUT_HEIGHT + max(_BATCH.values())
-_RATE = 3 / EPOCHS
+_EPOCHS = 20
+_ROUNDS = ((24, 5), (16, 10), (8, 20))
+_CHECKED = ((12, 1), (6, 2), (2, 20))  # an epoch that is run for real takes 40 ms
+_SAMPLERS = ("jittered_grid", "random", "sobol", "tpe")  # gp takes a second for each config
+_HILLS = {"centred": 0.0, "beside": 1.0}  # standard deviations between the tops of the hill and the peak
+
+_DECADES = {"lr": (-5, -1), "weight_decay": (-7, -2)}
+_HILL_SDS = {"lr": 1.0, "weight_decay": 1.25}  # decades
+_PEAK_WIDTHS = {"lr": 1 / 3, "weight_decay": 1 / 2}  # decades, at half height
+_WIDTH_IN_SDS = math.sqrt(8 * math.log(2))  # of a normal curve
+_CHANCE, _HILL, _PEAK, _DROPOUT = 0.1, 0.5, 0.3, 0.04
+_BEST_DROPOUT, _DROPOUT_SD = 0.2, 0.2
+_BATCH_SIZES = {32: 0.0, 64: 0.02, 128: 0.01}
+_TIME_EPOCHS = _EPOCHS / 3
 _NOISE = 0.01
-_MARGIN = 0.15  # of the range: no optimum is nearer to a bound
+_MARGIN = 0.2  # of a range on both sides, without optima: the hill's top then lies inside too
 
 
 def accuracy(config: Mapping[str, Any], epoch: int) -> float:
-    """Return the accuracy without noise, in [0, 1], of a config after so many epochs."""
-    hill = peak = 0.0
-    for name in _DECADES:
-        distance = math.log10(config[name] / config[f"best_{name}"])
-        hill += ((distance - config["offset"] * _HILL[name] / math.sqrt(2)) / _HILL[name]) ** 2
-        peak += (distance / (_PEAK[name] * _SD_PER_WIDTH)) ** 2
-    slope = (config["offset"]) ** 2
-    dropout = math.exp(-(((config["dropout"] - _BEST_DROPOUT) / 0.3) ** 2) / 2)
-    height = _HILL_HEIGHT * math.exp((slope - hill) / 2) if False else _HILL_HEIGHT * math.exp(-hill / 2)
-    full = height + _PEAK_HEIGHT * math.exp(-peak / 2) + _DROPOUT_HEIGHT * dropout + _BATCH[config["batch_size"]]
-    learned = (1 - math.exp(-_RATE * epoch)) / (1 - math.exp(-_RATE * EPOCHS))
-    return _CHANCE + full * learned
+    """Return the accuracy of a config after an epoch, without noise: in [0, 1]."""
+    tops = [math.log10(config[name] / config[f"best_{name}"]) for name in _DECADES]
+    hills = [
+        distance / sd - config["beside"] / math.sqrt(len(tops))
+        for distance, sd in zip(tops, _HILL_SDS.values(), strict=True)
+    ]
+    peaks = [distance / width * _WIDTH_IN_SDS for distance, width in zip(tops, _PEAK_WIDTHS.values(), strict=True)]
+    full = _HILL * _bell(*hills) + _PEAK * _bell(*peaks) + _BATCH_SIZES[config["batch_size"]]
+    full += _DROPOUT * _bell((config["dropout"] - _BEST_DROPOUT) / _DROPOUT_SD)
+    return _CHANCE + full * -math.expm1(-epoch / _TIME_EPOCHS) / -math.expm1(-_EPOCHS / _TIME_EPOCHS)
 
 
-def inside(config):
-    return sum((math.log10(config[n] / config[f"best_{n}"]) / (_PEAK[n] / 2)) ** 2 for n in _DECADES) <= 1
+def _bell(*deviations: float) -> float:
+    return math.exp(-sum(deviation**2 for deviation in deviations) / 2)
 
 
-def threshold(config):
-    top = accuracy({**config, **{n: config[f"best_{n}"] for n in _DECADES}, "dropout": _BEST_DROPOUT, "batch_size": 64}, EPOCHS)
-    return top - _PEAK_HEIGHT / 2
-
-
-def _normal(*key: str | int) -> float:
-    return statistics.NormalDist().inv_cdf((unit(*key) + 2**-54))
+def is_inside(config: Mapping[str, Any]) -> bool:
+    """Return whether a config is inside of the peak's half height."""
+    halves = [math.log10(config[name] / config[f"best_{name}"]) / (width / 2) for name, width in _PEAK_WIDTHS.items()]
+    return math.hypot(*halves) <= 1
 
 
 def measured(config: Mapping[str, Any], seed: int, epoch: int) -> float:
     """Return what a trial measures after an epoch."""
-    noise = _NOISE * (_normal(seed, "trial") + _normal(seed, "epoch", epoch))
-    return accuracy(config, epoch) + noise
+    return accuracy(config, epoch) + _NOISE * (_normal(seed, "trial") + _normal(seed, "epoch", epoch))
+
+
+def _normal(*key: str | int) -> float:
+    return NormalDist().inv_cdf(max(unit(*key), math.ulp(0.0)))
 
 
 def train(config: Mapping[str, Any], trial: Any) -> Iterator[dict[str, float]]:
-    """Train for real studies, as `python:` objective."""
+    """Be the objective of a study."""
     for epoch in trial.epochs():
         yield {"val_accuracy": measured(config, trial.seed, epoch)}
 
 
-def space_file(sampler: str, offset: float, seed: int, rounds, trials) -> dict[str, Any]:
-    best = {}
+def study_file(sampler: str, beside: float, seed: int, rounds: Rounds, trials: int) -> dict[str, Any]:
+    """Return a space file's content.
+
+    Args:
+        sampler: Its name.
+        beside: How far the hill's top is from the peak's, in standard deviations.
+        seed: Also decides where the optimum is.
+        rounds: Empty for a flat search.
+        trials: Of a flat search.
+    """
+    space: dict[str, Any] = {"dropout": {"uniform": [0.0, 0.5]}, "batch_size": {"choice": [*_BATCH_SIZES]}}
     for name, (low, high) in _DECADES.items():
-        share = _MARGIN + (1 - 2 * _MARGIN) * unit(seed, "best", name)
-        best[f"best_{name}"] = 10 ** (low + share * (high - low))
-    search: dict[str, Any] = {"sampler": sampler}
-    if rounds:
-        search["rounds"] = [{"trials": t, "epochs": e} for t, e in rounds]
-    else:
-        search["trials"] = trials
+        share = _MARGIN + (1 - 2 * _MARGIN) * unit(seed, "optimum", name)
+        space[name] = {"loguniform": [10.0**low, 10.0**high]}
+        space[f"best_{name}"] = 10 ** (low + share * (high - low))
+    planned = {"rounds": [{"trials": count, "epochs": epochs} for count, epochs in rounds]}
     return {
-        "study": "peak",
+        "study": f"{sampler}-{seed}",
         "metric": "val_accuracy",
         "direction": "maximize",
         "seed": seed,
-        "objective": {"python": "coarse_to_fine:train", "epochs": EPOCHS},
-        "space": {
-            **{name: {"loguniform": [10**low, 10**high]} for name, (low, high) in _DECADES.items()},
-            "dropout": {"uniform": [0.0, 0.5]},
-            "batch_size": {"choice": [*_BATCH]},
-            **best,
-            "offset": offset,
-        },
-        "search": search,
+        "objective": {"python": "coarse_to_fine:train", "epochs": _EPOCHS},
+        "space": space | {"beside": beside},
+        "search": {"sampler": sampler, **(planned if rounds else {"trials": trials})},
         "prune": None,
         "finalists": None,
         "ensemble": None,
@@ -129,63 +129,176 @@ def space_file(sampler: str, offset: float, seed: int, rounds, trials) -> dict[s
 
 
 class MemoryStore(Store):
+    """What the search reads of a store, without a database."""
+
     def __init__(self, config: StudyConfig) -> None:
         self._records = {stage: {} for stage in Stage}
         self._attributes = {"rounds": [first_round(config).as_dict()], "trials": config.search.total}
 
     def put(self, key: str, value: Any) -> None:
+        """Set an attribute of the study."""
         self._attributes[key] = value
 
-    def add(self, record):
+    def add(self, record: TrialRecord) -> None:
+        """Add a trial that has ended."""
         self._records[record.stage][record.number] = record
 
 
-def play(config: StudyConfig, cap: int):
-    """Yield config, epochs."""
+def played(config: StudyConfig, more: int = 0) -> Iterator[TrialRecord]:
+    """Yield the trials of a study's search.
+
+    Args:
+        config: The study's.
+        more: Trials that follow its own in the last round, as a resume with a new total has them.
+    """
     store = MemoryStore(config)
-    proposals = Proposals(config, store, None)
-    number = 0
-    while True:
-        one = proposals.unfinished
-        for number in range(number, one.end):
-            params = proposals.draw(number)
-            full = config.space.config(params)
-            seed = derive_seed(config.seed, Stage.SEARCH, number, 0)
-            values = {e: measured(full, seed, e) for e in range(1, one.epochs + 1)}
-            store.add(TrialRecord(stage=Stage.SEARCH, number=number, state=State.COMPLETE, params=params, values=values, value=max(values.values()), stop_reason=StopReason.FINISHED, epochs=one.epochs, seed=seed))
-            yield number, full, one.epochs
-        number = one.end
-        following, _ = proposals.next_round()
-        if following is not None:
-            proposals.begin(following)
-        else:
-            proposals = Proposals(config, store, cap)
-            if proposals.unfinished.end <= number: return
+    for total in (None, config.search.total + more) if more else (None,):
+        proposals = Proposals(config, store, total)
+        following: Round | None = proposals.unfinished
+        while following is not None:
+            for number in range(len(store.records(Stage.SEARCH)), following.end):
+                record = _trained(config, number, proposals.draw(number), following.epochs)
+                store.add(record)
+                yield record
+            following, _ = proposals.next_round()
+            if following is not None:
+                proposals.begin(following)
 
 
-def epochs_needed(config, cap):
+def _trained(config: StudyConfig, number: int, params: Mapping[str, Any], epochs: int) -> TrialRecord:
+    seed = derive_seed(config.seed, Stage.SEARCH, number, 0)
+    trained = config.space.config(params)
+    values = {epoch: measured(trained, seed, epoch) for epoch in range(1, epochs + 1)}
+    return TrialRecord(
+        stage=Stage.SEARCH,
+        number=number,
+        state=State.COMPLETE,
+        params=params,
+        values=values,
+        value=max(values.values()),
+        stop_reason=StopReason.FINISHED,
+        epochs=epochs,
+        seed=seed,
+    )
+
+
+def epochs_to_peak(config: StudyConfig, cap: int) -> float:
+    """Return the epochs that a study spends until it arrives; infinity where that takes more than the cap."""
     spent = 0
-    for number, full, epochs in play(config, cap + 1000):
-        spent += epochs
-        if spent > cap * EPOCHS:
-            return math.inf
-        if epochs == EPOCHS and inside(full):
+    for record in played(config, more=cap // _EPOCHS):
+        spent += record.epochs
+        if spent > cap:
+            break
+        if record.epochs == _EPOCHS and is_inside(config.space.config(record.params)):
             return spent
     return math.inf
 
-def q(v):
-    v = sorted(v)
-    n=len(v)
-    return [v[int(n*f)] for f in (.25,.5,.75)]
+
+def check(sampler: str) -> None:
+    """Run a small study for real, and compare its trials with those that are computed here.
+
+    Raises:
+        SystemExit: One differs.
+    """
+    raw = study_file(sampler, 0.0, 0, _CHECKED, 0)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "study.yaml")
+        path.write_text(json.dumps(raw), encoding="utf-8")  # JSON is YAML
+        study = api.run(path, request=ResourceRequest(executor="inline"), studies=Path(folder, "studies"))
+        ran = study.store.records(Stage.SEARCH)
+        study.close()
+    computed = list(played(parse_config(raw)))
+    same = len(ran) == len(computed)
+    for one, other in zip(ran, computed, strict=False):
+        same &= (one.params, one.seed, one.values, one.value) == (other.params, other.seed, other.values, other.value)
+    if not same:
+        raise SystemExit(f"{sampler}: the trials that were run are not those that are computed here")
+
+
+def quartiles(values: Sequence[float]) -> list[float]:
+    """Return the lower quartile, the median and the upper one: of an even number of values the larger of the two."""
+    return [sorted(values)[int(len(values) * share)] for share in (0.25, 0.5, 0.75)]
+
+
+def row(hill: str, sampler: str, rounds: Rounds, seeds: int, cap: int) -> str:
+    """Return a row of the table.
+
+    Args:
+        hill: A key of `_HILLS`.
+        sampler: Its name.
+        rounds: Of the search from coarse to fine.
+        seeds: How many studies of each kind.
+        cap: Epochs that a study may spend.
+    """
+    cells, medians = [hill, sampler], []
+    planned = sum(trials * epochs for trials, epochs in rounds)
+    for kind in ((), rounds):
+        files = [study_file(sampler, _HILLS[hill], seed, kind, cap // _EPOCHS) for seed in range(seeds)]
+        spent = [epochs_to_peak(parse_config(file), cap) for file in files]
+        low, median, high = (f"{value:.0f}" if value <= cap else f"> {cap}" for value in quartiles(spent))
+        within = [sum(epochs <= limit for epochs in spent) / seeds for limit in (planned, cap)]
+        cells += [*(f"{100 * share:.0f} %" for share in within), f"{median} ({low} to {high})"]
+        medians.append(quartiles(spent)[1])
+    return f"| {' | '.join([*cells, ratio(*medians, cap)])} |"
+
+
+def ratio(flat: float, zoomed: float, cap: int) -> str:
+    """Return how many times the epochs of a flat search the other one takes; a bound where one of them is unknown."""
+    if math.isfinite(flat) and math.isfinite(zoomed):
+        return f"{zoomed / flat:.2f}"
+    if math.isfinite(zoomed):
+        return f"< {zoomed / cap:.2f}"
+    return f"> {cap / flat:.2f}" if math.isfinite(flat) else "-"
+
+
+def _one_round(text: str) -> tuple[int, int]:
+    trials, _, epochs = text.partition("x")
+    if not (trials.isdecimal() and epochs.isdecimal() and int(trials) and 1 <= int(epochs) <= _EPOCHS):
+        raise argparse.ArgumentTypeError(f"{text!r}: allowed: TRIALSxEPOCHS with 1 to {_EPOCHS} epochs, such as 24x5")
+    return int(trials), int(epochs)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r}: allowed: an integer >= 1")
+    return int(text)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("--seeds", type=_positive, default=30, metavar="N", help="studies of each kind (default: 30)")
+    add("--cap", type=_positive, default=400, metavar="N", help="full trainings a study may spend (default: 400)")
+    add("--samplers", nargs="+", choices=_SAMPLERS, default=_SAMPLERS, metavar="NAME", help=", ".join(_SAMPLERS))
+    shown = " ".join(f"{trials}x{epochs}" for trials, epochs in _ROUNDS)
+    add(
+        "--rounds",
+        nargs="+",
+        type=_one_round,
+        default=_ROUNDS,
+        metavar="TxE",
+        help=f"trials x epochs (default: {shown})",
+    )
+    options = parser.parse_args()
+    if options.rounds[-1][1] != _EPOCHS:
+        parser.error(f"--rounds: the last one has {options.rounds[-1][1]} epochs; allowed: {_EPOCHS}")
+    return options
+
+
+def main() -> None:
+    """Print the check and the table."""
+    options = _options()
+    for sampler in options.samplers:
+        check(sampler)
+    print(f"api.run gives the same trials: {', '.join(options.samplers)}\n", flush=True)
+    planned, cap = sum(trials * epochs for trials, epochs in options.rounds), options.cap * _EPOCHS
+    shares = f"in {planned} | in {cap}"
+    print(f"| hill | sampler | flat: {shares} | epochs | rounds: {shares} | epochs | ratio |")
+    print(f"|{' --- |' * 9}")
+    for hill in _HILLS:
+        for sampler in options.samplers:
+            print(row(hill, sampler, options.rounds, options.seeds, cap), flush=True)
+
 
 if __name__ == "__main__":
-    seeds = int(sys.argv[1]); cap = int(sys.argv[2]); samplers = sys.argv[3].split(",")
-    rounds = eval(sys.argv[4]) if len(sys.argv) > 4 else ROUNDS
-    for kind, offset in OFFSETS.items():
-        for s in samplers:
-            t=time.time()
-            flat = [epochs_needed(parse_config(space_file(s, offset, i, None, cap)), cap) for i in range(seeds)]
-            t1=time.time()
-            c2f = [epochs_needed(parse_config(space_file(s, offset, i, rounds, cap)), cap) for i in range(seeds)]
-            inround = sum(t*e for t,e in rounds)
-            print(kind, s, "flat", sum(map(math.isfinite, flat)), q(flat), "c2f", sum(map(math.isfinite, c2f)), sum(x<=inround for x in c2f), q(c2f), f"{t1-t:.1f} {time.time()-t1:.1f}s", flush=True)
+    main()

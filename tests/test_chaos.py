@@ -50,7 +50,8 @@ def assert_nothing_is_left(cli, within_s: float) -> None:
 
 
 def test_killed_twice_with_ray_is_the_same_study(cli, space_file):
-    space_file(objective={"epochs": 30}, search={"trials": 6}, finalists={"configs": 1, "seeds": 2})
+    rounds = [{"trials": 4, "epochs": 15}, {"trials": 4}]  # the second kill comes when the bounds have been drawn anew
+    space_file(objective={"epochs": 30}, search={"rounds": rounds}, finalists={"configs": 1, "seeds": 2})
     cli.run_warm("run", "sample.yaml", "--executor", "inline", "--name", "whole")
     expected = configs(cli.folder / "studies/whole")
     whole = Counter(trained(cli))

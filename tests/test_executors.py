@@ -22,11 +22,14 @@ from hpsearch.trial import Direction, PredictSpec, Stage, StopReason, TrialSpec
 from hpsearch.trial_dir import read_manifest
 
 DIRECTION = Direction.MAXIMIZE
+ANY = "any_of_them"  # the sample objective that `does` of the config names
+SHARED = (ANY, "Classifier")
 RULES = (DivergenceRule(), StallRule(metric="score", direction=DIRECTION, patience_epochs=4))
 
 
 def workplace(function: str, **changes: object) -> Workplace:
-    objective = sample_config(function).objective
+    module = "executor_objectives" if function == ANY else "sample_objectives"
+    objective = sample_config(objective={"python": f"{module}:{function}"}).objective
     return Workplace(objective=objective, folder=str(Path.cwd()), module_folder=str(TESTS), **changes)
 
 
@@ -35,7 +38,7 @@ def spec(folder: Path, number: int = 0, *, attempt: int = 1, epochs: int = 6, **
     values = {
         "stage": Stage.SEARCH,
         "number": number,
-        "config": {"lr": 0.1},
+        "config": {"lr": 0.1, "does": "climb"},
         "seed": 7,
         "attempt": attempt,
         "epochs": epochs,
@@ -66,27 +69,50 @@ def until_free(executor: Executor, free: int = 1) -> None:
     raise AssertionError("no worker became free")
 
 
+def close_all(executors: dict[str, Executor]) -> None:
+    while executors:
+        _, executor = executors.popitem()
+        executor.close()
+
+
+@pytest.fixture(scope="class")
+def shared():
+    held: dict[str, Executor] = {}
+    yield held
+    close_all(held)
+
+
 class Conformance:
-    """Subclasses say how to make an executor for one of the sample objectives."""
+    """Subclasses say how to make an executor for one of the sample objectives.
+
+    Attributes:
+        shares: Whether tests of the same objective take turns with one executor, for a worker takes seconds to start.
+    """
+
+    shares = False
 
     def make(self, function: str, **changes: object) -> Executor:
         raise NotImplementedError
 
     @pytest.fixture
-    def start(self):
-        started: list[Executor] = []
+    def start(self, shared):
+        own: dict[str, Executor] = {}
 
         def start(function: str, **changes: object) -> Executor:
-            started.append(self.make(function, **changes))
-            until_free(started[-1])
-            return started[-1]
+            executor = None if changes else shared.get(function)
+            if executor is None:
+                close_all(shared)  # a process has one at a time
+                executor = self.make(function, **changes)
+                keep = shared if self.shares and function in SHARED and not changes else own
+                keep[function] = executor
+            until_free(executor)
+            return executor
 
         yield start
-        for executor in started:
-            executor.close()
+        close_all(own)
 
     def test_a_trial_is_a_stream_of_committed_epochs(self, start, tmp_path):
-        executor = start("climb")
+        executor = start(ANY)
         executor.submit(spec(tmp_path))
         events = collect(executor)
         assert [type(event) for event in events] == [TrialStarted, *[TrialMeasured] * 6, TrialEnded]
@@ -100,7 +126,7 @@ class Conformance:
         assert sorted(p.name for p in (tmp_path / "00000/attempt-1").glob("*.pt*")) == [manifest.best.file]
 
     def test_a_seed_gives_the_same_trial_on_a_warm_worker(self, start, tmp_path):
-        executor = start("climb")
+        executor = start(ANY)
         histories = []
         for number in range(2):
             until_free(executor)
@@ -109,38 +135,38 @@ class Conformance:
         assert histories[0] == histories[1]
 
     def test_rules_end_a_trial_on_the_worker(self, start, tmp_path):
-        executor = start("peak")
-        executor.submit(spec(tmp_path, epochs=20))
+        executor = start(ANY)
+        executor.submit(spec(tmp_path, config={"lr": 0.1, "does": "peak"}, epochs=20))
         ended = collect(executor)[-1]
         assert (ended.reason, ended.history[-1].epoch) == (StopReason.STALLED, 7)
 
     def test_a_nan_is_a_divergence(self, start, tmp_path):
-        executor = start("diverge")
-        executor.submit(spec(tmp_path))
+        executor = start(ANY)
+        executor.submit(spec(tmp_path, config={"lr": 0.1, "does": "diverge"}))
         ended = collect(executor)[-1]
         assert (ended.reason, len(ended.history)) == (StopReason.DIVERGED, 3)
 
     def test_a_function_that_reports_is_an_objective_too(self, start, tmp_path):
-        executor = start("report")
-        executor.submit(spec(tmp_path))
+        executor = start(ANY)
+        executor.submit(spec(tmp_path, config={"lr": 0.1, "does": "report"}))
         ended = collect(executor)[-1]
         assert ended.reason is StopReason.FINISHED
         assert [m.metrics["score"] for m in ended.history] == pytest.approx([0.1 * k for k in range(1, 7)])
 
     def test_an_exception_fails_its_trial_and_the_worker_goes_on(self, start, tmp_path):
-        executor = start("fail_if_large")
-        executor.submit(spec(tmp_path, 0, config={"lr": 0.9}))
+        executor = start(ANY)
+        executor.submit(spec(tmp_path, 0, config={"lr": 0.9, "does": "fail_if_large"}))
         ended = collect(executor)[-1]
         assert ended.reason is StopReason.ERROR
         assert ended.error == "ValueError: lr 0.9 is too large"
         assert "sample_objectives.py" in ended.traceback
         assert "is too large" in (tmp_path / "00000/attempt-1/log.txt").read_text()
         until_free(executor)
-        executor.submit(spec(tmp_path, 1))
+        executor.submit(spec(tmp_path, 1, config={"lr": 0.1, "does": "fail_if_large"}))
         assert collect(executor)[-1].reason is StopReason.FINISHED
 
     def test_a_second_attempt_goes_on_from_the_checkpoint(self, start, tmp_path):
-        executor = start("climb")
+        executor = start(ANY)
         executor.submit(spec(tmp_path, 0))
         whole = collect(executor)[-1].history
         until_free(executor)
@@ -213,6 +239,8 @@ class TestInline(Conformance):
 
 
 class TestRay(Conformance):
+    shares = True
+
     @pytest.fixture(autouse=True)
     def cluster(self, ray_address):
         self.address = ray_address

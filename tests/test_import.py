@@ -191,7 +191,7 @@ sweeps = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(sweeps)
 def test_every_sweep_becomes_a_space_file(sweep):
     sweep["parameters"] = {"always": {"min": 0.0, "max": 1.0}} | sweep["parameters"]
@@ -221,7 +221,7 @@ def nni_parameters(draw, depth):
     return {"_type": kind, "_value": [*arguments, draw(steps)] if kind == "quniform" else arguments}
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(nni_spaces())
 def test_every_nni_space_becomes_a_space_file(raw):
     raw = {"always": {"_type": "uniform", "_value": [0, 1]}} | raw

@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 from abc import abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler
 from optuna.study import Study
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.distributions import Choice, Range
 from hpsearch.errors import SpaceUsedUpError
@@ -138,6 +139,18 @@ class SpaceSampler(BaseSampler):
         del study
         quantile = unit(self.seed, "independent", trial.number, param_name)
         return draw_from(param_distribution, quantile)
+
+    def after_trial(
+        self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
+    ) -> None:
+        """End `study.optimize` when the space has no config left, as Optuna's own grid does."""
+        del state, values
+        if self._repeats and not self.adaptive:
+            try:
+                self.draw(trial.number + 1)
+            except SpaceUsedUpError:
+                with suppress(RuntimeError):  # it was asked, and nothing is to be ended
+                    study.stop()
 
     def reseed_rng(self) -> None:
         """Do nothing: there is no generator whose copies in several processes could repeat each other."""

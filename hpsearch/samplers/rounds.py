@@ -168,7 +168,7 @@ def zoom(
 def _step(axis: Range, name: str, last: Round) -> float:
     """Return the width of a cell of the last round in the axis's own scale."""
     low, high = last.bounds.get(name, (axis.low, axis.high))
-    width = math.log(high / low) if axis.log else high - low
+    width = math.log(high) - math.log(low) if axis.log else high - low
     return width / last.levels.get(name, 2)
 
 
@@ -178,7 +178,10 @@ def _around(axis: Range, values: Sequence[float], step: float) -> tuple[float, f
         return axis.low, axis.high
     low, high = min(values), max(values)
     if axis.log:
-        low, high = low / math.exp(step), high * math.exp(step)
+        # A step may be a factor that no float holds.
+        below, above = math.log(low) - step, math.log(high) + step
+        low = math.exp(below) if below > math.log(axis.low) else axis.low
+        high = math.exp(above) if above < math.log(axis.high) else axis.high
     else:
         low, high = low - step, high + step
     quantum = axis.quantum or (1 if axis.integer else None)
