@@ -129,7 +129,7 @@ def test_the_help_imports_nothing_heavy():
 
 numbers = st.one_of(st.integers(-50, 50), st.floats(-1e6, 1e6), st.floats(allow_nan=False, allow_infinity=False))
 bounds = st.tuples(st.floats(-50, 50), st.floats(0, 50)).map(lambda pair: (pair[0], pair[0] + pair[1]))
-positive = st.tuples(st.floats(1e-9, 1e3), st.floats(0, 1e3)).map(lambda pair: (pair[0], pair[0] + pair[1]))
+positive = st.tuples(st.floats(1e-20, 1e3), st.floats(0, 1e3)).map(lambda pair: (pair[0], pair[0] + pair[1]))
 whole = st.tuples(st.integers(-100, 100), st.integers(0, 100)).map(lambda pair: (pair[0], pair[0] + pair[1]))
 steps = st.one_of(st.integers(1, 20), st.sampled_from([0.1, 0.05, 2.5, 1e-3]), st.floats(1e-6, 1e3))
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)

@@ -164,6 +164,15 @@ def test_a_name_that_commands_have_for_themselves_is_kept_on_the_command_line():
         ({"distribution": "q_uniform", "min": 1, "max": 2, "q": 1.5}, "1.5"),
         ({"distribution": "q_uniform", "min": 0.4, "max": 0.8, "q": 1.0}, "{choice: [0, 1]}"),
         ({"distribution": "q_uniform", "min": 0, "max": 1, "q": 1e-20}, "{uniform: [0, 1]}"),
+        (
+            {"distribution": "q_log_uniform_values", "min": 1e-16, "max": 0.5, "q": 0.1},
+            "{qloguniform: [0.1, 0.5, 0.1]}",
+        ),
+        ({"distribution": "q_log_uniform", "min": 50, "max": 60, "q": 10}, "{loguniform: ["),
+        (
+            {"distribution": "q_uniform", "min": 0.0, "max": 1e22, "q": 10**16},
+            "{quniform: [0, 1e22, 10000000000000000]}",
+        ),
         ({"distribution": "q_log_uniform", "min": LOG_10, "max": 2 * LOG_10, "q": 10}, "{qlograndint: [10, 100, 10]}"),
     ],
 )

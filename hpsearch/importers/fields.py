@@ -9,7 +9,7 @@ from typing import Any
 from hpsearch.errors import FieldError
 from hpsearch.wording import Path, shown
 
-_LARGEST_INTEGER = 2**63  # of a space file
+LARGEST_INTEGER = 2**63  # of a space file
 _LONGEST_NAME = 200  # characters of a parameter's name
 
 
@@ -43,7 +43,7 @@ def number(value: Any, path: Path) -> float:
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise FieldError(path, f"found {shown(value)}", "a number")
-    if not (abs(value) < _LARGEST_INTEGER if isinstance(value, int) else math.isfinite(value)):
+    if not (abs(value) < LARGEST_INTEGER if isinstance(value, int) else math.isfinite(value)):
         raise FieldError(path, f"found {shown(value)}", "finite numbers, and integers below 2**63")
     return value
 

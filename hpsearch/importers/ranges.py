@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from hpsearch.errors import FieldError
-from hpsearch.importers.fields import exponential, number, rounded
+from hpsearch.importers.fields import LARGEST_INTEGER, exponential, number, rounded
 from hpsearch.wording import Path, shown
 
 _MOST_STEPS = 2**53  # as a space file allows
@@ -77,13 +77,15 @@ def stepped(low: float, high: float, step: float, path: Path, *, log: bool = Fal
     unit = Fraction(repr(step))
     exact = Fraction(repr(low)) / unit, Fraction(repr(high)) / unit
     first, last = _multiple(exact[0], math.ceil), _multiple(exact[1], math.floor)
+    first = max(first, 1) if log else first  # a bound may be next to 0, which no logarithmic range has
     if first > last:
         return _between(exact, unit, step, whole=whole)
     ends = [_value(count * unit, whole=whole) for count in (first, last)]
     if max(-first, last) > _MOST_STEPS or any(Fraction(repr(end)) % unit for end in ends):
-        plain = (
-            integers(math.ceil(low), math.floor(high), path, log=log) if whole else interval(low, high, path, log=log)
-        )
+        if whole and max(-low, high) < LARGEST_INTEGER:
+            plain = integers(math.ceil(low), math.floor(high), path, log=log)
+        else:
+            plain = interval(low, high, path, log=log)
         return plain.noting(f"multiples of {shown(step)} are too many or too long: no step")
     moved = [
         f"{side} {shown(there)} is no multiple of {shown(step)}: {shown(end)}"
@@ -92,8 +94,10 @@ def stepped(low: float, high: float, step: float, path: Path, *, log: bool = Fal
     ]
     if first == last:
         return Found(ends[0], note=f"{shown(ends[0])} is its only value: a constant")
+    whole = whole and all(isinstance(end, int) for end in ends)
     kind = f"{'log' if log else ''}{'randint' if whole else 'uniform'}"
-    ends = [int(end) if isinstance(step, int) else end for end in ends]  # as people write them
+    if isinstance(step, int):  # as people write them
+        ends = [int(end) if abs(end) < LARGEST_INTEGER else end for end in ends]
     raw = {kind: ends} if whole and step == 1 else {f"q{kind}": [*ends, step]}
     return Found(raw).noting(*moved)
 
@@ -164,4 +168,4 @@ def _between(exact: tuple[Fraction, Fraction], unit: Fraction, step: float, *, w
 
 
 def _value(exact: Fraction, *, whole: bool) -> float:
-    return int(exact) if whole else float(exact)
+    return int(exact) if whole and abs(exact) < LARGEST_INTEGER else float(exact)
