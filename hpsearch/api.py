@@ -375,9 +375,9 @@ def _remove(study: Study) -> None:
 
 def _plan_trials(store: Store, trials: int | None) -> int:
     """Return the search's total, stored first if it is a new one."""
-    total: int = store.get("trials") if trials is None else trials
     if trials is not None:
-        store.put("trials_given", True)  # noqa: FBT003 - an attribute's value
+        store.put("trials_given", trials)  # what follows can be told from it, should this be the last word
+    total: int = store.get("trials_given") or store.get("trials")
     if total > len(store.records(Stage.SEARCH)):
         store.put("done", False)  # noqa: FBT003 - an attribute's value
     store.put("trials", total)

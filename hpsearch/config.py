@@ -333,8 +333,16 @@ def _check_names(space: Space, objective: Objective) -> None:
 
 def _check_search(search: Search, space: Space, objective: Objective) -> None:
     check_levels(space, search.levels)
-    for position, one in enumerate(search.first):
-        params_of(space, one, ("search", "first", position))
+    for name, axis in space.parameters.items():
+        if isinstance(axis, Choice) and axis.count > MAX_LEVELS and search.sampler == "jittered_grid":
+            allowed = f"at most {MAX_LEVELS} with search.sampler jittered_grid; sobol and random take any number"
+            raise FieldError(("space", name, "choice"), f"has {axis.count} values", allowed)
+    keys = [space.key(params_of(space, one, ("search", "first", at))) for at, one in enumerate(search.first)]
+    for position, key in enumerate(keys):
+        if (earlier := keys.index(key)) < position:
+            raise FieldError(
+                ("search", "first", position), f"is the config of search.first.{earlier}", "different configs"
+            )
     if len(search.first) > search.total:
         raise FieldError(
             ("search", "first"), f"has {len(search.first)} configs", f"at most search.trials, {search.total}"

@@ -39,10 +39,11 @@ def find_folder(studies: Path, study: str) -> Path:
         StudyNotFoundError: There is none; the message names those that there are.
     """
     candidates = [new_folder(studies, study)] if _NAME.fullmatch(study) else []
-    candidates.append(Path(study).resolve())
-    for folder in candidates:
-        if (folder / STUDY_FILE).is_file():
-            return folder
+    with suppress(OSError, ValueError):  # a name that is too long, a null character
+        candidates.append(Path(study).resolve())
+        for folder in candidates:
+            if (folder / STUDY_FILE).is_file():
+                return folder
     known = [folder.name for folder in study_folders(studies)]
     near = nearest(study, known)
     hint = f"; did you mean {near!r}?" if near else ""

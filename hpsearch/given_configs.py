@@ -34,7 +34,17 @@ def params_of(space: Space, config: Mapping[str, Any], path: Path = ()) -> dict[
             )
         if name in space.constants and space.constants[name] != value:
             raise FieldError((*path, name), f"found {shown(value)}", f"{shown(space.constants[name])}, the constant")
-    given = {name: _stored(space, name, config, (*path, name)) for name in space.parameters if name in config}
+    # What is scaled depends on the others.
+    plain = {
+        name: _stored(axis, config[name], (*path, name))
+        for name, axis in space.parameters.items()
+        if name in config and name not in space.scalings
+    }
+    given = {
+        name: plain[name] if name in plain else _unscaled(space, name, config[name], plain, path)
+        for name in space.parameters
+        if name in config
+    }
     active = space.active(given)
     for name in active:
         if name not in given:
@@ -49,29 +59,43 @@ def params_of(space: Space, config: Mapping[str, Any], path: Path = ()) -> dict[
     return given
 
 
-def _stored(space: Space, name: str, config: Mapping[str, Any], path: Path) -> Any:
-    axis, value = space.parameters[name], config[name]
+def _stored(axis: Distribution, value: Any, path: Path) -> Any:
     if isinstance(axis, Choice):
         return _name(axis, value, path)
     kinds = int if axis.integer else (int, float)
     if not isinstance(value, kinds) or isinstance(value, bool) or not math.isfinite(value):
         raise FieldError(path, f"found {shown(value)}", "an integer" if axis.integer else "a finite number")
-    scaling = space.scalings.get(name)
-    if scaling is not None and scaling.per not in space.constants and scaling.per not in config:
-        raise FieldError((*path[:-1], scaling.per), "is missing", f"a value, for {name} depends on it")
-    return _inside(axis, value / space.scale_of(name, config) if scaling else value, path)
+    return _inside(axis, value, path)
+
+
+def _unscaled(space: Space, name: str, value: Any, others: Mapping[str, Any], path: Path) -> Any:
+    """Return the searched value of a parameter that is scaled.
+
+    Args:
+        value: As trained.
+        others: The stored values of those that are not scaled.
+        path: Where the config stands.
+    """
+    axis, per = space.parameters[name], space.scalings[name].per
+    if per not in space.constants and per not in others:
+        raise FieldError((*path, per), "is missing", f"a value, for {name} depends on it")
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return _stored(axis, value, (*path, name))  # which says what is allowed
+    sizes = {per: space.parameters[per].resolve(others[per])} if per in others else space.constants
+    return _stored(axis, value / space.scale_of(name, sizes), (*path, name))
 
 
 def _name(axis: Choice, value: Any, path: Path) -> Any:
-    for name, known in zip(axis.names, axis.values, strict=True):
-        if any(type(one) is type(value) and one == value for one in (name, known)):
-            return name
+    for known in (axis.values, axis.names):  # a config has values; a name may be another's value
+        for name, one in zip(axis.names, known, strict=True):
+            if type(one) is type(value) and one == value:
+                return name
     names = [one if isinstance(one, str) else shown(one) for one in axis.names]
     raise FieldError(path, f"found {shown(value)}", ", ".join(names), nearest(str(value), names))
 
 
 def _inside(axis: Range, value: float, path: Path) -> float:
-    margin = _EQUAL * max(abs(axis.low), abs(axis.high))
+    margin = _EQUAL * (abs(value) if axis.log else max(abs(axis.low), abs(axis.high)))
     if not axis.low - margin <= value <= axis.high + margin:
         raise FieldError(path, f"{shown(value)} is outside of the range", f"from {axis.low:g} to {axis.high:g}")
     inside = type(axis.low)(min(max(value, axis.low), axis.high))

@@ -22,6 +22,7 @@ _PATHS = (  # fields that name files
     ("objective", "interpreter"),
     ("objective", "config_file", "template"),
     ("search", "warm_start", "csv"),
+    ("search", "warm_start", "study"),
     ("export", "to"),
 )
 
@@ -146,8 +147,13 @@ def _resolve_paths(raw: Any, folder: Path) -> None:
         values = raw
         for key in keys[:-1]:
             values = values.get(key) if isinstance(values, dict) else None
-        if isinstance(values, dict) and isinstance(values.get(keys[-1]), str):
+        if isinstance(values, dict) and _is_path(values.get(keys[-1]), keys):
             values[keys[-1]] = _resolve(values[keys[-1]], folder, keys)
+
+
+def _is_path(value: Any, keys: tuple[str, ...]) -> bool:
+    # A study without a slash is looked up by its name.
+    return isinstance(value, str) and (keys[-1] != "study" or "/" in value)
 
 
 def _resolve(name: str, folder: Path, keys: tuple[str, ...]) -> str:
@@ -175,7 +181,7 @@ def _apply_overrides(raw: Any, overrides: Sequence[str]) -> dict[tuple[str, ...]
         if not equals or not all(keys):
             raise SpaceFileError(f"--set {text}", None, "allowed: PATH=VALUE, such as search.trials=8")
         value = _parse_override(value_text, f"--set {text}")
-        if keys in _PATHS and isinstance(value, str):
+        if keys in _PATHS and _is_path(value, keys):
             value = _resolve(value, Path(), keys)
         _assign(raw, keys, value, text)
         changed[keys] = text

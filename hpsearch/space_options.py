@@ -16,7 +16,7 @@ from hpsearch.wording import Path, nearest, shown
 
 OPTIONS = ("when", "per", "reference", "rule", "limits")
 _RULES = ("linear", "sqrt")
-_TRIES = 10_000  # draws that find room for a config, if one in a thousand satisfies the constraints
+_TRIES, _ENOUGH = 10_000, 10  # draws that find room for a config, if one in a thousand satisfies the constraints
 
 
 def with_options(space: Space, raw: Mapping[str, Any], path: Path, constraints: Sequence[str]) -> Space:
@@ -63,20 +63,22 @@ def with_options(space: Space, raw: Mapping[str, Any], path: Path, constraints: 
 
 def _check_possible(space: Space) -> None:
     """Refuse constraints that no config seems to satisfy, before anything is spent on them."""
-    held = [False] * len(space.constraints)
+    held, fitting = [False] * len(space.constraints), 0
     for number in range(_TRIES if space.constraints else 0):
         drawn = {name: axis.draw(unit("possible", number, name)) for name, axis in space.parameters.items()}
         values = space.scalars(space.only_active(drawn))
         now = [constraint.holds(values) for constraint in space.constraints]
-        if all(now):
+        fitting += all(now)
+        if fitting == _ENOUGH:
             return
         held = [before or after for before, after in zip(held, now, strict=True)]
     for at, (constraint, once) in enumerate(zip(space.constraints, held, strict=True)):
         if not once:
             found = f"{constraint.text!r} holds for none of {_TRIES} random configs"
             raise FieldError(("constraints", at), found, "a constraint that the ranges leave room for")
-    if space.constraints:
-        found = f"together they hold for none of {_TRIES} random configs"
+    # Of a space of integers and choices each config can be found, however few there are.
+    if space.constraints and not (fitting and math.isfinite(space.size)):
+        found = f"together they hold for {fitting or 'none'} of {_TRIES} random configs"
         raise FieldError(("constraints",), found, "constraints that leave room for each other")
 
 

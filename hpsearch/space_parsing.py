@@ -134,4 +134,9 @@ def _parse_choice(arguments: Any, path: Path) -> Choice:
                 f"found {shown(name)} {reason}",
                 "different scalars; name such values: {name: value}",
             )
+    written = [repr(value) for value in values]
+    for position, text in enumerate(written):
+        if (earlier := written.index(text)) < position:
+            found = f"has the value of {shown(names[earlier])}"
+            raise FieldError((*path, str(names[position])), found, "different values")
     return Choice(names, values)

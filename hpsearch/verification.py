@@ -163,14 +163,21 @@ def _outside(config: Mapping[str, Any], space: Space) -> dict[str, Any]:
         if distribution is None:
             inside = value == space.constants[name]
         elif isinstance(distribution, Range):
-            scale = space.scale_of(name, config)
-            margin = _EQUAL * max(abs(distribution.low), abs(distribution.high))
-            inside = distribution.low - margin <= value / scale <= distribution.high + margin
+            inside = _is_inside(distribution, value, name, config, space)
         else:
             inside = value in distribution.values
         if not inside:
             found[name] = value
     return found
+
+
+def _is_inside(axis: Range, value: float, name: str, config: Mapping[str, Any], space: Space) -> bool:
+    try:
+        searched = value / space.scale_of(name, config)
+    except (TypeError, ValueError, ZeroDivisionError, KeyError):  # a size that nothing can be scaled by
+        return False
+    margin = _EQUAL * abs(searched)
+    return axis.low - margin <= searched <= axis.high + margin
 
 
 def _retrain(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 
 from hpsearch.config import StudyConfig, WarmStart, parse_config
 from hpsearch.directory import find_folder
-from hpsearch.distributions import Range
+from hpsearch.distributions import Choice, Range
 from hpsearch.errors import FieldError, InputError
 from hpsearch.formatting import counted
 from hpsearch.given_configs import params_of
@@ -72,14 +72,21 @@ def earlier_trials(config: StudyConfig, studies: Path, storage: str | None) -> E
         raise InputError(
             f"{_FIELD}: {name} has no trial that fits the space{reason}; allowed: one with trials in its bounds"
         )
-    keys = {config.space.key(params) for params in first}
-    best = [one.params for one in best_of_past(known, config.direction, source.best)]
-    first += [dict(params) for params in best if config.space.key(params) not in keys]
+    keys = [config.space.key(params) for params in first]
+    # A file may have a config several times, with other seeds.
+    best = best_of_past(_once(known, config), config.direction, source.best)
+    first += [dict(one.params) for one in best if config.space.key(one.params) not in keys]
     first = first[: config.search.total]
     notice = f"warm start: {counted(len(known), 'trial')} of {name}"
     if left_out:
         notice += f"; {len(left_out)} left out, the first for {left_out[0]}"
     return EarlierTrials(first=tuple(first), known=tuple(known), notice=notice)
+
+
+def _once(known: Sequence[Past], config: StudyConfig) -> list[Past]:
+    """Return each config once, with its best value."""
+    ordered = best_of_past(known, config.direction, len(known))
+    return list({config.space.key(one.params): one for one in reversed(ordered)}.values())[::-1]
 
 
 def _own(space: Space, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,7 +118,7 @@ def _of_csv(source: WarmStart, config: StudyConfig) -> Iterator[tuple[dict[str, 
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"{_FIELD}.csv: {path}: can't be read: {getattr(error, 'strerror', None) or error}") from None
     columns = list(rows[0]) if rows else []
     column = next((name for name in (config.metric, "value") if name in columns), None)
@@ -126,13 +133,22 @@ def _of_csv(source: WarmStart, config: StudyConfig) -> Iterator[tuple[dict[str, 
 
 
 def _cells(row: Mapping[str, str], space: Space) -> dict[str, Any]:
-    """Return a row's config; an empty cell is a parameter that is not there."""
+    """Return a row's config; an empty cell is a parameter that is not there, or null."""
     found = {}
     for name in space.names:
-        text = row.get(f"params.{name}") or row.get(name) or ""
+        # The file of `show --csv` has columns of its own, such as seed and value, beside params.seed.
+        text = row.get(f"params.{name}", row.get(name)) or ""
         if text:
             found[name] = _cell(text, space, name)
+        elif _is_null(space, name):
+            found[name] = None
     return found
+
+
+def _is_null(space: Space, name: str) -> bool:
+    """Return whether an empty cell is a choice's null: of a parameter that is always there."""
+    axis = space.parameters.get(name)
+    return isinstance(axis, Choice) and name not in space.conditions and None in axis.values
 
 
 def _cell(text: str, space: Space, name: str) -> Any:
@@ -142,10 +158,17 @@ def _cell(text: str, space: Space, name: str) -> Any:
             number = float(text)
         except ValueError:
             return text
-        return int(number) if axis.integer and number == int(number) else number
+        return int(number) if axis.integer and number.is_integer() else number
     known = (space.constants[name],) if axis is None else (*axis.names, *axis.values)
     for value in known:
         # As `show --csv` writes them, or as YAML does.
-        if text in (str(value), json.dumps(value)):
+        if text in (str(value), json.dumps(value)) or _same_number(text, value):
             return value
     return text
+
+
+def _same_number(text: str, value: Any) -> bool:
+    """Return whether text is a number however written, such as 32.0 for 32: pandas writes integers with gaps so."""
+    with suppress(ValueError):
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and float(text) == value
+    return False

@@ -309,7 +309,7 @@ def _is_multiple(axis, value):
     strategies.tied_spaces().filter(lambda tied: any(isinstance(a, Range) for a in tied.parse().parameters.values())),
     strategies.seeds,
 )
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_rounds_of_any_space_hold_what_they_say(tied, seed):
     generator = random.Random(seed)
     name = generator.choice(["random", "jittered_grid", "sobol"])
@@ -363,7 +363,7 @@ def test_rounds_of_any_space_hold_what_they_say(tied, seed):
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=4), st.integers(1, 40), st.integers(1, 40), st.integers(0, 40))
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_a_new_total_is_what_is_trained(trials, planned, total, begun):
     """Whatever was planned, begun and asked for: the rounds end at the new total, or at what was begun."""
     config = made(rounds=[{"trials": one} for one in trials], trials=planned)

@@ -189,7 +189,7 @@ def test_a_parameter_beside_the_space_is_a_function_of_number_and_name(sampler):
 
 @pytest.mark.parametrize("name", NAMES)
 @given(raw=strategies.raw_spaces, seed=strategies.seeds, number=st.integers(0, 10**6), trials=st.integers(1, 500))
-@settings(max_examples=40)
+@settings(max_examples=30)
 def test_values_are_in_any_space(name, raw, seed, number, trials):
     sampler = make(name, raw, seed, trials)
     drawn = sampler.space.only_active(sampler.candidate(number, 0))
@@ -203,7 +203,7 @@ def test_values_are_in_any_space(name, raw, seed, number, trials):
 
 @pytest.mark.parametrize("name", NAMES)
 @given(tied=strategies.tied_spaces(), seed=strategies.seeds, trials=st.integers(1, 100))
-@settings(max_examples=30)
+@settings(max_examples=20)
 def test_configs_of_any_space_hold_what_it_says(name, tied, seed, trials):
     sampler, again = (make(name, tied.raw, seed, trials, tied.constraints) for _ in range(2))
     space = sampler.space
@@ -224,7 +224,7 @@ def test_configs_of_any_space_hold_what_it_says(name, tied, seed, trials):
 
 @pytest.mark.parametrize("name", NAMES)
 @given(tied=strategies.tied_spaces(finite=True), seed=strategies.seeds, some=st.integers(0, 5))
-@settings(max_examples=30)
+@settings(max_examples=20)
 def test_a_finite_space_is_used_up_when_all_of_it_was_drawn(name, tied, seed, some):
     raw = {key: unscaled(axis) for key, axis in tied.raw.items()}
     bounds = {key: float(most) for key, _, most in (text.partition(" <= ") for text in tied.constraints)}

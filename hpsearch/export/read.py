@@ -40,7 +40,8 @@ def read_config(path: Path, key: str, names: Mapping[str, str], space: Space) ->
         raise InputError(f"{path}: has no mapping at {key}; allowed: one that has the parameters (--key)")
     found = {name: _at(place, names.get(name, name)) for name in space.names}
     found = {name: _typed(value, name, space, path) for name, value in found.items() if value is not _ABSENT}
-    wanted = [*space.constants, *space.active(_stored_names(found, space))]
+    active = space.active(_stored_names(found, space))
+    wanted = [name for name in space.names if name in space.constants or name in active]
     missing = [names.get(name, name) for name in wanted if name not in found]
     if missing:
         where = "" if key == "." else f" under {key}"

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from hpsearch.config import StudyConfig
 from hpsearch.distributions import Range
 from hpsearch.formatting import counted, value_format
-from hpsearch.outcome import Best, best_of, edges_of, explored_space, rounds_of, trial_of
+from hpsearch.outcome import Best, best_of, edges_of, explored_space, full_epochs, rounds_of, trial_of
 from hpsearch.report.layout import cell
 from hpsearch.samplers.edges import in_words, shown_number
 from hpsearch.store import Store
@@ -35,18 +35,26 @@ def region(store: Store, config: StudyConfig) -> RenderableType | None:
 def first_in_words(store: Store, config: StudyConfig) -> str:
     """Return how the winner compares with the configs that the space file wants tried first; empty without any."""
     best = best_of(store, config)
-    begun = len(store.records(Stage.SEARCH))
-    tried = [trial_of(store, config, number) for number in range(min(len(config.search.first), begun))]
+    records = store.records(Stage.SEARCH)[: len(config.search.first)]
+    tried = [trial_of(store, config, record.number) for record in records if record.eligible]
     found = [one for one in tried if one is not None]
     if best is None or not found:
         return ""
-    leader = max(found, key=lambda one: config.direction.sign * one.mean)
+    # One that was retrained says more than any value of one seed.
+    leader = max(found, key=lambda one: (one.n > 0, config.direction.sign * one.mean))
     written = value_format([best.mean, leader.mean])
     value = f"trial {leader.trial}, {config.metric} {written(leader.mean)} {_seeds(leader)}"
     if leader.trial == best.trial:
         return f"{value}: it is the best"
+    epochs = full_epochs(store, config, records[leader.trial])
+    if not leader.n and epochs < _epochs_of_best(store, config, best):
+        return f"{value} after {counted(epochs, 'epoch')}; the best had more, so their difference says nothing"
     gain = config.direction.sign * (best.mean - leader.mean)
     return f"{value}: the best is {written(abs(gain))} {'better' if gain >= 0 else 'worse'}"
+
+
+def _epochs_of_best(store: Store, config: StudyConfig, best: Best) -> int:
+    return config.objective.epochs if best.n else full_epochs(store, config, store.record(Stage.SEARCH, best.trial))
 
 
 def _seeds(one: Best) -> str:

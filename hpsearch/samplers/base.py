@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 from abc import abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -21,8 +22,8 @@ from hpsearch.seeding import unit
 from hpsearch.space import Space
 from hpsearch.trial import Direction
 
-_MAX_TRIES = 10_000  # of one config; the check of constraints gives up after as many
-_MAX_LISTED = 20_000  # configs of a space that can be gone through one by one in a second
+_MAX_TRIES = 100_000  # of one config, of which constraints leave one in a thousand
+MAX_LISTED = 20_000  # configs of a space that can be gone through one by one in a second
 _TRIES_BEFORE_LISTING = 64
 
 Key = tuple[tuple[str, Any], ...]
@@ -50,7 +51,8 @@ class SpaceSampler(BaseSampler):
         self._drawn: list[dict[str, Any]] = []
         self._keys = set(taken)
         self._repeats = space.may_repeat
-        self._listed: list[dict[str, Any]] | None = None
+        self._listed: list[tuple[Key, dict[str, Any]]] | None = None
+        self._position = 0  # of the first of them that may not be drawn yet
 
     @abstractmethod
     def candidate(self, number: int, attempt: int) -> dict[str, Any]:
@@ -90,35 +92,42 @@ class SpaceSampler(BaseSampler):
         return self.draw(number)
 
     def _accepted(self, number: int) -> dict[str, Any]:
-        listable = self.space.size <= _MAX_LISTED
+        axes = self._options()
+        listable = math.prod(map(len, axes)) <= MAX_LISTED if axes is not None else False
         for attempt in range(_TRIES_BEFORE_LISTING if listable else _MAX_TRIES):
             params = self.space.only_active(self.candidate(number, attempt))
             if self._is_new(params) and self.space.allows(params):
                 return params
-        rest = next(self._rest(), None) if listable else None
+        rest = self._next_listed(axes) if axes is not None and listable else None
         if rest is None:
             raise SpaceUsedUpError(self._used_up())
         return rest
 
+    def _options(self) -> list[Sequence[Any]] | None:
+        """Return the stored values that each parameter can have; None if there are too many."""
+        axes = self.space.parameters.values()
+        return [axis.listed() for axis in axes] if self.space.size <= MAX_LISTED else None
+
     def _used_up(self) -> str:
         if self._listed is None:
-            return f"the space is used up: none of {_MAX_TRIES} draws is a config that is allowed and new"
+            return f"the space is used up: none of {_MAX_TRIES:,} draws is a config that is allowed and new"
         return f"the space is used up: {counted(len(self._listed), 'config')} in all, and none is left"
 
     def _is_new(self, params: Mapping[str, Any]) -> bool:
         return not self._repeats or self.space.key(params) not in self._keys
 
-    def _rest(self) -> Iterator[dict[str, Any]]:
-        """Yield the configs of a small space that were not drawn yet, in an order of the seed's."""
+    def _next_listed(self, axes: Sequence[Sequence[Any]]) -> dict[str, Any] | None:
+        """Return a config of a small space that was not drawn yet, in an order of the seed's; None if none is left."""
         if self._listed is None:
-            axes = [axis.listed() for axis in self.space.parameters.values()]
             found = {}
             for values in itertools.product(*axes):
                 params = self.space.only_active(dict(zip(self.space.parameters, values, strict=True)))
                 if self.space.allows(params):
                     found[self.space.key(params)] = params
-            self._listed = sorted(found.values(), key=lambda params: unit(self.seed, "rest", repr(params)))
-        return (dict(params) for params in self._listed if self._is_new(params))
+            self._listed = sorted(found.items(), key=lambda item: unit(self.seed, "rest", repr(item[1])))
+        while self._position < len(self._listed) and self._listed[self._position][0] in self._keys:
+            self._position += 1  # what was drawn stays so
+        return dict(self._listed[self._position][1]) if self._position < len(self._listed) else None
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Return all parameters of the space, for a config is drawn as a whole."""
@@ -140,9 +149,7 @@ class SpaceSampler(BaseSampler):
         quantile = unit(self.seed, "independent", trial.number, param_name)
         return draw_from(param_distribution, quantile)
 
-    def after_trial(
-        self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
-    ) -> None:
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
         """End `study.optimize` when the space has no config left, as Optuna's own grid does."""
         del state, values
         if self._repeats and not self.adaptive:

@@ -242,7 +242,7 @@ def _crowd(edge: Edge, space: Space) -> str:
 def _advice(edge: Edge) -> str:
     if edge.held_by:
         return f"which stays ({edge.held_by})"
-    return f"which is too tight (try {'up' if edge.side == 'high' else 'down'} to {shown_number(edge.proposed)})"
+    return f"which may be too tight (try {'up' if edge.side == 'high' else 'down'} to {shown_number(edge.proposed)})"
 
 
 def shown_number(value: float) -> str:

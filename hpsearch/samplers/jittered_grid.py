@@ -33,8 +33,8 @@ from typing import Any, Self
 from hpsearch.config import MAX_LEVELS, check_levels, plain
 from hpsearch.distributions import Choice, Distribution
 from hpsearch.errors import FieldError
-from hpsearch.samplers.base import Key, SpaceSampler, draw_space
-from hpsearch.seeding import KeyPart, derive_seed, permutation, unit
+from hpsearch.samplers.base import MAX_LISTED, Key, SpaceSampler, draw_space
+from hpsearch.seeding import KeyPart, below, permutation, unit
 from hpsearch.space import Space
 from hpsearch.space_parsing import parse_space
 
@@ -103,11 +103,21 @@ class JitteredGridSampler(SpaceSampler):
 
     def candidate(self, number: int, attempt: int) -> dict[str, Any]:
         """Return a point of config `number`'s cell; after some refusals, of another cell."""
-        elsewhere = attempt >= _TRIES_IN_CELL
-        seed = derive_seed(self.seed, "elsewhere", attempt) if elsewhere else self.seed
-        cell = dict(zip(self.levels, grid_cell(number, tuple(self.levels.values()), seed), strict=True))
+        if attempt >= _TRIES_IN_CELL:
+            cell = {n: below(count, self.seed, "cell", number, attempt, n) for n, count in self.levels.items()}
+        else:
+            cell = dict(zip(self.levels, grid_cell(number, tuple(self.levels.values()), self.seed), strict=True))
         quantiles = {name: self._quantile(number, name, level, attempt) for name, level in cell.items()}
         return draw_space(self.space, quantiles)
+
+    def _options(self) -> list[Sequence[Any]] | None:
+        if self.jitter or math.prod(self.levels.values()) > MAX_LISTED:
+            return super()._options()
+        axes = self.space.parameters.items()
+        return [
+            [axis.draw((level + 0.5) / count) for level in range(count)]
+            for (name, axis), count in zip(axes, self.levels.values(), strict=True)
+        ]
 
     def _quantile(self, number: int, name: str, level: int, attempt: int) -> float:
         again = (attempt,) if attempt else ()

@@ -47,7 +47,7 @@ def search(context: Context) -> None:
         StudyError: No trial ended with a value.
     """
     config, store = context.config, context.store
-    proposals = Proposals(config, store, context.trials if store.get("trials_given") else None)
+    proposals = Proposals(config, store, store.get("trials_given"))
     store.repair(proposals.space, proposals.draw, _seeds(config))
     following: Round | None = proposals.unfinished
     while following is not None:
@@ -58,6 +58,11 @@ def search(context: Context) -> None:
             context.publish(Notice(message=_reason(following, edges, proposals.explored)))
     records = store.records(Stage.SEARCH)
     best = top(records, config.direction, 1)
+    if not records:
+        raise StudyError(
+            "search.warm_start knows every config of the space; allowed: a larger space, or search.warm_start.best "
+            "above 0 to train the best of them again"
+        )
     if not best:
         first = next((f"; the first error: {r.error}" for r in records if r.error), "")
         raise StudyError(
