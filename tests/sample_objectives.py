@@ -234,3 +234,10 @@ def any_config(config, trial):
     audit(json.dumps(config))
     for epoch in trial.epochs():
         yield {"score": random.Random(repr(sorted(config.items()))).random() + epoch}
+
+
+def diverge_in_trial_0(config, trial):
+    """Begin with a value that nothing reaches, and diverge, in the first trial."""
+    for epoch in trial.epochs():
+        first = 99.0 if epoch < 3 else math.nan
+        yield {"score": first if trial.number == 0 else config["lr"]}

@@ -127,3 +127,10 @@ def test_plain_refuses_what_json_can_not_hold(value):
 )
 def test_what_is_allowed_is_said_in_the_words_of_a_file(spot, words):
     assert describe(spot) == words
+
+
+def test_a_grid_has_so_many_choices_at_most():
+    many = RAW | {"space": {"a": {"choice": list(range(1001))}}}
+    with pytest.raises(FieldError, match=r"space\.a\.choice: has 1001 values; allowed: at most 1000 with .*jittered"):
+        parse_config(many)
+    assert parse_config(many | {"search": {"sampler": "sobol"}}).space.size == 1001

@@ -348,9 +348,10 @@ def test_words():
         ],
         space,
     )
+    tight = "which may be too tight"
     assert words == [
         "lr: 6 of the 9 best trials lie between 0.06123 and the upper bound 0.1, which may be too tight (try up to 1)",
-        "lr: 6 of the 9 best trials lie between 2e-4 and the lower bound 1e-4, which may be too tight (try down to 2e-6)",
+        f"lr: 6 of the 9 best trials lie between 2e-4 and the lower bound 1e-4, {tight} (try down to 2e-6)",
         "width: 5 of the 9 best trials lie at the upper bound 64, which may be too tight (try up to 96)",
         "dropout: 5 of the 9 best trials lie between 0.02 and the lower bound 0, which stays (0 is its end)",
     ]

@@ -125,6 +125,9 @@ def test_a_study_is_found_by_name_and_path(bench: Bench, tmp_path):
         find_folder(bench.studies, "sampel")
     with pytest.raises(StudyNotFoundError, match="allowed: none is there yet, or a path"):
         find_folder(tmp_path / "nowhere", "sample")
+    for odd in ("a\0b", "a" * 5000):
+        with pytest.raises(StudyNotFoundError, match="no such study"):
+            find_folder(bench.studies, odd)
     assert study_folders(tmp_path / "nowhere") == []
     assert study_folders(bench.studies) == [study.folder]
     assert unused_name(bench.studies, "sample") == "sample-2"

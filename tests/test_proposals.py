@@ -266,13 +266,6 @@ def test_a_larger_total_keeps_the_configs(bench: Bench):
     assert configs(bench.resume("short", trials=4)) == configs(whole)
 
 
-def test_a_total_that_was_given_ends_expansions(bench: Bench):
-    space = all_rounds(bench, expand={"rounds": 5, "trials": 2})
-    cut(bench, at_trial(TrialScored, 3), space, "sample")
-    study = bench.resume(trials=6)
-    assert rounds(study)[1:] == [("expand", 2, 2), ("zoom", 4, 2)]
-
-
 # Used-up spaces
 
 

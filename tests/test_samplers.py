@@ -365,3 +365,22 @@ def test_numpy_numbers_are_plain_in_a_space():
 
     space = parse_space(plain({"x": {"quniform": [np.float64(0), np.float64(1), np.float64(0.1)]}}))
     assert space.parameters["x"] == Range("quniform", 0.0, 1.0, 0.1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_optuna_stops_when_the_space_is_used_up(name):
+    study = optuna.create_study(sampler=make(name, {"a": {"choice": [1, 2, 3]}, "b": {"randint": [0, 1]}}))
+    study.optimize(lambda trial: trial.suggest_categorical("a", [1, 2, 3]) + trial.suggest_int("b", 0, 1), n_trials=50)
+    assert len({tuple(trial.params.values()) for trial in study.trials}) == len(study.trials) == 6
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_tight_constraint_is_not_taken_for_a_space_that_is_used_up(name):
+    raw = {"a": {"uniform": [0, 1]}, "b": {"uniform": [0, 1]}}
+    space = parse_space(raw, constraints=["a * b >= 0.94"])  # 18 of 10,000 configs
+    sampler = make_sampler(Search(sampler=name), space, 0, choose_levels(space, 48, {}))
+    drawn = [sampler.draw(number) for number in range(12)]
+    assert all(params["a"] * params["b"] >= 0.94 for params in drawn)
+    with pytest.raises(FieldError, match=r"together they hold for [1-9] of 10000 random configs"):
+        parse_space(raw, constraints=["a * b >= 0.985"])
+    assert parse_space({"a": {"randint": [1, 10**4]}}, constraints=["a == 7"]).constraints

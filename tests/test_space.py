@@ -155,3 +155,9 @@ def test_tenths_are_multiples_of_a_tenth():
 def test_nearest():
     assert nearest("loguniforn", ("uniform", "loguniform")) == "loguniform"
     assert nearest("zzz", ("uniform",)) == ""
+
+
+def test_names_for_the_same_value_are_refused():
+    with pytest.raises(FieldError, match=r"space\.x\.choice\.b: has the value of 'a'; allowed: different values"):
+        parse({"choice": {"a": [1, 2], "b": [1, 2]}})
+    assert parse({"choice": {"a": 1, "b": 1.0}}).count == 2

@@ -76,7 +76,8 @@ def test_configs_are_checked_again_when_a_trial_starts():
 
 def test_checks_of_an_own_model_import_neither_torch_nor_sklearn():
     code = (
-        "import sys; from hpsearch.config_objectives import ImageClassifier; from hpsearch.space_parsing import parse_space\n"
+        "import sys; from hpsearch.config_objectives import ImageClassifier\n"
+        "from hpsearch.space_parsing import parse_space\n"
         "from hpsearch.vision import ImageClassifierObjective, check_data, check_parameters\n"
         "settings = ImageClassifier(use='image_classifier', data='digits', epochs=2)\n"
         "check_data(settings); check_parameters(parse_space({'lr': {'loguniform': [1e-3, 1]}}), settings)\n"
