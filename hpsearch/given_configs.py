@@ -102,10 +102,3 @@ def _inside(axis: Range, value: float, path: Path) -> float:
     if abs(axis.resolve(inside) - value) > margin:
         raise FieldError(path, f"{shown(value)} is not a multiple of {axis.quantum}", "a value that trials can have")
     return inside
-
-
-def lies_in(axis: Distribution, stored: Any) -> bool:
-    """Return whether a stored value is one that a distribution can have."""
-    if isinstance(axis, Choice):
-        return any(type(name) is type(stored) and name == stored for name in axis.names)
-    return isinstance(stored, (int, float)) and axis.low <= stored <= axis.high

@@ -172,3 +172,10 @@ def tied_spaces(draw, *, finite: bool = False) -> Tied:
             _with_scaling(draw, raw, name)
             _with_limits(draw, axis)
     return Tied(raw, _upper_constraints(draw, parse_space(raw)))
+
+
+def lies_in(axis: Range | Choice, stored: object) -> bool:
+    """Return whether a stored value is one that a distribution can have."""
+    if isinstance(axis, Choice):
+        return any(type(name) is type(stored) and name == stored for name in axis.names)
+    return isinstance(stored, (int, float)) and axis.low <= stored <= axis.high

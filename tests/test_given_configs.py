@@ -6,7 +6,7 @@ from hypothesis import given, settings
 
 from hpsearch.distributions import Range
 from hpsearch.errors import FieldError
-from hpsearch.given_configs import lies_in, params_of
+from hpsearch.given_configs import params_of
 from hpsearch.samplers import RandomSampler
 from hpsearch.space_parsing import parse_space
 
@@ -37,7 +37,7 @@ def test_params_come_back_from_the_config_that_they_make(tied, seed):
         assert type(again[name]) is type(value)
         if isinstance(axis, Range):
             assert again[name] == pytest.approx(value, rel=1e-9, abs=1e-9)
-            assert lies_in(axis, back[name])
+            assert strategies.lies_in(axis, back[name])
             if name not in space.scalings:
                 assert again[name] == value  # so that a repeat of it is known as one
         else:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from imported import drawn, imported
 from ray import tune
+from strategies import lies_in
 
 from hpsearch.distributions import Choice
 from hpsearch.errors import InputError
-from hpsearch.given_configs import lies_in
 from hpsearch.importers import plan_import
 from hpsearch.importers.draft import Draft
 from hpsearch.importers.ray_tune import _add
@@ -95,25 +95,104 @@ def test_a_function_that_makes_a_grid():
 
 
 @pytest.mark.parametrize(
-    "domain",
+    ("kind", "arguments"),
     [
-        tune.uniform(-1, 2),
-        tune.quniform(0.1, 0.7, 0.1),
-        tune.loguniform(1e-4, 1e-1),
-        tune.qloguniform(1e-4, 1e-1, 5e-5),
-        tune.randint(-3, 4),
-        tune.qrandint(8, 64, 8),
-        tune.qrandint(1, 65, 8),
-        tune.qrandint(1, 6, 1),
-        tune.lograndint(1, 30),
-        tune.qlograndint(16, 256, 16),
-        tune.qlograndint(1, 8, 1),
-        tune.choice([None, 1, "a"]),
-        tune.randint(2, 3),
+        (
+            "uniform",
+            (
+                -1,
+                2,
+            ),
+        ),
+        (
+            "quniform",
+            (
+                0.1,
+                0.7,
+                0.1,
+            ),
+        ),
+        (
+            "loguniform",
+            (
+                1e-4,
+                1e-1,
+            ),
+        ),
+        (
+            "qloguniform",
+            (
+                1e-4,
+                1e-1,
+                5e-5,
+            ),
+        ),
+        (
+            "randint",
+            (
+                -3,
+                4,
+            ),
+        ),
+        (
+            "qrandint",
+            (
+                8,
+                64,
+                8,
+            ),
+        ),
+        (
+            "qrandint",
+            (
+                1,
+                65,
+                8,
+            ),
+        ),
+        (
+            "qrandint",
+            (
+                1,
+                6,
+                1,
+            ),
+        ),
+        (
+            "lograndint",
+            (
+                1,
+                30,
+            ),
+        ),
+        (
+            "qlograndint",
+            (
+                16,
+                256,
+                16,
+            ),
+        ),
+        (
+            "qlograndint",
+            (
+                1,
+                8,
+                1,
+            ),
+        ),
+        ("choice", ([None, 1, "a"],)),
+        (
+            "randint",
+            (
+                2,
+                3,
+            ),
+        ),
     ],
-    ids=str,
 )
-def test_what_ray_tune_draws_is_what_we_draw(domain):
+def test_what_ray_tune_draws_is_what_we_draw(kind, arguments):
+    domain = getattr(tune, kind)(*arguments)
     draft = Draft(origin="test", study="test")
     _add(draft, domain, ("x",), "x", {})
     space = parse_space({**draft.carried, "other": {"uniform": [0, 1]}})
