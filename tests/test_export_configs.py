@@ -234,7 +234,7 @@ def assert_one_insertion(without: str, text: str, name: str) -> None:
     assert text[:start] + text[start + length :] == without
     inserted = text[start : start + length]
     assert name in inserted
-    assert len([line for line in inserted.splitlines() if line.strip(" ,")]) <= 1
+    assert len([line for line in inserted.split("\n") if line.strip(" ,\r")]) <= 1
 
 
 def scalars(kind: str) -> st.SearchStrategy[Any]:
