@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -336,3 +338,15 @@ def test_no_cluster_at_the_address():
 
     with pytest.raises(ResourceError, match=r"--ray-address: no Ray cluster answers at 127\.0\.0\.1:1"):
         RayExecutor(workplace("climb"), Resources(slots=1, text="1 CPU worker", address="127.0.0.1:1"), Interrupts())
+
+
+def test_ray_does_not_ship_the_folder_though_it_was_imported_first():
+    code = (
+        "import os; os.environ.pop('RAY_ENABLE_UV_RUN_RUNTIME_ENV', None)\n"
+        "import ray._private.ray_constants as constants\n"
+        "before = constants.RAY_ENABLE_UV_RUN_RUNTIME_ENV\n"
+        "import hpsearch.executors.ray\n"
+        "print(before, constants.RAY_ENABLE_UV_RUN_RUNTIME_ENV)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import secrets
 import shutil
@@ -33,6 +34,15 @@ os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"  # we set CUDA_VISIBLE_DEVICES of CPU workers ourselves
 
 import ray
+
+
+def _forget_uv() -> None:
+    """Turn that off where the user's code has imported Ray before, as Trainables do: it looked at its environment."""
+    with suppress(ImportError, AttributeError):  # a name of Ray's own, which another version may not have
+        importlib.import_module("ray._private.ray_constants").RAY_ENABLE_UV_RUN_RUNTIME_ENV = False
+
+
+_forget_uv()
 
 _PREFIX = "hps-ray-"  # short: socket paths end at 107 bytes
 _OBJECT_STORE_BYTES = 100 * 1024 * 1024  # events are small, and a store of Ray's default size takes memory and time
