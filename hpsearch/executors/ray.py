@@ -38,8 +38,8 @@ import ray
 
 def _forget_uv() -> None:
     """Turn that off where the user's code has imported Ray before, as Trainables do: it looked at its environment."""
-    with suppress(ImportError, AttributeError):  # a name of Ray's own, which another version may not have
-        importlib.import_module("ray._private.ray_constants").RAY_ENABLE_UV_RUN_RUNTIME_ENV = False
+    with suppress(ImportError):  # a module of Ray's own, which another version may not have
+        vars(importlib.import_module("ray._private.ray_constants"))["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = False
 
 
 _forget_uv()
