@@ -11,7 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hpsearch.errors import InputError, StudyLockedError, StudyNotFoundError
-from hpsearch.store import DATABASE, STUDY_FILE
+from hpsearch.store import STUDY_FILE
+from hpsearch.store_connection import FILES, JOURNAL
 from hpsearch.wording import nearest
 
 _LONGEST = 100
@@ -60,7 +61,7 @@ def study_folders(studies: Path) -> list[Path]:
 
 
 # Beginnings of what making a study leaves first.
-_HALF_MADE = (STUDY_FILE, f".{STUDY_FILE}.", DATABASE, "code", ".code.")
+_HALF_MADE = (STUDY_FILE, f".{STUDY_FILE}.", *FILES.values(), f".{JOURNAL}.", "code", ".code.")
 
 
 def is_half_made(folder: Path) -> bool:

@@ -6,22 +6,23 @@ killed; for a holder on another host only the heartbeat tells.
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 import time
-import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
 
-import psutil
 import sqlalchemy as sa
 
 from hpsearch.errors import StudyError, StudyLockedError
+from hpsearch.holder import EXPIRE_S, Holder
+from hpsearch.lock_file import HeldError, LockFile
 from hpsearch.storage_url import cause_of, redact
 
 BEAT_S = 10.0
-EXPIRE_S = 60.0
+LOCK_FILE = "driver.lock"
 
 _METADATA = sa.MetaData()
 _LOCK = sa.Table(
@@ -36,18 +37,16 @@ _LOCK = sa.Table(
 )
 
 
-class DriverLock:
+class DriverLock(ABC):
     """The lock of one study, held from `acquire` to `release`.
 
     Args:
-        engine: Of the store's database; the lock has a table of its own there.
         study: The study's name in the store.
-        clock: Seconds since the epoch; a test may give its own.
     """
 
-    def __init__(self, engine: sa.Engine, study: str, clock: Callable[[], float] = time.time) -> None:
-        self._engine, self._study, self._clock = engine, study, clock
-        self._token = uuid.uuid4().hex
+    def __init__(self, study: str) -> None:
+        self._study = study
+        self._me = Holder.this_process()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._lost = False
@@ -62,40 +61,118 @@ class DriverLock:
 
         Raises:
             StudyLockedError: Another driver holds it; the message says which process on which host.
-            StudyError: The database can't be written.
+            StudyError: The store can't be written.
         """
-        mine = {"token": self._token, "host": socket.gethostname(), "pid": os.getpid()}
-        mine |= {"started": psutil.Process().create_time(), "beat": self._clock()}
-        with self._reporting():
-            self._make_table()
-            if not self._insert(mine):
-                self._take_over(mine)
+        self._take()
         self._thread = threading.Thread(target=self._beat_on, name="heartbeat", daemon=True)
         self._thread.start()
 
     def release(self) -> None:
-        """Give the lock back; where the database is gone, it expires."""
+        """Give the lock back; where the store is gone, it expires."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
             self._thread = None
         # Another error here would hide the one that ends the study.
-        with suppress(sa.exc.SQLAlchemyError), self._engine.begin() as connection:
-            connection.execute(_LOCK.delete().where(_LOCK.c.study == self._study, _LOCK.c.token == self._token))
+        with suppress(sa.exc.SQLAlchemyError, OSError):
+            self._give_back()
 
     def beat(self) -> None:
         """Show that the driver lives; notices when another has taken the lock."""
-        with self._engine.begin() as connection:
-            mine = (_LOCK.c.study == self._study) & (_LOCK.c.token == self._token)
-            self._lost = connection.execute(_LOCK.update().where(mine).values(beat=self._clock())).rowcount == 0
+        self._lost = not self._still_mine()
 
     def _beat_on(self) -> None:
         while not self._stop.wait(BEAT_S) and not self._lost:
-            try:
+            # A store that is away for a moment is no reason to stop; the next write of the driver meets it anyway.
+            with suppress(sa.exc.SQLAlchemyError, OSError):
                 self.beat()
-            except sa.exc.SQLAlchemyError:
-                # A store that is away for a moment is no reason to stop; the next write of the driver meets it anyway.
-                continue
+
+    @abstractmethod
+    def _take(self) -> None:
+        """Take the lock, also from a holder that is gone."""
+
+    @abstractmethod
+    def _give_back(self) -> None:
+        """Give the lock back, if it is this driver's."""
+
+    @abstractmethod
+    def _still_mine(self) -> bool:
+        """Write a heartbeat; return whether the lock is this driver's."""
+
+    def _refusal(self, holder: Holder | None) -> StudyLockedError:
+        who = "another process" if holder is None else f"process {holder.pid} on host {holder.host}"
+        return StudyLockedError(
+            f"study {self._study}: is being run by {who}; "
+            f"allowed: one driver at a time (stop that one, or wait {EXPIRE_S:.0f} s if it is gone)"
+        )
+
+    def _too_late(self) -> StudyLockedError:
+        return StudyLockedError(f"study {self._study}: another driver has just taken it; allowed: one driver at a time")
+
+    def _no_lock(self, where: str, why: str) -> StudyError:
+        return StudyError(f"study {self._study}: can't be locked in {where}: {why}; repair that, then resume")
+
+
+class FileLock(DriverLock):
+    """The lock of a study whose store is no database: a file in its folder.
+
+    Args:
+        folder: The study's.
+        study: The study's name in the store.
+    """
+
+    def __init__(self, folder: Path, study: str) -> None:
+        super().__init__(study)
+        self._file = LockFile(folder / LOCK_FILE, self._me)
+
+    def _take(self) -> None:
+        try:
+            if not self._file.take():
+                raise self._too_late()
+            self._file.touch()
+        except HeldError as error:
+            raise self._refusal(error.holder) from None
+        except OSError as error:
+            raise self._no_lock(str(self._file.path.parent), error.strerror or str(error)) from None
+
+    def _give_back(self) -> None:
+        self._file.give_back()
+
+    def _still_mine(self) -> bool:
+        if not self._file.is_mine():
+            return False
+        self._file.touch()
+        return True
+
+
+class DatabaseLock(DriverLock):
+    """The lock of a study whose store is a database: a row in a table of its own.
+
+    Args:
+        engine: Of the store's database.
+        study: The study's name in the store.
+        clock: Seconds since the epoch; a test may give its own.
+    """
+
+    def __init__(self, engine: sa.Engine, study: str, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(study)
+        self._engine, self._clock = engine, clock
+
+    def _take(self) -> None:
+        mine = asdict(self._me) | {"beat": self._clock()}
+        with self._reporting():
+            self._make_table()
+            if not self._insert(mine):
+                self._take_over(mine)
+
+    def _give_back(self) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(_LOCK.delete().where(_LOCK.c.study == self._study, _LOCK.c.token == self._me.token))
+
+    def _still_mine(self) -> bool:
+        with self._engine.begin() as connection:
+            mine = (_LOCK.c.study == self._study) & (_LOCK.c.token == self._me.token)
+            return connection.execute(_LOCK.update().where(mine).values(beat=self._clock())).rowcount > 0
 
     @contextmanager
     def _reporting(self) -> Iterator[None]:
@@ -103,10 +180,7 @@ class DriverLock:
             yield
         except sa.exc.SQLAlchemyError as error:
             url = self._engine.url.render_as_string(hide_password=False)
-            raise StudyError(
-                f"study {self._study}: can't be locked in {redact(url)}: {cause_of(error, url)}; "
-                "repair that, then resume"
-            ) from None
+            raise self._no_lock(redact(url), cause_of(error, url)) from None
 
     def _make_table(self) -> None:
         try:
@@ -126,29 +200,15 @@ class DriverLock:
     def _take_over(self, mine: dict[str, object]) -> None:
         with self._engine.begin() as connection:
             row = connection.execute(sa.select(_LOCK).where(_LOCK.c.study == self._study)).one_or_none()
-            if row is not None and self._alive(row):
-                raise StudyLockedError(
-                    f"study {self._study}: is being run by process {row.pid} on host {row.host}; "
-                    f"allowed: one driver at a time (stop that one, or wait {EXPIRE_S:.0f} s if it is gone)"
-                )
+            holder = None if row is None else Holder(token=row.token, host=row.host, pid=row.pid, started=row.started)
+            if row is not None and holder is not None and self._lives(holder, row.beat):
+                raise self._refusal(holder)
             # The token in the condition makes this safe against another driver that takes over at the same moment.
             theirs = (_LOCK.c.study == self._study) & (_LOCK.c.token == (None if row is None else row.token))
             taken = connection.execute(_LOCK.update().where(theirs).values(**mine)).rowcount > 0
         given_back = row is None
         if not taken and not (given_back and self._insert(mine)):
-            raise StudyLockedError(
-                f"study {self._study}: another driver has just taken it; allowed: one driver at a time"
-            )
+            raise self._too_late()
 
-    def _alive(self, row: sa.Row[tuple[object, ...]]) -> bool:
-        holder = row._mapping  # noqa: SLF001 - SQLAlchemy's documented name for access by column
-        if holder["host"] == socket.gethostname():
-            try:
-                process = psutil.Process(holder["pid"])
-                started, status = process.create_time(), process.status()
-            except psutil.NoSuchProcess:
-                return False
-            # Process ids are used again: only the same start time makes it the same process. A killed driver stays a
-            # zombie until its parent, a queue's script or a container's init, asks after it.
-            return abs(started - holder["started"]) < 1.0 and status != psutil.STATUS_ZOMBIE
-        return bool(self._clock() - holder["beat"] < EXPIRE_S)
+    def _lives(self, holder: Holder, beat: float) -> bool:
+        return holder.lives(self._clock() - beat)

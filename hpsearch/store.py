@@ -1,14 +1,16 @@
-"""The study's database, the only state there is; the only importer of Optuna's storages and studies.
+"""The study's database, the only state there is; with `store_*` the only importer of Optuna's storages and studies.
 
 A study is two Optuna studies, `NAME/search` and `NAME/finalists`, that any Optuna tool opens. All reads go through one
 mirror that is filled when the store opens and kept by every write: with one writer it can't go stale.
+
+Measurements and ends of trials are written when `flush` is called, all in one transaction: manifests have them
+already, so that no worker has to wait. Whatever decides what comes next is written at once.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,7 +19,6 @@ from typing import Any
 
 import optuna
 import sqlalchemy as sa
-from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
@@ -25,21 +26,15 @@ from hpsearch.errors import InputError, StudyError, StudyNotFoundError
 from hpsearch.locking import DriverLock
 from hpsearch.space import Space
 from hpsearch.storage_url import cause_of, opening, redact
-from hpsearch.stored_trial import final, finite, record_of
+from hpsearch.store_backend import Backend, Changes, StoredTrial
+from hpsearch.store_connection import DATABASE, FILES, connect, new_place, url_of
+from hpsearch.store_mirror import Mirror
+from hpsearch.stored_trial import final, finite
 from hpsearch.trial import Direction, Measurement, Stage, State, StopReason, TrialRecord
 from hpsearch.trial_dir import write_json
 
 FORMAT = 2  # 1 had no rounds; its studies open as they are
 STUDY_FILE = "study.json"
-DATABASE = "study.db"
-_BUSY_TIMEOUT_S = 30
-
-optuna.logging.set_verbosity(optuna.logging.WARNING)
-
-
-def default_url(folder: Path) -> str:
-    """Return the URL of a study's own SQLite database."""
-    return f"sqlite:///{(folder / DATABASE).resolve()}"
 
 
 class Store:
@@ -49,12 +44,12 @@ class Store:
         StudyError: From any write that the database refuses (a full disk, a lost server).
     """
 
-    def __init__(self, storage: RDBStorage, name: str) -> None:
-        self._storage = storage
+    def __init__(self, backend: Backend, name: str) -> None:
+        self._backend, self._storage = backend, backend.storage
         self.name = name
+        self._changes = Changes()
         self._ids: dict[Stage, int] = {}
-        self._trial_ids: dict[tuple[Stage, int], int] = {}
-        self._records: dict[Stage, dict[int, TrialRecord]] = {stage: {} for stage in Stage}
+        self._mirror = Mirror(self._read_trials)
         self._attributes: dict[str, Any] = {}
 
     @classmethod
@@ -65,14 +60,15 @@ class Store:
 
         Args:
             folder: The study's directory, which is there.
-            url: None for SQLite in the folder.
+            url: Or `sqlite` or `journal`, for a file in the folder; None for the one that suits its file system.
             attributes: JSON values that are there from the start.
 
         Raises:
             InputError: The database can't be reached, or has a study of that name.
         """
-        pointer = {"format": FORMAT, "study": name, "storage": redact(url) if url else None}
-        store = cls(_connect(url or default_url(folder), make=True), name)
+        url, file = new_place(folder, url)
+        pointer = {"format": FORMAT, "study": name, "storage": None if file else redact(url), "file": file}
+        store = cls(connect(url, make=True), name)
         with store._or_closed():
             store._make_studies(direction)
             for key, value in attributes.items():
@@ -90,22 +86,22 @@ class Store:
             InputError: Its database is elsewhere and was not given, or can't be read.
         """
         pointer = read_pointer(folder)
-        if pointer["storage"] is not None and url is None:
+        local, file = pointer["storage"] is None, pointer["file"]
+        if not local and (url is None or url in FILES):
             raise InputError(
                 f"{folder}: the study's store is at {pointer['storage']}; give it with --storage or HPSEARCH_STORAGE"
             )
-        local = pointer["storage"] is None
-        if local and not (folder / DATABASE).is_file():
-            raise StudyNotFoundError(f"{folder}: its store {DATABASE} is missing")
-        store = cls(_connect(default_url(folder) if local or url is None else url, make=False), pointer["study"])
+        if local and not (folder / file).is_file():
+            raise StudyNotFoundError(f"{folder}: its store {file} is missing")
+        store = cls(connect(url_of(folder, file) if local or url is None else url, make=False), pointer["study"])
         with store._or_closed():
-            store.reload()
+            store._read_study()
         return store
 
     @property
     def is_empty(self) -> bool:
         """Whether no trial was ever begun."""
-        return not any(self._records.values())
+        return not any(self._mirror.of(stage) for stage in Stage)
 
     def remove(self) -> None:
         """Remove the study from the database, with all that it has."""
@@ -116,17 +112,16 @@ class Store:
 
     def lock(self) -> DriverLock:
         """Return the lock that makes one process this study's driver."""
-        return DriverLock(self._storage.engine, self.name)
+        return self._backend.lock(self.name)
 
     def close(self) -> None:
         """Close all connections."""
-        self._storage.remove_session()
-        self._storage.engine.dispose()
+        self._backend.close()
 
     @contextmanager
     def _or_closed(self) -> Iterator[None]:
         try:
-            with opening(self._storage.url):
+            with opening(self._backend.url):
                 yield
         except BaseException:
             self.close()
@@ -140,7 +135,7 @@ class Store:
 
     def records(self, stage: Stage) -> list[TrialRecord]:
         """Return the trials of a stage, by number."""
-        return [record for _, record in sorted(self._records[stage].items())]
+        return list(self._mirror.of(stage).values())
 
     def record(self, stage: Stage, number: int) -> TrialRecord:
         """Return one trial.
@@ -148,12 +143,13 @@ class Store:
         Raises:
             KeyError: There is none of that number.
         """
-        return self._records[stage][number]
+        return self._mirror.of(stage)[number]
 
     # Writing: the database first, then the mirror.
 
     def put(self, key: str, value: Any) -> None:
-        """Set an attribute of the study to a JSON value."""
+        """Set an attribute of the study to a JSON value, after all that has been noted before."""
+        self.flush()
         with self._writing():
             self._storage.set_study_user_attr(self._ids[Stage.SEARCH], key, value)
         self._attributes[key] = json.loads(json.dumps(value))
@@ -179,26 +175,25 @@ class Store:
             user_attrs=attributes,
         )
         with self._writing():
-            trial_id = self._storage.create_new_trial(self._ids[record.stage], template)
-            number = self._storage.get_trial_number_from_id(trial_id)
+            trial_id, number = self._backend.create_trial(self._ids[record.stage], record.number, template)
         if number != record.number:
             raise StudyError(
                 f"study {self.name}: trial {record.number} became {number}; something else writes its store"
             )
-        self._trial_ids[record.stage, record.number] = trial_id
-        self._records[record.stage][record.number] = record
+        self._mirror.add(record, trial_id)
 
     def start_attempt(self, stage: Stage, number: int, attempt: int) -> None:
         """Store an attempt's number, before it is sent out."""
         self._set(stage, number, attempt=attempt)
+        self.flush()
 
     def put_code(self, stage: Stage, number: int, code: Mapping[str, Any] | None) -> None:
-        """Store what code a trial's last attempt runs, if it is another than is stored."""
+        """Note what code a trial's last attempt runs, if it is another than is known."""
         if code != self.record(stage, number).code:
             self._set(stage, number, code=code)
 
     def add_measurement(self, stage: Stage, number: int, measurement: Measurement, metric: str) -> None:
-        """Store the metric after an epoch."""
+        """Note the metric after an epoch."""
         self._set_value(stage, number, measurement.epoch, finite(measurement.metrics[metric]))
 
     def _set_value(self, stage: Stage, number: int, epoch: int, value: float) -> None:
@@ -206,9 +201,21 @@ class Store:
         known = record.values.get(epoch)
         if known is not None and (known == value or (math.isnan(known) and math.isnan(value))):
             return
+        self._changes.values[self._mirror.id_of(stage, number), epoch] = value
+        self._mirror.change(stage, number, values={**record.values, epoch: value})
+
+    @property
+    def pending(self) -> int:
+        """How many changes wait for `flush`."""
+        return len(self._changes)
+
+    def flush(self) -> None:
+        """Write all that has been noted, in one transaction where the database has them."""
+        if not self._changes:
+            return
+        changes, self._changes = self._changes, Changes()
         with self._writing():
-            self._storage.set_trial_intermediate_value(self._trial_ids[stage, number], epoch, value)
-        self._records[stage][number] = replace(record, values={**record.values, epoch: value})
+            self._backend.apply(changes)
 
     def end_trial(
         self,
@@ -222,7 +229,7 @@ class Store:
         worker: str | None,
         error: str | None,
     ) -> TrialRecord:
-        """Store the end of a trial: attributes first, then the state that makes it final.
+        """Note the end of a trial.
 
         Args:
             history: All of its measurements; what is not stored yet, is first.
@@ -253,20 +260,18 @@ class Store:
 
     def _tell(self, record: TrialRecord) -> None:
         state = TrialState[record.state.value]
-        values = None if record.value is None or state is TrialState.FAIL else [record.value]
-        with self._writing():
-            self._storage.set_trial_state_values(self._trial_ids[record.stage, record.number], state, values)
-        self._records[record.stage][record.number] = record
+        value = None if state is TrialState.FAIL else record.value
+        self._changes.ends[self._mirror.id_of(record.stage, record.number)] = state, value
+        self._mirror.put(record)
 
     def _set(self, stage: Stage, number: int, **attributes: Any) -> None:
         record = self.record(stage, number)
-        with self._writing():
-            for key, value in attributes.items():
-                if value is not None or getattr(record, key) is not None:
-                    self._storage.set_trial_user_attr(self._trial_ids[stage, number], key, value)
+        for key, value in attributes.items():
+            if value is not None or getattr(record, key) is not None:
+                self._changes.attributes[self._mirror.id_of(stage, number), key] = value
         if "stop_reason" in attributes:
             attributes["stop_reason"] = StopReason(attributes["stop_reason"])
-        self._records[stage][number] = replace(record, **attributes)
+        self._mirror.change(stage, number, **attributes)
 
     def _make_studies(self, direction: Direction) -> None:
         optuna_direction = StudyDirection[direction.name]
@@ -275,36 +280,37 @@ class Store:
         halves = {name: self._storage.get_study_id_from_name(name) for name in names.values() if name in existing}
         # What a kill left half-made has no trials; anything else is somebody's work.
         if any("format" in existing[name].user_attrs or self._storage.get_n_trials(halves[name]) for name in halves):
-            raise InputError(f"{redact(self._storage.url)}: has a study {self.name} already; give another --name")
+            raise InputError(f"{redact(self._backend.url)}: has a study {self.name} already; give another --name")
         for study_id in halves.values():
             self._storage.delete_study(study_id)
         for stage, name in names.items():
             self._ids[stage] = self._storage.create_new_study([optuna_direction], name)
 
     def reload(self) -> None:
-        """Fill the mirror anew; what a driver does when it has got the lock, for another may have written until then.
+        """Read all anew; what a driver does when it has got the lock, for another may have written until then.
 
         Raises:
             StudyNotFoundError: The study is not there, or only half-made.
             InputError: It was made by a newer hpsearch.
         """
-        with opening(self._storage.url):
-            self._load()
+        self._read_study()
+        self._mirror.load()
 
-    def _load(self) -> None:
-        for stage in Stage:
-            try:
-                self._ids[stage] = self._storage.get_study_id_from_name(f"{self.name}/{stage}")
-            except KeyError:
-                raise StudyNotFoundError(f"{redact(self._storage.url)}: has no study {self.name}") from None
-        self._attributes = self._storage.get_study_user_attrs(self._ids[Stage.SEARCH])
-        self._check_format()
-        self._trial_ids.clear()
-        for stage, study_id in self._ids.items():
-            self._records[stage] = {}
-            for trial in self._storage.get_all_trials(study_id, deepcopy=False):
-                self._trial_ids[stage, trial.number] = trial._trial_id  # noqa: SLF001 - FrozenTrial has no public id
-                self._records[stage][trial.number] = record_of(stage, trial)
+    def _read_study(self) -> None:
+        """Read what belongs to no trial; the trials follow when they are needed."""
+        with opening(self._backend.url):
+            for stage in Stage:
+                try:
+                    self._ids[stage] = self._storage.get_study_id_from_name(f"{self.name}/{stage}")
+                except KeyError:
+                    raise StudyNotFoundError(f"{redact(self._backend.url)}: has no study {self.name}") from None
+            self._attributes = self._storage.get_study_user_attrs(self._ids[Stage.SEARCH])
+            self._check_format()
+        self._mirror.forget()
+
+    def _read_trials(self, stage: Stage) -> list[StoredTrial]:
+        with opening(self._backend.url):
+            return self._backend.trials(self._ids[stage])
 
     def _check_format(self) -> None:
         if "format" not in self._attributes:
@@ -328,24 +334,25 @@ class Store:
             draw: The sampler: a trial without params is filled with those of its own number.
             seed_of: Gives such a trial the seed of its own number.
         """
-        for (stage, number), trial_id in self._trial_ids.items():
+        self._mirror.load()
+        for stage, number in self._mirror.unfinished:
             record = self.record(stage, number)
-            if self._storage.get_trial(trial_id).state.is_finished():
-                continue
             if record.stop_reason is not None:
                 self._tell(record)
             elif stage is Stage.SEARCH and not (space := space_of(number)).is_complete(record.params):
                 self._fill(record, space, draw(number))
                 self._set(stage, number, seed=seed_of(number))
+        self._mirror.unfinished.clear()
+        self.flush()
 
     def _fill(self, record: TrialRecord, space: Space, params: Mapping[str, Any]) -> None:
-        trial_id = self._trial_ids[record.stage, record.number]
+        trial_id = self._mirror.id_of(record.stage, record.number)
         with self._writing():
             for name, distribution in space.optuna_distributions(params).items():
                 if name not in record.params:  # Optuna never overwrites one
                     internal = distribution.to_internal_repr(params[name])
                     self._storage.set_trial_param(trial_id, name, internal, distribution)
-        self._records[record.stage][record.number] = replace(record, params={**params, **record.params})
+        self._mirror.change(record.stage, record.number, params={**params, **record.params})
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -353,7 +360,7 @@ class Store:
             yield
         except (sa.exc.SQLAlchemyError, optuna.exceptions.OptunaError, KeyError) as error:
             # A KeyError, or a trial that is final already: something else writes this store.
-            url = self._storage.url
+            url = self._backend.url
             raise StudyError(
                 f"study {self.name}: its store {redact(url)} can't be written: {cause_of(error, url)}; "
                 "repair that, then resume"
@@ -372,29 +379,7 @@ def read_pointer(folder: Path) -> dict[str, Any]:
         raise StudyNotFoundError(f"{folder}: no study is there (it has no readable {STUDY_FILE})") from None
     if not isinstance(pointer, dict) or not {"study", "storage"} <= set(pointer):
         raise StudyNotFoundError(f"{folder}: {STUDY_FILE} is not hpsearch's")
+    pointer = {"file": DATABASE, **pointer}  # older ones have none, when there was no other
+    if pointer["storage"] is None and pointer["file"] not in FILES.values():
+        raise StudyNotFoundError(f"{folder}: {STUDY_FILE} names a store that this hpsearch does not know")
     return pointer
-
-
-def _connect(url: str, *, make: bool) -> RDBStorage:
-    with opening(url):
-        parsed = sa.engine.make_url(url)
-        if parsed.get_backend_name() != "sqlite":
-            return RDBStorage(url, engine_kwargs={"pool_pre_ping": True}, skip_table_creation=not make)
-        if make and parsed.database:
-            # WAL lets `show` read while the driver writes; the mode is kept in the file.
-            connection = sqlite3.connect(parsed.database)
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.close()
-        storage = RDBStorage(
-            url, engine_kwargs={"connect_args": {"timeout": _BUSY_TIMEOUT_S}}, skip_table_creation=not make
-        )
-        storage.remove_session()
-        storage.engine.dispose()
-        sa.event.listen(storage.engine, "connect", _relax)
-        return storage
-
-
-def _relax(connection: sqlite3.Connection, _: object) -> None:
-    # With WAL a kill of the driver loses nothing at NORMAL; a power cut may lose the last commits, which the manifests,
-    # synced one by one, give back.
-    connection.execute("PRAGMA synchronous=NORMAL")

@@ -3,39 +3,45 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import replace
 
-from optuna.trial import FrozenTrial
+from optuna.trial import TrialState
 
+from hpsearch.store_backend import StoredTrial
 from hpsearch.trial import Stage, State, StopReason, TrialRecord
 
+_STATES = {TrialState[state.name]: state for state in State if state is not State.RUNNING}
 
-def record_of(stage: Stage, trial: FrozenTrial) -> TrialRecord:
+
+def record_of(stage: Stage, trial: StoredTrial) -> TrialRecord:
     """Return a stored trial; one that has a stop reason has ended, also if a kill kept its state from being stored."""
-    attributes = trial.user_attrs
+    attributes = trial.attributes
     reason = attributes.get("stop_reason")
     epochs = attributes.get("epochs", 0)
     # An earlier attempt may have gone further than the one that ended the trial: only the latter's epochs count.
-    values = {e: v for e, v in sorted(trial.intermediate_values.items()) if reason is None or e <= epochs}
-    record = TrialRecord(
+    values = {e: v for e, v in sorted(trial.values.items()) if reason is None or e <= epochs}
+    best_epoch = attributes.get("best_epoch")
+    worker = attributes.get("worker")
+    return TrialRecord(
         stage=stage,
         number=trial.number,
-        state=State[trial.state.name] if trial.state.is_finished() else State.RUNNING,
+        state=StopReason(reason).state if reason else _STATES.get(trial.state, State.RUNNING),
         params=trial.params,
         values=values,
-        best_epoch=attributes.get("best_epoch"),
+        value=values.get(best_epoch) if reason and best_epoch is not None else None,
+        best_epoch=best_epoch,
         stop_reason=StopReason(reason) if reason else None,
         epochs=epochs,
         seconds=attributes.get("seconds", 0.0),
         seed=attributes.get("seed", 0),
         attempt=attributes.get("attempt", 0),
-        worker=attributes.get("worker"),
+        worker=worker and sys.intern(worker),  # few workers train many trials
         error=attributes.get("error"),
         source=attributes.get("source"),
         replicate=attributes.get("replicate"),
         code=attributes.get("code"),
     )
-    return final(record)
 
 
 def final(record: TrialRecord) -> TrialRecord:

@@ -14,11 +14,13 @@ import optuna
 import pytest
 import sqlalchemy as sa
 from conftest import sample_config
+from optuna.storages import BaseStorage
 
 from hpsearch import store as store_module
 from hpsearch.errors import InputError, StudyError, StudyNotFoundError
 from hpsearch.samplers import make_sampler
 from hpsearch.store import FORMAT, STUDY_FILE, Store
+from hpsearch.store_backend import Backend
 from hpsearch.trial import Direction, Measurement, Stage, State, StopReason, TrialRecord
 
 CONFIG = sample_config(
@@ -60,6 +62,7 @@ def add(store: Store, number: int, reason: StopReason | None, *values: float, **
         store.add_measurement(record.stage, number, measurement, "score")
     if reason is not None:
         store.end_trial(record.stage, number, reason, history=measured(*values), **END)
+    store.flush()
 
 
 def contents(store: Store) -> list[str]:
@@ -103,8 +106,13 @@ class Stores:
         for store in opened:
             store.close()
 
-    def optuna_url(self, store: Store) -> str:
+    def optuna_storage(self, store: Store) -> str | BaseStorage:
         return store._storage.engine.url.render_as_string(hide_password=False)
+
+    def refuse_writes(self, store: Store) -> None:
+        with store._storage.engine.begin() as connection:
+            connection.execute(sa.text("DROP TABLE trial_intermediate_values"))
+            connection.execute(sa.text("DROP TABLE trial_user_attributes"))
 
 
 class Conformance(Stores):
@@ -196,25 +204,25 @@ class Conformance(Stores):
 
     def test_only_half_of_a_study_is_none(self, create, reopen):
         store = create()
-        url = self.optuna_url(store)
-        optuna.delete_study(study_name="sample/finalists", storage=url)
+        storage = self.optuna_storage(store)
+        optuna.delete_study(study_name="sample/finalists", storage=storage)
         with pytest.raises(StudyNotFoundError, match="has no study sample"):
             reopen()
 
     def test_somebody_elses_optuna_study_is_left_alone(self, create):
-        url = self.optuna_url(create())
+        storage = self.optuna_storage(create())
         for stage in Stage:
-            optuna.delete_study(study_name=f"sample/{stage}", storage=url)
-        theirs = optuna.create_study(storage=url, study_name="sample/search")
+            optuna.delete_study(study_name=f"sample/{stage}", storage=storage)
+        theirs = optuna.create_study(storage=storage, study_name="sample/search")
         theirs.add_trial(optuna.trial.create_trial(value=1.0))
         with pytest.raises(InputError, match="has a study sample already"):
             create()
-        assert len(optuna.load_study(study_name="sample/search", storage=url).trials) == 1
+        assert len(optuna.load_study(study_name="sample/search", storage=storage).trials) == 1
 
     def test_a_newer_format_is_refused_before_anything_of_it_is_read(self, create, reopen):
         store = create()
         add(store, 0, None)
-        store._storage.set_trial_user_attr(store._trial_ids[Stage.SEARCH, 0], "stop_reason", "of the future")
+        store._storage.set_trial_user_attr(store._mirror.id_of(Stage.SEARCH, 0), "stop_reason", "of the future")
         store.put("format", FORMAT + 1)
         with pytest.raises(InputError, match=r"made by a newer hpsearch .* allowed: upgrade hpsearch") as caught:
             reopen()
@@ -223,7 +231,7 @@ class Conformance(Stores):
     def test_repair_fills_a_trial_without_params_with_those_of_its_number(self, create, reopen):
         store = create()
         add(store, 0, StopReason.FINISHED, 0.5)
-        study = optuna.load_study(study_name="sample/search", storage=self.optuna_url(store))
+        study = optuna.load_study(study_name="sample/search", storage=self.optuna_storage(store))
         study.ask()
         study.sampler = SAMPLER
         half = study.ask()  # killed while it was asked, parameter by parameter
@@ -239,7 +247,7 @@ class Conformance(Stores):
 
     def test_repair_tells_a_trial_that_has_its_stop_reason(self, create, reopen):
         store = create()
-        study = optuna.load_study(study_name="sample/search", storage=self.optuna_url(store))
+        study = optuna.load_study(study_name="sample/search", storage=self.optuna_storage(store))
         study.sampler = SAMPLER
         trial = study.ask(CONFIG.space.optuna_distributions())
         for epoch, value in enumerate((0.25, 0.75, 0.5), 1):
@@ -258,8 +266,11 @@ class Conformance(Stores):
             store.repair(lambda _: CONFIG.space, SAMPLER.draw, lambda number: number)
             if store.record(Stage.SEARCH, number).state is State.RUNNING:
                 store.end_trial(Stage.SEARCH, number, StopReason.STALLED, history=measured(0.5, 0.75, 0.25), **END)
+            store.flush()
 
         store = create()
+        # Optuna's own way has no transaction for several writes; where there is one, all of them are made or none.
+        store._backend = Backend(store._storage, store._backend.url)
         storage, left = store._storage, [0]
 
         def counted(write: Callable[..., None], *arguments: object) -> None:
@@ -290,6 +301,7 @@ class Conformance(Stores):
     def test_an_error_of_an_end_that_was_cut_short_does_not_stay(self, create, reopen, monkeypatch):
         store = create()
         add(store, 0, None, 0.5)
+        store._backend = Backend(store._storage, store._backend.url)
         write = store._storage.set_trial_user_attr
 
         def killed(trial_id: int, key: str, value: object) -> None:
@@ -298,10 +310,12 @@ class Conformance(Stores):
             write(trial_id, key, value)
 
         monkeypatch.setattr(store._storage, "set_trial_user_attr", killed)
+        store.end_trial(Stage.SEARCH, 0, StopReason.LOST, history=[], **END | {"error": "the worker ended"})
         with pytest.raises(Kill):
-            store.end_trial(Stage.SEARCH, 0, StopReason.LOST, history=[], **END | {"error": "the worker ended"})
+            store.flush()
         again = reopen()
         again.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=measured(0.5), **END)
+        again.flush()
         assert again.record(Stage.SEARCH, 0).error is None
         assert contents(reopen()) == contents(again)
 
@@ -310,6 +324,7 @@ class Conformance(Stores):
         add(store, 0, None, 0.9, 0.9, 0.9, 0.9)
         sparse = [m for m in measured(0.1, 0.2, 0.3) if m.epoch != 2]
         store.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=sparse, **END)
+        store.flush()
         record = store.record(Stage.SEARCH, 0)
         assert (record.value, record.best_epoch, record.epochs) == (0.3, 3, 3)
         assert [str(v) for v in record.values.values()] == ["0.1", "nan", "0.3"]
@@ -319,6 +334,7 @@ class Conformance(Stores):
         store = create()
         add(store, 0, None, 0.9)
         store.end_trial(Stage.SEARCH, 0, StopReason.LOST, history=[], **END)
+        store.flush()
         record = reopen().record(Stage.SEARCH, 0)
         assert (record.state, record.value, record.values, record.epochs) == (State.FAIL, None, {}, 0)
 
@@ -331,7 +347,8 @@ class Conformance(Stores):
             for number, (reason, values) in enumerate(histories):
                 add(store, number, None, stage=stage, source=0 if stage is Stage.FINALISTS else None)
                 store.end_trial(stage, number, reason, history=measured(*values), **end)
-            study = optuna.load_study(study_name=f"sample/{stage}", storage=self.optuna_url(store))
+            store.flush()
+            study = optuna.load_study(study_name=f"sample/{stage}", storage=self.optuna_storage(store))
             best = max if direction is Direction.MAXIMIZE else min
             ours = best((r for r in store.records(stage) if r.eligible), key=lambda r: r.value)
             assert ours.stop_reason is StopReason.STALLED
@@ -343,15 +360,18 @@ class Conformance(Stores):
         store = create()
         add(store, 0, StopReason.OUTCLASSED, 0.9)
         add(store, 1, StopReason.FINISHED, 0.1)
-        study = optuna.load_study(study_name="sample/search", storage=self.optuna_url(store))
+        study = optuna.load_study(study_name="sample/search", storage=self.optuna_storage(store))
         assert study.best_trial.number == 1
 
     def test_a_store_that_refuses_writes_is_one_clear_error(self, create):
         store = create()
         add(store, 0, None)
-        with store._storage.engine.begin() as connection:
-            connection.execute(sa.text("DROP TABLE trial_intermediate_values"))
-            connection.execute(sa.text("DROP TABLE trial_user_attributes"))
+        self.refuse_writes(store)
+
+        def flushed(write: Callable[[], object]) -> None:
+            write()
+            store.flush()
+
         for write in (
             lambda: store.add_measurement(Stage.SEARCH, 0, measured(0.5)[0], "score"),
             lambda: store.start_attempt(Stage.SEARCH, 0, 2),
@@ -359,25 +379,48 @@ class Conformance(Stores):
             lambda: store.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=measured(0.5), **END),
         ):
             with pytest.raises(StudyError, match=r"study sample: its store .* can't be written: ") as caught:
-                write()
+                flushed(write)
             assert "\n" not in str(caught.value)
             assert "then resume" in str(caught.value)
-        assert store.record(Stage.SEARCH, 0).attempt == 1  # the mirror has nothing that the store has not
+
+    def test_an_attempt_is_stored_before_it_can_be_sent_out(self, create, reopen):
+        store = create()
+        add(store, 0, None)
+        store.add_measurement(Stage.SEARCH, 0, measured(0.5)[0], "score")
+        store.start_attempt(Stage.SEARCH, 0, 2)
+        assert reopen().record(Stage.SEARCH, 0).attempt == 2
+        store.create_trial(replace(running(1), attempt=1), CONFIG.space)
+        assert reopen().record(Stage.SEARCH, 1).attempt == 1
+
+    def test_what_is_noted_is_stored_by_a_flush_and_by_all_that_decides(self, create, reopen):
+        store = create()
+        add(store, 0, None)
+        store.add_measurement(Stage.SEARCH, 0, measured(0.5)[0], "score")
+        assert (store.pending, store.record(Stage.SEARCH, 0).values) == (1, {1: 0.5})
+        assert not reopen().record(Stage.SEARCH, 0).values
+        store.flush()
+        assert (store.pending, reopen().record(Stage.SEARCH, 0).values) == (0, {1: 0.5})
+        store.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=measured(0.5), **END)
+        assert reopen().record(Stage.SEARCH, 0).state is State.RUNNING
+        store.put("done", value=True)  # not before the trials that it says are done
+        assert reopen().record(Stage.SEARCH, 0).state is State.COMPLETE
 
     def test_a_trial_that_something_else_ended_or_deleted_is_one_clear_error(self, create):
         store = create()
         add(store, 0, None)
-        study = optuna.load_study(study_name="sample/search", storage=self.optuna_url(store))
+        study = optuna.load_study(study_name="sample/search", storage=self.optuna_storage(store))
         study.tell(0, 1.0)
+        store.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=measured(0.5), **END)
         with pytest.raises(StudyError, match="can't be written"):
-            store.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=measured(0.5), **END)
-        optuna.delete_study(study_name="sample/search", storage=self.optuna_url(store))
+            store.flush()
+        optuna.delete_study(study_name="sample/search", storage=self.optuna_storage(store))
         with pytest.raises(StudyError, match="can't be written"):
             store.put("done", value=True)
 
     def test_a_driver_that_waited_for_the_lock_reads_again(self, create, reopen):
         store = create()
         waiting = reopen()
+        assert waiting.is_empty
         add(store, 0, StopReason.FINISHED, 0.5)
         store.put("trials", 48)
         assert not waiting.records(Stage.SEARCH)
@@ -494,8 +537,8 @@ def test_a_password_never_shows(url, tmp_path):
 
 def test_a_password_is_not_in_the_pointer_file(tmp_path, monkeypatch):
     # SQLite has no passwords; the same file under the name of a database that has is as good for what is written.
-    connect = store_module._connect
-    monkeypatch.setattr(store_module, "_connect", lambda _, make: connect(f"sqlite:///{tmp_path}/a.db", make=make))
+    connect = store_module.connect
+    monkeypatch.setattr(store_module, "connect", lambda _, make: connect(f"sqlite:///{tmp_path}/a.db", make=make))
     url = "postgresql://me:s3cr3t@host/db?sslpassword=s3cr3t"
     Store.create(tmp_path, "sample", url, Direction.MAXIMIZE, {}).close()
     pointer = json.loads((tmp_path / STUDY_FILE).read_text())
@@ -507,7 +550,7 @@ def test_a_password_is_not_in_the_pointer_file(tmp_path, monkeypatch):
 
 def test_write_errors_show_no_password(tmp_path, monkeypatch):
     store = Store.create(tmp_path, "sample", None, Direction.MAXIMIZE, {})
-    monkeypatch.setattr(store._storage, "url", "postgresql://me:s3cr3t@host/db")
+    monkeypatch.setattr(store._backend, "url", "postgresql://me:s3cr3t@host/db")
 
     def refused(*_: object) -> None:
         raise sa.exc.OperationalError("INSERT", {}, Exception("password s3cr3t refused\nsecond line"))

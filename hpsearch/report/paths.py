@@ -6,7 +6,7 @@ import os
 import shlex
 from pathlib import Path
 
-from hpsearch.store import DATABASE, Store, read_pointer
+from hpsearch.store import Store, read_pointer
 
 
 def shown_path(path: Path) -> str:
@@ -17,7 +17,8 @@ def shown_path(path: Path) -> str:
 
 def shown_store(folder: Path) -> str:
     """Return where a study's store is, without a password."""
-    return read_pointer(folder)["storage"] or shown_path(folder / DATABASE)
+    pointer = read_pointer(folder)
+    return pointer["storage"] or shown_path(folder / pointer["file"])
 
 
 def study_argument(store: Store, folder: Path, studies: Path | None = None) -> str:

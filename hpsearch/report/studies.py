@@ -16,7 +16,8 @@ from hpsearch.outcome import best_of, replicates_of, state_of
 from hpsearch.ranking import top
 from hpsearch.report.layout import cell, text_table
 from hpsearch.report.summary import trials_total
-from hpsearch.store import DATABASE, STUDY_FILE, Store
+from hpsearch.store import STUDY_FILE, Store
+from hpsearch.store_connection import DATABASE, JOURNAL
 from hpsearch.trial import Stage, State
 
 _DAY_S = 86400
@@ -78,13 +79,13 @@ def _retraining(store: Store, config: StudyConfig) -> tuple[int, int]:
         return 0, 0
     best = top(store.records(Stage.SEARCH), config.direction, config.finalists.configs)
     ended = [r for source in best for r in replicates_of(store, source.number) if r.state is not State.RUNNING]
-    configs = min(config.finalists.configs, trials_total(store, config))
+    configs = min(config.finalists.configs, trials_total(store, config) or config.finalists.configs)
     return len(ended), configs * config.finalists.seeds
 
 
 def _changed(folder: Path) -> float | None:
     # SQLite's writes go to the -wal file first; a store elsewhere leaves no trace here but the trials' folders.
-    places = (STUDY_FILE, DATABASE, f"{DATABASE}-wal", "trials", "finalists")
+    places = (STUDY_FILE, DATABASE, f"{DATABASE}-wal", JOURNAL, "trials", "finalists")
     times = [path.stat().st_mtime for name in places if (path := folder / name).exists()]
     return max(times, default=None)
 
