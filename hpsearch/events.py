@@ -24,6 +24,21 @@ class TrialEvent(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class GpuUse:
+    """What a trial took of its GPU's memory, in bytes.
+
+    Attributes:
+        peak_bytes: At most at any moment, with what CUDA itself takes.
+        room_bytes: What its GPU had for workers.
+        kept_bytes: What its worker still has after the trial, more than before the first one.
+    """
+
+    peak_bytes: int
+    room_bytes: int
+    kept_bytes: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TrialStarted(TrialEvent):
     """A worker began.
 
@@ -41,9 +56,16 @@ class TrialStarted(TrialEvent):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrialMeasured(TrialEvent):
-    """One epoch is committed."""
+    """One epoch is committed.
+
+    Attributes:
+        gpu: Told while memory is measured.
+        last: Whether the trial ends with it.
+    """
 
     measurement: Measurement
+    gpu: GpuUse | None = None
+    last: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +76,8 @@ class TrialEnded(TrialEvent):
         worker: Host and process id.
         history: All measurements, those of earlier attempts too.
         traceback: The objective's, if it failed.
+        packed: Whether other trials may have run on its GPU meanwhile.
+        gpu: None for a CPU worker.
     """
 
     reason: StopReason
@@ -61,6 +85,8 @@ class TrialEnded(TrialEvent):
     history: tuple[Measurement, ...] = ()
     error: str | None = None
     traceback: str | None = None
+    packed: bool = False
+    gpu: GpuUse | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,13 +128,13 @@ class StageStarted(Event):
     """A stage begins.
 
     Attributes:
-        total: Trials it will have.
+        total: Trials it will have; None if the budget decides.
         done: Trials that have ended already.
         epochs: Full length of each.
     """
 
     stage: str
-    total: int
+    total: int | None
     done: int
     epochs: int
 
@@ -131,9 +157,13 @@ class Forecast(Event):
 
     Attributes:
         seconds: Wall time to the end of the study.
+        gpu_s: Seconds of GPUs until then; None where trials have none.
+        spent: What is spent of each limit of the budget, for people; empty without a budget.
     """
 
     seconds: float
+    gpu_s: float | None = None
+    spent: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

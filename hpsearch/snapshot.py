@@ -7,12 +7,11 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from hpsearch.config import StudyConfig
-from hpsearch.config_objectives import Command
 from hpsearch.errors import InputError
 from hpsearch.formatting import counted
+from hpsearch.objectives.relocating import relocated_objective
 from hpsearch.relocation import Place
 from hpsearch.repository import GitError, ignored_paths, listed_files, top_of
 from hpsearch.store import Store
@@ -114,15 +113,7 @@ def place_of(store: Store, folder: Path) -> Place:
 
 def relocated(config: StudyConfig, place: Place) -> StudyConfig:
     """Return a study's config with the paths of a command's code in the copy."""
-    objective = config.objective
-    if place.top is None or not isinstance(objective, Command):
-        return config
-    paths = {"cwd": objective.cwd, "interpreter": objective.interpreter}
-    changes: dict[str, Any] = {name: place.of(path) for name, path in paths.items() if path is not None}
-    if objective.config_file is not None:
-        template = place.of(objective.config_file.template)
-        changes["config_file"] = objective.config_file.model_copy(update={"template": template})
-    return replace(config, objective=objective.model_copy(update=changes))
+    return replace(config, objective=relocated_objective(config.objective, place))
 
 
 @contextlib.contextmanager

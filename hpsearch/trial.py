@@ -110,6 +110,7 @@ class TrialSpec:
         folder: Absolute path of this attempt's folder, which only its worker writes.
         earlier: Absolute paths of earlier attempts, newest first, to resume from.
         rules: Applied after each epoch, in order; the first that has a reason ends the trial.
+        alone: Whether no other trial may share its GPU.
     """
 
     stage: Stage
@@ -123,6 +124,7 @@ class TrialSpec:
     folder: str
     earlier: tuple[str, ...] = ()
     rules: tuple[StopRule, ...] = ()
+    alone: bool = False
 
     @property
     def key(self) -> tuple[Stage, int]:

@@ -32,11 +32,12 @@ _READS = 3
 
 
 @contextmanager
-def atomic_write(path: Path) -> Iterator[IO[bytes]]:
+def atomic_write(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
     """Open a file that appears under its name whole, or not at all.
 
     Args:
         path: The file; its folder exists.
+        durable: Whether a power cut from now on leaves this one; else it may leave the one before, whole as well.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -47,7 +48,8 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    sync_folder(path.parent)
+    if durable:
+        sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:
@@ -59,9 +61,9 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_json(path: Path, value: object) -> None:
+def write_json(path: Path, value: object, *, durable: bool = True) -> None:
     """Write a JSON file, whole or not at all."""
-    with atomic_write(path) as file:
+    with atomic_write(path, durable=durable) as file:
         file.write((json.dumps(value, allow_nan=False) + "\n").encode())
 
 
@@ -172,7 +174,8 @@ def _write_manifest(folder: Path, manifest: Manifest) -> None:
         "traceback": manifest.traceback,
         "measurements": measurements,
     }
-    write_json(folder / MANIFEST, content)
+    # An epoch that a power cut takes is trained again; the end of a trial is not.
+    write_json(folder / MANIFEST, content, durable=manifest.reason is not None)
 
 
 class AttemptWriter:
@@ -208,10 +211,14 @@ class AttemptWriter:
         save_state(state, staged)
         self._staged = staged
 
-    def commit(self, measurement: Measurement) -> None:
+    def commit(self, measurement: Measurement, reason: StopReason | None = None) -> None:
         """Commit an epoch's metrics, together with the checkpoint that was staged for it.
 
         `best` is the best among the epochs that have a checkpoint, for an objective may save only every few epochs.
+
+        Args:
+            measurement: The epoch's.
+            reason: Why this is the trial's last epoch, if it is; then `last` goes.
         """
         measurements = (*self.manifest.measurements, measurement)
         last, best = self.manifest.last, self.manifest.best
@@ -220,7 +227,9 @@ class AttemptWriter:
             self._staged.replace(self.folder / last.file)
             self._staged = None
             best = self._better(last, best, measurements)
-        self.manifest = replace(self.manifest, measurements=measurements, last=last, best=best)
+        if reason is not None:
+            last = None
+        self.manifest = replace(self.manifest, measurements=measurements, last=last, best=best, reason=reason)
         _write_manifest(self.folder, self.manifest)
         self._remove_unnamed()
 
@@ -234,9 +243,11 @@ class AttemptWriter:
     def finish(self, reason: StopReason, error: str | None = None, trace: str | None = None) -> None:
         """Commit the end of the trial; `last` goes, `best` stays, and so does nothing that was only staged."""
         self.discard_staged()
-        self.manifest = replace(self.manifest, reason=reason, error=error, traceback=trace, last=None)
-        _write_manifest(self.folder, self.manifest)
-        self._remove_unnamed()
+        ended = replace(self.manifest, reason=reason, error=error, traceback=trace, last=None)
+        if ended != self.manifest:  # else the last epoch was committed as such
+            self.manifest = ended
+            _write_manifest(self.folder, self.manifest)
+            self._remove_unnamed()
 
     def discard_staged(self) -> None:
         """Drop a checkpoint that no measurement followed."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from hpsearch.config_objectives import Objective
-from hpsearch.events import TrialEvent
+from hpsearch.events import Notice, TrialEvent
+from hpsearch.executors.memory import Meter
 from hpsearch.relocation import Place
 from hpsearch.trial import PredictSpec, Stage, StopReason, TrialSpec
 
@@ -25,6 +26,9 @@ class Workplace:
         threads: CPU threads of one worker.
         gpu: Whether a worker has a GPU, or a share of one.
         fresh_process: Whether each trial gets a process of its own.
+        trials_per_gpu: How many workers share a GPU.
+        measures_memory: Whether to tell what trials take of it after each epoch.
+        meter: Makes what reads that memory, once in each worker; None for torch and the GPU's driver.
         studies: Absolute path of the directory that studies lie in, whose files are no code.
         place: Where a copy of the code lies; None if the code runs where it lies.
         copied_code: The state of the repository when it was copied.
@@ -36,6 +40,9 @@ class Workplace:
     threads: int = 1
     gpu: bool = False
     fresh_process: bool = False
+    trials_per_gpu: int = 1
+    measures_memory: bool = False
+    meter: Callable[[], Meter] | None = None
     studies: str | None = None
     place: Place | None = None
     copied_code: Mapping[str, Any] | None = None
@@ -58,7 +65,7 @@ class Executor(Protocol):
         """Start a task on a free worker."""
         ...
 
-    def poll(self, timeout_s: float) -> list[TrialEvent]:
+    def poll(self, timeout_s: float) -> Sequence[TrialEvent | Notice]:
         """Return what has happened since; waits for at most the timeout if nothing has."""
         ...
 

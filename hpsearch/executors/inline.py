@@ -14,8 +14,6 @@ from hpsearch.executors.worker import Worker
 from hpsearch.interrupts import Interrupts
 from hpsearch.trial import Stage, StopReason
 
-_VISIBLE = "CUDA_VISIBLE_DEVICES"
-
 
 class InlineExecutor:
     """Steps the running trial by one event at each poll.
@@ -23,17 +21,22 @@ class InlineExecutor:
     Args:
         workplace: What the worker is given; a fresh process for each trial can't be had here.
         interrupts: Signals raise while an objective's code runs, for it may not come back for long.
+        gpu: What `CUDA_VISIBLE_DEVICES` calls the GPU that was chosen; empty for the first one that is visible.
 
     Raises:
         InputError: A fresh process was asked for.
     """
 
-    def __init__(self, workplace: Workplace, interrupts: Interrupts) -> None:
+    def __init__(self, workplace: Workplace, interrupts: Interrupts, gpu: str = "") -> None:
         if workplace.fresh_process:
             raise InputError("--fresh-process: the inline executor has one process; allowed: --executor ray")
-        self._visible = os.environ.get(_VISIBLE)
-        if not workplace.gpu:
-            os.environ[_VISIBLE] = ""  # torch reads it when CUDA is first used
+        changes = {"OMP_NUM_THREADS": str(workplace.threads), "CUDA_VISIBLE_DEVICES": gpu}
+        if workplace.gpu:
+            changes["CUDA_DEVICE_ORDER"] = os.environ.get("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # as in a Ray worker
+            if not gpu:
+                del changes["CUDA_VISIBLE_DEVICES"]
+        self._before = {name: os.environ.get(name) for name in changes}
+        os.environ |= changes  # CUDA reads it when it is first used, a command when it starts
         for folder in (workplace.module_folder, workplace.folder):
             if folder is not None and folder not in sys.path:
                 sys.path.insert(0, folder)
@@ -56,8 +59,10 @@ class InlineExecutor:
         """Take a task; it runs while `poll` is called."""
         self._waiting.append(task)
 
-    def poll(self, timeout_s: float) -> list[TrialEvent]:  # noqa: ARG002 - it works instead of waiting
-        """Return the next event of the running task."""
+    def poll(self, timeout_s: float) -> list[TrialEvent]:
+        """Return the next event of the running task: it works instead of waiting, and without a timeout not at all."""
+        if not timeout_s:
+            return []
         if self._running is None:
             if not self._waiting:
                 return []
@@ -77,7 +82,8 @@ class InlineExecutor:
         if self._running is not None and hasattr(self._running, "close"):
             self._running.close()
         self._running = None
-        if self._visible is not None:
-            os.environ[_VISIBLE] = self._visible
-        else:
-            os.environ.pop(_VISIBLE, None)
+        for name, value in self._before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -1,145 +1,73 @@
-"""Trials in warm Ray actors, one for each slot; the only importer of ray."""
+"""Trials in warm Ray actors, one for each slot, on this machine or spread over the nodes of a cluster."""
 
 from __future__ import annotations
 
-import importlib
-import os
-import secrets
-import shutil
-import socket
-import sys
-import tempfile
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from collections import Counter
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from hpsearch.errors import DiskFullError, ResourceError, StudyError
-from hpsearch.events import TrialEvent, WorkerLost
+from hpsearch.events import Notice, TrialEvent
 from hpsearch.executors.base import Task, Workplace
+from hpsearch.executors.packing import share_of
+from hpsearch.executors.ray_actor import Actor
+from hpsearch.executors.ray_cluster import ClusterWatch, cpus_of_gpus, living_nodes, node_of, unplaced
+from hpsearch.executors.ray_files import Needs, Token, check_shipping, needs_of, runtime_environment, stamped
+from hpsearch.executors.ray_packing import Packer
+from hpsearch.executors.ray_slots import Slot, drain, heard, left_alone, lost, reason_of
+from hpsearch.executors.ray_start import Connection, ray
 from hpsearch.executors.resources import Resources
-from hpsearch.executors.worker import Worker
 from hpsearch.interrupts import Interrupts
-from hpsearch.trial import PredictSpec, Stage, StopReason
-from hpsearch.trial_dir import LOG
+from hpsearch.trial import Stage, StopReason
 
-# Else `uv run` makes Ray ship the working directory to each worker, which is an error above 512 MiB.
-os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
-os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"  # we set CUDA_VISIBLE_DEVICES of CPU workers ourselves
-
-import ray
-
-
-def _forget_uv() -> None:
-    """Turn that off where the user's code has imported Ray before, as Trainables do: it looked at its environment."""
-    with suppress(ImportError):  # a module of Ray's own, which another version may not have
-        vars(importlib.import_module("ray._private.ray_constants"))["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = False
-
-
-_forget_uv()
-
-_PREFIX = "hps-ray-"  # short: socket paths end at 107 bytes
-_OBJECT_STORE_BYTES = 100 * 1024 * 1024  # events are small, and a store of Ray's default size takes memory and time
 _MAX_FAILED_STARTS = 3
-_CONNECT_TIMEOUT_S = 10.0
-_START_TIMEOUT_S = 120.0
-
-
-class _Actor:
-    """A worker process; Ray makes an actor class of it."""
-
-    def __init__(self, workplace: Workplace) -> None:
-        if not workplace.gpu:
-            # Ray leaves it unset for CPU workers, so that they would see every GPU.
-            os.environ["CUDA_VISIBLE_DEVICES"] = ""
-        os.environ["OMP_NUM_THREADS"] = str(workplace.threads)
-        with suppress(FileNotFoundError):  # a node that doesn't share it says so when a trial needs a file
-            os.chdir(workplace.folder)
-        for folder in (workplace.module_folder, workplace.folder):
-            if folder is not None:
-                sys.path.insert(0, folder)
-        if workplace.place is not None:
-            # A package of the repository that is installed in editable mode is on the path by the original.
-            sys.path[:] = [workplace.place.of(entry) if entry else entry for entry in sys.path]
-        self._worker = Worker(workplace)
-
-    def ready(self) -> bool:
-        """Tell that the process is up."""
-        return True
-
-    def run(self, task: Task) -> Iterator[TrialEvent]:
-        """Run a task as a stream of events."""
-        if isinstance(task, PredictSpec):
-            yield from self._worker.run(task)
-            return
-        with _output_to(Path(task.folder) / LOG):
-            yield from self._worker.run(task)
-
-
-@contextmanager
-def _output_to(path: Path) -> Iterator[None]:
-    """Append what this process and its children print to a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    saved = [os.dup(1), os.dup(2)]
-    with path.open("ab") as file:
-        for descriptor in (1, 2):
-            os.dup2(file.fileno(), descriptor)
-    try:
-        yield
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        for descriptor, before in zip((1, 2), saved, strict=True):
-            os.dup2(before, descriptor)
-            os.close(before)
-
-
-@dataclass(slots=True)
-class _Slot:
-    """A worker and what it does. `stream` is there while a task runs, `starting` until the process is up."""
-
-    actor: Any
-    starting: Any = None
-    task: Task | None = None
-    stream: Any = None
-    ended_for: tuple[StopReason, str] | None = None
 
 
 class RayExecutor:
     """Runs tasks on Ray actors.
 
+    In a cluster workers are spread over the nodes that see the study's files. It takes what is there: workers without
+    room wait until there is some, be it on nodes that join later.
+
     Args:
         workplace: What every worker is given.
-        resources: How many workers, with what.
+        resources: How many workers at most, with what.
         interrupts: Looked at while Ray starts.
 
     Raises:
         ResourceError: The cluster can't be reached or has no GPU.
+        InputError: The code can't be sent to the workers.
         StudyError: Ray does not start here.
         Interrupted: A signal came meanwhile.
     """
 
     def __init__(self, workplace: Workplace, resources: Resources, interrupts: Interrupts) -> None:
         self._resources = resources
-        self._interrupts = interrupts
-        self._folder: Path | None = None
-        self._failed_starts = 0
+        self._failed_starts: Counter[str | None] = Counter()
         self._closed = False
-        self._slots: list[_Slot] = []
-        self._initialiser = _Initialiser()
+        self._slots: list[Slot] = []
+        self._stack = ExitStack()
         try:
-            self._connect()
+            self._needs, workplace = self._shared(workplace)
+            environment = runtime_environment(workplace) if resources.ship_code else None
+            self._stack.callback(Connection(resources, interrupts, environment).close)
+            self._watch = None if resources.address is None else ClusterWatch(living_nodes, unplaced)
             self._cpus = self._cpus_per_slot()
-            self._workplace = replace(workplace, threads=max(1, self._cpus))
-            for _ in range(resources.slots):
+            self._gpus = resources.gpus_per_slot
+            self._packer = Packer(resources, self._most_per_gpu())
+            self._workplace = replace(
+                workplace,
+                threads=max(1, self._cpus),
+                trials_per_gpu=self._packer.trials_per_gpu,
+                measures_memory=self._packer.measures,
+            )
+            # In a cluster workers that share a GPU follow the first of them to its node.
+            beside = 0 if self._watch is None else resources.trials_per_gpu - 1
+            for _ in range(resources.slots // (1 + beside)):
                 interrupts.check()
-                self._slots.append(self._start())
+                self._slots.append(self._start(beside=beside))
         except BaseException:
             self.close()
             raise
@@ -151,31 +79,41 @@ class RayExecutor:
 
     @property
     def free(self) -> int:
-        """Workers that are up and idle."""
-        return sum(slot.starting is None and slot.task is None for slot in self._slots)
+        """Workers that are up and idle, and whose GPU is no other trial's alone."""
+        return self._packer.free(self._slots)
 
     def submit(self, task: Task) -> None:
-        """Start a task on an idle worker."""
-        slot = next(slot for slot in self._slots if slot.starting is None and slot.task is None)
+        """Start a task on an idle worker; one that is to have its GPU alone starts when nothing else runs there."""
+        slot = self._packer.place(self._slots, task)
+        if slot is not None:
+            self._run(slot, task)
+
+    def _run(self, slot: Slot, task: Task) -> None:
         slot.task, slot.ended_for = task, None
         slot.stream = slot.actor.run.remote(task)
 
-    def poll(self, timeout_s: float) -> list[TrialEvent]:
-        """Return what has happened; waits for at most the timeout if nothing has."""
-        waiting = [slot.starting or slot.stream for slot in self._slots if slot.starting or slot.stream]
-        if not waiting:
-            return []
-        ray.wait(waiting, num_returns=1, timeout=timeout_s, fetch_local=False)
-        events: list[TrialEvent] = []
-        for position, slot in enumerate(self._slots):
+    def poll(self, timeout_s: float) -> list[TrialEvent | Notice]:
+        """Return what has happened; waits for at most the timeout if nothing has.
+
+        Raises:
+            ResourceError: No node of the cluster sees the study's files.
+            StudyError: Workers don't start.
+            DiskFullError: A worker can't write.
+        """
+        happened: list[TrialEvent | Notice] = []
+        for slot in heard(self._slots, timeout_s):
             if slot.starting is not None:
-                self._greet(position, slot)
-            elif slot.stream is not None:
-                self._drain(position, slot, events)
-        return events
+                self._greet(slot, happened)
+            else:
+                self._drain(slot, happened)
+        happened += self._pack()
+        if self._watch is not None:
+            happened += self._look(self._watch)
+        return happened
 
     def end(self, key: tuple[Stage, int], reason: StopReason, detail: str) -> None:
         """Kill the worker of a task; `WorkerLost` with this reason follows."""
+        self._packer.withdraw(key, reason, detail)
         for slot in self._slots:
             if slot.task is not None and slot.task.key == key:
                 slot.ended_for = (reason, detail)
@@ -189,198 +127,158 @@ class RayExecutor:
         for slot in self._slots:
             with suppress(Exception):  # it is going either way
                 ray.kill(slot.actor)
-        if ray.is_initialized():
-            ray.shutdown()
-        self._initialiser.end()
-        if self._folder is not None:
-            _end_processes_of(self._folder)
-            shutil.rmtree(self._folder, ignore_errors=True)
+        self._stack.close()
 
-    def _connect(self) -> None:
-        options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    def _shared(self, workplace: Workplace) -> tuple[Needs, Workplace]:
+        """Return what workers must see, and the workplace that they get."""
         if self._resources.address is None:
-            _sweep()
-            # Ray asks for a token; one of our own keeps it from writing one into the user's home.
-            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-            self._folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_short_temporary_folder()))
-            options |= self._local_options(self._folder)
-        else:
-            options["address"] = self._resources.address
-            _check_listening(self._resources.address)
-        try:
-            with _visible(self._resources.visible_gpus):
-                self._initialiser.run(options, self._interrupts)
-        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-            if self._resources.address is None:
-                raise StudyError(f"Ray doesn't start on this machine: {error}") from None
-            raise _no_cluster(self._resources.address, _first_line(error)) from None
-
-    def _local_options(self, folder: Path) -> dict[str, Any]:
-        resources = self._resources
-        return {
-            "address": "local",  # never a stray cluster that an environment variable names
-            "num_cpus": resources.slots * (resources.cpus_per_slot or 1),
-            "num_gpus": len(resources.visible_gpus) if resources.gpus_per_slot else 0,
-            "include_dashboard": False,
-            "object_store_memory": _OBJECT_STORE_BYTES,
-            "_temp_dir": str(folder),
-        }
+            return Needs(), workplace
+        if self._resources.ship_code:
+            check_shipping(workplace)
+            workplace = stamped(workplace)
+        token = None if workplace.studies is None else Token(Path(workplace.studies))
+        if token is not None:
+            self._stack.callback(token.close)
+        return needs_of(workplace, token, ship_code=self._resources.ship_code), workplace
 
     def _cpus_per_slot(self) -> int:
         resources = self._resources
         if resources.address is None:
             return resources.cpus_per_slot or 1
-        cluster = ray.cluster_resources()
-        if resources.gpus_per_slot and not cluster.get("GPU"):
+        nodes = list(living_nodes().values())
+        if resources.gpus_per_slot and not any(node.total.get("GPU") for node in nodes):
             raise ResourceError(f"--gpus: the Ray cluster at {resources.address} has no GPU; allowed: --workers N")
         if resources.cpus_per_slot is not None:
             return resources.cpus_per_slot
-        # A cluster with fewer CPUs than slots takes them all the same: 0 asks Ray for none.
-        return int(cluster.get("CPU", 0) // resources.slots)
+        # Nodes with fewer CPUs than workers take them all the same: 0 asks Ray for none.
+        return cpus_of_gpus(nodes, resources.gpus_per_slot)
 
-    def _start(self) -> _Slot:
-        options = {"num_cpus": self._cpus, "num_gpus": self._resources.gpus_per_slot, "max_restarts": 0}
-        actor = ray.remote(_Actor).options(**options).remote(self._workplace)
-        return _Slot(actor=actor, starting=actor.ready.remote())
+    def _ask(self) -> dict[str, float]:
+        """Return what the next worker needs, as Ray names it."""
+        ask = {"CPU": float(self._cpus), "GPU": self._gpus}
+        return {name: amount for name, amount in ask.items() if amount}
 
-    def _greet(self, position: int, slot: _Slot) -> None:
-        if not ray.wait([slot.starting], timeout=0)[0]:
-            return
-        try:
-            ray.get(slot.starting)
-        except ray.exceptions.RayError as error:
-            self._failed_starts += 1
-            if self._failed_starts >= _MAX_FAILED_STARTS:
-                raise StudyError(f"workers don't start: {_first_line(error)}") from None
-            self._slots[position] = self._start()
-            return
-        self._failed_starts = 0
-        slot.starting = None
+    def _start(self, near: str | None = None, beside: int = 0) -> Slot:
+        """Start a worker.
 
-    def _drain(self, position: int, slot: _Slot, events: list[TrialEvent]) -> None:
-        try:
-            while slot.stream.next_ready():
-                # At the end of the stream next_ready may be true once more, and next then raises.
-                reference = next(slot.stream, None)
-                if reference is None:
-                    break
-                events.append(ray.get(reference))
-            if not slot.stream.is_finished():
-                return
-        except ray.exceptions.RayError as error:
-            if isinstance(cause := getattr(error, "cause", None), DiskFullError):
-                raise cause from None
-            events.append(self._lost(slot, error))
-            with suppress(Exception):  # it may be dead already
-                ray.kill(slot.actor)
-            self._slots[position] = self._start()
-            return
-        slot.task = slot.stream = None
-        if self._workplace.fresh_process:
-            ray.kill(slot.actor)
-            self._slots[position] = self._start()
-
-    def _lost(self, slot: _Slot, error: Exception) -> WorkerLost:
-        task = slot.task
-        assert task is not None  # noqa: S101 - a stream belongs to a task
-        reason, detail = slot.ended_for or (StopReason.LOST, _first_line(getattr(error, "cause", None) or error))
-        return WorkerLost(stage=task.stage, number=task.number, attempt=task.attempt, reason=reason, detail=detail)
-
-
-class _Initialiser:
-    """Runs `ray.init` in a thread, so that signals are answered meanwhile: it spends seconds where Python can't.
-
-    There it also leaves the handlers of signals alone. The thread lives until `end`, for Ray's processes ask the kernel
-    to be killed when their parent thread ends.
-    """
-
-    def __init__(self) -> None:
-        self._done, self._leave = threading.Event(), threading.Event()
-        self._failure: BaseException | None = None
-
-    def run(self, options: dict[str, Any], interrupts: Interrupts) -> None:
-        """Initialise Ray.
-
-        Raises:
-            Interrupted: A signal came meanwhile.
-            TimeoutError: It takes too long.
+        Args:
+            near: The node of those that it shares a GPU with.
+            beside: How many are to follow it to its node.
         """
-        threading.Thread(target=self._initialise, args=(options,), name="ray.init", daemon=True).start()
-        deadline = time.monotonic() + _START_TIMEOUT_S
-        while not self._done.wait(0.1):
-            interrupts.check()
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"it did not answer within {_START_TIMEOUT_S:.0f} s")
-        if self._failure is not None:
-            raise self._failure
+        ask = self._ask()
+        options: dict[str, Any] = {"num_cpus": ask.get("CPU", 0), "num_gpus": ask.get("GPU", 0), "max_restarts": 0}
+        if self._watch is not None:
+            options["scheduling_strategy"] = "SPREAD"
+            if near is not None and self._packer.trials_per_gpu > 1:
+                affinity = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
+                options["scheduling_strategy"] = affinity(near, soft=True)
+            elif selector := self._watch.selector:
+                options["label_selector"] = selector
+        actor = ray.remote(Actor).options(**options).remote(self._workplace, self._needs)
+        count = self._packer.trials_per_gpu
+        return Slot(actor=actor, starting=actor.ready.remote(), trials_per_gpu=count, beside=beside)
 
-    def end(self) -> None:
-        """Let the thread end."""
-        self._leave.set()
+    def _replace(self, slot: Slot) -> None:
+        """Start another worker in a slot's place, or as many as share a GPU by now; the one that it has is ended."""
+        with suppress(Exception):  # it may be dead already
+            ray.kill(slot.actor)
+        count = self._packer.trials_per_gpu // slot.trials_per_gpu
+        position, near = self._slots.index(slot), None if slot.home is None else slot.home.node
+        if near is None and self._watch is not None:
+            started = [self._start(beside=slot.beside + count - 1)]
+        else:
+            started = [self._start(near) for _ in range(count)]
+        self._slots[position : position + 1] = started
 
-    def _initialise(self, options: dict[str, Any]) -> None:
+    def _greet(self, slot: Slot, happened: list[TrialEvent | Notice]) -> None:
+        """Take in a worker that is up, or one that did not start."""
         try:
-            ray.init(**options)
-        except BaseException as error:  # noqa: BLE001 - it is raised again in the caller's thread
-            self._failure = error
-        self._done.set()
-        self._leave.wait()
+            home = ray.get(slot.starting)
+        except ray.exceptions.RayError as error:
+            self._did_not_start(slot, error, happened)
+            return
+        if home.problem and self._watch is not None:
+            happened += self._watch.refuse(home.node, home.problem, self._ask(), ResourceError)
+            self._replace(slot)
+            return
+        slot.home, slot.starting = home, None
+        self._slots += [self._start(home.node) for _ in range(slot.beside)]
+        slot.beside = 0
+        for node in (home.node, None):
+            self._failed_starts.pop(node, None)
+        if self._watch is not None:
+            self._watch.worker_is_up(home)
 
+    def _did_not_start(self, slot: Slot, error: Exception, happened: list[TrialEvent | Notice]) -> None:
+        """Try again, but on a node where workers never start."""
+        if self._watch is None or not left_alone(error):  # a node that dies is not to blame for its workers
+            node = None if self._watch is None else node_of(slot.actor)
+            self._failed_starts[node] += 1
+            if self._failed_starts[node] >= _MAX_FAILED_STARTS:
+                problem = f"workers don't start: {reason_of(error)}"
+                if self._watch is None or node is None:
+                    raise StudyError(problem)
+                happened += self._watch.refuse(node, f"starts no workers: {reason_of(error)}", self._ask(), StudyError)
+        self._replace(slot)
 
-def _check_listening(address: str) -> None:
-    """Look whether anything listens at HOST:PORT: Ray itself tries for five minutes."""
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit() or "/" in address:
-        return  # "auto", or a form that only Ray knows
-    try:
-        socket.create_connection((host, int(port)), timeout=_CONNECT_TIMEOUT_S).close()
-    except OSError as error:
-        raise _no_cluster(address, str(error)) from None
+    def _drain(self, slot: Slot, happened: list[TrialEvent | Notice]) -> None:
+        drained = drain(slot)
+        happened += drained.events
+        if self._packer.saw(slot, drained.events):
+            self._share_gpus()
+        if drained.error is not None:
+            if isinstance(cause := getattr(drained.error, "cause", None), DiskFullError):
+                raise cause from None
+            happened.append(lost(slot, drained.error))
+            self._packer.task_ended(slot)
+            self._replace(slot)
+            if self._watch is not None and slot.home is not None and left_alone(drained.error):
+                self._watch.worker_is_lost(slot.home)
+                self._leave({slot.home.node})
+        elif drained.finished:
+            self._task_ended(slot)
 
+    def _task_ended(self, slot: Slot) -> None:
+        slot.task = slot.stream = None
+        self._packer.task_ended(slot)
+        if self._workplace.fresh_process or slot.leaks:
+            self._replace(slot)
 
-def _no_cluster(address: str, reason: str) -> ResourceError:
-    return ResourceError(
-        f"--ray-address: no Ray cluster answers at {address}: {reason}; "
-        "allowed: HOST:PORT of its head (with RAY_AUTH_MODE=token if it asks for a token)"
-    )
+    def _look(self, watch: ClusterWatch) -> list[Notice]:
+        """Follow the cluster's nodes, and return what there is to tell."""
+        died, notices = watch.look(sum(slot.starting is not None for slot in self._slots), self._ask())
+        if died:
+            self._leave(died)
+        return notices
 
+    def _leave(self, nodes: set[str]) -> None:
+        """Replace the idle workers of nodes that are dead, or seem to be: no trial is to be sent there."""
+        for slot in [slot for slot in self._slots if slot.idle and slot.home is not None and slot.home.node in nodes]:
+            self._replace(slot)
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    def _most_per_gpu(self) -> int:
+        """Return how many trials may share a GPU, each with a CPU thread at least, if that is to be found."""
+        resources = self._resources
+        if resources.address is None or resources.most_per_gpu == 1:
+            return resources.most_per_gpu
+        room = cpus_of_gpus(list(living_nodes().values()), 1.0)
+        return max(1, min(resources.most_per_gpu, room // (resources.cpus_per_slot or 1)))
 
+    def _share_gpus(self) -> None:
+        """Let workers that start from now on share GPUs."""
+        count = self._packer.trials_per_gpu
+        self._gpus = share_of(count)
+        if not self._resources.cpus_given:
+            self._cpus //= count
+        self._workplace = replace(
+            self._workplace, threads=max(1, self._cpus), trials_per_gpu=count, measures_memory=False
+        )
 
-@contextmanager
-def _visible(names: tuple[str, ...]) -> Iterator[None]:
-    """Let Ray hand out these GPUs in this order: it reads the variable when it starts."""
-    before = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if names:
-        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(names)
-    try:
-        yield
-    finally:
-        if names and before is None:
-            del os.environ["CUDA_VISIBLE_DEVICES"]
-        elif names and before is not None:
-            os.environ["CUDA_VISIBLE_DEVICES"] = before
-
-
-def _short_temporary_folder() -> str | None:
-    folder = tempfile.gettempdir()
-    return folder if len(folder) < 20 or not Path("/tmp").is_dir() else "/tmp"  # noqa: S108, PLR2004 - mkdtemp makes it safe
-
-
-def _sweep() -> None:
-    """Remove what a driver that was killed has left: Ray's processes and its folder."""
-    for folder in Path(_short_temporary_folder() or tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
-        pid = folder.name.removeprefix(_PREFIX).split("-")[0]
-        if pid.isdigit() and not psutil.pid_exists(int(pid)):
-            _end_processes_of(folder)
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _end_processes_of(folder: Path) -> None:
-    """Kill the processes of a Ray that was started with this folder; its name is in their command lines."""
-    for process in psutil.process_iter(["cmdline", "pid"]):
-        if process.info["pid"] != os.getpid() and any(folder.name in part for part in process.info["cmdline"] or []):
-            with suppress(psutil.Error):
-                process.kill()
+    def _pack(self) -> list[Notice | TrialEvent]:
+        """Start what has a GPU for itself by now, and return what there is to tell."""
+        for slot in [slot for slot in self._slots if slot.trials_per_gpu != self._packer.trials_per_gpu]:
+            if slot.task is None:
+                self._replace(slot)
+        for slot, task in self._packer.due(self._slots):
+            self._run(slot, task)
+        return self._packer.told()

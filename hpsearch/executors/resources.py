@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from hpsearch.errors import InputError, ResourceError
 from hpsearch.executors.base import Executor, Workplace
-from hpsearch.executors.devices import visible_gpus
+from hpsearch.executors.claims import Claim, choosing
+from hpsearch.executors.cores import Cores
+from hpsearch.executors.devices import Gpu, visible_gpus
+from hpsearch.executors.packing import MOST, share_of
+from hpsearch.formatting import counted
 from hpsearch.interrupts import Interrupts
 
 
@@ -19,18 +25,20 @@ class ResourceRequest:
     Attributes:
         gpus: How many GPUs; in a cluster at most so many.
         workers: How many CPU workers.
-        trials_per_gpu: How many trials share a GPU.
+        trials_per_gpu: How many trials share a GPU; `auto` for as many as fit by what the first ones took.
         cpus_per_trial: CPU threads of one worker.
         ray_address: Of a running cluster.
+        ship_code: Whether Ray sends the working directory to a cluster's workers.
     """
 
     gpus: int | None = None
     workers: int | None = None
-    trials_per_gpu: int = 1
+    trials_per_gpu: int | Literal["auto"] = 1
     cpus_per_trial: int | None = None
     ray_address: str | None = None
     executor: Literal["ray", "inline"] = "ray"
     fresh_process: bool = False
+    ship_code: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +53,11 @@ class Resources:
         address: Of a running cluster; None starts one here.
         text: For people: "4 GPUs", "2 CPU workers".
         notice: Worth telling; empty if nothing is.
+        trials_per_gpu: How many workers share a GPU.
+        gpu_keys: What the GPUs are called in claims.
+        most_per_gpu: So many workers of its GPU may take a slot's place, once it is known what a trial takes.
+        ship_code: Whether Ray sends the working directory to the workers.
+        cpus_given: Whether `cpus_per_slot` was asked for, so that workers that share a GPU have as many each.
     """
 
     slots: int
@@ -54,33 +67,71 @@ class Resources:
     visible_gpus: tuple[str, ...] = ()
     address: str | None = None
     notice: str = ""
+    trials_per_gpu: int = 1
+    gpu_keys: tuple[str, ...] = ()
+    most_per_gpu: int = 1
+    ship_code: bool = False
+    cpus_given: bool = False
+
+    @property
+    def cpus(self) -> int:
+        """CPU threads of all workers together, as many of them as there may be."""
+        return self.slots * (self.cpus_per_slot or 1) * (self.most_per_gpu if self.cpus_given else 1)
 
 
-def plan_resources(request: ResourceRequest, trials: int) -> Resources:
+@contextmanager
+def claimed_resources(request: ResourceRequest, trials: int, study: str, nvml: Any = None) -> Iterator[Resources]:
+    """Give what to take of what is there; until the exit other studies of this user leave it alone.
+
+    Args:
+        trials: As in `plan_resources`.
+        study: Its name, which others are told.
+        nvml: The module `pynvml`; None to import it.
+
+    Raises:
+        ResourceError: More is asked for than there is, or claims can't be kept.
+        InputError: The options contradict each other.
+    """
+    _check(request)
+    if request.ray_address is not None:  # Ray knows what is free there
+        yield plan_resources(request, trials)
+        return
+    with choosing() as choice:
+        resources = plan_resources(request, trials, choice.others, nvml)
+        mine = Claim(study=study, pid=os.getpid(), cpus=resources.cpus, cores=Cores().mine, gpus=resources.gpu_keys)
+        held = choice.take(mine)
+    with held:
+        yield replace(resources, notice="; ".join(filter(None, (resources.notice, choice.notice))))
+
+
+def plan_resources(request: ResourceRequest, trials: int, claims: Sequence[Claim] = (), nvml: Any = None) -> Resources:
     """Return what to take of what is there.
 
     Args:
         trials: No more CPU workers are started than there are trials, unless they were asked for.
+        claims: What other studies have of this machine.
+        nvml: The module `pynvml`; None to import it.
 
     Raises:
         ResourceError: More is asked for than there is.
         InputError: The options contradict each other.
     """
     _check(request)
-    if request.executor == "inline":
-        return _inline(request)
     if request.ray_address is not None:
         return _cluster(request, request.ray_address)
+    cores = Cores(claims)
+    gpus = [] if request.workers is not None else visible_gpus(claims, nvml)
+    if request.executor == "inline":
+        return _inline(request, cores, gpus)
     if request.gpus is not None:
-        return _gpus(request, request.gpus)
+        return _gpus(request, request.gpus, cores, gpus)
     if request.workers is not None:
-        return _cpus(request, request.workers, "")
-    gpus = visible_gpus()
+        return _cpus(request, request.workers, cores)
     idle = sum(not gpu.busy for gpu in gpus)
     if idle:
-        return _gpus(request, idle)
-    notice = f"all {len(gpus)} GPUs are busy, so CPU workers are used; --gpus N takes them all the same" if gpus else ""
-    return _cpus(request, min(trials, max(1, _cores() // (request.cpus_per_trial or 1))), notice)
+        return _gpus(request, idle, cores, gpus)
+    resources = _cpus(request, min(trials, max(1, cores.left // (request.cpus_per_trial or 1))), cores)
+    return _with_notice(resources, _no_idle_gpu(request, gpus))
 
 
 def start_executor(
@@ -95,7 +146,7 @@ def start_executor(
     if request.executor == "inline":
         from hpsearch.executors.inline import InlineExecutor
 
-        return InlineExecutor(workplace, interrupts)
+        return InlineExecutor(workplace, interrupts, resources.visible_gpus[0] if resources.visible_gpus else "")
     try:
         from hpsearch.executors.ray import RayExecutor
     except ImportError as error:
@@ -106,73 +157,125 @@ def start_executor(
 def _check(request: ResourceRequest) -> None:
     if request.gpus is not None and request.workers is not None:
         raise InputError("--gpus and --workers: both were given; allowed: one of them")
+    if request.ship_code and request.ray_address is None:
+        raise InputError("--ship-code: workers on this machine see the code; allowed: with --ray-address")
     if request.executor == "inline":
-        if request.fresh_process:
-            raise InputError("--fresh-process: the inline executor has one process; allowed: --executor ray")
-        for option, value in (("--workers", request.workers), ("--gpus", request.gpus)):
-            if value is not None and value > 1:
-                raise InputError(f"{option} {value}: the inline executor runs one trial at a time; allowed: 1")
-        if request.ray_address is not None:
-            raise InputError("--ray-address: the inline executor uses no cluster; allowed: --executor ray")
+        _check_inline(request)
+    elif request.workers is not None and request.trials_per_gpu != 1:
+        raise InputError(
+            f"--trials-per-gpu {request.trials_per_gpu} and --workers: CPU workers share no GPU; allowed: one of them"
+        )
     elif request.ray_address is not None and request.gpus is None and request.workers is None:
         raise InputError("--ray-address: how much of the cluster? allowed: --gpus N or --workers N, at most so many")
 
 
-def _inline(request: ResourceRequest) -> Resources:
-    threads = request.cpus_per_trial or _cores()
-    if request.workers is None and (gpus := visible_gpus()):
-        return Resources(
-            slots=1, text="1 GPU, in this process", gpus_per_slot=1, cpus_per_slot=threads, visible_gpus=(gpus[0].name,)
+def _check_inline(request: ResourceRequest) -> None:
+    if request.fresh_process:
+        raise InputError("--fresh-process: the inline executor has one process; allowed: --executor ray")
+    for option, value in (("--workers", request.workers), ("--gpus", request.gpus)):
+        if value is not None and value > 1:
+            raise InputError(f"{option} {value}: the inline executor runs one trial at a time; allowed: 1")
+    if request.ray_address is not None:
+        raise InputError("--ray-address: the inline executor uses no cluster; allowed: --executor ray")
+    if request.trials_per_gpu != 1:
+        raise InputError(
+            f"--trials-per-gpu {request.trials_per_gpu}: the inline executor runs one trial at a time; allowed: 1"
         )
-    if request.gpus:
+
+
+def _inline(request: ResourceRequest, cores: Cores, gpus: Sequence[Gpu]) -> Resources:
+    threads = request.cpus_per_trial or cores.left
+    if gpus:
+        gpu = gpus[0]
+        resources = Resources(
+            slots=1,
+            text="1 GPU, in this process",
+            gpus_per_slot=1,
+            cpus_per_slot=threads,
+            visible_gpus=(gpu.name,),
+            gpu_keys=(gpu.key,),
+        )
+    elif request.gpus:
         raise ResourceError("--gpus 1: this machine has 0 visible GPUs; allowed: --workers 1")
-    return Resources(slots=1, text="1 CPU worker, in this process", cpus_per_slot=threads)
+    else:
+        resources = Resources(slots=1, text="1 CPU worker, in this process", cpus_per_slot=threads)
+    return resources if request.cpus_per_trial else _with_notice(resources, cores.notice(counted(threads, "thread")))
 
 
 def _cluster(request: ResourceRequest, address: str) -> Resources:
     if request.gpus is None:
         count = request.workers or 1
-        text = f"up to {_counted(count, 'CPU worker')} of the Ray cluster"
-        return Resources(slots=count, text=text, cpus_per_slot=request.cpus_per_trial or 1, address=address)
+        text = f"up to {counted(count, 'CPU worker')} of the Ray cluster"
+        threads = request.cpus_per_trial or 1
+        return Resources(slots=count, text=text, cpus_per_slot=threads, address=address, ship_code=request.ship_code)
+    packed = request.trials_per_gpu if isinstance(request.trials_per_gpu, int) else 1
     return Resources(
-        slots=request.gpus * request.trials_per_gpu,
-        text=f"up to {_counted(request.gpus, 'GPU')} of the Ray cluster",
-        gpus_per_slot=1 / request.trials_per_gpu,
+        slots=request.gpus * packed,
+        text=f"up to {counted(request.gpus, 'GPU')} of the Ray cluster",
+        gpus_per_slot=share_of(packed),
+        trials_per_gpu=packed,
         cpus_per_slot=request.cpus_per_trial,
+        most_per_gpu=MOST if request.trials_per_gpu == "auto" else 1,
+        cpus_given=request.cpus_per_trial is not None,
         address=address,
+        ship_code=request.ship_code,
     )
 
 
-def _gpus(request: ResourceRequest, count: int) -> Resources:
-    gpus = visible_gpus()
+def _gpus(request: ResourceRequest, count: int, cores: Cores, gpus: Sequence[Gpu]) -> Resources:
     if count > len(gpus):
         raise ResourceError(
-            f"--gpus {count}: this machine has {_counted(len(gpus), 'visible GPU')}; "
+            f"--gpus {count}: this machine has {counted(len(gpus), 'visible GPU')}; "
             f"allowed: {f'up to {len(gpus)}, ' if gpus else ''}--workers N for CPU workers, "
             "or --ray-address of a cluster"
         )
     taken = gpus[:count]
-    busy = [gpu.name for gpu in taken if gpu.busy]
-    slots = count * request.trials_per_gpu
-    shared = f", {request.trials_per_gpu} trials on each" if request.trials_per_gpu > 1 else ""
-    return Resources(
+    packed = request.trials_per_gpu if isinstance(request.trials_per_gpu, int) else 1
+    slots = count * packed
+    threads = request.cpus_per_trial or max(1, cores.left // slots)
+    if request.trials_per_gpu == "auto":
+        shared, most = (
+            ", as many trials on each as fit",
+            max(1, min(MOST, cores.left // (count * (request.cpus_per_trial or 1)))),
+        )
+    else:
+        shared, most = f", {packed} trials on each" if packed > 1 else "", 1
+    resources = Resources(
         slots=slots,
-        text=_counted(count, "GPU") + shared,
-        gpus_per_slot=1 / request.trials_per_gpu,
-        cpus_per_slot=request.cpus_per_trial or max(1, _cores() // slots),
+        text=counted(count, "GPU") + shared,
+        gpus_per_slot=share_of(packed),
+        trials_per_gpu=packed,
+        cpus_per_slot=threads,
         visible_gpus=tuple(gpu.name for gpu in taken),
-        notice=f"GPU {', '.join(busy)} is in use by another process too" if busy else "",
+        notice="; ".join(f"GPU {gpu.name} is in use by {gpu.user} too" for gpu in taken if gpu.busy),
+        gpu_keys=tuple(gpu.key for gpu in taken),
+        most_per_gpu=most,
+        cpus_given=request.cpus_per_trial is not None,
     )
+    return resources if request.cpus_per_trial else _with_notice(resources, cores.notice(_threads_each(threads, slots)))
 
 
-def _cpus(request: ResourceRequest, count: int, notice: str) -> Resources:
-    threads = request.cpus_per_trial or max(1, _cores() // count)
-    return Resources(slots=count, text=_counted(count, "CPU worker"), cpus_per_slot=threads, notice=notice)
+def _cpus(request: ResourceRequest, count: int, cores: Cores) -> Resources:
+    threads = request.cpus_per_trial or max(1, cores.left // count)
+    resources = Resources(slots=count, text=counted(count, "CPU worker"), cpus_per_slot=threads)
+    if request.workers is None:
+        return _with_notice(resources, cores.notice(counted(count, "worker")))
+    return resources if request.cpus_per_trial else _with_notice(resources, cores.notice(_threads_each(threads, count)))
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _threads_each(threads: int, slots: int) -> str:
+    return counted(threads, "thread") + (" for each worker" if slots > 1 else "")
 
 
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+def _no_idle_gpu(request: ResourceRequest, gpus: Sequence[Gpu]) -> str:
+    """Return what there is to say of CPU workers that nobody asked for."""
+    if gpus:
+        by = "; ".join(f"GPU {gpu.name} by {gpu.user}" for gpu in gpus)
+        return f"all {len(gpus)} GPUs are busy ({by}), so CPU workers are used; --gpus N takes them all the same"
+    if request.trials_per_gpu != 1:
+        return f"--trials-per-gpu {request.trials_per_gpu} says nothing to CPU workers, and there is no GPU"
+    return ""
+
+
+def _with_notice(resources: Resources, more: str) -> Resources:
+    return replace(resources, notice="; ".join(filter(None, (resources.notice, more))))

@@ -6,7 +6,6 @@ import errno
 import gc
 import logging
 import os
-import random
 import socket
 import sys
 import time
@@ -22,6 +21,8 @@ from hpsearch.config_objectives import Command, ImageClassifier
 from hpsearch.errors import DiskFullError, Interrupted, ObjectiveError
 from hpsearch.events import PredictionsReady, TrialEnded, TrialEvent, TrialMeasured, TrialStarted
 from hpsearch.executors.base import Task, Workplace
+from hpsearch.executors.memory import Meter, NoMeter, meter_for
+from hpsearch.executors.random_state import prepare
 from hpsearch.objectives.base import Objective, Trial, iterate
 from hpsearch.objectives.loading import code_folder, load_objective
 from hpsearch.repository import code_state
@@ -33,14 +34,16 @@ class Worker:
 
     Args:
         workplace: What all workers of the study share.
+        own_process: Whether nothing else runs in this process.
     """
 
-    def __init__(self, workplace: Workplace) -> None:
-        self._workplace = workplace
+    def __init__(self, workplace: Workplace, *, own_process: bool = False) -> None:
+        self._workplace, self._own_process = workplace, own_process
         self._objective: Objective | None = None
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self._device = "cpu"
         self._code: Mapping[str, Any] | None = None
+        self._meter: Meter = NoMeter()
 
     def run(self, task: Task) -> Iterator[TrialEvent]:
         """Run a task; its events end with `TrialEnded` or `PredictionsReady`, whatever the objective does.
@@ -60,12 +63,17 @@ class Worker:
 
     def _loaded(self) -> Objective:
         if self._objective is None:
+            self._meter = _meter(self._workplace)  # before CUDA starts
             self._device = _pick_device(self._workplace)
             objective = load_objective(self._workplace.objective, self._workplace.module_folder)
             _check_copy(self._workplace)
             self._code = _code(self._workplace)  # what is imported from now on
             objective.setup(self._device)
+            self._meter.settle()
             self._objective = objective
+            if self._own_process:
+                # All this stays; to look at torch's half a million objects after each trial would take 0.1 s.
+                gc.freeze()
         elif isinstance(self._workplace.objective, Command):
             self._code = _code(self._workplace)  # each trial reads its own
         return self._objective
@@ -78,7 +86,9 @@ class Worker:
         with _trial_log(spec) as log:
             try:
                 objective = self._loaded()
-                _prepare(spec.seed, self._workplace)
+                command = isinstance(self._workplace.objective, Command)
+                prepare(spec.seed, None if command else self._workplace.threads)
+                self._meter.begin(spec.folder)
                 yield TrialStarted(
                     stage=spec.stage,
                     number=spec.number,
@@ -88,6 +98,7 @@ class Worker:
                     config=spec.config,
                     code=self._code,
                 )
+                meter = self._meter if self._workplace.measures_memory else None
                 trial = Trial(
                     number=spec.number,
                     seed=spec.seed,
@@ -97,7 +108,7 @@ class Worker:
                     writer=writer,
                     log=log,
                 )
-                reason = yield from _epochs(objective, spec, trial, writer)
+                reason = yield from _epochs(objective, spec, trial, writer, meter)
             except (Interrupted, GeneratorExit):
                 raise
             except BaseException as caught:
@@ -110,8 +121,10 @@ class Worker:
                 caught.__traceback__ = None  # its frames hold the model, and the GPU memory
             finally:
                 writer.discard_staged()
-        _free_memory()
-        writer.finish(reason, error, trace)
+        gpu = self._meter.end(self._free_memory)
+        packed = self._workplace.trials_per_gpu > 1 and not spec.alone
+        if not (packed and reason is StopReason.OOM):  # that one is tried again alone, from its last checkpoint
+            writer.finish(reason, error, trace)
         history = writer.manifest.measurements
         yield TrialEnded(
             stage=spec.stage,
@@ -122,7 +135,17 @@ class Worker:
             history=history,
             error=error,
             traceback=trace,
+            packed=packed,
+            gpu=gpu,
         )
+
+    def _free_memory(self) -> None:
+        """Free what the trial's cycles of objects hold: tensors, above all."""
+        torch = sys.modules.get("torch")
+        if torch is not None or self._own_process:
+            gc.collect()
+        if torch is not None and torch.cuda.is_initialized():
+            torch.cuda.empty_cache()
 
     def _predict(self, spec: PredictSpec) -> PredictionsReady:
         path = Path(spec.folder) / f"predictions-{spec.split}.npz"
@@ -152,16 +175,24 @@ class Worker:
 
 
 def _epochs(
-    objective: Objective, spec: TrialSpec, trial: Trial, writer: trial_dir.AttemptWriter
+    objective: Objective, spec: TrialSpec, trial: Trial, writer: trial_dir.AttemptWriter, meter: Meter | None
 ) -> Generator[TrialMeasured, None, StopReason]:
     """Train, commit and decide epoch by epoch; returns why the trial ended."""
     began = time.monotonic()
     with closing(iterate(objective.train, spec.config, trial)) as measured:
         for metrics in measured:
             measurement = trial.measure(metrics, time.monotonic() - began)
-            writer.commit(measurement)
-            yield TrialMeasured(stage=spec.stage, number=spec.number, attempt=spec.attempt, measurement=measurement)
-            reason = verdict(spec, writer.manifest.measurements)
+            reason = verdict(spec, (*writer.manifest.measurements, measurement))
+            writer.commit(measurement, reason)
+            gpu = None if meter is None else meter.use()
+            yield TrialMeasured(
+                stage=spec.stage,
+                number=spec.number,
+                attempt=spec.attempt,
+                measurement=measurement,
+                gpu=gpu,
+                last=reason is not None,
+            )
             if reason is not None:
                 return reason
             began = time.monotonic()
@@ -192,17 +223,15 @@ def _trial_log(spec: TrialSpec) -> Iterator[logging.Logger]:
         handler.close()
 
 
-def _prepare(seed: int, workplace: Workplace) -> None:
-    """Seed the generators that an objective may use without asking, and give it its share of the CPUs."""
-    random.seed(seed)
-    import numpy as np
-
-    np.random.seed(seed)  # noqa: NPY002 - the global generator is one of them
-    if not isinstance(workplace.objective, Command):
-        import torch
-
-        torch.manual_seed(seed)
-        torch.set_num_threads(workplace.threads)
+def _meter(workplace: Workplace) -> Meter:
+    if workplace.meter is not None:
+        return workplace.meter()
+    return meter_for(
+        gpu=workplace.gpu,
+        shared=workplace.trials_per_gpu > 1,
+        elsewhere=isinstance(workplace.objective, Command),
+        polls=workplace.measures_memory,
+    )
 
 
 def _pick_device(workplace: Workplace) -> str:
@@ -255,10 +284,3 @@ def _is_disk_full(error: BaseException) -> bool:
 def _is_out_of_memory(error: BaseException) -> bool:
     torch = sys.modules.get("torch")
     return isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError))
-
-
-def _free_memory() -> None:
-    gc.collect()
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_initialized():
-        torch.cuda.empty_cache()

@@ -1,0 +1,106 @@
+"""What a Ray actor runs: a worker process that serves trials as streams of events. Ray is there when it runs."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from hpsearch.events import TrialEvent, TrialMeasured
+from hpsearch.executors.base import Task, Workplace
+from hpsearch.executors.ray_files import Needs, in_copy
+from hpsearch.executors.worker import Worker
+from hpsearch.trial import PredictSpec
+from hpsearch.trial_dir import LOG
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Home:
+    """Where a worker runs.
+
+    Attributes:
+        node: Ray's name of the machine.
+        gpus: The ids of its GPUs there, as Ray names them.
+        problem: Why no trial can run there; empty if it can.
+    """
+
+    node: str
+    host: str
+    pid: int
+    gpus: tuple[str, ...] = ()
+    problem: str = ""
+
+
+class Actor:
+    """A worker process; Ray makes an actor class of it.
+
+    Args:
+        workplace: What all workers of the study share.
+        needs: What this one must see of its files.
+    """
+
+    def __init__(self, workplace: Workplace, needs: Needs) -> None:
+        if not workplace.gpu:
+            # Ray leaves it unset for CPU workers, so that they would see every GPU.
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # the driver's, by which idle GPUs are found
+        os.environ["OMP_NUM_THREADS"] = str(workplace.threads)
+        self._needs = needs
+        if needs.sent_from is not None:
+            workplace = in_copy(workplace, needs.sent_from, str(Path.cwd()))
+        with suppress(OSError):  # `ready` says so
+            os.chdir(workplace.folder)
+        for folder in (workplace.module_folder, workplace.folder):
+            if folder is not None:
+                sys.path.insert(0, folder)
+        if workplace.place is not None:
+            # A package of the repository that is installed in editable mode is on the path by the original.
+            sys.path[:] = [workplace.place.of(entry) if entry else entry for entry in sys.path]
+        self._worker = Worker(workplace, own_process=True)
+
+    def ready(self) -> Home:
+        """Tell that the process is up, and where."""
+        import ray
+
+        context = ray.get_runtime_context()
+        gpus = tuple(context.get_accelerator_ids().get("GPU", ()))
+        return Home(
+            node=context.get_node_id(),
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            gpus=gpus,
+            problem=self._needs.problem(),
+        )
+
+    def run(self, task: Task) -> Iterator[list[TrialEvent]]:
+        """Run a task as a stream of events, those that follow each other at once in one message."""
+        together: list[TrialEvent] = []
+        log = nullcontext() if isinstance(task, PredictSpec) else _output_to(Path(task.folder) / LOG)
+        with log:
+            for event in self._worker.run(task):
+                together.append(event)
+                if not (isinstance(event, TrialMeasured) and event.last):
+                    yield together
+                    together = []
+
+
+@contextmanager
+def _output_to(path: Path) -> Iterator[None]:
+    """Append what this process and its children print to a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    saved = [os.dup(1), os.dup(2)]
+    with path.open("ab") as file:
+        for descriptor in (1, 2):
+            os.dup2(file.fileno(), descriptor)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for descriptor, before in zip((1, 2), saved, strict=True):
+            os.dup2(before, descriptor)
+            os.close(before)
