@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
+from hpsearch.config_budget import Budget
 from hpsearch.config_objectives import OBJECTIVE_WAYS, Command, Objective, parse_objective
-from hpsearch.config_section import Section, validated
+from hpsearch.config_section import Section, Share, validated
 from hpsearch.distributions import Choice
 from hpsearch.errors import FieldError
 from hpsearch.given_configs import params_of
@@ -27,21 +28,6 @@ _LARGEST_INTEGER = 2**63  # a signed column of a database ends here
 _MIN_PATIENCE_EPOCHS = 5  # shorter patience cost up to 10 points of accuracy on recorded curves (DESIGN, section 6)
 
 MAX_LEVELS = 1000  # a sampler makes a permutation of them for each config
-
-
-def _share(text: str) -> str:
-    number = text.removesuffix("%").strip()
-    try:
-        share = float(number)
-    except ValueError:
-        share = math.nan
-    if not text.endswith("%") or not 0 < share <= 100:  # noqa: PLR2004 - percent
-        msg = f"{text!r} is not a share from 0% (excluded) to 100%"
-        raise ValueError(msg)
-    return text
-
-
-Share = Annotated[str, AfterValidator(_share), Field(description="a share of the epochs up to 100%, such as 25%")]
 
 
 class Stall(Section):
@@ -118,6 +104,8 @@ class WarmStart(Section):
 
 
 DEFAULT_TRIALS = 48
+MOST_TRIALS = 100_000
+"""Of a search that only its budget ends: as many as a study was seen to bear."""
 
 
 class Search(Section):
@@ -146,6 +134,11 @@ class Search(Section):
     def total(self) -> int:
         """Trials in total, but for those of expansions."""
         return self.trials or sum(one.trials for one in self.rounds) or DEFAULT_TRIALS
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it goes on until the budget is spent, for nothing says how many trials it has."""
+        return self.trials == MOST_TRIALS
 
 
 class Finalists(Section):
@@ -211,6 +204,7 @@ class _File(Section):
     constraints: list[str] = Field(default=[])
     search: Search = Search()
     prune: Prune | None = Prune()
+    budget: Budget | None = None
     finalists: Finalists | None = Finalists()
     ensemble: Ensemble | None = Ensemble()
     keep_checkpoints: int = Field(default=10, ge=1)
@@ -234,6 +228,7 @@ class StudyConfig:
     space: Space
     search: Search
     prune: Prune | None
+    budget: Budget | None
     finalists: Finalists | None
     ensemble: Ensemble | None
     keep_checkpoints: int
@@ -265,7 +260,8 @@ def parse_config(raw: Any) -> StudyConfig:
     objective = parse_objective(file.objective)
     space = parse_space(file.space, constraints=file.constraints)
     _check_names(space, objective)
-    _check_search(file.search, space, objective)
+    search = _searched(file)
+    _check_search(search, space, objective)
     return StudyConfig(
         study=file.study,
         metric=file.metric,
@@ -273,8 +269,9 @@ def parse_config(raw: Any) -> StudyConfig:
         seed=file.seed,
         objective=objective,
         space=space,
-        search=file.search,
+        search=search,
         prune=file.prune,
+        budget=file.budget,
         finalists=file.finalists,
         ensemble=file.ensemble,
         keep_checkpoints=file.keep_checkpoints,
@@ -282,6 +279,20 @@ def parse_config(raw: Any) -> StudyConfig:
         export=file.export,
         raw=raw,
     )
+
+
+def _searched(file: _File) -> Search:
+    """Return the search; with a budget and without a number of trials it is open."""
+    search = file.search
+    if file.budget is None or not file.budget.limits.any or search.trials is not None or search.rounds:
+        return search
+    if search.expand is not None:
+        raise FieldError(
+            ("search", "expand"),
+            "follows on the last trial, and with a budget and no number of trials there is none",
+            "search.trials beside it",
+        )
+    return search.model_copy(update={"trials": MOST_TRIALS})
 
 
 def plain(value: Any, path: Path = ()) -> Any:

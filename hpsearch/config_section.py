@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from hpsearch.config_errors import field_error
 from hpsearch.wording import Path
@@ -15,6 +16,21 @@ class Section(BaseModel):
     """A part of the file: strict types, frozen, no unknown keys."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def _share(text: str) -> str:
+    number = text.removesuffix("%").strip()
+    try:
+        share = float(number)
+    except ValueError:
+        share = math.nan
+    if not text.endswith("%") or not 0 < share <= 100:  # noqa: PLR2004 - percent
+        msg = f"{text!r} is not a share from 0% (excluded) to 100%"
+        raise ValueError(msg)
+    return text
+
+
+Share = Annotated[str, AfterValidator(_share), Field(description="a share of the epochs up to 100%, such as 25%")]
 
 
 SectionT = TypeVar("SectionT", bound=Section)

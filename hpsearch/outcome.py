@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hpsearch.budget import Limits, Spent
 from hpsearch.config import StudyConfig
 from hpsearch.distributions import Range
 from hpsearch.errors import FieldError, InputError
@@ -55,8 +56,13 @@ class Best:
 
 
 def best_of(store: Store, config: StudyConfig) -> Best | None:
-    """Return the winner by the finalists' mean, or the best search trial where no finalist has all of its seeds yet."""
+    """Return the winner by the finalists' mean, or the best search trial where no finalist has all of its seeds yet.
+
+    Where the budget has ended the finalists, those seeds count that there are.
+    """
     seeds = 0 if config.finalists is None else config.finalists.seeds
+    if store.get("finalists_end"):
+        seeds = 1
     # The mean of the first seeds to end is no basis to choose by.
     complete = [f for f in finalists_of(store, config) if f.statistics.n + f.statistics.n_failed >= seeds]
     won = winner(complete, config.direction)
@@ -103,6 +109,30 @@ def state_of(store: Store) -> str:
     """Return `done`, or `unfinished`: it is running, or can be resumed."""
     running = any(r.state is State.RUNNING for stage in Stage for r in store.records(stage))
     return "done" if store.get("done") and not running else "unfinished"
+
+
+def limits_of(store: Store) -> Limits:
+    """Return what a study may spend."""
+    return Limits(**(store.get("budget") or {}))
+
+
+def known_total(config: StudyConfig, trials: int, limits: Limits) -> int | None:
+    """Return how many trials a search is to have; None if only time, GPU time or epochs end it.
+
+    Args:
+        trials: The search's total as it is stored.
+        limits: What the study may spend.
+    """
+    if limits.trials is not None:
+        return min(trials, limits.trials)
+    return None if config.search.is_open and trials == config.search.total else trials
+
+
+def spent_of(store: Store) -> Spent:
+    """Return what a study has spent, as its store has it: epochs to the last one, times to within seconds."""
+    stored: dict[str, Any] = store.get("spent") or {}
+    epochs = sum(max(r.epochs, max(r.values, default=0)) for stage in Stage for r in store.records(stage))
+    return Spent(time_s=stored.get("time_s", 0.0), gpu_s=stored.get("gpu_s", 0.0), epochs=epochs)
 
 
 def rounds_of(store: Store, config: StudyConfig) -> list[Round]:

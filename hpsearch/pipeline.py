@@ -2,76 +2,83 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from hpsearch.config import StudyConfig
-from hpsearch.events import Event, Forecast, TrialScored
-from hpsearch.outcome import rounds_of
-from hpsearch.samplers.rounds import planned_epochs
+from hpsearch.errors import BudgetSpentError, Interrupted
+from hpsearch.events import Event, TrialScored
+from hpsearch.executors.base import Executor
 from hpsearch.stages.context import Context
 from hpsearch.stages.ensemble import ensemble
 from hpsearch.stages.finalists import finalists
+from hpsearch.stages.ledger import Ledger
 from hpsearch.stages.search import search
-from hpsearch.store import Store
-from hpsearch.trial import Stage, State
 
-_FEWEST_FOR_FORECAST = 3
+CLOCK = time.monotonic
 
 
-def run_pipeline(context: Context, slots: int) -> None:
-    """Run a study to its end.
+def run_pipeline(context: Context, slots: int, gpus_per_slot: float = 0.0) -> None:
+    """Run a study to its end, or to the end of its budget.
 
     Args:
-        slots: How many trials run at once, for the forecast.
+        slots: How many trials run at once, as far as is known before the workers are there.
+        gpus_per_slot: Which share of a GPU each of them has.
 
     Raises:
         StudyError: It can't go on.
+        BudgetSpentError: The budget is spent, and trials are under way.
         Interrupted: A signal came.
     """
-    forecasting = replace(context, publish=_forecasting(context, slots))
-    search(forecasting)
-    finalists(forecasting)
-    ensemble(forecasting)
+    executors: list[Executor] = []
+
+    def executor() -> Executor:
+        if not executors:
+            executors.append(context.executor())
+        return executors[0]
+
+    def workers() -> int:
+        return executors[0].slots if executors else slots
+
+    def gpu_share() -> float:
+        # Packed while it runs: more workers share the same GPUs.
+        return gpus_per_slot * min(1.0, slots / max(1, workers()))
+
+    ledger = Ledger(context, workers, gpu_share, CLOCK)
+    try:
+        _run_stages(_kept(replace(context, executor=executor), ledger))
+    except (BudgetSpentError, Interrupted):
+        ledger.save()
+        raise
+    if executors:
+        ledger.save()
     context.store.put("done", True)  # noqa: FBT003 - an attribute's value
 
 
-def _forecasting(context: Context, slots: int) -> Callable[[Event], None]:
-    """Return a publisher that adds a forecast after each trial, once a few have ended."""
+def _run_stages(context: Context) -> None:
+    context.check()
+    search(context)
+    finalists(context)
+    ensemble(context)
 
-    def publish(event: Event) -> None:
-        context.publish(event)
+
+def _kept(context: Context, ledger: Ledger) -> Context:
+    """Return a context whose budget is kept, and which publishes a forecast after each trial, once a few have ended."""
+
+    def check() -> None:
+        context.check()
+        ledger.check()
+
+    return replace(context, check=check, no_room=ledger.no_room, publish=_counting(context.publish, ledger))
+
+
+def _counting(publish: Callable[[Event], None], ledger: Ledger) -> Callable[[Event], None]:
+    def counted(event: Event) -> None:
+        publish(event)
+        ledger.saw(event)
         if isinstance(event, TrialScored):
-            seconds = remaining_s(context.store, context.config, context.store.get("trials", context.trials), slots)
-            if seconds is not None:
-                context.publish(Forecast(seconds=seconds))
+            forecast = ledger.forecast()
+            if forecast is not None:
+                publish(forecast)
 
-    return publish
-
-
-def remaining_s(store: Store, config: StudyConfig, trials: int, slots: int) -> float | None:
-    """Return how long the rest of a study will take, or None before the first trials have ended.
-
-    What is left of the search costs, for each epoch that it may have, what its trials have cost so far, those that
-    ended early among them; finalists run all of their epochs.
-
-    Args:
-        trials: The search's total.
-        slots: Trials that run at once.
-
-    Returns:
-        Wall time, in seconds.
-    """
-    ended = [r for r in store.records(Stage.SEARCH) if r.state is not State.RUNNING]
-    epochs = sum(r.epochs for r in ended)
-    if len(ended) < _FEWEST_FOR_FORECAST or not epochs:
-        return None
-    seconds = sum(r.seconds for r in ended)
-    planned = planned_epochs(config, rounds_of(store, config), trials)
-    begun = sum(planned[r.number] for r in ended if r.number < trials)
-    left = seconds * (sum(planned) - begun) / begun if begun else 0.0
-    if config.finalists is not None:
-        retrained = sum(r.epochs for r in store.records(Stage.FINALISTS))
-        wanted = config.finalists.configs * config.finalists.seeds * config.objective.epochs
-        left += max(0, wanted - retrained) * seconds / epochs
-    return left / slots
+    return counted

@@ -22,6 +22,7 @@ from rich.live import Live
 from rich.text import Text
 
 from hpsearch import events
+from hpsearch.budget import in_gpu_hours
 from hpsearch.config import StudyConfig
 from hpsearch.formatting import clean, counted, format_duration, format_value, params_line
 from hpsearch.trial import Config, Stage, StopReason
@@ -174,18 +175,26 @@ def _plain_line(event: events.Event) -> Text | None:
         return Text(f"{clean(event.stage)}: {clean(event.summary)}", style="bold")
     if isinstance(event, events.StageStarted):
         return _stage_started(event)
-    return Text(_time_left(event.seconds)) if isinstance(event, events.Forecast) else None
+    return Text(_forecast(event)) if isinstance(event, events.Forecast) else None
 
 
 def _stage_started(event: events.StageStarted) -> Text:
     each = f" x {counted(event.epochs, 'epoch')}" if event.epochs else ""
-    what = counted(event.total, "trial" if event.epochs else "checkpoint")
+    what = counted(event.total, "trial" if event.epochs else "checkpoint") if event.total is not None else "trials"
     done = f", {event.done} done" if event.done else ""
     return Text(f"{clean(event.stage)}: {what}{each}{done}", style="bold")
 
 
-def _time_left(seconds: float) -> str:
-    return "almost done" if seconds < 1 else f"about {format_duration(seconds)} left"
+def _forecast(event: events.Forecast) -> str:
+    left = _time_left(event.seconds, event.gpu_s)
+    return f"{left}; spent {event.spent}" if event.spent else left
+
+
+def _time_left(seconds: float, gpu_s: float | None) -> str:
+    if seconds < 1:
+        return "almost done"
+    gpus = "" if gpu_s is None else f", {in_gpu_hours(gpu_s)}"
+    return f"about {format_duration(seconds)}{gpus} left"
 
 
 @dataclass(slots=True)
@@ -214,6 +223,7 @@ class _View:
         self._running: dict[tuple[Stage, int], _Running] = {}
         self._best = ""
         self._end: float | None = None
+        self._forecast: events.Forecast | None = None
 
     def publish(self, event: events.Event) -> None:
         """Take over what an event changes."""
@@ -231,6 +241,7 @@ class _View:
             self._running.pop((event.stage, event.number), None)
         elif isinstance(event, events.Forecast):
             self._end = self._clock() + event.seconds if math.isfinite(event.seconds) else None
+            self._forecast = event
 
     def _measured(self, event: events.TrialMeasured) -> None:
         row = self._running.setdefault((event.stage, event.number), _Running(""))
@@ -271,19 +282,25 @@ class _View:
         assert stage is not None  # noqa: S101 - lines() asks only during a stage
         line = _named(stage.stage, "")
         if not stage.epochs:
-            return line.append(counted(stage.total, "checkpoint"))
+            return line.append(counted(stage.total or 0, "checkpoint"))
+        counts = ", ".join(f"{self._reasons[reason]} {reason}" for reason in StopReason if self._reasons[reason])
+        if stage.total is None:
+            line.append(f"{counted(self._done, 'trial')}  {counted(self._epochs, 'epoch')}")
+            return line.append(f"  {counts}", style="dim")
         under_way = sum(min(row.epoch / stage.epochs, 1) for row in self._running.values())
         share = min((self._done + under_way) / max(stage.total, 1), 1)
         filled = int(share * _BAR_CHARACTERS)
         line.append("━" * filled, style="green").append("━" * (_BAR_CHARACTERS - filled), style="dim")
-        counts = ", ".join(f"{self._reasons[reason]} {reason}" for reason in StopReason if self._reasons[reason])
         line.append(f"  {self._done}/{counted(stage.total, 'trial')}  {counted(self._epochs, 'epoch')}")
         return line.append(f"  {counts}", style="dim")
 
     def _time(self) -> str:
         now = self._clock()
-        left = "" if self._end is None else f", {_time_left(self._end - now)}"
-        return f"{format_duration(now - self._start)}{left}"
+        if self._end is None or self._forecast is None:
+            return format_duration(now - self._start)
+        left = _time_left(self._end - now, self._forecast.gpu_s)
+        budget = f"; of the budget {self._forecast.spent}" if self._forecast.spent else ""
+        return f"{format_duration(now - self._start)}, {left}{budget}"
 
     def _rows(self) -> list[Text]:
         """Return a table of the running trials, with its headers."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,10 +14,55 @@ _UPPER_TAIL = 0.975  # leaves 2.5 % on either side of a 95 % interval
 _FEWEST_FOR_STD = 2
 
 
-def top(records: Iterable[TrialRecord], direction: Direction, k: int) -> list[TrialRecord]:
-    """Return the k best trials by their best epoch's value, best first; ties go to the lower number.
+class Leaders:
+    """The k best trials of those that have come so far, by their best epoch's value; ties go to the lower number.
 
-    A stalled trial can be among them; an outclassed, diverged or failed one can't (DESIGN, invariant 5).
+    A stalled trial can be among them; an outclassed, diverged or failed one can't (DESIGN, invariant 5). What a trial
+    costs does not grow with how many there were.
+
+    Args:
+        direction: Of the metric.
+        k: So many are kept.
+
+    Raises:
+        ValueError: k is negative.
+    """
+
+    def __init__(self, direction: Direction, k: int) -> None:
+        if k < 0:
+            raise ValueError(f"k is {k}; allowed: 0 or more")
+        self._sign, self._k = direction.sign, k
+        self._ranks: list[tuple[float, int]] = []
+        self._records: list[TrialRecord] = []
+
+    @property
+    def records(self) -> list[TrialRecord]:
+        """The best trials, best first."""
+        return list(self._records)
+
+    def add(self, record: TrialRecord) -> TrialRecord | None:
+        """Take in another trial.
+
+        Returns:
+            The one that is not, or no longer, among the best: this one or another; None if all have room.
+        """
+        value = record.value
+        if value is None or not record.eligible or not math.isfinite(value):
+            return record
+        rank = -self._sign * value, record.number
+        if len(self._ranks) == self._k and (not self._ranks or rank >= self._ranks[-1]):
+            return record
+        position = bisect_right(self._ranks, rank)
+        self._ranks.insert(position, rank)
+        self._records.insert(position, record)
+        if len(self._ranks) <= self._k:
+            return None
+        self._ranks.pop()
+        return self._records.pop()
+
+
+def top(records: Iterable[TrialRecord], direction: Direction, k: int) -> list[TrialRecord]:
+    """Return the k best trials as `Leaders` has them, best first.
 
     Args:
         records: In any order.
@@ -26,14 +72,10 @@ def top(records: Iterable[TrialRecord], direction: Direction, k: int) -> list[Tr
     Raises:
         ValueError: k is negative.
     """
-    if k < 0:
-        raise ValueError(f"k is {k}; allowed: 0 or more")
-    rivals = [
-        (-direction.sign * record.value, record.number, record)
-        for record in records
-        if record.eligible and record.value is not None and math.isfinite(record.value)
-    ]
-    return [record for _, _, record in sorted(rivals, key=lambda rival: rival[:2])[:k]]
+    leaders = Leaders(direction, k)
+    for record in records:
+        leaders.add(record)
+    return leaders.records
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from hpsearch.pruning.divergence import DivergenceRule
 from hpsearch.stages.context import Context
 from hpsearch.stages.dispatch import Dispatcher, Planned
 from hpsearch.store import Store
+from hpsearch.store_backend import Changes
 from hpsearch.trial import Measurement, Stage, State, StopReason, TrialRecord, TrialSpec
 from hpsearch.trial_dir import AttemptWriter
 
@@ -50,6 +52,8 @@ class Scripted:
         happened = next(self._script, None)
         assert happened is not None, "the loop polls on"
         for event in happened:
+            if isinstance(event, Notice):
+                continue
             current = [s for s in self.submitted if s.key == (event.stage, event.number)][-1]
             if isinstance(event, TrialEnded | WorkerLost) and event.attempt == current.attempt:
                 self._out.discard(current.key)
@@ -91,6 +95,7 @@ class Bench:
             executor=start,
             publish=self.events.append,
             interrupts=self.interrupts,
+            check=self.interrupts.check,
             can_predict=False,
         )
         return Dispatcher(context, stage, (DivergenceRule(),), clock=lambda: self.now)
@@ -399,6 +404,103 @@ def test_trials_that_run_out_of_memory_are_no_bug(bench):
 
     one.run(script, trials=3)
     assert {r.stop_reason for r in one.store.records(Stage.SEARCH)} == {StopReason.OOM}
+
+
+@pytest.mark.parametrize("second", [StopReason.FINISHED, StopReason.OOM])
+def test_out_of_memory_beside_others_is_tried_again_alone_before_it_counts(bench, second):
+    one = bench()
+
+    def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
+        spec = executor.submitted[-1]
+        assert not spec.alone
+        yield [started(spec), measured(spec, 1, 0.5)]
+        yield [replace(ended(spec, 0.5, reason=StopReason.OOM, trace=SAME), packed=True)]
+        assert one.record().state is State.RUNNING
+        spec = executor.submitted[-1]
+        assert spec.alone
+        yield [ended(spec, 0.5, 0.75, reason=second)]
+        assert not executor.submitted[-1].alone  # the next trial
+        yield [ended(executor.submitted[-1], reason=StopReason.OOM)]  # which had its GPU for itself all along
+
+    executor = one.run(script, trials=2)
+    assert executor.sent == [(0, 1), (0, 2), (1, 1)]
+    assert [one.record(number).stop_reason for number in (0, 1)] == [second, StopReason.OOM]
+    (notice,) = one.of(Notice)
+    assert notice.message == "trial 0: out of memory beside others on its GPU; tried again alone"
+
+
+def test_no_worker_waits_until_what_was_done_is_stored(bench, monkeypatch):
+    one = bench()
+    order: list[str] = []
+    apply = one.store._backend.apply
+
+    def logged(changes: Changes) -> None:
+        order.append(f"{len(changes)} changes stored")
+        apply(changes)
+
+    monkeypatch.setattr(one.store._backend, "apply", logged)
+
+    def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
+        executor.on_submit = lambda spec: order.append(f"trial {spec.number} sent")
+        first, second = executor.submitted
+        yield [measured(first, 1, 0.5), measured(second, 1, 0.5), ended(first, 0.5)]
+        yield [measured(executor.submitted[-1], 1, 0.5), ended(second, 0.5)]  # news without a pause
+        yield []
+        yield [ended(executor.submitted[-2], 0.5), ended(executor.submitted[-1], 0.5)]
+        yield []
+
+    one.run(script, trials=4, slots=2)
+    sent = [entry for entry in order if "sent" in entry]
+    assert sent == ["trial 2 sent", "trial 3 sent"]
+    assert order[:2] == sent
+    assert len(order) == 4  # one batch for two trials each
+
+
+def test_what_is_not_stored_gets_a_second_old_at_most(bench, monkeypatch):
+    one = bench()
+    stored: list[float] = []
+    apply = one.store._backend.apply
+    monkeypatch.setattr(
+        one.store._backend,
+        "apply",
+        lambda changes: (stored.append(one.now), apply(changes)),
+    )
+
+    def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
+        spec = executor.submitted[-1]
+        for epoch in range(1, 41):
+            one.now = 0.25 * epoch
+            yield [measured(spec, epoch, 0.5)]
+        yield [ended(spec, *[0.5] * 40)]
+        yield []
+
+    one.run(script)
+    gaps = [after - before for before, after in zip([0.0, *stored], stored, strict=False)]
+    assert max(gaps) <= 1.5
+    assert len(stored) < 20
+
+
+def test_what_was_done_is_stored_before_an_interrupt_ends_it(bench):
+    one = bench()
+
+    def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
+        one.interrupts.requested = signal.SIGINT
+        yield [measured(executor.submitted[-1], 1, 0.5)]
+
+    with pytest.raises(Interrupted):
+        one.run(script)
+    assert one.store.pending == 0
+
+
+def test_notices_of_the_executor_are_told(bench):
+    one = bench()
+
+    def script(executor: Scripted) -> Iterator[list[TrialEvent | Notice]]:
+        yield [Notice(message="a node joined")]
+        yield [ended(executor.submitted[-1], 0.5)]
+
+    one.run(script)
+    assert [notice.message for notice in one.of(Notice)] == ["a node joined"]
 
 
 def test_what_was_committed_while_no_driver_lived_is_adopted_by_number(bench):

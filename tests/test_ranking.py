@@ -7,7 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpsearch import ranking
-from hpsearch.ranking import Finalist, finalist, identical_replicates, rank_finalists, seed_statistics, top, winner
+from hpsearch.ranking import (
+    Finalist,
+    Leaders,
+    finalist,
+    identical_replicates,
+    rank_finalists,
+    seed_statistics,
+    top,
+    winner,
+)
 from hpsearch.trial import Direction, Stage, State, StopReason, TrialRecord
 
 MAX, MIN = Direction.MAXIMIZE, Direction.MINIMIZE
@@ -63,6 +72,26 @@ def test_nothing_eligible_beats_what_is_in_the_top(rows, direction, k):
     rest = [r for r in records if r.eligible and r not in chosen]
     assert all(not direction.better(r.value, c.value) for r in rest for c in chosen)
     assert len(chosen) == min(k, sum(r.eligible for r in records))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from([0.0, 1.0, 2.0, math.nan, None]), st.sampled_from(StopReason)), max_size=12),
+    st.sampled_from(Direction),
+    st.integers(0, 4),
+    st.randoms(use_true_random=False),
+)
+def test_leaders_are_the_first_of_all_that_were_sorted_after_each_trial(rows, direction, k, shuffler):
+    records = [trial(number, value, reason) for number, (value, reason) in enumerate(rows)]
+    shuffler.shuffle(records)
+    leaders, out = Leaders(direction, k), []
+    for count, record in enumerate(records, 1):
+        pushed = leaders.add(record)
+        out += [] if pushed is None else [pushed]
+        rivals = [r for r in records[:count] if r.eligible and math.isfinite(r.value)]
+        best = sorted(rivals, key=lambda r: (-direction.sign * r.value, r.number))[:k]
+        assert leaders.records == best == top(records[:count], direction, k)
+        assert sorted(numbers(best) + numbers(out)) == sorted(numbers(records[:count]))
 
 
 def test_seed_statistics_are_those_of_a_textbook():

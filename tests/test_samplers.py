@@ -384,3 +384,23 @@ def test_a_tight_constraint_is_not_taken_for_a_space_that_is_used_up(name):
     with pytest.raises(FieldError, match=r"together they hold for [1-9] of 10000 random configs"):
         parse_space(raw, constraints=["a * b >= 0.985"])
     assert parse_space({"a": {"randint": [1, 10**4]}}, constraints=["a == 7"]).constraints
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_recalled_is_not_drawn_again_and_changes_nothing(name, monkeypatch):
+    whole = drawn(make(name, FINITE), 40)  # more than there are: what is left is listed in the end
+    resumed = make(name, FINITE)
+    resumed.recall(whole[:10])
+    asked = []
+    candidate = resumed.candidate
+    monkeypatch.setattr(
+        resumed, "candidate", lambda number, attempt: asked.append(number) or candidate(number, attempt)
+    )
+    assert drawn(resumed, 40) == whole
+    assert min(asked) == 10
+
+
+def test_nothing_is_recalled_where_no_config_can_come_twice():
+    sampler = make("random")
+    sampler.recall([{"lr": 1.0}])
+    assert sampler.draw(0) == make("random").draw(0)

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from hpsearch.config import StudyConfig
-from hpsearch.outcome import best_of, current_reading, edges_of, finalists_of, rounds_of, state_of
+from hpsearch.outcome import (
+    best_of,
+    current_reading,
+    edges_of,
+    finalists_of,
+    limits_of,
+    rounds_of,
+    spent_of,
+    state_of,
+)
 from hpsearch.ranking import Finalist
 from hpsearch.samplers.edges import Edge
 from hpsearch.store import Store
@@ -27,7 +37,7 @@ def study_document(store: Store, config: StudyConfig, folder: Path) -> dict[str,
     of the search, by number; `finalists` come best first, one entry for each config, `values` and `seeds` side by side;
     `rounds` are those of the search that have begun; `edges` are the bounds that the best trials crowd;
     `test_readings` counts how often the test split was read, and `ensemble.test` is null until it was read for these
-    members and weights.
+    members and weights; `budget` has what may be spent (null where nothing limits it), and what is.
 
     Args:
         folder: The study's directory.
@@ -46,6 +56,11 @@ def study_document(store: Store, config: StudyConfig, folder: Path) -> dict[str,
         "edges": [_edge(edge) for edge in edges_of(store, config, rounds_of(store, config))],
         "test_readings": len(store.get("test_readings", [])),
         "best": best and {"trial": best.trial, "params": best.config, "mean": best.mean, "std": best.std, "n": best.n},
+        "budget": {
+            "limits": limits_of(store).as_dict(),
+            "spent": asdict(spent_of(store)),
+            "ended_search": store.get("search_end") is not None,
+        },
     }
     return {key: json_value(value) for key, value in document.items()}
 
@@ -69,13 +84,15 @@ def last_folder(record: TrialRecord, folder: Path) -> Path | None:
 
 def json_value(value: Any) -> Any:
     """Return a copy in JSON types; a float that is not finite becomes None, and what JSON can't hold its text."""
+    if value is None or isinstance(value, (str, int)):  # most of what there is
+        return value
     if isinstance(value, Mapping):
         return {str(key): json_value(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [json_value(item) for item in value]
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
-    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
+    return str(value)
 
 
 def _trial(record: TrialRecord, config: StudyConfig, folder: Path) -> dict[str, Any]:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from hpsearch.budget import Limits
 from hpsearch.config import StudyConfig
 from hpsearch.config_objectives import Command, ImageClassifier
 from hpsearch.formatting import counted, mean_and_std, value_format
-from hpsearch.outcome import best_of, state_of
+from hpsearch.outcome import best_of, known_total, limits_of, spent_of, state_of
 from hpsearch.report.layout import FirstThatFits, cell, facts, heading
 from hpsearch.report.paths import shown_path, shown_store, study_argument
 from hpsearch.report.region import first_in_words, region
 from hpsearch.report.results import ensemble_table, finalists_table, leaderboard
-from hpsearch.samplers.rounds import first_round, planned_epochs, trials_of_expansion
+from hpsearch.samplers.rounds import first_round, planned_lengths, trials_of_expansion
 from hpsearch.store import Store
 from hpsearch.trial import Stage, State, StopReason
 
@@ -46,9 +48,9 @@ def study_summary(store: Store, config: StudyConfig, folder: Path, top_n: int = 
     return Group(*parts)
 
 
-def trials_total(store: Store, config: StudyConfig) -> int:
-    """Return how many search trials a study is to have, which a resume may have changed."""
-    return int(store.get("trials", config.search.total))
+def trials_total(store: Store, config: StudyConfig) -> int | None:
+    """Return how many search trials a study is to have, which a resume may have changed; None if the budget decides."""
+    return known_total(config, int(store.get("trials", config.search.total)), limits_of(store))
 
 
 def _overview(store: Store, config: StudyConfig) -> RenderableType:
@@ -57,6 +59,8 @@ def _overview(store: Store, config: StudyConfig) -> RenderableType:
         ("trials", _counts(store, config)),
         _best(store, config),
     ]
+    if limits_of(store).any or store.get("spent"):
+        rows.append(("spent", _spent(store)))
     first = first_in_words(store, config)
     return facts([*rows, ("first", first)] if first else rows)
 
@@ -67,8 +71,15 @@ def _counts(store: Store, config: StudyConfig) -> str:
     counts = [(reason.value, sum(r.stop_reason is reason for r in records)) for reason in StopReason]
     counts.append(("running", len(records) - ended))
     found = ", ".join(f"{count} {name}" for name, count in counts if count)
-    used_up = "; the space is used up" if store.get("used_up") else ""
-    return f"{ended} of {trials_total(store, config)}{f': {found}' if found else ''}{used_up}"
+    why = "; the space is used up" if store.get("used_up") else ""
+    why += "; the budget ended the search" if store.get("search_end") is not None else ""
+    total = trials_total(store, config)
+    return f"{ended}{'' if total is None else f' of {total}'}{f': {found}' if found else ''}{why}"
+
+
+def _spent(store: Store) -> str:
+    limits = str(limits_of(store))
+    return f"{spent_of(store)}{f' (budget: {limits})' if limits else ''}"
 
 
 def _best(store: Store, config: StudyConfig) -> tuple[str, str]:
@@ -90,32 +101,52 @@ def _next(store: Store, config: StudyConfig, folder: Path) -> RenderableType:
         rows.append((f"hpsearch show {study} --trial {best.trial}", "the best trial in full"))
         rows.append((f"hpsearch export {study} --to best.yaml", "its config, for the training repo"))
     if state_of(store) == "done":
-        total = 2 * trials_total(store, config)
-        rows.append((f"hpsearch resume {study} --trials {total}", "search on, to a new total"))
+        rows.append((f"hpsearch resume {study} {_more(store, config)}", "search on, to a new total"))
     commands = Group(*(cell(command) for command, _ in rows))
     return FirstThatFits(facts([(command, cell(what, "dim")) for command, what in rows], style=""), commands)
 
 
-def plan_line(config: StudyConfig, trials: int, workers_text: str, *, can_predict: bool | None = None) -> str:
+def _more(store: Store, config: StudyConfig) -> str:
+    """Return an option with which a finished study goes on."""
+    limits, total = limits_of(store), trials_total(store, config)
+    if store.get("search_end") is None or limits.trials == total:
+        return f"--trials {2 * (total or len(store.records(Stage.SEARCH)))}"
+    return f"--budget {limits.doubled}"
+
+
+def plan_line(
+    config: StudyConfig,
+    trials: int,
+    workers_text: str,
+    *,
+    can_predict: bool | None = None,
+    limits: Limits | None = None,
+) -> str:
     """Return what a study is going to train, on one line.
 
     Args:
         trials: The search's total.
         workers_text: What it trains on, such as `4 GPUs`.
         can_predict: Whether the objective can; None if that is not known, and then the kind of objective decides.
+        limits: What the study may spend; None for no budget.
     """
+    limits = limits or Limits()
+    known = known_total(config, trials, limits)
     epochs = counted(config.objective.epochs, "epoch")
-    parts = _plan_of_search(config, trials)
+    parts = [f"as many trials x {epochs} as fit"] if known is None else _plan_of_search(config, known)
     if config.finalists is not None:
         count = min(config.finalists.configs, trials) * config.finalists.seeds
         parts.append(f"{counted(count, 'finalist')} x {epochs}")
-    return f"{' + '.join(parts)} on {workers_text}{_plan_of_ensemble(config, can_predict=can_predict)}"
+    budget = str(replace(limits, trials=None))
+    within = f" within {budget}" if budget else ""
+    return f"{' + '.join(parts)} on {workers_text}{within}{_plan_of_ensemble(config, can_predict=can_predict)}"
 
 
 def _plan_of_search(config: StudyConfig, trials: int) -> list[str]:
     """Return the search's trials, those of equal length together."""
-    lengths = planned_epochs(config, [first_round(config)], trials)
-    groups = [(epochs, len(list(same))) for epochs, same in itertools.groupby(lengths)]
+    lengths = planned_lengths(config, [first_round(config)], trials)
+    same = itertools.groupby(lengths, key=lambda pair: pair[0])
+    groups = [(epochs, sum(count for _, count in pairs)) for epochs, pairs in same]
     parts = [f"{counted(count, 'trial')} x {counted(epochs, 'epoch')}" for epochs, count in groups]
     if config.search.expand is not None:
         more = config.search.expand.rounds * trials_of_expansion(config.search)

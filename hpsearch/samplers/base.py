@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from abc import abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -77,6 +77,17 @@ class SpaceSampler(BaseSampler):
             self._drawn.append(params)
             self._keys.add(self.space.key(params))
         return dict(self._drawn[number])
+
+    def recall(self, configs: Iterable[Mapping[str, Any]]) -> None:
+        """Take the configs of the first numbers from where they are stored, so that they need not be drawn again.
+
+        Args:
+            configs: Of numbers 0, 1 and so on: what `draw` gave for them.
+        """
+        if self._repeats:
+            for params in itertools.islice(configs, len(self._drawn), None):
+                self._drawn.append(dict(params))
+                self._keys.add(self.space.key(params))
 
     def propose(self, number: int, past: Sequence[Past], direction: Direction) -> dict[str, Any]:
         """Return the config for a number in the light of what is known so far; here, that does not matter.

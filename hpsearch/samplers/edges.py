@@ -82,7 +82,8 @@ def crowded_edges(space: Space, past: Sequence[Past], direction: Direction) -> l
         active = [one for one in ended if name in one.params]
         # Where it is inactive in all of the best trials, its bounds don't matter.
         if any(name in one.params for one in best):
-            found += _crowded(space, name, axis, active, direction, level)
+            rivals = best if len(active) == len(ended) else best_of_past(active, direction, _best_count(active))
+            found += _crowded(space, name, axis, active, rivals, level)
     return found
 
 
@@ -91,32 +92,38 @@ def _best_count(ended: Sequence[Past]) -> int:
 
 
 def _crowded(
-    space: Space, name: str, axis: Range, ended: Sequence[Past], direction: Direction, level: float
+    space: Space, name: str, axis: Range, ended: Sequence[Past], best: Sequence[Past], level: float
 ) -> list[Edge]:
     """Return the crowded bound of one axis, if there is one.
 
     Args:
         ended: The trials that have the parameter.
+        best: The best of them.
         level: How likely chance may explain a crowd.
     """
     if sum(one.value is not None for one in ended) < _FEWEST_WITH_VALUE:
         return []
-    best = best_of_past(ended, direction, _best_count(ended))
+    quantiles = [_quantile(axis, one.params[name]) for one in ended]
+    of_best = [(value, _quantile(axis, value)) for value in (one.params[name] for one in best)]
     for side in _SIDES:
-        depths = [_depth(axis, side, one.params[name]) for one in ended]
+        depths = [_depth(side, quantile) for quantile in quantiles]
         # A grid without jitter has no trials outside of the centres of its outermost cells.
         outer = max(min(_DEEPEST, _OUTER_TIMES_ROOT / math.sqrt(len(ended))), min(depths))
         beside = [one for one, depth in zip(ended, depths, strict=True) if depth <= outer]
-        near = [value for one in best if _depth(axis, side, value := one.params[name]) <= outer]
-        leads = _depth(axis, side, best[0].params[name]) < _HALF
+        near = [value for value, quantile in of_best if _depth(side, quantile) <= outer]
+        leads = _depth(side, of_best[0][1]) < _HALF
         if leads and not _fail_there(beside, ended) and _is_crowd(len(ended), len(beside), len(best), len(near), level):
             return [_edge(space, name, axis, side, near, len(best))]
     return []
 
 
-def _depth(axis: Range, side: Side, value: float) -> float:
+def _quantile(axis: Range, value: float) -> float:
+    """Return where the value that a trial got lies between the bounds, in the range's own scale."""
+    return axis.quantile(axis.resolve(value))
+
+
+def _depth(side: Side, quantile: float) -> float:
     """Return how far inside of a bound a value lies, as a share of the range in its own scale."""
-    quantile = axis.quantile(axis.resolve(value))
     return quantile if side == "low" else 1 - quantile
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from hpsearch.config import Search, SearchRound, StudyConfig
+from hpsearch.config import DEFAULT_TRIALS, Search, SearchRound, StudyConfig
 from hpsearch.distributions import Range
 from hpsearch.samplers.edges import Edge
 from hpsearch.samplers.jittered_grid import choose_levels
@@ -97,8 +97,15 @@ def first_round(config: StudyConfig) -> Round:
         start=0,
         trials=planned.trials,
         epochs=planned.epochs or config.objective.epochs,
-        levels=choose_levels(config.space, planned.trials, config.search.levels, step),
+        levels=choose_levels(config.space, _trials_of_grid(config, planned.trials), config.search.levels, step),
     )
+
+
+def _trials_of_grid(config: StudyConfig, trials: int) -> int:
+    """Return for how many trials a grid is made; where only the budget ends the search, new passes follow."""
+    if not config.search.is_open:
+        return trials
+    return (config.budget and config.budget.trials) or DEFAULT_TRIALS
 
 
 def explored(space: Space, rounds: Sequence[Round]) -> Space:
@@ -240,7 +247,22 @@ def planned_epochs(config: StudyConfig, rounds: Sequence[Round], total: int) -> 
         rounds: Those that have begun.
         total: Trials of the search.
     """
-    found = [one.epochs for one in rounds for _ in range(one.trials)]
-    for planned in planned_rounds(config.search)[rounds[-1].planned + 1 :]:
-        found += [planned.epochs or config.objective.epochs] * planned.trials
-    return (found + [found[-1] if found else config.objective.epochs] * max(0, total - len(found)))[:total]
+    return [epochs for epochs, count in planned_lengths(config, rounds, total) for _ in range(count)]
+
+
+def planned_lengths(config: StudyConfig, rounds: Sequence[Round], total: int) -> list[tuple[int, int]]:
+    """Return the same as pairs of epochs and how many trials in a row have so many.
+
+    Args:
+        rounds: As in `planned_epochs`.
+        total: As there.
+    """
+    known = [(one.epochs, one.trials) for one in rounds]
+    following = planned_rounds(config.search)[rounds[-1].planned + 1 :]
+    known += [(planned.epochs or config.objective.epochs, planned.trials) for planned in following]
+    found, left = [], total
+    for epochs, count in [*known, (known[-1][0], total)]:
+        if taken := min(count, left):
+            found.append((epochs, taken))
+        left -= taken
+    return found

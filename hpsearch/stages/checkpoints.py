@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from hpsearch.errors import CheckpointError
-from hpsearch.ranking import top
+from hpsearch.ranking import Leaders
 from hpsearch.stages.context import Context
 from hpsearch.trial import Stage, State, TrialRecord
 from hpsearch.trial_dir import attempt_folder, read_manifest, trial_folder
@@ -31,32 +33,26 @@ class CheckpointKeeper:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._kept: set[int] | None = None  # None before the first look
+        self._leaders: Leaders | None = None  # None before the first trial of the search has ended
 
     def trial_ended(self, record: TrialRecord) -> None:
         """Clean up after a trial has ended, and after the one that it pushed out of the best."""
-        last = attempt_folder(self._context.folder, record.stage, record.number, record.attempt)
-        for folder in last.parent.glob("attempt-*"):
-            _remove(folder, but=_best_file(folder) if folder == last and record.eligible else "")
+        trial = trial_folder(self._context.folder, record.stage, record.number)
+        last = attempt_folder(self._context.folder, record.stage, record.number, record.attempt).name
+        for attempt in _attempts(trial):
+            _remove(f"{trial}/{attempt}", but=_best_file(trial / last) if attempt == last and record.eligible else "")
         if record.stage is Stage.FINALISTS:
             return
-        best = top(
-            self._context.store.records(Stage.SEARCH),
-            self._context.config.direction,
-            self._context.config.keep_checkpoints,
-        )
-        kept = {r.number for r in best}
-        for number in self._before(record) - kept:
-            for folder in trial_folder(self._context.folder, Stage.SEARCH, number).glob("attempt-*"):
-                _remove(folder)
-        self._kept = kept
-
-    def _before(self, record: TrialRecord) -> set[int]:
-        """Return the trials whose checkpoints may have become superfluous."""
-        if self._kept is not None:
-            return self._kept | {record.number}
-        # An earlier driver may have been killed before it cleaned up.
-        return {r.number for r in self._context.store.records(Stage.SEARCH) if r.state is not State.RUNNING}
+        ended = [record]
+        if self._leaders is None:
+            self._leaders = Leaders(self._context.config.direction, self._context.config.keep_checkpoints)
+            ended = [r for r in self._context.store.records(Stage.SEARCH) if r.state is not State.RUNNING]
+        # All at first: an earlier driver may have been killed before it cleaned up.
+        for out in map(self._leaders.add, ended):
+            if out is not None:
+                trial = trial_folder(self._context.folder, Stage.SEARCH, out.number)
+                for attempt in _attempts(trial):
+                    _remove(f"{trial}/{attempt}")
 
 
 def _best_file(folder: Path) -> str:
@@ -67,17 +63,27 @@ def _best_file(folder: Path) -> str:
     return ""
 
 
-def _remove(folder: Path, but: str = "") -> None:
+def _remove(attempt: str, but: str = "") -> None:
     """Remove the checkpoints of an attempt that has ended, and what a killed worker left half-written.
 
     Args:
+        attempt: Its folder.
         but: The one that stays: the best. A worker that was killed before it could clean up left `last` too.
     """
-    for pattern in ("epoch-*.pt", ".*.tmp"):
-        for path in folder.glob(pattern):
-            if path.name != but:
-                with suppress(FileNotFoundError):
-                    path.unlink()
+    for name in _listed(attempt):
+        if name != but and (fnmatchcase(name, "epoch-*.pt") or fnmatchcase(name, ".*.tmp")):
+            Path(attempt, name).unlink(missing_ok=True)
+
+
+def _attempts(trial: Path) -> list[str]:
+    return [name for name in _listed(trial) if name.startswith("attempt-")]
+
+
+def _listed(folder: Path | str) -> list[str]:
+    """Return the names in a folder; none if there is no such folder."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return os.listdir(folder)  # noqa: PTH208 - a resume lists 20,000 folders, and Paths take twice as long
+    return []
 
 
 def best_checkpoints(context: Context, records: list[TrialRecord]) -> list[KeptCheckpoint]:

@@ -11,6 +11,13 @@ from hpsearch.events import Event
 from hpsearch.executors.base import Executor
 from hpsearch.interrupts import Interrupts
 from hpsearch.store import Store
+from hpsearch.trial import Stage
+
+
+def _always_room(stage: Stage, number: int, epochs: int) -> str:
+    """Give room without a budget."""
+    del stage, number, epochs
+    return ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,7 +29,10 @@ class Context:
         folder: The study's directory, absolute.
         executor: Called when a stage has something to run; starts the workers at the first call.
         publish: Takes events for whoever shows them.
+        check: Called again and again while work is out: raises when the command is to end.
         can_predict: Whether the objective has `predict`.
+        no_room: Says why the budget has no room for another trial of a stage, with its number and epochs; empty if it
+            has, and then the trial is taken to begin.
     """
 
     config: StudyConfig
@@ -32,4 +42,6 @@ class Context:
     executor: Callable[[], Executor]
     publish: Callable[[Event], None]
     interrupts: Interrupts
+    check: Callable[[], None]
     can_predict: bool
+    no_room: Callable[[Stage, int, int], str] = _always_room

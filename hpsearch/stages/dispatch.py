@@ -24,6 +24,7 @@ from hpsearch.trial import Measurement, Stage, State, StopReason, StopRule, Tria
 from hpsearch.trial_dir import Manifest, attempt_folder, read_manifest
 
 _POLL_S = 0.2
+_FLUSH_S = 1.0  # so old may get what is not stored yet, while news come without a pause
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,8 +80,10 @@ class Dispatcher:
         self._space = space or context.config.space
         self._keeper = CheckpointKeeper(context)
         self._code = CodeDrift(context)
+        self._flushed = clock()
         self._running: dict[int, _Running] = {}
         self._again: deque[TrialRecord] = deque()
+        self._alone: set[int] = set()
         self._retries: Counter[int] = Counter()
         self._bugs = BugWatch(min(self._config.faults.max_identical_errors, context.trials))
         ended = [r.value for r in self._store.records(stage) if r.eligible and r.value is not None]
@@ -108,18 +111,35 @@ class Dispatcher:
         if not self._again and not new:
             return
         executor = self._context.executor()
-        while self._again or new or self._running:
-            self._context.interrupts.check()
-            while executor.free and (self._again or new):
-                if self._again:
-                    self._send(executor, self._again.popleft())
-                elif planned := plan(new.popleft()):
-                    self._send(executor, self._create(planned))
-                else:
-                    new.clear()
-            for event in executor.poll(_POLL_S):
-                self._handle(event)
-            self._check_time_limits(executor)
+        try:
+            while self._again or new or self._running:
+                self._context.check()
+                self._feed(executor, new, plan)
+                self._listen(executor)
+                self._check_time_limits(executor)
+        finally:
+            self._store.flush()
+
+    def _feed(self, executor: Executor, new: deque[int], plan: Callable[[int], Planned | None]) -> None:
+        """Give each free worker a trial."""
+        while executor.free and (self._again or new):
+            if self._again:
+                record = self._again.popleft()
+                self._store.start_attempt(self._stage, record.number, record.attempt + 1)
+                self._send(executor, self._store.record(self._stage, record.number))
+            elif planned := plan(new.popleft()):
+                self._send(executor, self._create(planned))
+            else:
+                new.clear()
+
+    def _listen(self, executor: Executor) -> None:
+        """Take in what has happened. No worker waits for what it did to be stored: that is done when none has news."""
+        found = executor.poll(0 if self._store.pending else _POLL_S)
+        for event in found:
+            self._handle(event)
+        if self._store.pending and (not found or self._clock() - self._flushed > _FLUSH_S):
+            self._store.flush()
+            self._flushed = self._clock()
 
     def _create(self, plan: Planned) -> TrialRecord:
         record = TrialRecord(
@@ -130,15 +150,15 @@ class Dispatcher:
             seed=plan.seed,
             source=plan.source,
             replicate=plan.replicate,
+            attempt=1,
             code=self._code.latest,
         )
         self._store.create_trial(record, self._space)
         return record
 
     def _send(self, executor: Executor, record: TrialRecord) -> None:
-        """Store the number of the trial's next attempt, then send it out."""
-        self._store.start_attempt(self._stage, record.number, record.attempt + 1)
-        spec = self._spec(self._store.record(self._stage, record.number))
+        """Send an attempt out, whose number is stored."""
+        spec = self._spec(record)
         now = self._clock()
         self._running[spec.number] = _Running(spec, sent=now)
         executor.submit(spec)
@@ -157,6 +177,7 @@ class Dispatcher:
             folder=str(self._folder(record, record.attempt)),
             earlier=tuple(str(folder) for folder in earlier),
             rules=self._rules,
+            alone=record.number in self._alone,
         )
 
     def _folder(self, record: TrialRecord, attempt: int) -> Path:
@@ -191,23 +212,38 @@ class Dispatcher:
                 return manifest
         return None
 
-    def _handle(self, event: events.TrialEvent) -> None:
+    def _handle(self, event: events.TrialEvent | events.Notice) -> None:
+        if isinstance(event, events.Notice):
+            self._context.publish(event)
+            return
         running = self._running.get(event.number)
         if running is None or event.stage is not self._stage or event.attempt != running.spec.attempt:
             return  # what older attempts say is ignored (DESIGN, invariant 3)
         running.heard = self._clock()
         if isinstance(event, events.TrialEnded):
             del self._running[event.number]
+            if event.reason is StopReason.OOM and event.packed and not running.spec.alone:
+                self._send_alone(event)
+                return
             self._end(event.number, event.reason, event.history, Failure(event.error, event.traceback), event.worker)
         elif isinstance(event, events.WorkerLost):
             del self._running[event.number]
             self._lost(event)
         else:
             if isinstance(event, events.TrialStarted):
+                if running.spec.alone:
+                    running.sent = running.heard  # until now it waited for the others of its GPU
                 self._code.trial_started(event)
             elif isinstance(event, events.TrialMeasured):
                 self._store.add_measurement(self._stage, event.number, event.measurement, self._config.metric)
             self._context.publish(event)
+
+    def _send_alone(self, event: events.TrialEnded) -> None:
+        """Try a trial again that shared its GPU when the memory ended; its checkpoints are there."""
+        self._alone.add(event.number)
+        what = f"trial {event.number}: out of memory beside others on its GPU; tried again alone"
+        self._context.publish(events.Notice(message=what))
+        self._again.append(self._store.record(self._stage, event.number))
 
     def _lost(self, event: events.WorkerLost) -> None:
         record = self._store.record(self._stage, event.number)

@@ -47,11 +47,12 @@ def _why_not(context: Context) -> str:
 
 
 def _candidates(context: Context) -> list[TrialRecord]:
-    """Return the finalists' trials, or the best search trials where there are no finalists."""
-    if context.config.finalists is None:
-        return top(context.store.records(Stage.SEARCH), context.config.direction, context.config.keep_checkpoints)
+    """Return the finalists' trials, or the best search trials where there are none."""
     sources = sorted(one.source for one in finalists_of(context.store, context.config))
-    return [record for source in sources for record in replicates_of(context.store, source) if record.eligible]
+    found = [record for source in sources for record in replicates_of(context.store, source) if record.eligible]
+    if context.config.finalists is None or (not found and context.store.get("finalists_end")):
+        return top(context.store.records(Stage.SEARCH), context.config.direction, context.config.keep_checkpoints)
+    return found
 
 
 def _choose(context: Context, candidates: Sequence[KeptCheckpoint]) -> dict[str, Any]:
@@ -104,7 +105,11 @@ def _read_test(context: Context, candidates: Sequence[KeptCheckpoint], chosen: d
         return dict(current["scores"])
     if current is None:
         # Later readings come after somebody may have looked at the earlier scores: they are not blind any more.
-        current = reading | {"scores": None, "trials": context.trials, "seen_before": bool(readings)}
+        current = reading | {
+            "scores": None,
+            "trials": context.store.get("trials", context.trials),
+            "seen_before": bool(readings),
+        }
         readings = [*readings, current]
         context.store.put("test_readings", readings)
     by_name = {(c.record.stage.value, c.record.number): c for c in candidates}
@@ -159,18 +164,22 @@ def _predictions(context: Context, checkpoints: Sequence[KeptCheckpoint], split:
 
 
 def _predict_all(context: Context, checkpoints: Sequence[KeptCheckpoint], split: str) -> dict[int, str]:
+    context.check()
     executor = context.executor()
     waiting = [_spec(checkpoint, split) for checkpoint in checkpoints]
     retries = context.config.faults.max_retries
     out: dict[int, PredictSpec] = {}
     paths: dict[int, str] = {}
     while waiting or out:
-        context.interrupts.check()
+        context.check()
         while waiting and executor.free:
             spec = waiting.pop(0)
             out[spec.number] = spec
             executor.submit(spec)
         for event in executor.poll(_POLL_S):
+            if isinstance(event, Notice):
+                context.publish(event)
+                continue
             task = out.get(event.number)
             if task is None or (event.stage, event.attempt) != (task.stage, task.attempt):
                 continue  # a worker that is lost after its task was done

@@ -24,18 +24,24 @@ def finalists(context: Context) -> None:
     for pair in wanted:  # an extended study may have other finalists: new ones are numbered after all that there were
         numbers.setdefault(pair, len(numbers))
     pairs = {numbers[pair]: pair for pair in wanted}
+    begun = {record.number for record in store.records(Stage.FINALISTS)}
+    to_run = sorted(begun & pairs.keys() if store.get("finalists_end") else pairs)
     params = {record.number: record.params for record in best}
     done = sum(r.state is not State.RUNNING for r in store.records(Stage.FINALISTS) if r.number in pairs)
     context.publish(StageStarted(stage="finalists", total=len(pairs), done=done, epochs=config.objective.epochs))
 
-    def plan(number: int) -> Planned:
+    def plan(number: int) -> Planned | None:
+        why_not = context.no_room(Stage.FINALISTS, number, config.objective.epochs)
+        if why_not:
+            store.put("finalists_end", True)  # noqa: FBT003 - an attribute's value
+            first = sum(other < number for other in pairs)
+            context.publish(Notice(message=f"{why_not}; the finalists end with the first {first} of {len(pairs)}"))
+            return None
         source, replicate = pairs[number]
         seed = derive_seed(config.seed, Stage.FINALISTS, source, replicate)
         return Planned(number=number, params=params[source], seed=seed, source=source, replicate=replicate)
 
-    Dispatcher(context, Stage.FINALISTS, (DivergenceRule(),), space=explored_space(store, config)).run(
-        sorted(pairs), plan
-    )
+    Dispatcher(context, Stage.FINALISTS, (DivergenceRule(),), space=explored_space(store, config)).run(to_run, plan)
     _report(context)
 
 
@@ -51,7 +57,9 @@ def _report(context: Context) -> None:
                 )
             )
     best = winner(found, config.direction)
-    if best is None:
+    if not found and context.store.get("finalists_end"):
+        summary = "none was trained, for the budget had no room"
+    elif best is None:
         summary = "no finalist ended with a value"
     else:
         spread = "" if best.statistics.std is None else f" ± {best.statistics.std:.4f}"

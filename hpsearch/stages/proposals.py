@@ -5,6 +5,7 @@ All of it follows from what the store holds, so a resumed study goes on as if it
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -61,10 +62,16 @@ class Proposals:
         known = [*self._first, *earlier, *(trial["params"] for trial in self._store.get("warm_start", []))]
         taken = [space.key(params) for params in known if space.is_complete(params)]
         config = self._config
-        return make_sampler(config.search, one.space(space), one.seed(config.seed, position), one.levels, taken)
+        sampler = make_sampler(config.search, one.space(space), one.seed(config.seed, position), one.levels, taken)
+        if not sampler.adaptive:  # configs that are stored need not be drawn again to tell what would repeat them
+            stored = (r.params for r in self._store.records(Stage.SEARCH)[max(one.start, len(self._first)) : one.end])
+            sampler.recall(itertools.takewhile(one.space(space).is_complete, stored))
+        return sampler
 
     def next_round(self) -> tuple[Round | None, list[Edge]]:
         """Return the round after those so far, all of whose trials have ended, with the edges that it moves."""
+        if self._end is not None:
+            return None, []
         if self._total is None:
             edges = edges_of(self._store, self._config, self.rounds)
             following = expansion(self._config, self.rounds, edges)
@@ -81,8 +88,23 @@ class Proposals:
         return bool(self._store.get("used_up")) and not self.rounds[-1].bounds
 
     @property
+    def _end(self) -> int | None:
+        """How many trials there are, where the budget has ended the search."""
+        end: int | None = self._store.get("search_end")
+        return end
+
+    def numbers(self, one: Round) -> range:
+        """Return the numbers of a round's trials, as far as the budget goes."""
+        return range(one.start, one.end if self._end is None else min(one.end, self._end))
+
+    @property
     def total(self) -> int:
         """How many trials the search is to have, as far as is known."""
+        return self.planned_total if self._end is None else self._end
+
+    @property
+    def planned_total(self) -> int:
+        """How many trials it is to have when the budget does not end it."""
         last = self.rounds[-1]
         if self._total is not None and not self._store.get("used_up"):
             return max(self._total, last.end)
@@ -116,6 +138,11 @@ class Proposals:
         self._store.put("used_up", True)  # noqa: FBT003 - an attribute's value
         self._put_rounds()
         return self._is_used_up
+
+    def end(self, count: int) -> None:
+        """Store that the search is over with so many trials, for the budget has no room for more."""
+        self._store.put("search_end", count)
+        self._store.put("trials", count)
 
     def _put_rounds(self) -> None:
         # The rounds last: killed before that, a resumed study comes to the same ones again.

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from hpsearch.config import StudyConfig
-from hpsearch.errors import SpaceUsedUpError, StudyError
+from hpsearch.errors import BudgetSpentError, SpaceUsedUpError, StudyError
 from hpsearch.events import Notice, StageEnded, StageStarted
 from hpsearch.formatting import counted
+from hpsearch.outcome import known_total, limits_of
 from hpsearch.pruning.divergence import DivergenceRule
 from hpsearch.pruning.stall import StallRule
 from hpsearch.ranking import top
@@ -49,6 +50,8 @@ def search(context: Context) -> None:
     config, store = context.config, context.store
     proposals = Proposals(config, store, store.get("trials_given"))
     store.repair(proposals.space, proposals.draw, _seeds(config))
+    if store.get("trials") != proposals.total and store.get("search_end") is not None:
+        store.put("trials", proposals.total)  # killed in the middle of `proposals.end`
     following: Round | None = proposals.unfinished
     while following is not None:
         _run_round(context, proposals, following)
@@ -58,6 +61,8 @@ def search(context: Context) -> None:
             context.publish(Notice(message=_reason(following, edges, proposals.explored)))
     records = store.records(Stage.SEARCH)
     best = top(records, config.direction, 1)
+    if not records and store.get("search_end") is not None:
+        raise BudgetSpentError("the budget was spent before the first trial", limits_of(store).doubled)
     if not records:
         raise StudyError(
             "search.warm_start knows every config of the space; allowed: a larger space, or search.warm_start.best "
@@ -81,7 +86,9 @@ def _run_round(context: Context, proposals: Proposals, one: Round) -> None:
     """Train what is left of a round; where the space has no more configs, it ends there."""
     config, seed_of = context.config, _seeds(context.config)
     done = sum(record.state is not State.RUNNING for record in context.store.records(Stage.SEARCH))
-    context.publish(StageStarted(stage="search", total=proposals.total, done=done, epochs=one.epochs))
+    total = known_total(config, proposals.total, limits_of(context.store))
+    context.publish(StageStarted(stage="search", total=total, done=done, epochs=one.epochs))
+    refused: list[int] = []  # trials that the budget had no room for
 
     def plan(number: int) -> Planned | None:
         try:
@@ -90,10 +97,22 @@ def _run_round(context: Context, proposals: Proposals, one: Round) -> None:
             what = "search" if proposals.use_up(number) else "round"
             context.publish(Notice(message=f"{error}; the {what} ends with {counted(number, 'trial')}"))
             return None
+        if context.no_room(Stage.SEARCH, number, one.epochs):
+            refused.append(number)
+            return None
         return Planned(number=number, params=params, seed=seed_of(number))
 
     rules, space = local_rules(config, one.epochs), one.space(config.space)
-    Dispatcher(context, Stage.SEARCH, rules, epochs=one.epochs, space=space).run(range(one.start, one.end), plan)
+    while True:
+        refused.clear()
+        Dispatcher(context, Stage.SEARCH, rules, epochs=one.epochs, space=space).run(proposals.numbers(one), plan)
+        # What was under way then has ended now, some of it early: there may be room.
+        why_not = context.no_room(Stage.SEARCH, refused[0], one.epochs) if refused else ""
+        if why_not:
+            proposals.end(refused[0])
+            context.publish(Notice(message=f"{why_not}; the search ends with {counted(refused[0], 'trial')}"))
+        if why_not or not refused:
+            return
 
 
 def _reason(following: Round, edges: Sequence[Edge], explored: Space) -> str:
