@@ -40,6 +40,7 @@ from hpsearch.seeding import derive_seed, unit
 from hpsearch.space import Space
 from hpsearch.stages.proposals import Proposals
 from hpsearch.store import Store
+from hpsearch.store_mirror import Mirror
 from hpsearch.trial import Stage, State, StopReason, TrialRecord
 
 Rounds = Sequence[tuple[int, int]]  # trials and epochs of each; empty for a flat search
@@ -150,7 +151,7 @@ class MemoryStore(Store):
     """What the search reads of a store, without a database."""
 
     def __init__(self, config: StudyConfig) -> None:
-        self._records = {stage: {} for stage in Stage}
+        self._mirror = Mirror(lambda _: [])
         self._attributes = {"rounds": [first_round(config).as_dict()], "trials": config.search.total}
 
     def put(self, key: str, value: Any) -> None:
@@ -159,7 +160,7 @@ class MemoryStore(Store):
 
     def add(self, record: TrialRecord) -> None:
         """Add a trial that has ended."""
-        self._records[record.stage][record.number] = record
+        self._mirror.put(record)
 
 
 def played(config: StudyConfig, more: int = 0) -> Iterator[tuple[TrialRecord, Space]]:

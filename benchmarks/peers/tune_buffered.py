@@ -1,0 +1,17 @@
+"""Ray Tune's class API with `reuse_actors`, and a trial's epochs in one call: no scheduler could end it early."""
+
+from __future__ import annotations
+
+import os
+
+from work import EPOCHS, main
+
+# Before Tune is imported. The time is what a call waits for more, by default none.
+os.environ["TUNE_RESULT_BUFFER_LENGTH"] = str(EPOCHS)
+os.environ["TUNE_RESULT_BUFFER_MIN_TIME_S"] = "1000"
+os.environ["TUNE_RESULT_BUFFER_MAX_TIME_S"] = "1000"
+
+from tune_class import run
+
+if __name__ == "__main__":
+    main(run)

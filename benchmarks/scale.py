@@ -1,0 +1,175 @@
+"""What a large study costs its driver, on simulated workers, whose trials take no work.
+
+    uv run python benchmarks/scale.py
+
+Trials have 20 epochs, and configs four parameters. Everything but the workers is as in `hpsearch run`: proposals, the
+store on SQLite, the lock, and the lines that a log gets.
+
+The first table is of studies with two workers whose trials end as they begin, so that all time is the driver's: wall
+time and CPU time for each trial, over the last tenth of the trials before that size (at 100 the last half), the
+driver's resident memory, and how large the database is. The last column is the wall time beside that at the first
+size. All sizes are of one study that goes on, with 10,000 trials more to come after the last.
+
+The second is of copies of these studies, taken at that size: `load_study` in a fresh process without the imports, and
+the installed command from its start to its end, with the imports. `resume` trains two more trials inline.
+
+The third is of 64 workers with epochs of 1 s, more or less by a fifth, on one driver in real time: the share of the
+time for which workers have a trial, what the driver takes of a core, and how long a worker waits from the end of a
+trial to the next one. A real worker waits for Ray's answer too (overhead.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+_SIMULATED = Path(__file__).resolve().parent / "simulated"
+_HPSEARCH = Path(sys.executable).with_name("hpsearch")
+_SAMPLERS = ("random", "jittered_grid", "sobol")  # those that are pure functions
+_SIZES = (100, 1_000, 10_000, 30_000, 100_000)
+_STORED = 10_000  # trials that the second of the busy drivers has behind it
+_MORE = 2  # trials that a resume trains
+_OPEN = """
+import sys, time
+from hpsearch import api
+began = time.perf_counter()
+study = api.load_study(sys.argv[1])
+study.store.reload()  # all trials; what a command needs of them is read when it is needed
+study.close()
+print(time.perf_counter() - began)
+"""
+
+
+def output(command: Sequence[str | Path], folder: Path = _SIMULATED) -> str:
+    """Return what a command prints.
+
+    Raises:
+        SystemExit: It failed; with what it said.
+    """
+    ended = subprocess.run([*map(str, command)], cwd=folder, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        raise SystemExit(f"{' '.join(map(str, command))}: exit code {ended.returncode}\n{ended.stderr[-2000:]}")
+    return ended.stdout
+
+
+def grown(folder: Path, sampler: str, sizes: Sequence[int]) -> list[dict[str, Any]]:
+    """Grow a study, and return what was seen at each size; copies of it stay in the folder."""
+    found: list[dict[str, Any]] = json.loads(output([sys.executable, "grow.py", folder, sampler, *map(str, sizes)]))
+    return found
+
+
+def reading(study: Path, trials: int) -> tuple[float, float, float]:
+    """Return the seconds that opening a study, showing it and resuming it take.
+
+    Args:
+        study: Its folder.
+        trials: That it has.
+    """
+    opens = float(output([sys.executable, "-c", _OPEN, study]))
+    shows = _seconds(["show", study])
+    resumes = _seconds(["resume", study, "--trials", str(trials + _MORE), "--executor", "inline"])
+    return opens, shows, resumes
+
+
+def _seconds(arguments: Sequence[str | Path]) -> float:
+    began = time.perf_counter()
+    output([_HPSEARCH, *arguments])
+    return time.perf_counter() - began
+
+
+def print_costs(folder: Path, samplers: Sequence[str], sizes: Sequence[int]) -> None:
+    """Print the first table; leaves the copies of the studies in folders of their samplers."""
+    print("| sampler | trials | ms each | of them CPU | driver, MiB | database, MiB | x the first |")
+    print(f"|{' --- |' * 7}", flush=True)
+    for sampler in samplers:
+        (folder / sampler).mkdir()
+        found = grown(folder / sampler, sampler, sizes)
+        for one in found:
+            database = sum(path.stat().st_size for path in copy_of(folder, sampler, one["size"]).glob("*.db*"))
+            cells = [sampler, f"{one['size']:,}", f"{one['wall_ms']:.2f}", f"{one['cpu_ms']:.2f}"]
+            cells += [f"{one['rss_mib']:.0f}", f"{database / 2**20:.1f}", f"{one['wall_ms'] / found[0]['wall_ms']:.2f}"]
+            print(f"| {' | '.join(cells)} |", flush=True)
+
+
+def copy_of(folder: Path, sampler: str, size: int) -> Path:
+    """Return the folder of the copy of a study that was taken at a size."""
+    return folder / sampler / f"{sampler}-{size}"
+
+
+def print_reading(folder: Path, samplers: Sequence[str], sizes: Sequence[int]) -> None:
+    """Print the second table."""
+    print("\n| sampler | trials | open, s | show, s | resume, s |")
+    print(f"|{' --- |' * 5}", flush=True)
+    for sampler in samplers:
+        for size in sizes:
+            cells = [f"{seconds:.2f}" for seconds in reading(copy_of(folder, sampler, size), size)]
+            print(f"| {sampler} | {size:,} | {' | '.join(cells)} |", flush=True)
+
+
+def print_busy(folder: Path, sampler: str, stored: Sequence[int], workers: int, epoch_s: float, seconds: float) -> None:
+    """Print the third table.
+
+    Args:
+        folder: Where the copies are; those that are used here have grown by what a resume trained.
+        sampler: Of the study.
+        stored: How many trials it has behind it.
+        workers: Simulated ones.
+        epoch_s: Mean length of an epoch.
+        seconds: How long to look.
+    """
+    print("\n| sampler | trials before | workers | epoch, s | busy | driver, of a core | wait, ms | 95 % within, ms |")
+    print(f"|{' --- |' * 8}", flush=True)
+    for size in stored:
+        study = copy_of(folder, sampler, size)
+        found = json.loads(output([sys.executable, "busy.py", study, str(workers), str(epoch_s), str(seconds)]))
+        cells = [sampler, f"{size:,}", str(workers), f"{epoch_s:g}", f"{100 * found['busy']:.1f} %"]
+        cells += [f"{100 * found['core']:.0f} %", f"{found['wait_ms']:.1f}", f"{found['late_ms']:.1f}"]
+        print(f"| {' | '.join(cells)} |", flush=True)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r}: allowed: an integer >= 1")
+    return int(text)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    which = f"{', '.join(_SAMPLERS)} (default: all)"
+    add("--samplers", nargs="+", choices=_SAMPLERS, default=_SAMPLERS, metavar="NAME", help=which)
+    shown = " ".join(map(str, _SIZES))
+    add("--sizes", nargs="+", type=_positive, default=_SIZES, metavar="N", help=f"trials (default: {shown})")
+    add("--workers", type=_positive, default=64, metavar="N", help="of the busy driver (default: 64)")
+    add("--epoch-s", type=float, default=1.0, metavar="S", help="of the busy driver (default: 1)")
+    add("--busy-s", type=float, default=120.0, metavar="S", help="how long it is looked at (default: 120)")
+    add("--quick", action="store_true", help="20 and 40 trials, epochs of 10 ms: shows that it runs")
+    options = parser.parse_args()
+    if options.quick:
+        options.sizes, options.workers, options.epoch_s, options.busy_s = (20, 40), 4, 0.01, 1.0
+    options.sizes = sorted(set(options.sizes))
+    return options
+
+
+def main() -> None:
+    """Print the tables."""
+    options = _options()
+    samplers = list(dict.fromkeys(options.samplers))
+    with tempfile.TemporaryDirectory(prefix="scale-") as name:
+        folder = Path(name)
+        print_costs(folder, samplers, options.sizes)
+        print_reading(folder, samplers, options.sizes)
+        large = max((size for size in options.sizes if size <= _STORED), default=options.sizes[0])
+        stored = sorted({options.sizes[0], large})
+        print_busy(folder, samplers[0], stored, options.workers, options.epoch_s, options.busy_s)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""An executor whose workers are simulated: their epochs take time, or none, and no work."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import time
+from collections.abc import Callable
+
+from hpsearch.events import TrialEnded, TrialEvent, TrialMeasured, TrialStarted
+from hpsearch.executors.base import Task
+from hpsearch.trial import Measurement, PredictSpec, Stage, StopReason, TrialSpec
+
+_SPREAD = 0.4  # trials differ in speed, in all by so much of the mean, so that workers don't stay in step
+
+
+class SimulatedExecutor:
+    """Makes the events of trials at the times at which workers would.
+
+    Args:
+        slots: Workers.
+        epoch_s: Mean length of an epoch; 0 ends a trial as it begins.
+        ends_at: When to stop, by `time.monotonic`; None for never.
+
+    Attributes:
+        waits: How long workers waited for each trial but their first, in seconds: from the end of one to the next.
+        began: When all workers had got their first trial, by `time.monotonic`; None before.
+    """
+
+    def __init__(self, slots: int, epoch_s: float = 0.0, ends_at: Callable[[], float | None] = lambda: None) -> None:
+        self._epoch_s, self._ends_at = epoch_s, ends_at
+        self._due: list[tuple[float, int, TrialEvent]] = []
+        self._order = itertools.count()
+        self._freed: list[float | None] = [None] * slots  # when each free worker ended its last trial
+        self._slots = slots
+        self.waits: list[float] = []
+        self.began: float | None = None
+
+    @property
+    def slots(self) -> int:
+        """Workers."""
+        return self._slots
+
+    @property
+    def free(self) -> int:
+        """Workers whose trial's end the driver has heard of."""
+        return len(self._freed)
+
+    def waiting_s(self, now: float) -> float:
+        """Return for how long the workers that have no trial now have waited, in seconds together."""
+        return sum(now - freed for freed in self._freed if freed is not None and freed < now)
+
+    def submit(self, task: Task) -> None:
+        """Start a trial.
+
+        Raises:
+            NotImplementedError: It is no trial.
+        """
+        if isinstance(task, PredictSpec):
+            raise NotImplementedError
+        now = time.monotonic()
+        freed = self._freed.pop()
+        if freed is not None:
+            self.waits.append(now - freed)
+        elif self.began is None and not self._freed:
+            self.began = now
+        for after_s, event in _events(task, self._epoch_s):
+            heapq.heappush(self._due, (now + after_s, next(self._order), event))
+
+    def poll(self, timeout_s: float) -> list[TrialEvent]:
+        """Return what has happened; waits for at most the timeout if nothing has.
+
+        Raises:
+            TimeoutError: The time is up.
+        """
+        now = time.monotonic()
+        ends_at = self._ends_at()
+        if ends_at is not None and now > ends_at:
+            raise TimeoutError
+        if timeout_s and self._due and self._due[0][0] > now:
+            time.sleep(min(timeout_s, self._due[0][0] - now))
+            now = time.monotonic()
+        happened = []
+        while self._due and self._due[0][0] <= now:
+            due, _, event = heapq.heappop(self._due)
+            if isinstance(event, TrialEnded):
+                self._freed.append(due)
+            happened.append(event)
+        return happened
+
+    def end(self, key: tuple[Stage, int], reason: StopReason, detail: str) -> None:
+        """Do nothing: no trial takes too long."""
+
+    def close(self) -> None:
+        """Do nothing: there is no process."""
+
+
+def _events(spec: TrialSpec, epoch_s: float) -> list[tuple[float, TrialEvent]]:
+    """Return the events of a trial with the seconds after which each comes."""
+    speed = spec.seed % 9973 / 9973
+    epoch_s *= 1 + _SPREAD * (speed - 0.5)
+    names = {"stage": spec.stage, "number": spec.number, "attempt": spec.attempt}
+    history = tuple(
+        Measurement(epoch=epoch, metrics={spec.metric: speed * epoch / spec.epochs}, seconds=epoch_s or 0.001)
+        for epoch in range(1, spec.epochs + 1)
+    )
+    worker = "simulated:1"
+    events: list[tuple[float, TrialEvent]] = [(0.0, TrialStarted(**names, worker=worker, device="cpu"))]
+    events += [(m.epoch * epoch_s, TrialMeasured(**names, measurement=m)) for m in history]
+    ended = TrialEnded(**names, reason=StopReason.FINISHED, worker=worker, history=history)
+    return [*events, (spec.epochs * epoch_s, ended)]
