@@ -6,21 +6,23 @@ import shlex
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hpsearch.budget import as_overrides, parse_changes
 from hpsearch.config import StudyConfig, parse_config
 from hpsearch.creation import study_attributes
 from hpsearch.directory import find_folder, is_half_made, making, new_folder, study_folders, unused_name
 from hpsearch.driver import Publish, locked, prepared, watching
 from hpsearch.errors import InputError, StudyExistsError, StudyNotFoundError
 from hpsearch.events import Event, Notice, StudyOpened
-from hpsearch.executors.resources import ResourceRequest, Resources, plan_resources
+from hpsearch.executors.resources import ResourceRequest, Resources, claimed_resources
+from hpsearch.goals import Goals, check_limits
 from hpsearch.interrupts import Interrupts
 from hpsearch.objectives.loading import check_objective, code_folder
-from hpsearch.outcome import Best, best_of, state_of
+from hpsearch.outcome import Best, best_of, limits_of, state_of
 from hpsearch.pipeline import run_pipeline
 from hpsearch.relocation import Place
 from hpsearch.repository import code_state
@@ -28,7 +30,6 @@ from hpsearch.snapshot import FOLDER as CODE_FOLDER
 from hpsearch.snapshot import place_of, relocated, take_snapshot, working_in
 from hpsearch.space_file import find_space, load_space_file
 from hpsearch.store import Store
-from hpsearch.trial import Stage
 from hpsearch.warm_start import EarlierTrials, earlier_trials
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ def list_studies(studies: str | Path = DEFAULT_STUDIES, storage: str | None = No
     for folder in study_folders(Path(studies)):
         try:
             study = load_study(folder, studies=studies, storage=storage)
+            study.store.reload()  # here, where one that can't be read is told apart
         except InputError as error:
             yield error
             continue
@@ -130,6 +132,7 @@ def run(  # noqa: PLR0913 - named options of one command, each with a default
     name: str | None = None,
     resume: bool = False,
     overrides: Sequence[str] = (),
+    budget: str | None = None,
     snapshot: bool = False,
     request: ResourceRequest | None = None,
     studies: str | Path = DEFAULT_STUDIES,
@@ -144,10 +147,11 @@ def run(  # noqa: PLR0913 - named options of one command, each with a default
         name: The study's; else the space file's, with a number if it is taken.
         resume: Go on with the study if the name is taken.
         overrides: `PATH=VALUE`, set in the space file's content.
+        budget: What it may spend, such as `2h` or `gpu_hours=8,epochs=5000`; in a study that is there, the new total.
         snapshot: Run all of it from a copy of the code that is taken now; the process works in it meanwhile.
         request: Workers; None for idle GPUs, or else CPU workers.
         studies: The directory that gets the study's folder.
-        storage: URL of the store; None for SQLite in the folder.
+        storage: URL of the store, or `sqlite` or `journal` for a file in the folder; None for what suits that.
         publish: Takes events.
         opened: Takes the study once it is there and locked: whatever ends it from then on, it can be resumed.
 
@@ -157,21 +161,21 @@ def run(  # noqa: PLR0913 - named options of one command, each with a default
         Interrupted: A signal came; it can be resumed.
     """
     path = find_space(str(space))
-    config = load_space_file(path, overrides)
+    limited = [] if budget is None else as_overrides(budget)
+    config = load_space_file(path, [*overrides, *limited])
     chosen = name or config.study
     folder = new_folder(Path(studies), chosen)
     if resume and _is_taken(folder, storage):
         study = load_study(folder, storage=storage)
-        if _but_for_trials(study.config) != _but_for_trials(config):
+        if _but_for_goals(study.config, budget) != _but_for_goals(config, budget):
             publish(
                 Notice(message=f"{path} has changed since study {study.name} was made; it goes on with the old one")
             )
         asked = any(text.startswith("search.trials=") for text in overrides)
         trials = config.search.total if asked and config.search.total != study.config.search.total else None
-        return _drive(study, request or ResourceRequest(), publish, opened, trials=trials)
+        return _drive(study, request or ResourceRequest(), publish, opened, goals=_goals(trials, budget))
     if not snapshot:  # the copy's code is checked instead
         check_objective(config, str(path.parent.resolve()))
-    resources = plan_resources(request or ResourceRequest(), config.search.total)
     if _is_taken(folder, storage):
         if name is not None:
             raise StudyExistsError(
@@ -180,20 +184,22 @@ def run(  # noqa: PLR0913 - named options of one command, each with a default
         chosen = unused_name(Path(studies), chosen)
         folder = new_folder(Path(studies), chosen)
     earlier = earlier_trials(config, Path(studies), storage)
-    interrupts = Interrupts()
-    with interrupts.listening():  # from here on a signal waits until the study can be resumed
+    request, interrupts = request or ResourceRequest(), Interrupts()
+    claimed = claimed_resources(request, config.search.total, chosen)
+    with claimed as resources, interrupts.listening():  # from here on a signal waits until the study can be resumed
         study = _create(folder, chosen, config, path, storage, earlier, publish if snapshot else None)
         if earlier.notice:
             publish(Notice(message=earlier.notice))
         if name is None and chosen != config.study:
             publish(Notice(message=_renamed(Path(studies), config.study, chosen, storage)))
-        return _drive(study, request or ResourceRequest(), publish, opened, resources, interrupts=interrupts)
+        return _drive(study, request, publish, opened, resources, interrupts=interrupts)
 
 
 def resume(
     study: str | Path,
     *,
     trials: int | None = None,
+    budget: str | None = None,
     request: ResourceRequest | None = None,
     studies: str | Path = DEFAULT_STUDIES,
     storage: str | None = None,
@@ -204,6 +210,7 @@ def resume(
 
     Args:
         trials: The search's new total; fewer than done finish it now.
+        budget: What it may spend in all, such as `3h`; limits that are not named stay.
 
     Raises:
         InputError: Nothing was started.
@@ -212,8 +219,13 @@ def resume(
     """
     if trials is not None and trials < 1:
         raise InputError(f"--trials {trials}: allowed: 1 or more")
+    goals = _goals(trials, budget)
     loaded = load_study(study, studies=studies, storage=storage)
-    return _drive(loaded, request or ResourceRequest(), publish, opened, trials=trials)
+    return _drive(loaded, request or ResourceRequest(), publish, opened, goals=goals)
+
+
+def _goals(trials: int | None, budget: str | None) -> Goals:
+    return Goals(trials=trials, budget=None if budget is None else parse_changes(budget))
 
 
 def smoke(
@@ -239,7 +251,7 @@ def smoke(
     config = load_space_file(find_space(str(space)), overrides)
     trials = max(2, len(config.search.first))
     small = [*overrides, f"search.trials={trials}", "objective.epochs=2"]
-    small += ["search.rounds=[]", "search.expand=null", "search.warm_start=null"]
+    small += ["search.rounds=[]", "search.expand=null", "search.warm_start=null", "budget=null"]
     if config.finalists is not None:
         small.append("finalists={configs: 1, seeds: 2}")
     folder = tempfile.mkdtemp(prefix="hpsearch-smoke-")
@@ -252,10 +264,11 @@ def smoke(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _but_for_trials(config: StudyConfig) -> dict[str, Any]:
-    """Return a space file's content without the search's total, which a resume may change."""
+def _but_for_goals(config: StudyConfig, budget: str | None) -> dict[str, Any]:
+    """Return a space file's content without what a resume may change: the search's total, and the budget if given."""
     search = {key: value for key, value in (config.raw.get("search") or {}).items() if key != "trials"}
-    return {**config.raw, "search": search}
+    rest = {key: value for key, value in config.raw.items() if budget is None or key != "budget"}
+    return {**rest, "search": search}
 
 
 def _is_taken(folder: Path, storage: str | None) -> bool:
@@ -315,7 +328,7 @@ def _drive(
     publish: Publish,
     opened: Callable[[Study], None],
     resources: Resources | None = None,
-    trials: int | None = None,
+    goals: Goals | None = None,
     interrupts: Interrupts | None = None,
 ) -> Study:
     """Run a study under its lock; whatever happens, the workers are gone and the lock is given back.
@@ -329,7 +342,7 @@ def _drive(
     try:
         place = place_of(study.store, study.folder)
         with working_in(place):
-            _drive_there(study, request, publish, opened, resources, trials, interrupts, place)
+            _drive_there(study, request, publish, opened, resources, goals or Goals(), interrupts, place)
     except BaseException as error:
         study.close()
         if new and isinstance(error, InputError) and study.store.is_empty:
@@ -344,7 +357,7 @@ def _drive_there(
     publish: Publish,
     opened: Callable[[Study], None],
     resources: Resources | None,
-    trials: int | None,
+    goals: Goals,
     interrupts: Interrupts,
     place: Place,
 ) -> None:
@@ -352,17 +365,19 @@ def _drive_there(
     config, module_folder = relocated(study.config, place), study.store.get("module_folder")
     if resources is None or place.top is not None:
         check_objective(config, module_folder and place.of(module_folder))
-    resources = resources or plan_resources(request, trials or study.store.get("trials"))
+    total = goals.total(study.store, config)
+    claimed = nullcontext(resources) if resources else claimed_resources(request, total, study.name)
     # Between the stages' own handlers a signal waits: it must not break off what is being written.
-    with interrupts.listening(), locked(study.store) as lock:
+    with interrupts.listening(), claimed as taken, locked(study.store) as lock:
+        notice = check_limits(goals.limits(study.store, config), config, gpus=taken.gpus_per_slot > 0)
         opened(study)
-        total = _plan_trials(study.store, trials)
-        _announce(study, total, resources, publish)
+        total = goals.settle(study.store, config)
+        _announce(study, total, taken, publish, notice)
         interrupts.check()
         watched = watching(publish, lambda: lock.lost, study.name)
-        arguments = (study.store, config, study.folder, request, resources, total, watched, interrupts)
+        arguments = (study.store, config, study.folder, request, taken, total, watched, interrupts)
         with prepared(*arguments) as context:
-            run_pipeline(context, resources.slots)
+            run_pipeline(context, taken.slots, taken.gpus_per_slot)
 
 
 def _remove(study: Study) -> None:
@@ -373,20 +388,10 @@ def _remove(study: Study) -> None:
         study.folder.parent.rmdir()
 
 
-def _plan_trials(store: Store, trials: int | None) -> int:
-    """Return the search's total, stored first if it is a new one."""
-    if trials is not None:
-        store.put("trials_given", trials)  # what follows can be told from it, should this be the last word
-    total: int = store.get("trials_given") or store.get("trials")
-    if total > len(store.records(Stage.SEARCH)):
-        store.put("done", False)  # noqa: FBT003 - an attribute's value
-    store.put("trials", total)
-    return total
-
-
-def _announce(study: Study, total: int, resources: Resources, publish: Publish) -> None:
+def _announce(study: Study, total: int, resources: Resources, publish: Publish, notice: str) -> None:
     from hpsearch.report.tables import plan_line
 
-    publish(StudyOpened(name=study.name, plan=plan_line(study.config, total, resources.text)))
-    if resources.notice:
-        publish(Notice(message=resources.notice))
+    plan = plan_line(study.config, total, resources.text, limits=limits_of(study.store))
+    publish(StudyOpened(name=study.name, plan=plan))
+    for message in filter(None, (resources.notice, notice)):
+        publish(Notice(message=message))

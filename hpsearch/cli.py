@@ -16,12 +16,14 @@ from typer.core import TyperGroup
 from hpsearch import cli_import, cli_init, cli_repo, cli_verify
 from hpsearch.cli_options import (
     AddressOption,
+    BudgetOption,
     CpusOption,
     ExecutorName,
     ExecutorOption,
     FreshOption,
     GpusOption,
     PackingOption,
+    ShipOption,
     SpaceArgument,
     StorageOption,
     StudiesOption,
@@ -82,6 +84,7 @@ def run(
         typer.Option("--set", metavar="PATH=VALUE", help="Set a value of the space file; can be repeated."),
     ] = None,
     trials: TrialsOption = None,
+    budget: BudgetOption = None,
     smoke: Annotated[
         bool,
         typer.Option(
@@ -98,11 +101,12 @@ def run(
     ] = False,
     gpus: GpusOption = None,
     workers: WorkersOption = None,
-    trials_per_gpu: PackingOption = 1,
+    trials_per_gpu: PackingOption = "1",
     cpus_per_trial: CpusOption = None,
     ray_address: AddressOption = None,
     executor: ExecutorOption = ExecutorName.RAY,
     fresh_process: FreshOption = False,
+    ship_code: ShipOption = False,
     studies: StudiesOption = Path("studies"),
     storage: StorageOption = None,
 ) -> None:
@@ -110,7 +114,14 @@ def run(
     from hpsearch import api
 
     request = resource_request(
-        gpus, workers, trials_per_gpu, cpus_per_trial, ray_address, executor, fresh_process=fresh_process
+        gpus,
+        workers,
+        trials_per_gpu,
+        cpus_per_trial,
+        ray_address,
+        executor,
+        fresh_process=fresh_process,
+        ship_code=ship_code,
     )
     overrides = [*(set_ or []), *([] if trials is None else [f"search.trials={trials}"])]
     with driving(studies) as show_:
@@ -124,6 +135,7 @@ def run(
                 name=name,
                 resume=resume,
                 overrides=overrides,
+                budget=budget,
                 snapshot=snapshot,
                 request=request,
                 studies=studies,
@@ -145,13 +157,15 @@ def resume(
         int | None,
         typer.Option("--trials", min=1, metavar="N", help="The search's new total; fewer than done finish it now."),
     ] = None,
+    budget: BudgetOption = None,
     gpus: GpusOption = None,
     workers: WorkersOption = None,
-    trials_per_gpu: PackingOption = 1,
+    trials_per_gpu: PackingOption = "1",
     cpus_per_trial: CpusOption = None,
     ray_address: AddressOption = None,
     executor: ExecutorOption = ExecutorName.RAY,
     fresh_process: FreshOption = False,
+    ship_code: ShipOption = False,
     studies: StudiesOption = Path("studies"),
     storage: StorageOption = None,
 ) -> None:
@@ -159,12 +173,20 @@ def resume(
     from hpsearch import api
 
     request = resource_request(
-        gpus, workers, trials_per_gpu, cpus_per_trial, ray_address, executor, fresh_process=fresh_process
+        gpus,
+        workers,
+        trials_per_gpu,
+        cpus_per_trial,
+        ray_address,
+        executor,
+        fresh_process=fresh_process,
+        ship_code=ship_code,
     )
     with driving(studies) as show_:
         loaded = api.resume(
             study,
             trials=trials,
+            budget=budget,
             request=request,
             studies=studies,
             storage=storage,

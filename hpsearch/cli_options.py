@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -50,7 +50,10 @@ StorageOption = Annotated[
         metavar="URL",
         envvar="HPSEARCH_STORAGE",
         show_envvar=True,
-        help="The store's database, any URL that Optuna takes; SQLite in the study's folder by default.",
+        help=(
+            "The store's database: any URL that Optuna takes, or for a file in the study's folder sqlite or journal; "
+            "by default sqlite, and journal on a network file system."
+        ),
     ),
 ]
 GpusOption = Annotated[
@@ -60,7 +63,12 @@ GpusOption = Annotated[
     ),
 ]
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, metavar="N", help="CPU workers to use.")]
-PackingOption = Annotated[int, typer.Option("--trials-per-gpu", min=1, metavar="K", help="Trials that share a GPU.")]
+PackingOption = Annotated[
+    str,
+    typer.Option(
+        "--trials-per-gpu", metavar="K|auto", help="Trials that share a GPU; auto: as many as its memory has room for."
+    ),
+]
 CpusOption = Annotated[
     int | None,
     typer.Option(
@@ -84,8 +92,23 @@ FreshOption = Annotated[
         "--fresh-process", help="A new process for each trial, for objectives that leave global state behind."
     ),
 ]
+ShipOption = Annotated[
+    bool,
+    typer.Option(
+        "--ship-code", help="With --ray-address: send the working directory to machines that don't share its path."
+    ),
+]
 TrialsOption = Annotated[
     int | None, typer.Option("--trials", min=1, metavar="N", help="Trials of the search in total.")
+]
+BudgetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--budget",
+        metavar="2h",
+        help="What the study may spend in all: a time, or limits such as time=2h,gpu_hours=8,epochs=5000,trials=200; "
+        "none lifts one.",
+    ),
 ]
 MapOption = Annotated[
     list[str] | None,
@@ -111,22 +134,36 @@ def places(texts: Sequence[str]) -> dict[str, str]:
 def resource_request(
     gpus: int | None,
     workers: int | None,
-    trials_per_gpu: int,
+    trials_per_gpu: str,
     cpus_per_trial: int | None,
     ray_address: str | None,
     executor: ExecutorName,
     *,
     fresh_process: bool,
+    ship_code: bool = False,
 ) -> ResourceRequest:
-    """Return what the options on workers ask for."""
+    """Return what the options on workers ask for.
+
+    Raises:
+        InputError: `--trials-per-gpu` is neither a number nor `auto`.
+    """
     from hpsearch.executors.resources import ResourceRequest
 
     return ResourceRequest(
         gpus=gpus,
         workers=workers,
-        trials_per_gpu=trials_per_gpu,
+        trials_per_gpu=_packing(trials_per_gpu),
         cpus_per_trial=cpus_per_trial,
         ray_address=ray_address,
         executor=executor.value,
         fresh_process=fresh_process,
+        ship_code=ship_code,
     )
+
+
+def _packing(text: str) -> int | Literal["auto"]:
+    if text == "auto":
+        return "auto"
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise InputError(f"--trials-per-gpu {text}: allowed: a number from 1 on, or auto")
+    return int(text)

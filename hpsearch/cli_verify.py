@@ -53,7 +53,7 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="What was found as JSON, for tools.")] = False,
     gpus: GpusOption = None,
     workers: WorkersOption = None,
-    trials_per_gpu: PackingOption = 1,
+    trials_per_gpu: PackingOption = "1",
     cpus_per_trial: CpusOption = None,
     ray_address: AddressOption = None,
     executor: ExecutorOption = ExecutorName.RAY,

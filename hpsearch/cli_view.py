@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from hpsearch.errors import HpsearchError, InputError
+from hpsearch.errors import BudgetSpentError, HpsearchError, InputError
 from hpsearch.events import Notice
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ def driving(studies: Path) -> Iterator[Show]:
             if show.study is not None and not isinstance(error, InputError):
                 interrupted = isinstance(error, KeyboardInterrupt)
                 state = "interrupted; nothing is lost" if interrupted else "stopped; all that has ended is kept"
-                typer.echo(f"{state}. To go on: {_resume_line(show.study, studies)}", err=True)
+                more = f" --budget {error.more}" if isinstance(error, BudgetSpentError) and error.more else ""
+                typer.echo(f"{state}. To go on: {_resume_line(show.study, studies)}{more}", err=True)
             raise
 
 

@@ -85,6 +85,7 @@ def prepared(
             executor=executor,
             publish=publish,
             interrupts=interrupts,
+            check=interrupts.check,
             can_predict=load_objective(config.objective, module_folder).can_predict,
         )
 

@@ -10,6 +10,7 @@ HpsearchError
 │   ├── StudyLockedError     another driver holds the study
 │   └── ResourceError        more GPUs or workers asked for than there are
 ├── StudyError           the study failed and can be resumed after a repair          exit code 1
+│   ├── BudgetSpentError     all of the budget is spent, and something is still under way
 │   └── DiskFullError        no trial is to blame: all of them are held
 ├── ObjectiveError       the objective broke the protocol: the trial fails, the study goes on
 │   └── CheckpointError      a checkpoint that can't be written or read back
@@ -98,6 +99,22 @@ class SpaceUsedUpError(HpsearchError):
 
 class StudyError(HpsearchError):
     """The study can't go on; what it holds is kept, and it can be resumed."""
+
+
+class BudgetSpentError(StudyError):
+    """The budget is spent before the study is done: it can be resumed with more.
+
+    Args:
+        message: What was spent.
+        more: What `--budget` could say to go on.
+    """
+
+    def __init__(self, message: str, more: str) -> None:
+        super().__init__(message, more)
+        self.message, self.more = message, more
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class DiskFullError(StudyError):

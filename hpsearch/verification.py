@@ -13,7 +13,7 @@ from hpsearch.distributions import Range
 from hpsearch.driver import Publish, prepared
 from hpsearch.errors import InputError, StudyError
 from hpsearch.events import StageStarted
-from hpsearch.executors.resources import ResourceRequest, plan_resources
+from hpsearch.executors.resources import ResourceRequest, claimed_resources
 from hpsearch.export.read import read_config
 from hpsearch.interrupts import Interrupts
 from hpsearch.objectives.loading import check_objective
@@ -190,11 +190,14 @@ def _retrain(
     opened: Callable[[api.Study], None],
 ) -> list[TrialRecord]:
     """Return the trainings, at least one of which has ended well."""
-    resources = plan_resources(request, count)
     # A space of constants: what trains is the file's config, rounded or not, within the bounds or not.
     fixed = replace(study.config, space=Space({}, dict(config), tuple(config)))
     interrupts = Interrupts()
-    with tempfile.TemporaryDirectory(prefix="hpsearch-verify-") as temporary, interrupts.listening():
+    with (
+        claimed_resources(request, count, study.name) as resources,
+        tempfile.TemporaryDirectory(prefix="hpsearch-verify-") as temporary,
+        interrupts.listening(),
+    ):
         folder = Path(temporary).resolve() / study.name
         folder.mkdir()
         attributes = {"module_folder": study.store.get("module_folder")}

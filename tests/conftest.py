@@ -73,6 +73,12 @@ def space_file(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
+@pytest.fixture(autouse=True)
+def claims(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let studies of other tests, which run beside this one, take no devices and no cores."""
+    monkeypatch.setenv("HPSEARCH_CLAIMS", str(tmp_path_factory.getbasetemp() / "claims"))
+
+
 class Cli:
     """The installed command, run as a user runs it."""
 
@@ -86,7 +92,8 @@ class Cli:
 
     def environment(self, **more: str) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("HPSEARCH")}
-        return {**kept, "HPSEARCH_TEST_TAG": self.tag, "SAMPLE_AUDIT": str(self.audit), "COLUMNS": "120", **more}
+        own = {"HPSEARCH_TEST_TAG": self.tag, "HPSEARCH_CLAIMS": str(self.outputs), "SAMPLE_AUDIT": str(self.audit)}
+        return {**kept, **own, "COLUMNS": "120", **more}
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         command = [str(Path(sys.executable).parent / "hpsearch"), *arguments]

@@ -78,6 +78,7 @@ def add(store, settings, folder, number, values, reason=None, **fields):
     if reason is not None:
         end = {"metric": settings.metric, "direction": settings.direction, "worker": "gpu1:4711", "error": last_line}
         store.end_trial(stage, number, reason, history=history, **end)
+    store.flush()
 
 
 def _write_folder(settings, folder, record, history, reason, error, log):
@@ -145,6 +146,7 @@ def _finish(folder, settings):
     end = {"metric": settings.metric, "direction": settings.direction, "worker": "gpu1:4711", "error": None}
     history = [Measurement(epoch=e, metrics={settings.metric: v}) for e, v in ((1, 0.6), (2, 0.7))]
     store.end_trial(Stage.SEARCH, 6, StopReason.STALLED, history=history, **end)
+    store.flush()
     add(store, settings, folder, 7, [0.65], StopReason.FINISHED)
     values = {5: [[0.95, 0.968], [0.2, 0.961], [math.nan]], 1: [[0.9, 0.9667], [0.9, 0.9651], [0.9, 0.9644]]}
     pairs = [(source, replicate) for source in values for replicate in range(3)]

@@ -61,7 +61,9 @@ class Bench:
         return self._keep(api.resume(study, request=INLINE, studies=self.studies, publish=self.publish, **options))
 
     def load(self, study: str | Path = "sample") -> api.Study:
-        return self._keep(api.load_study(study, studies=self.studies))
+        loaded = self._keep(api.load_study(study, studies=self.studies))
+        loaded.store.reload()  # as it is now, and not when its trials are first looked at
+        return loaded
 
     def _keep(self, study: api.Study) -> api.Study:
         self._opened.append(study)

@@ -13,7 +13,7 @@ import report_studies
 import running
 from ruamel.yaml import YAML
 
-from hpsearch import api, config, config_objectives, constraints, samplers
+from hpsearch import api, config, config_budget, config_objectives, constraints, samplers
 from hpsearch.executors.resources import ResourceRequest
 from hpsearch.objectives.command import check_command
 from hpsearch.report import document
@@ -36,6 +36,7 @@ SECTIONS = {
     "search.expand": config.Expand,
     "search.rounds[]": config.SearchRound,
     "prune.stall": config.Stall,
+    "budget": config_budget.Budget,
     "finalists": config.Finalists,
     "ensemble": config.Ensemble,
     "faults": config.Faults,

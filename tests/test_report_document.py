@@ -26,7 +26,7 @@ def test_it_has_the_shape_that_tools_read(study):
     store, settings = finished(study)
     vote(store)
     found = document(store, settings, study)
-    assert list(found) == [*KEYS, "rounds", "edges", "test_readings", "best"]
+    assert list(found) == [*KEYS, "rounds", "edges", "test_readings", "best", "budget"]
     assert list(found["trials"][0]) == [*TRIAL_KEYS, "error", "dir", "code"]
     assert list(found["finalists"][0])[:6] == ["trial", "params", "values", "mean", "std", "ci95"]
     assert list(found["ensemble"]) == ["members", "val", "test"]

@@ -1,5 +1,7 @@
 import logging
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -309,3 +311,23 @@ def test_augmentation_moves_images_and_keeps_what_they_are_made_of():
     for one, source in zip(cropped, images, strict=True):
         assert any(torch.equal(one[:, 4:12, 4:12], source[:, 4 + y : 12 + y, 4 + x : 12 + x]) for y, x in shifts)
     assert not torch.equal(cropped[:, :, 4:12, 4:12], centre)
+
+
+def test_a_worker_trains_on_digits_without_torchvision_and_scikit_learn(tmp_path):
+    # Each of them would take a worker's start another second.
+    code = (
+        "import sys\n"
+        "from hpsearch.config_objectives import ImageClassifier\n"
+        "from hpsearch.executors.base import Workplace\n"
+        "from hpsearch.executors.worker import Worker\n"
+        "from hpsearch.trial import Direction, Stage, TrialSpec\n"
+        "objective = ImageClassifier(use='image_classifier', data='digits', epochs=1)\n"
+        "config = {'lr': 0.1, 'batch_size': 256}\n"
+        "spec = TrialSpec(stage=Stage.SEARCH, number=0, config=config, seed=1, attempt=1, epochs=1,\n"
+        "    metric='val_accuracy', direction=Direction.MAXIMIZE, folder=sys.argv[1] + '/attempt-1')\n"
+        "print(list(Worker(Workplace(objective=objective, folder=sys.argv[1])).run(spec))[-1].reason)\n"
+        "print(sorted({'torch', 'torchvision', 'sklearn', 'scipy', 'pandas'} & set(sys.modules)))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.split("\n")[:2] == ["finished", "['torch']"]
