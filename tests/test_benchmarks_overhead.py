@@ -99,17 +99,8 @@ def test_a_figure_that_noise_made_negative_has_no_ratio(benchmark):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "script",
-    [
-        "hpsearch_command",
-        "tune_function",
-        "tune_function_reused",
-        "tune_class",
-        "tune_buffered",
-        "optuna_processes",
-        "ray_actors",
-        "ray_actors_optuna",
-    ],
+    "script",  # the others differ from these in a setting, and take a minute more
+    ["hpsearch_command", "tune_function_reused", "tune_class", "optuna_processes", "ray_actors_optuna"],
 )
 def test_peers_do_the_work(benchmark, script: str):
     overhead = benchmark("overhead")

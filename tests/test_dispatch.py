@@ -445,8 +445,10 @@ def test_no_worker_waits_until_what_was_done_is_stored(bench, monkeypatch):
         first, second = executor.submitted
         yield [measured(first, 1, 0.5), measured(second, 1, 0.5), ended(first, 0.5)]
         yield [measured(executor.submitted[-1], 1, 0.5), ended(second, 0.5)]  # news without a pause
+        one.now += 0.5
         yield []
         yield [ended(executor.submitted[-2], 0.5), ended(executor.submitted[-1], 0.5)]
+        one.now += 0.5
         yield []
 
     one.run(script, trials=4, slots=2)

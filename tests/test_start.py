@@ -128,6 +128,7 @@ def test_a_kill_in_the_middle_does_not_change_the_winner(walked, tmp_path, warm_
     assert driver.returncode == -signal.SIGKILL
     killed = study_of(walk)
     assert killed["state"] == "unfinished"
-    assert 2 <= sum(trial["state"] == "COMPLETE" for trial in killed["trials"]) < 5
+    # The end of the last one is in its manifest; the store gets it when no worker waits for anything.
+    assert 1 <= sum(trial["state"] == "COMPLETE" for trial in killed["trials"]) < 5
     walk.run(f"hpsearch resume train{INLINE}")
     assert found(study_of(walk)) == found(walked[2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import sys
@@ -16,6 +17,8 @@ from hpsearch.executors.ray_files import Needs, in_copy
 from hpsearch.executors.worker import Worker
 from hpsearch.trial import PredictSpec
 from hpsearch.trial_dir import LOG
+
+_SHORT_S = 0.02
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,15 +80,22 @@ class Actor:
         )
 
     def run(self, task: Task) -> Iterator[list[TrialEvent]]:
-        """Run a task as a stream of events, those that follow each other at once in one message."""
+        """Run a task as a stream of messages, each with some events.
+
+        A message costs the driver a millisecond, so where epochs are shorter than 20 ms they are told together.
+        """
         together: list[TrialEvent] = []
+        before_s = math.inf
         log = nullcontext() if isinstance(task, PredictSpec) else _output_to(Path(task.folder) / LOG)
         with log:
             for event in self._worker.run(task):
                 together.append(event)
-                if not (isinstance(event, TrialMeasured) and event.last):
-                    yield together
-                    together = []
+                if isinstance(event, TrialMeasured):
+                    longer_s, before_s = max(before_s, event.measurement.seconds), event.measurement.seconds
+                    if event.last or longer_s < _SHORT_S:
+                        continue
+                yield together
+                together = []
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,20 @@ from hpsearch.objectives.base import Objective, Trial, iterate
 from hpsearch.objectives.loading import code_folder, load_objective
 from hpsearch.repository import code_state
 from hpsearch.trial import Measurement, PredictSpec, StopReason, TrialSpec
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """Why an attempt has ended, with what the objective raised: in a line, and as a whole."""
+
+    reason: StopReason
+    error: str | None = None
+    traceback: str | None = None
+
+
+def _failure(error: BaseException) -> _End:
+    reason = StopReason.OOM if _is_out_of_memory(error) else StopReason.ERROR
+    return _End(reason, _in_a_line(error), "".join(traceback.format_exception(error)))
 
 
 class Worker:
@@ -80,24 +95,32 @@ class Worker:
 
     def _train(self, spec: TrialSpec) -> Iterator[TrialEvent]:
         writer = trial_dir.AttemptWriter(spec, self.name)
-        reason = StopReason.FINISHED
-        error: str | None = None
-        trace: str | None = None
+        end = yield from self._attempt(spec, writer)
+        gpu = self._meter.end(self._free_memory)
+        packed = self._workplace.trials_per_gpu > 1 and not spec.alone
+        if not (packed and end.reason is StopReason.OOM):  # that one is tried again alone, from its last checkpoint
+            writer.finish(end.reason, end.error, end.traceback)
+        yield TrialEnded(
+            stage=spec.stage,
+            number=spec.number,
+            attempt=spec.attempt,
+            reason=end.reason,
+            worker=self.name,
+            history=writer.manifest.measurements,
+            error=end.error,
+            traceback=end.traceback,
+            packed=packed,
+            gpu=gpu,
+        )
+
+    def _attempt(self, spec: TrialSpec, writer: trial_dir.AttemptWriter) -> Generator[TrialEvent, None, _End]:
         with _trial_log(spec) as log:
             try:
                 objective = self._loaded()
                 command = isinstance(self._workplace.objective, Command)
                 prepare(spec.seed, None if command else self._workplace.threads)
                 self._meter.begin(spec.folder)
-                yield TrialStarted(
-                    stage=spec.stage,
-                    number=spec.number,
-                    attempt=spec.attempt,
-                    worker=self.name,
-                    device=self._device,
-                    config=spec.config,
-                    code=self._code,
-                )
+                yield self._started(spec)
                 meter = self._meter if self._workplace.measures_memory else None
                 trial = Trial(
                     number=spec.number,
@@ -108,41 +131,34 @@ class Worker:
                     writer=writer,
                     log=log,
                 )
-                reason = yield from _epochs(objective, spec, trial, writer, meter)
+                return _End((yield from _epochs(objective, spec, trial, writer, meter)))
             except (Interrupted, GeneratorExit):
                 raise
             except BaseException as caught:
                 if _is_disk_full(caught):
                     raise
-                reason = StopReason.OOM if _is_out_of_memory(caught) else StopReason.ERROR
-                error = _in_a_line(caught)
-                trace = "".join(traceback.format_exception(caught))
-                log.error(trace)  # noqa: TRY400 - the traceback is the text
+                end = _failure(caught)
+                log.error(end.traceback)  # noqa: TRY400 - the traceback is the text
                 caught.__traceback__ = None  # its frames hold the model, and the GPU memory
+                return end
             finally:
                 writer.discard_staged()
-        gpu = self._meter.end(self._free_memory)
-        packed = self._workplace.trials_per_gpu > 1 and not spec.alone
-        if not (packed and reason is StopReason.OOM):  # that one is tried again alone, from its last checkpoint
-            writer.finish(reason, error, trace)
-        history = writer.manifest.measurements
-        yield TrialEnded(
+
+    def _started(self, spec: TrialSpec) -> TrialStarted:
+        return TrialStarted(
             stage=spec.stage,
             number=spec.number,
             attempt=spec.attempt,
-            reason=reason,
             worker=self.name,
-            history=history,
-            error=error,
-            traceback=trace,
-            packed=packed,
-            gpu=gpu,
+            device=self._device,
+            config=spec.config,
+            code=self._code,
         )
 
     def _free_memory(self) -> None:
         """Free what the trial's cycles of objects hold: tensors, above all."""
         torch = sys.modules.get("torch")
-        if torch is not None or self._own_process:
+        if torch is not None or self._workplace.gpu:  # else Python's own rhythm is enough
             gc.collect()
         if torch is not None and torch.cuda.is_initialized():
             torch.cuda.empty_cache()

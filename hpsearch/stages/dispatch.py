@@ -24,7 +24,8 @@ from hpsearch.trial import Measurement, Stage, State, StopReason, StopRule, Tria
 from hpsearch.trial_dir import Manifest, attempt_folder, read_manifest
 
 _POLL_S = 0.2
-_FLUSH_S = 1.0  # so old may get what is not stored yet, while news come without a pause
+_GATHER_S = 0.1  # so often at most is written what no worker waits for
+_FLUSH_S = 1.0  # so often at least, while news come without a pause
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,10 +135,14 @@ class Dispatcher:
 
     def _listen(self, executor: Executor) -> None:
         """Take in what has happened. No worker waits for what it did to be stored: that is done when none has news."""
-        found = executor.poll(0 if self._store.pending else _POLL_S)
+        # One worker alone gives nothing to gather, and the inline executor works while it is asked.
+        gather_s = _GATHER_S if executor.slots > 1 else 0.0
+        due_s = max(0.0, self._flushed + gather_s - self._clock())
+        found = executor.poll(min(due_s, _POLL_S) if self._store.pending else _POLL_S)
         for event in found:
             self._handle(event)
-        if self._store.pending and (not found or self._clock() - self._flushed > _FLUSH_S):
+        age_s = self._clock() - self._flushed
+        if self._store.pending and (age_s >= _FLUSH_S or (age_s >= gather_s and not found)):
             self._store.flush()
             self._flushed = self._clock()
 
