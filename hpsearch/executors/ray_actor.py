@@ -6,7 +6,8 @@ import math
 import os
 import socket
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from hpsearch.executors.worker import Worker
 from hpsearch.trial import PredictSpec
 from hpsearch.trial_dir import LOG
 
-_SHORT_S = 0.02
+_SHORT_S, _TOGETHER_S = 0.02, 0.1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,22 +81,31 @@ class Actor:
         )
 
     def run(self, task: Task) -> Iterator[list[TrialEvent]]:
-        """Run a task as a stream of messages, each with some events.
-
-        A message costs the driver a millisecond, so where epochs are shorter than 20 ms they are told together.
-        """
-        together: list[TrialEvent] = []
-        before_s = math.inf
+        """Run a task as a stream of messages, each with some events."""
         log = nullcontext() if isinstance(task, PredictSpec) else _output_to(Path(task.folder) / LOG)
         with log:
-            for event in self._worker.run(task):
-                together.append(event)
-                if isinstance(event, TrialMeasured):
-                    longer_s, before_s = max(before_s, event.measurement.seconds), event.measurement.seconds
-                    if event.last or longer_s < _SHORT_S:
-                        continue
-                yield together
-                together = []
+            yield from messages(self._worker.run(task))
+
+
+def messages(events: Iterable[TrialEvent], clock: Callable[[], float] = time.monotonic) -> Iterator[list[TrialEvent]]:
+    """Put events together where nobody waits for them one by one: a message costs the driver a millisecond.
+
+    The last epoch is told with the trial's end, and epochs that are shorter than 20 ms together, up to 0.1 s.
+
+    Args:
+        events: Of one task.
+        clock: Seconds, monotonic.
+    """
+    together: list[TrialEvent] = []
+    before_s, told = math.inf, clock()
+    for event in events:
+        together.append(event)
+        if isinstance(event, TrialMeasured):
+            longer_s, before_s = max(before_s, event.measurement.seconds), event.measurement.seconds
+            if event.last or (longer_s < _SHORT_S and clock() - told < _TOGETHER_S):
+                continue
+        yield together
+        together, told = [], clock()
 
 
 @contextmanager
