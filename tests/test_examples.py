@@ -36,7 +36,7 @@ def small(name):
         sizes = ["search.trials=1", "finalists=null", "objective.epochs=2"]
     if name == "optuna_style":
         sizes.pop()  # it has its own epochs
-    if name == "config_file":
+    if name in ("command", "config_file"):
         sizes[-1] = "objective.epochs=200"  # they take no time, and it is to be killed in the middle
     return [word for size in sizes for word in ("--set", size)]
 
