@@ -99,8 +99,8 @@ def test_a_figure_that_noise_made_negative_has_no_ratio(benchmark):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "script",  # the others differ from these in a setting, and take a minute more
-    ["hpsearch_command", "tune_function_reused", "tune_class", "optuna_processes", "ray_actors_optuna"],
+    "script",  # the others take minutes more, and are variants of these or of what other tests run
+    ["hpsearch_command", "tune_class", "optuna_processes"],
 )
 def test_peers_do_the_work(benchmark, script: str):
     overhead = benchmark("overhead")
@@ -178,17 +178,17 @@ def test_scale_prints_the_tables_of_the_readme(benchmark, printed):
     costs, reading, busy = printed(benchmark("scale"), "--quick", "--samplers", "random")
     assert [table[0] for table in (costs, reading, busy)] == published("scale.py")
     for table in (costs, reading):
-        assert [row[:2] for row in table[2:]] == [["random", "20"], ["random", "40"]]
+        assert [row[:2] for row in table[2:]] == [["random", "20"]]
         assert all(float(cell) > 0 for row in table[2:] for cell in row[2:])
-    assert [row[:4] for row in busy[2:]] == [["random", size, "4", "0.01"] for size in ("20", "40")]
+    assert [row[:4] for row in busy[2:]] == [["random", "20", "4", "0.01"]]
     assert all(0 < float(row[4].removesuffix(" %")) < 100 for row in busy[2:])
 
 
 @pytest.mark.slow
 def test_startup_prints_the_table_of_the_readme(benchmark, printed):
-    ((header, _, *rows),) = printed(benchmark("startup"), "--quick", "--starts", "Ray", "no-op")
+    ((header, _, *rows),) = printed(benchmark("startup"), "--quick", "--starts", "no-op")
     assert published("startup.py") == [header]
-    assert [row[0] for row in rows] == ["Ray", "no-op"]
+    assert [row[0] for row in rows] == ["no-op"]
     assert all(0 < float(first) < float(end) for _, first, end in rows)
 
 
