@@ -7,16 +7,17 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpsearch.budget import as_overrides, parse_changes
+from hpsearch.budget import as_overrides
 from hpsearch.config import StudyConfig, parse_config
 from hpsearch.creation import study_attributes
-from hpsearch.directory import find_folder, is_half_made, making, new_folder, study_folders, unused_name
+from hpsearch.directory import check_writable, find_folder, is_half_made, making, new_folder, study_folders, unused_name
 from hpsearch.driver import Publish, locked, prepared, watching
-from hpsearch.errors import InputError, StudyExistsError, StudyNotFoundError
+from hpsearch.edits import WRITTEN, Edit, drift, edit_of
+from hpsearch.errors import FieldError, InputError, StudyExistsError, StudyNotFoundError
 from hpsearch.events import Event, Notice, StudyOpened
 from hpsearch.executors.resources import ResourceRequest, Resources, claimed_resources
 from hpsearch.goals import Goals, check_limits
@@ -28,7 +29,8 @@ from hpsearch.relocation import Place
 from hpsearch.repository import code_state
 from hpsearch.snapshot import FOLDER as CODE_FOLDER
 from hpsearch.snapshot import place_of, relocated, take_snapshot, working_in
-from hpsearch.space_file import find_space, load_space_file
+from hpsearch.space_file import file_content, find_space, load_space_file
+from hpsearch.storage_url import MEND
 from hpsearch.store import Store
 from hpsearch.warm_start import EarlierTrials, earlier_trials
 
@@ -110,7 +112,11 @@ def load_study(study: str | Path, *, studies: str | Path = DEFAULT_STUDIES, stor
     """
     folder = find_folder(Path(studies), str(study))
     store = Store.open(folder, storage)
-    return Study(store.name, folder, parse_config(store.get("space")), store)
+    try:
+        return Study(store.name, folder, parse_config(store.get("space")), store)
+    except FieldError as error:
+        store.close()
+        raise InputError(f"study {store.name}: the space in its store is damaged: {error}; {MEND}") from None
 
 
 def list_studies(studies: str | Path = DEFAULT_STUDIES, storage: str | None = None) -> Iterator[Study | InputError]:
@@ -131,6 +137,7 @@ def run(  # noqa: PLR0913 - named options of one command, each with a default
     *,
     name: str | None = None,
     resume: bool = False,
+    force: bool = False,
     overrides: Sequence[str] = (),
     budget: str | None = None,
     snapshot: bool = False,
@@ -146,6 +153,7 @@ def run(  # noqa: PLR0913 - named options of one command, each with a default
         space: A space file, or the name of one that ships with the package.
         name: The study's; else the space file's, with a number if it is taken.
         resume: Go on with the study if the name is taken.
+        force: Then draw the trials to come from new bounds that the space file has by now.
         overrides: `PATH=VALUE`, set in the space file's content.
         budget: What it may spend, such as `2h` or `gpu_hours=8,epochs=5000`; in a study that is there, the new total.
         snapshot: Run all of it from a copy of the code that is taken now; the process works in it meanwhile.
@@ -160,6 +168,8 @@ def run(  # noqa: PLR0913 - named options of one command, each with a default
         StudyError: The study failed; it can be resumed.
         Interrupted: A signal came; it can be resumed.
     """
+    if force and not resume:
+        raise InputError("--force: takes an edited space file for a study that is there; allowed: beside --resume")
     path = find_space(str(space))
     limited = [] if budget is None else as_overrides(budget)
     config = load_space_file(path, [*overrides, *limited])
@@ -167,13 +177,11 @@ def run(  # noqa: PLR0913 - named options of one command, each with a default
     folder = new_folder(Path(studies), chosen)
     if resume and _is_taken(folder, storage):
         study = load_study(folder, storage=storage)
-        if _but_for_goals(study.config, budget) != _but_for_goals(config, budget):
-            publish(
-                Notice(message=f"{path} has changed since study {study.name} was made; it goes on with the old one")
-            )
         asked = any(text.startswith("search.trials=") for text in overrides)
-        trials = config.search.total if asked and config.search.total != study.config.search.total else None
-        return _drive(study, request or ResourceRequest(), publish, opened, goals=_goals(trials, budget))
+        edit = edit_of(study.store, study.config, config, path, budget=budget, trials_asked=asked, force=force)
+        if edit.changes:
+            publish(Notice(message=f"{path} has changed: {edit}"))
+        return _drive(replace(study, config=edit.config), request or ResourceRequest(), publish, opened, edit=edit)
     if not snapshot:  # the copy's code is checked instead
         check_objective(config, str(path.parent.resolve()))
     if _is_taken(folder, storage):
@@ -217,15 +225,11 @@ def resume(
         StudyError: The study failed; it can be resumed.
         Interrupted: A signal came; it can be resumed.
     """
-    if trials is not None and trials < 1:
-        raise InputError(f"--trials {trials}: allowed: 1 or more")
-    goals = _goals(trials, budget)
+    goals = Goals.given(trials, budget)
     loaded = load_study(study, studies=studies, storage=storage)
-    return _drive(loaded, request or ResourceRequest(), publish, opened, goals=goals)
-
-
-def _goals(trials: int | None, budget: str | None) -> Goals:
-    return Goals(trials=trials, budget=None if budget is None else parse_changes(budget))
+    if changed := drift(loaded.store):
+        publish(Notice(message=changed))
+    return _drive(loaded, request or ResourceRequest(), publish, opened, edit=Edit(loaded.config, goals))
 
 
 def smoke(
@@ -262,13 +266,6 @@ def smoke(
         return document
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _but_for_goals(config: StudyConfig, budget: str | None) -> dict[str, Any]:
-    """Return a space file's content without what a resume may change: the search's total, and the budget if given."""
-    search = {key: value for key, value in (config.raw.get("search") or {}).items() if key != "trials"}
-    rest = {key: value for key, value in config.raw.items() if budget is None or key != "budget"}
-    return {**rest, "search": search}
 
 
 def _is_taken(folder: Path, storage: str | None) -> bool:
@@ -313,6 +310,7 @@ def _create(
     """
     code = code_folder(config.objective, str(Path.cwd()), str(path.parent.resolve()))
     attributes = study_attributes(config, path, earlier, code_state(code, [folder.parent]))
+    attributes[WRITTEN] = None if (written := file_content(path)) == config.raw else written
     with making(folder):
         if told is not None:
             taken = take_snapshot(code, folder, folder.parent)
@@ -328,13 +326,14 @@ def _drive(
     publish: Publish,
     opened: Callable[[Study], None],
     resources: Resources | None = None,
-    goals: Goals | None = None,
+    edit: Edit | None = None,
     interrupts: Interrupts | None = None,
 ) -> Study:
     """Run a study under its lock; whatever happens, the workers are gone and the lock is given back.
 
     Args:
         resources: What was found for the request; None for a study that was there before.
+        edit: How the space file has changed since then, and how far the study is to go.
         interrupts: Signals that came while the study was made.
     """
     new = resources is not None
@@ -342,7 +341,7 @@ def _drive(
     try:
         place = place_of(study.store, study.folder)
         with working_in(place):
-            _drive_there(study, request, publish, opened, resources, goals or Goals(), interrupts, place)
+            _drive_there(study, request, publish, opened, resources, edit or Edit(study.config), interrupts, place)
     except BaseException as error:
         study.close()
         if new and isinstance(error, InputError) and study.store.is_empty:
@@ -357,21 +356,25 @@ def _drive_there(
     publish: Publish,
     opened: Callable[[Study], None],
     resources: Resources | None,
-    goals: Goals,
+    edit: Edit,
     interrupts: Interrupts,
     place: Place,
 ) -> None:
     """Run a study from the folder that its code is to run from."""
     config, module_folder = relocated(study.config, place), study.store.get("module_folder")
+    if resources is None:
+        check_writable(study.folder)
     if resources is None or place.top is not None:
         check_objective(config, module_folder and place.of(module_folder))
-    total = goals.total(study.store, config)
+    goals, total = edit.goals, edit.goals.total(study.store, config)
     claimed = nullcontext(resources) if resources else claimed_resources(request, total, study.name)
     # Between the stages' own handlers a signal waits: it must not break off what is being written.
     with interrupts.listening(), claimed as taken, locked(study.store) as lock:
+        study.store.check_whole()
         notice = check_limits(goals.limits(study.store, config), config, gpus=taken.gpus_per_slot > 0)
         opened(study)
         total = goals.settle(study.store, config)
+        edit.settle(study.store, total)
         _announce(study, total, taken, publish, notice)
         interrupts.check()
         watched = watching(publish, lambda: lock.lost, study.name)

@@ -33,7 +33,7 @@ from hpsearch.cli_options import (
     resource_request,
 )
 from hpsearch.cli_view import console, driving, print_smoke, print_summary, write_trials
-from hpsearch.errors import HpsearchError, InputError, Interrupted
+from hpsearch.errors import HpsearchError, InputError, Interrupted, printable
 
 EXIT_FAILED, EXIT_INPUT, EXIT_SIGNAL = 1, 2, 128
 
@@ -45,10 +45,10 @@ class _Group(TyperGroup):
         try:
             return super().invoke(ctx)
         except InputError as error:
-            typer.echo(f"error: {error}", err=True)
+            typer.echo(f"error: {printable(str(error))}", err=True)
             raise typer.Exit(EXIT_INPUT) from None
         except HpsearchError as error:
-            typer.echo(f"error: {error}", err=True)
+            typer.echo(f"error: {printable(str(error))}", err=True)
             raise typer.Exit(EXIT_FAILED) from None
         except KeyboardInterrupt as error:
             number = error.signal_number if isinstance(error, Interrupted) else signal.SIGINT
@@ -77,6 +77,12 @@ def run(
         bool,
         typer.Option(
             "--resume", help="Go on with the study if there is one of this name: a line that a batch queue can repeat."
+        ),
+    ] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="With --resume: draw the trials to come from new bounds that the space file has by now."
         ),
     ] = False,
     set_: Annotated[
@@ -134,6 +140,7 @@ def run(
                 space,
                 name=name,
                 resume=resume,
+                force=force,
                 overrides=overrides,
                 budget=budget,
                 snapshot=snapshot,
@@ -209,7 +216,7 @@ def list_(*, studies: StudiesOption = Path("studies"), storage: StorageOption = 
         else:
             rows.append(study_row(study.store, study.config, study.folder))
     if not rows:
-        typer.echo(f"no studies in {studies}; hpsearch run cnn makes one", err=True)
+        typer.echo(f"no studies in {printable(str(studies))}; hpsearch run cnn makes one", err=True)
         return
     console().print(studies_table(rows))
 

@@ -37,7 +37,7 @@ def init(
     target = to or Path(f"{source.stem}.hpsearch.yaml")
     if target != STDOUT:
         check_target(target)
-    if script is not None and not script.is_file():
+    if script is not None and not _is_file(script):
         raise InputError(f"--script {script}: not found; allowed: a Python script that is there")
     plan = plan_space(source, folder=Path() if target == STDOUT else target.parent, script=script)
     if target == STDOUT:
@@ -45,6 +45,13 @@ def init(
     else:
         write_target(target, plan.text)
     _summarise(plan, target)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, a folder that may not be entered
+        return False
 
 
 def _summarise(plan: SpacePlan, target: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -164,6 +165,6 @@ def resource_request(
 def _packing(text: str) -> int | Literal["auto"]:
     if text == "auto":
         return "auto"
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
+    if not re.fullmatch(r"0*[1-9][0-9]{0,8}", text):
         raise InputError(f"--trials-per-gpu {text}: allowed: a number from 1 on, or auto")
     return int(text)

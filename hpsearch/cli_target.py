@@ -19,12 +19,15 @@ def check_target(target: Path, *, force: bool = False, allowed: str = "--to with
     Raises:
         InputError: It is there already, or its folder is not.
     """
-    if target.is_dir() or (not force and (target.exists() or target.is_symlink())):
-        raise InputError(f"{target}: is there already, and stays as it is; allowed: {allowed}")
-    if not target.parent.is_dir():
-        raise InputError(
-            f"--to {target}: there is no folder {target.parent}; allowed: a file in a folder that is there"
-        )
+    try:
+        if target.is_dir() or (not force and (target.exists() or target.is_symlink())):
+            raise InputError(f"{target}: is there already, and stays as it is; allowed: {allowed}")
+        if not target.parent.is_dir():
+            raise InputError(
+                f"--to {target}: there is no folder {target.parent}; allowed: a file in a folder that is there"
+            )
+    except OSError as error:  # a name that is too long, a folder that may not be entered
+        raise InputError(f"--to {target}: can't be looked at: {error.strerror}; allowed: {allowed}") from None
 
 
 def write_target(target: Path, text: str) -> None:

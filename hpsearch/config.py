@@ -14,17 +14,16 @@ from pydantic import Field, model_validator
 from hpsearch.config_budget import Budget
 from hpsearch.config_objectives import OBJECTIVE_WAYS, Command, Objective, parse_objective
 from hpsearch.config_section import Section, Share, validated
+from hpsearch.config_values import plain
 from hpsearch.distributions import Choice
 from hpsearch.errors import FieldError
 from hpsearch.given_configs import params_of
 from hpsearch.space import Space
 from hpsearch.space_parsing import parse_space
 from hpsearch.trial import Direction
-from hpsearch.wording import Path, nearest, shown
+from hpsearch.wording import nearest, shown
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
-_MAX_DEPTH = 32
-_LARGEST_INTEGER = 2**63  # a signed column of a database ends here
 _MIN_PATIENCE_EPOCHS = 5  # shorter patience cost up to 10 points of accuracy on recorded curves (DESIGN, section 6)
 
 MAX_LEVELS = 1000  # a sampler makes a permutation of them for each config
@@ -293,44 +292,6 @@ def _searched(file: _File) -> Search:
             "search.trials beside it",
         )
     return search.model_copy(update={"trials": MOST_TRIALS})
-
-
-def plain(value: Any, path: Path = ()) -> Any:
-    """Return a copy of a space file's content that JSON can hold, no part of which is another.
-
-    Raises:
-        FieldError: It has a date, a set, a number that is not finite or too large, a key that is not text, or itself
-            inside.
-    """
-    if len(path) > _MAX_DEPTH:
-        raise FieldError(path[:2], "is nested too deeply", f"at most {_MAX_DEPTH} levels, and no alias of itself")
-    if isinstance(value, Mapping):
-        for key in value:
-            if not isinstance(key, str):
-                raise FieldError((*path, key), f"the key {shown(key)} is not text", "names; put quotes around it")
-        return {str(key): plain(item, (*path, key)) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item, (*path, position)) for position, item in enumerate(value)]
-    return _plain_scalar(value, path)
-
-
-def _plain_scalar(value: object, path: Path) -> object:
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, int) and abs(value) < _LARGEST_INTEGER:
-        return int(value)
-    if isinstance(value, float) and math.isfinite(value):
-        return float(value)
-    if isinstance(value, (int, float)):
-        found = "a huge integer" if isinstance(value, int) else shown(value)
-        raise FieldError(path, f"found {found}", "finite numbers, and integers below 2**63")
-    raise FieldError(
-        path,
-        f"found {shown(str(value))}, a {type(value).__name__}",
-        "text (in quotes), numbers, true, false, null, lists and mappings",
-    )
 
 
 def _check_names(space: Space, objective: Objective) -> None:

@@ -66,11 +66,12 @@ def _locate(model: type[BaseModel], names: Path) -> tuple[type[BaseModel], Any]:
     spot: Any = Any
     inner: type[BaseModel] | None = model
     for name in names:
-        if inner is not None:
+        if inner is not None and isinstance(name, str):
             section = inner
-            spot = section.model_fields.get(str(name), Any)
+            spot = section.model_fields.get(name, Any)
         else:  # a value of a dict, or an item of a list
-            spot = (*get_args(_annotation(spot)), Any)[-2]
+            inside = get_args(_annotation(spot))
+            spot = inside[-1] if inside else Any
         inner = _section_in(spot)
     return section, _annotation(spot) if get_origin(_annotation(spot)) is Literal else spot
 

@@ -11,8 +11,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hpsearch.errors import InputError, StudyLockedError, StudyNotFoundError
-from hpsearch.store import STUDY_FILE
+from hpsearch.file_system import why_unwritable
 from hpsearch.store_connection import FILES, JOURNAL
+from hpsearch.store_pointer import STUDY_FILE, has_lost_its_pointer, read_pointer
 from hpsearch.wording import nearest
 
 _LONGEST = 100
@@ -30,7 +31,12 @@ def new_folder(studies: Path, name: str) -> Path:
             f"--name {name!r}: not a study's name; allowed: letters, digits, '.', '_' and '-', "
             "a letter or digit first, 100 at most"
         )
-    return studies.resolve() / name
+    try:
+        folder = studies.resolve() / name
+        folder.exists()
+    except (OSError, RuntimeError) as error:  # too long, a circle of links, a folder that may not be entered
+        raise InputError(f"{studies}: can't be looked at: {error}; give another --studies") from None
+    return folder
 
 
 def find_folder(studies: Path, study: str) -> Path:
@@ -45,6 +51,8 @@ def find_folder(studies: Path, study: str) -> Path:
         for folder in candidates:
             if (folder / STUDY_FILE).is_file():
                 return folder
+            if has_lost_its_pointer(folder):
+                read_pointer(folder)  # says how to get it back
     known = [folder.name for folder in study_folders(studies)]
     near = nearest(study, known)
     hint = f"; did you mean {near!r}?" if near else ""
@@ -55,9 +63,11 @@ def find_folder(studies: Path, study: str) -> Path:
 
 def study_folders(studies: Path) -> list[Path]:
     """Return the folders of all studies in a directory, by name."""
-    if not studies.is_dir():
-        return []
-    return sorted(path for path in studies.resolve().iterdir() if (path / STUDY_FILE).is_file())
+    try:
+        folders = list(studies.resolve().iterdir()) if studies.is_dir() else []
+    except OSError as error:
+        raise InputError(f"{studies}: can't be looked into: {error.strerror}; give another --studies") from None
+    return sorted(path for path in folders if (path / STUDY_FILE).is_file() or has_lost_its_pointer(path))
 
 
 # Beginnings of what making a study leaves first.
@@ -66,7 +76,8 @@ _HALF_MADE = (STUDY_FILE, f".{STUDY_FILE}.", *FILES.values(), f".{JOURNAL}.", "c
 
 def is_half_made(folder: Path) -> bool:
     """Return whether a folder that has no study holds nothing but what a killed command left of making one."""
-    return all(path.name.startswith(_HALF_MADE) for path in folder.iterdir())
+    # Nor is a link one: what lies behind it is not in the studies directory.
+    return not folder.is_symlink() and all(path.name.startswith(_HALF_MADE) for path in folder.iterdir())
 
 
 @contextmanager
@@ -82,17 +93,23 @@ def making(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder, os.O_RDONLY)
     except OSError as error:
+        if parent_is_new:
+            with suppress(OSError):
+                folder.parent.rmdir()
         raise InputError(
             f"{folder}: the study's folder can't be made: {error.strerror}; give another --studies"
         ) from None
     try:
         _claim(descriptor, folder)
+        for left in folder.glob(f".{STUDY_FILE}.*.tmp"):  # by a command that was killed here
+            left.unlink(missing_ok=True)
         was_empty = not any(folder.iterdir())
         try:
             yield
         except BaseException:
             if was_empty:
-                _clear(folder, parent_is_new=parent_is_new)
+                with suppress(OSError):  # the first error says more
+                    _clear(folder, parent_is_new=parent_is_new)
             raise
     finally:
         os.close(descriptor)
@@ -129,3 +146,13 @@ def unused_name(studies: Path, name: str) -> str:
         suffix = f"-{number}"
         found = name[: _LONGEST - len(suffix)] + suffix
     return found
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a study's folder in which nothing can be written, before anything is begun there.
+
+    Raises:
+        InputError: It says why.
+    """
+    if why := why_unwritable(folder):
+        raise InputError(f"{folder}: can't be written: {why}; mend that, then resume (show works meanwhile)")

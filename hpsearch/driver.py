@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from hpsearch.config import StudyConfig
@@ -99,7 +99,8 @@ def _swept(store: Store, folder: Path) -> Iterator[None]:
         running = (r for stage in Stage for r in store.records(stage) if r.state is State.RUNNING)
         for record in running:
             for path in attempt_folder(folder, record.stage, record.number, record.attempt).glob(".*.tmp"):
-                path.unlink(missing_ok=True)
+                with suppress(OSError):  # the first error says more
+                    path.unlink(missing_ok=True)
 
 
 @contextmanager

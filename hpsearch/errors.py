@@ -11,7 +11,8 @@ HpsearchError
 │   └── ResourceError        more GPUs or workers asked for than there are
 ├── StudyError           the study failed and can be resumed after a repair          exit code 1
 │   ├── BudgetSpentError     all of the budget is spent, and something is still under way
-│   └── DiskFullError        no trial is to blame: all of them are held
+│   └── UnwritableError      no trial is to blame: all of them are held
+│       └── DiskFullError        there is no room
 ├── ObjectiveError       the objective broke the protocol: the trial fails, the study goes on
 │   └── CheckpointError      a checkpoint that can't be written or read back
 ├── SpaceUsedUpError     no config is left that was not trained: the search ends with those that it has
@@ -27,13 +28,26 @@ All take positional arguments only, so that they survive pickling on their way f
 
 from __future__ import annotations
 
+_LONGEST = 2000  # characters of a message, for what a user gave, and lists of names, can be of any length
+
+
+def printable(text: str) -> str:
+    """Return text as one line that a terminal can't take for orders; of a long one the beginning and the end."""
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    half = _LONGEST // 2
+    return text if len(text) <= _LONGEST else f"{text[:half]} ... {text[-half:]}"
+
 
 class HpsearchError(Exception):
     """Base of every error that hpsearch raises on purpose."""
 
 
 class InputError(HpsearchError):
-    """Something the user gave is wrong; the message says what, where, and what is allowed."""
+    """Something the user gave is wrong; the message says what, where, and what is allowed, in a line."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class FieldError(InputError):
@@ -56,7 +70,7 @@ class FieldError(InputError):
             parts.append(f"allowed: {self.allowed}")
         if self.near:
             parts.append(f"did you mean {self.near!r}?")
-        return "; ".join(parts)
+        return printable("; ".join(parts))
 
 
 class SpaceFileError(InputError):
@@ -74,7 +88,7 @@ class SpaceFileError(InputError):
 
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"
-        return f"{place}: {self.message}"
+        return printable(f"{place}: {self.message}")
 
 
 class StudyNotFoundError(InputError):
@@ -117,8 +131,12 @@ class BudgetSpentError(StudyError):
         return self.message
 
 
-class DiskFullError(StudyError):
-    """The disk of the studies directory is full; running trials are held, not failed."""
+class UnwritableError(StudyError):
+    """The studies directory can't be written; running trials are held, not failed."""
+
+
+class DiskFullError(UnwritableError):
+    """Its disk is full."""
 
 
 class ObjectiveError(HpsearchError):

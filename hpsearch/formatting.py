@@ -15,6 +15,7 @@ _CONTROL = re.compile(
     r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # OSC: titles, links
     r"|\x1b."
     r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+    r"|[\ud800-\udfff]"  # halves of characters, which no terminal takes
 )
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
 _FEW_MINUTES_S = 600  # seconds still matter below

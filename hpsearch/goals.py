@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hpsearch.budget import Limits
+from hpsearch.budget import Limits, parse_changes
 from hpsearch.config import StudyConfig
 from hpsearch.errors import InputError
 from hpsearch.outcome import limits_of
@@ -26,6 +26,17 @@ class Goals:
 
     trials: int | None = None
     budget: Mapping[str, Any] | None = None
+
+    @classmethod
+    def given(cls, trials: int | None, budget: str | None) -> Goals:
+        """Return what `--trials` and `--budget` say.
+
+        Raises:
+            InputError: One of them is wrong.
+        """
+        if trials is not None and trials < 1:
+            raise InputError(f"--trials {trials}: allowed: 1 or more")
+        return cls(trials=trials, budget=None if budget is None else parse_changes(budget))
 
     def limits(self, store: Store, config: StudyConfig) -> Limits:
         """Return what the study may spend from now on."""

@@ -6,11 +6,17 @@ import os
 import socket
 import uuid
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
 EXPIRE_S = 60.0  # after so long without a heartbeat, a holder on another host is gone
 _SAME_START_S = 1.0
+_SINCE_1970_S = 1e9  # older versions stored a start in seconds since 1970, which is another one once the clock is set
+_START_FIELD = 19  # after the name: `starttime` of proc(5)
+
+
+_given_up: set[str] = set()  # tokens of this process's locks that could not be given back
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,7 +25,7 @@ class Holder:
 
     Attributes:
         token: Its own for each lock that it takes.
-        started: When the process was started, in seconds since 1970.
+        started: When the process was started, in seconds since the machine was; since 1970 where that is not known.
     """
 
     token: str
@@ -30,13 +36,17 @@ class Holder:
     @classmethod
     def this_process(cls) -> Holder:
         """Return this process, with a token that nobody else has."""
-        started = psutil.Process().create_time()
+        started = _start_of(psutil.Process())
         return cls(token=uuid.uuid4().hex, host=socket.gethostname(), pid=os.getpid(), started=started)
 
     @property
     def is_here(self) -> bool:
         """Whether it is, or was, a process of this host."""
         return self.host == socket.gethostname()
+
+    def give_up(self) -> None:
+        """Hold nothing any more, where the lock can't be told so: this process may take it again."""
+        _given_up.add(self.token)
 
     def lives(self, silent_s: float) -> bool:
         """Return whether it is still there.
@@ -46,11 +56,23 @@ class Holder:
         """
         if not self.is_here:
             return silent_s < EXPIRE_S
+        if self.token in _given_up:
+            return False
         try:
             process = psutil.Process(self.pid)
-            started, status = process.create_time(), process.status()
+            started = process.create_time() if self.started > _SINCE_1970_S else _start_of(process)
+            status = process.status()
         except psutil.NoSuchProcess:
             return False
         # Process ids are used again: only the same start time makes it the same process. A killed driver stays a
         # zombie until its parent, a queue's script or a container's init, asks after it.
         return abs(started - self.started) < _SAME_START_S and status != psutil.STATUS_ZOMBIE
+
+
+def _start_of(process: psutil.Process) -> float:
+    try:
+        stat = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return process.create_time()  # no Linux, or it has just ended
+    fields = stat.rpartition(")")[2].split()  # the name, in parentheses, may hold anything
+    return int(fields[_START_FIELD]) / os.sysconf("SC_CLK_TCK")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +23,8 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.requested: int | None = None
-        self._at_once = False
+        self._at_once = self._swallowed = False
+        self._elsewhere = sys.unraisablehook
 
     def check(self) -> None:
         """Raise if a signal has come.
@@ -53,16 +55,27 @@ class Interrupts:
     def raising(self) -> Iterator[None]:
         """Raise from the handler meanwhile: an objective in this process may not come back for long."""
         self._at_once = True
+        before, sys.unraisablehook = sys.unraisablehook, self._unraisable
+        self._elsewhere = before
         try:
             self.check()
             yield
         finally:
             self._at_once = False
+            sys.unraisablehook = before
+
+    def _unraisable(self, unraisable: sys.UnraisableHookArgs) -> None:
+        """Take in that the handler ran where nothing can be raised, as in a destructor: `check` raises in the end."""
+        if isinstance(unraisable.exc_value, Interrupted):
+            self._swallowed = True
+        else:
+            self._elsewhere(unraisable)
 
     def _handle(self, number: int, _: FrameType | None) -> None:
-        again = self.requested is not None
+        again = self.requested is not None and not self._swallowed
         self.requested = self.requested or number
         if self._at_once and not again:
+            self._swallowed = False
             raise Interrupted(number)
 
 

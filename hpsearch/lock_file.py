@@ -53,7 +53,7 @@ class LockFile:
         """
         if self._make():
             return True
-        found = self._look()
+        found = self.look()
         if found is None:  # given back meanwhile
             return self._make()
         if found.lives:
@@ -104,7 +104,7 @@ class LockFile:
     def _write(self, path: Path) -> int:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
         try:
-            os.write(descriptor, (json.dumps(asdict(self._me)) + "\n").encode())
+            os.write(descriptor, self._signature)
         except OSError:
             os.close(descriptor)
             path.unlink(missing_ok=True)
@@ -116,9 +116,10 @@ class LockFile:
             os.close(self._descriptor)
         self._descriptor = descriptor
 
-    def _look(self) -> _Found | None:
+    def look(self) -> Found | None:
+        """Return what the file says; None if it is not there."""
         try:
-            return _Found(_read(self.path), _touched_s(self.path), self._now_s)
+            return Found(_read(self.path), _touched_s(self.path), self._now_s)
         except FileNotFoundError:
             return None
 
@@ -127,13 +128,14 @@ class LockFile:
         probe = self._beside(self._me, ".now")
         descriptor = os.open(probe, os.O_CREAT | os.O_RDWR, 0o666)
         try:
+            os.write(descriptor, self._signature)
             os.utime(descriptor)
             return os.fstat(descriptor).st_mtime
         finally:
             os.close(descriptor)
             probe.unlink(missing_ok=True)
 
-    def _take_over(self, gone: _Found) -> bool:
+    def _take_over(self, gone: Found) -> bool:
         """Replace the file of a holder that is gone.
 
         Whoever replaces it first takes a lock on this one holder: so that, of several that have seen it be gone, one
@@ -146,7 +148,7 @@ class LockFile:
         except HeldError:
             return False
         try:
-            now = self._look()
+            now = self.look()
             if now is None or now.holder != gone.holder or now.lives:
                 return False
             successor = self._beside(self._me, ".tmp")
@@ -156,15 +158,31 @@ class LockFile:
         finally:
             with suppress(OSError):
                 claim.give_back()
+        self._sweep()
         return True
 
+    def _sweep(self) -> None:
+        """Remove what others were killed over when they took this lock: it is held, so nobody goes by that any more."""
+        for path in self.path.parent.glob(f"{self._hidden}.*"):
+            with suppress(OSError):
+                left = LockFile(path, self._me).look()
+                if left is not None and not left.lives:
+                    path.unlink(missing_ok=True)
+
+    @property
+    def _signature(self) -> bytes:
+        return (json.dumps(asdict(self._me)) + "\n").encode()
+
+    @property
+    def _hidden(self) -> str:
+        return self.path.name if self.path.name.startswith(".") else f".{self.path.name}"
+
     def _beside(self, holder: Holder | None, suffix: str = "") -> Path:
-        hidden = self.path.name if self.path.name.startswith(".") else f".{self.path.name}"
-        return self.path.with_name(f"{hidden}.{'unknown' if holder is None else holder.token[:12]}{suffix}")
+        return self.path.with_name(f"{self._hidden}.{'unknown' if holder is None else holder.token[:12]}{suffix}")
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class Found:
     """What a lock file says: its holder, None if it names none, and when it was last touched."""
 
     holder: Holder | None
@@ -173,7 +191,10 @@ class _Found:
 
     @property
     def lives(self) -> bool:
-        silent_s = 0.0 if self.holder is not None and self.holder.is_here else self.now_s() - self.touched_s
+        """Whether its holder does."""
+        # Touched in the future counts as well: a clock was set.
+        here = self.holder is not None and self.holder.is_here
+        silent_s = 0.0 if here else abs(self.now_s() - self.touched_s)
         return silent_s < EXPIRE_S if self.holder is None else self.holder.lives(silent_s)
 
 

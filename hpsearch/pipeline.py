@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from hpsearch.errors import BudgetSpentError, Interrupted
+from hpsearch.errors import BudgetSpentError, Interrupted, StudyError
 from hpsearch.events import Event, TrialScored
 from hpsearch.executors.base import Executor
 from hpsearch.stages.context import Context
@@ -50,6 +50,11 @@ def run_pipeline(context: Context, slots: int, gpus_per_slot: float = 0.0) -> No
     except (BudgetSpentError, Interrupted):
         ledger.save()
         raise
+    except OSError as error:  # an objective's own end its trial
+        where = error.filename or context.folder
+        raise StudyError(
+            f"study {context.store.name}: {where}: {error.strerror or error}; repair that, then resume"
+        ) from error
     if executors:
         ledger.save()
     context.store.put("done", True)  # noqa: FBT003 - an attribute's value

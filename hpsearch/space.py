@@ -71,7 +71,8 @@ class Space:
     @property
     def size(self) -> float:
         """How many configs there are at most; infinite if a continuous parameter is among them."""
-        return math.prod(distribution.count for distribution in self.parameters.values())
+        counts = [distribution.count for distribution in self.parameters.values()]
+        return math.inf if math.inf in counts else math.prod(counts)  # which may be beyond a float's range
 
     @property
     def may_repeat(self) -> bool:

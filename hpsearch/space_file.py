@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
-from hpsearch.config import StudyConfig, parse_config, plain
+from hpsearch.config import StudyConfig, parse_config
+from hpsearch.config_values import YAML_ERRORS, plain
 from hpsearch.errors import FieldError, InputError, SpaceFileError
 from hpsearch.wording import nearest, shown
 
+_LARGEST = 4 << 20  # bytes
 _PATHS = (  # fields that name files
     ("objective", "data_dir"),
     ("objective", "cwd"),
@@ -42,8 +45,9 @@ def find_space(name: str) -> Path:
         InputError: There is neither.
     """
     path = Path(name)
-    if path.is_file():
-        return path
+    with suppress(OSError):  # a name that is too long, a folder that may not be entered
+        if path.is_file():
+            return path
     shipped = shipped_spaces()
     if name in shipped:
         return shipped[name]
@@ -83,8 +87,21 @@ def load_space_file(path: Path, overrides: Sequence[str] = ()) -> StudyConfig:
         raise SpaceFileError(str(path), _line(node, error.path), str(error)) from None
 
 
+def file_content(path: Path) -> Any:
+    """Return what a space file says without `--set`, as JSON types and with its paths resolved; it is not checked.
+
+    Raises:
+        InputError: It can't be read, or holds what JSON can't.
+    """
+    raw = plain(_parse_yaml(_read(path), str(path))[0])
+    _resolve_paths(raw, path.parent)
+    return raw
+
+
 def _read(path: Path) -> str:
     try:
+        if (size := path.stat().st_size) > _LARGEST:
+            raise InputError(f"{path}: has {size} bytes; allowed: at most {_LARGEST}")
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         msg = f"{path}: not a text file: byte {error.start} is not UTF-8; allowed: YAML in UTF-8"
@@ -120,8 +137,9 @@ def _parse_yaml(text: str, file: str) -> tuple[Any, Node | None]:
         line = text.count("\n", 0, error.position) + 1
         found = chr(error.character) if isinstance(error.character, int) else error.character
         raise SpaceFileError(file, line, f"not valid YAML: the character {found!r} is not allowed") from None
-    except (YAMLError, ValueError, RecursionError) as error:
-        raise SpaceFileError(file, None, f"not valid YAML: {str(error).splitlines()[0]}") from None
+    except YAML_ERRORS as error:
+        problem = next(iter(str(error).splitlines()), type(error).__name__)
+        raise SpaceFileError(file, None, f"not valid YAML: {problem}") from None
 
 
 def _line(node: Node | None, path: Sequence[str | int]) -> int | None:

@@ -77,7 +77,7 @@ def _check_possible(space: Space) -> None:
             found = f"{constraint.text!r} holds for none of {_TRIES} random configs"
             raise FieldError(("constraints", at), found, "a constraint that the ranges leave room for")
     # Of a space of integers and choices each config can be found, however few there are.
-    if space.constraints and not (fitting and math.isfinite(space.size)):
+    if space.constraints and not (fitting and space.size < math.inf):
         found = f"together they hold for {fitting or 'none'} of {_TRIES} random configs"
         raise FieldError(("constraints",), found, "constraints that leave room for each other")
 

@@ -16,6 +16,7 @@ from hpsearch.wording import Path, nearest, shown
 _QUANTISED = ("quniform", "qloguniform", "qrandint", "qlograndint")
 RANGE_KINDS = ("uniform", "loguniform", "randint", "lograndint", *_QUANTISED)
 KINDS = (*RANGE_KINDS, "choice")
+_LONGEST_NAME = 200  # characters; a database's column is limited, and so is a line of a table
 _MAX_STEPS = 2**53  # floats tell multiples of the step apart up to here
 
 
@@ -36,6 +37,9 @@ def parse_space(raw: Mapping[str, Any], path: Path = ("space",), constraints: Se
         here = (*path, name)
         if not name:
             raise FieldError(here, "the name of a parameter is empty", "text")
+        if not name.isprintable() or len(name) > _LONGEST_NAME:
+            found = f"the name of a parameter is {shown(name)}"
+            raise FieldError(here, found, f"printable text of at most {_LONGEST_NAME} characters")
         if isinstance(value, Mapping):
             parameters[name] = _parse_distribution(value, here)
         elif isinstance(value, list):

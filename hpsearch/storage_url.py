@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 import sqlalchemy as sa
 from optuna.exceptions import OptunaError
 
 from hpsearch.errors import InputError
+from hpsearch.file_system import is_full
 
+_ERRORS = (sa.exc.SQLAlchemyError, OptunaError, sqlite3.Error)
 _UNKNOWN = "the storage URL"
+MEND = "mend it (sqlite3 has .recover) or put back a copy of it"
+_MAKE_ROOM = "make room on the disk"
+_PRIMARY_CODE = 0xFF  # of SQLite: the rest of a code says more exactly what happened
 _SECRET_WORDS = ("pass", "secret", "token")  # of a driver's options: password, sslpassword, passwd, ...
+_PACKAGES = {"psycopg": '"hpsearch[postgresql]"', "psycopg2": "psycopg2-binary", "mysqldb": "mysqlclient"}  # by driver
 
 
 def redact(url: str) -> str:
@@ -34,8 +42,9 @@ def opening(url: str) -> Iterator[None]:
     """
     try:
         yield
-    except (sa.exc.SQLAlchemyError, OptunaError, sqlite3.Error, ImportError, RuntimeError, ValueError) as error:
-        raise InputError(f"{redact(url)}: can't be opened as a store: {cause_of(error, url)}") from None
+    except (*_ERRORS, OSError, ImportError, RuntimeError, ValueError) as error:
+        hint = f"; {todo}" if (todo := remedy(error, url)) else ""
+        raise InputError(f"{redact(url)}: can't be opened as a store: {cause_of(error, url)}{hint}") from None
 
 
 def cause_of(error: BaseException, url: str) -> str:
@@ -43,7 +52,32 @@ def cause_of(error: BaseException, url: str) -> str:
     for wrapper in (error, error.__cause__):
         if isinstance(wrapper, sa.exc.DBAPIError):
             return _hide_secrets(str(wrapper.orig), url)
-    return _hide_secrets(str(error.__cause__ or error), url)
+    line = _hide_secrets(str(error.__cause__ or error), url)
+    return f"{line}; allowed: after pip install {_package(url)}" if isinstance(error, ImportError) else line
+
+
+def remedy(error: BaseException, url: str) -> str:
+    """Return what a user can do about an error of a store; empty if that is not known."""
+    original = error.orig if isinstance(error, sa.exc.DBAPIError) else error.__cause__
+    for one in (error, original, getattr(original, "orig", None)):
+        if isinstance(one, OSError) and one.errno in (errno.ENOSPC, errno.EDQUOT):
+            return _MAKE_ROOM
+        if isinstance(one, sqlite3.Error):
+            return _remedy_of(getattr(one, "sqlite_errorcode", 0) & _PRIMARY_CODE, url)
+    return ""
+
+
+def _remedy_of(code: int, url: str) -> str:
+    parsed = _parsed(url)
+    folder = Path(parsed.database).parent if parsed is not None and parsed.database else Path()
+    blocked = code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and is_full(folder)
+    if code == sqlite3.SQLITE_FULL or blocked:
+        return _MAKE_ROOM
+    if code == sqlite3.SQLITE_BUSY:
+        return "end the process that holds it"
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return MEND
+    return ""
 
 
 def _hide_secrets(text: str, url: str) -> str:
@@ -59,14 +93,22 @@ def _hide_secrets(text: str, url: str) -> str:
     return line
 
 
+def _package(url: str) -> str:
+    driver = sa.engine.make_url(url).get_driver_name()
+    return _PACKAGES.get(driver, driver)
+
+
 def _is_secret(key: str) -> bool:
     return any(word in key.lower() for word in _SECRET_WORDS)
 
 
 def _parsed(url: str) -> sa.URL | None:
     try:
+        url.encode()
         parsed = sa.engine.make_url(url)
     except (sa.exc.ArgumentError, ValueError):
         return None
-    # A password with a bare @ or / ends up in part as the host or the port.
-    return None if "@" in f"{parsed.host}{parsed.database if parsed.host else ''}" else parsed
+    # A password with a bare @ or / ends up in part as the host or the port; with a slash too many it is in the path.
+    database = parsed.database or ""
+    misread = "@" in f"{parsed.host}{database if parsed.host else ''}" or ":" in database.rpartition("@")[0]
+    return None if misread else parsed

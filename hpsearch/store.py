@@ -25,16 +25,14 @@ from optuna.trial import TrialState
 from hpsearch.errors import InputError, StudyError, StudyNotFoundError
 from hpsearch.locking import DriverLock
 from hpsearch.space import Space
-from hpsearch.storage_url import cause_of, opening, redact
+from hpsearch.storage_url import MEND, cause_of, opening, redact, remedy
 from hpsearch.store_backend import Backend, Changes, StoredTrial
-from hpsearch.store_connection import DATABASE, FILES, connect, new_place, url_of
+from hpsearch.store_connection import FILES, connect, new_place, url_of
 from hpsearch.store_mirror import Mirror
+from hpsearch.store_pointer import FORMAT, STUDY_FILE, check_format, read_pointer
 from hpsearch.stored_trial import final, finite
 from hpsearch.trial import Direction, Measurement, Stage, State, StopReason, TrialRecord
 from hpsearch.trial_dir import write_json
-
-FORMAT = 2  # 1 had no rounds; its studies open as they are
-STUDY_FILE = "study.json"
 
 
 class Store:
@@ -49,7 +47,8 @@ class Store:
         self.name = name
         self._changes = Changes()
         self._ids: dict[Stage, int] = {}
-        self._mirror = Mirror(self._read_trials)
+        self._mirror = Mirror(self._read_trials, self._reading)
+        self._lock: DriverLock | None = None
         self._attributes: dict[str, Any] = {}
 
     @classmethod
@@ -75,6 +74,7 @@ class Store:
                 store.put(key, value)
             write_json(folder / STUDY_FILE, pointer)
             store.put("format", FORMAT)  # last: without it the study does not exist
+            store._backend.settle()
         return store
 
     @classmethod
@@ -112,7 +112,8 @@ class Store:
 
     def lock(self) -> DriverLock:
         """Return the lock that makes one process this study's driver."""
-        return self._backend.lock(self.name)
+        self._lock = self._backend.lock(self.name)
+        return self._lock
 
     def close(self) -> None:
         """Close all connections."""
@@ -304,22 +305,38 @@ class Store:
                     self._ids[stage] = self._storage.get_study_id_from_name(f"{self.name}/{stage}")
                 except KeyError:
                     raise StudyNotFoundError(f"{redact(self._backend.url)}: has no study {self.name}") from None
-            self._attributes = self._storage.get_study_user_attrs(self._ids[Stage.SEARCH])
+            with self._reading():
+                self._attributes = self._storage.get_study_user_attrs(self._ids[Stage.SEARCH])
             self._check_format()
         self._mirror.forget()
 
     def _read_trials(self, stage: Stage) -> list[StoredTrial]:
-        with opening(self._backend.url):
+        with opening(self._backend.url), self._reading():
             return self._backend.trials(self._ids[stage])
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            where = redact(self._backend.url)
+            raise InputError(f"{where}: is damaged: a row can't be read ({error!r}); {MEND}") from None
+
+    def check_whole(self) -> None:
+        """Check that the database is whole, before anything is built on what it holds.
+
+        Raises:
+            InputError: It is damaged.
+        """
+        with opening(self._backend.url):
+            damage = self._backend.damage()
+        if damage:
+            raise InputError(f"{redact(self._backend.url)}: is damaged: {damage}; {MEND}")
 
     def _check_format(self) -> None:
         if "format" not in self._attributes:
             raise StudyNotFoundError(f"study {self.name}: its creation was interrupted; run it again")
-        if self._attributes["format"] > FORMAT:
-            raise InputError(
-                f"study {self.name}: was made by a newer hpsearch (store format {self._attributes['format']}, "
-                f"this one knows {FORMAT}); allowed: upgrade hpsearch"
-            )
+        check_format(f"study {self.name}", self._attributes["format"])
 
     def repair(
         self,
@@ -357,29 +374,14 @@ class Store:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         try:
+            if self._lock is not None:
+                self._lock.confirm()
+            self._backend.check_there()
             yield
-        except (sa.exc.SQLAlchemyError, optuna.exceptions.OptunaError, KeyError) as error:
+        except (sa.exc.SQLAlchemyError, optuna.exceptions.OptunaError, OSError, KeyError) as error:
             # A KeyError, or a trial that is final already: something else writes this store.
             url = self._backend.url
             raise StudyError(
                 f"study {self.name}: its store {redact(url)} can't be written: {cause_of(error, url)}; "
-                "repair that, then resume"
+                f"{remedy(error, url) or 'repair that'}, then resume"
             ) from None
-
-
-def read_pointer(folder: Path) -> dict[str, Any]:
-    """Return what a study's directory says about where its store is.
-
-    Raises:
-        StudyNotFoundError: It is no study's directory.
-    """
-    try:
-        pointer = json.loads((folder / STUDY_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise StudyNotFoundError(f"{folder}: no study is there (it has no readable {STUDY_FILE})") from None
-    if not isinstance(pointer, dict) or not {"study", "storage"} <= set(pointer):
-        raise StudyNotFoundError(f"{folder}: {STUDY_FILE} is not hpsearch's")
-    pointer = {"file": DATABASE, **pointer}  # older ones have none, when there was no other
-    if pointer["storage"] is None and pointer["file"] not in FILES.values():
-        raise StudyNotFoundError(f"{folder}: {STUDY_FILE} names a store that this hpsearch does not know")
-    return pointer

@@ -69,6 +69,20 @@ class Backend:
         """Close all connections."""
         self.storage.remove_session()
 
+    def check_there(self) -> None:
+        """Check that what is written goes where the next reader finds it.
+
+        Raises:
+            StorageInternalError: The file was deleted or replaced since it was opened.
+        """
+
+    def damage(self) -> str:
+        """Return what is wrong with the storage as a whole; empty if nothing is, or if it does not say."""
+        return ""
+
+    def settle(self) -> None:
+        """Make a new study one that needs no other file."""
+
     def trials(self, study_id: int) -> list[StoredTrial]:
         """Return a study's trials by number."""
         return [_stored(trial) for trial in self.storage.get_all_trials(study_id, deepcopy=False)]

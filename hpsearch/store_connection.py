@@ -1,11 +1,14 @@
 """Where a study's store is, and how it is opened.
 
-Without a URL it is a file in the study's folder: SQLite, or on a network file system a journal.
+Without a URL it is a file in the study's folder: SQLite, or on a network file system a journal. A database server that
+was there and is away for a moment is waited for.
 """
 
 from __future__ import annotations
 
+import logging
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -20,10 +23,18 @@ from hpsearch.storage_url import opening
 from hpsearch.store_backend import Backend
 from hpsearch.store_journal import SCHEME, JournalBackend
 from hpsearch.store_sql import backend_of, is_known
+from hpsearch.store_sqlite import BUSY_S, check_tables, file_of, opener
 
 DATABASE, JOURNAL = "study.db", "journal.log"
 FILES = {"sqlite": DATABASE, "journal": JOURNAL}  # by what --storage calls them
-_BUSY_TIMEOUT_S = 30
+_OUTAGE_S = 30.0  # a server's restart takes less, and the driver's lock outlives it
+_PAUSE_S = 0.5
+_RACES = 4  # Optuna has three steps in which others may be first: its tables, its version, its revision
+CLOCK, SLEEP = time.monotonic, time.sleep
+# Of PostgreSQL's client: a server that says nothing is away. It takes the first in seconds, the second in milliseconds.
+_SILENCE = {"connect_timeout": 10, "tcp_user_timeout": 30_000}
+
+_logger = logging.getLogger(__name__)
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -71,22 +82,75 @@ def connect(url: str, *, make: bool) -> Backend:
 
 
 def _storage(url: str, *, make: bool) -> RDBStorage:
-    sqlite = sa.engine.make_url(url).get_backend_name() == "sqlite"
-    options: dict[str, Any] = {"connect_args": {"timeout": _BUSY_TIMEOUT_S}} if sqlite else {"pool_pre_ping": True}
-    if not make:
+    parsed = sa.engine.make_url(url)
+    sqlite = parsed.get_backend_name() == "sqlite"
+    if make and sqlite:
+        parsed.get_dialect()().create_connect_args(parsed)  # raises, before a file is made, if there is no such URL
+        _make_file(url)
+    options = _options(parsed, make=make)
+    if make and sqlite:
+        storage = RDBStorage(url, engine_kwargs=options)
+    else:
+        if make:
+            _make_tables(url, options)
+        check_tables(parsed)
         storage = RDBStorage(url, engine_kwargs=options, skip_table_creation=True, skip_compatibility_check=True)
         if not is_known(storage.engine):
             storage.engine.dispose()
             storage = RDBStorage(url, engine_kwargs=options, skip_table_creation=True)
-    else:
-        if sqlite:
-            _make_file(url)
-        storage = RDBStorage(url, engine_kwargs=options)
     if sqlite:
         storage.remove_session()
         storage.engine.dispose()
         sa.event.listen(storage.engine, "connect", _relax)
+    else:
+        sa.event.listen(storage.engine, "do_connect", Outage().connect)
     return storage
+
+
+def _make_tables(url: str, options: dict[str, Any]) -> None:
+    """Make Optuna's tables, where they are not there; others may be making them at the same moment."""
+    for left in reversed(range(_RACES)):
+        try:
+            RDBStorage(url, engine_kwargs=options | {"poolclass": sa.NullPool})
+        except (sa.exc.IntegrityError, sa.exc.ProgrammingError):
+            if not left:
+                raise
+        else:
+            return
+
+
+def _options(url: sa.URL, *, make: bool) -> dict[str, Any]:
+    if url.get_backend_name() == "sqlite":
+        file = file_of(url)
+        return {"connect_args": {"timeout": BUSY_S}} if file is None else {"creator": opener(file, make=make)}
+    limits = _SILENCE if url.get_driver_name() in {"psycopg", "psycopg2"} else {}
+    return {"pool_pre_ping": True, "connect_args": {k: v for k, v in limits.items() if k not in url.query}}
+
+
+class Outage:
+    """Waits for a server that takes no connections: 30 s in all, until it takes one again."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    def connect(
+        self, dialect: sa.Dialect, _: object, arguments: list[Any], options: dict[str, Any]
+    ) -> sa.engine.interfaces.DBAPIConnection:
+        """Return a new connection: SQLAlchemy's event `do_connect`."""
+        while True:
+            try:
+                connection = dialect.connect(*arguments, **options)
+            except dialect.loaded_dbapi.OperationalError:
+                now = CLOCK()
+                if self._since is None:
+                    self._since = now
+                    _logger.warning("the study's database takes no connections; waiting %g s for it", _OUTAGE_S)
+                if now - self._since > _OUTAGE_S:
+                    raise
+                SLEEP(_PAUSE_S)
+            else:
+                self._since = None
+                return connection
 
 
 def _make_file(url: str) -> None:

@@ -32,6 +32,7 @@ from hpsearch.trial_dir import sync_folder
 SCHEME = "journal:///"
 _LOCK_SUFFIX = ".lock"  # Optuna's
 _WAIT_S = 90.0  # longer than a lock whose holder is gone without a trace is held
+_TELL_S = 3.0  # after so long it is said
 _CHUNK_BYTES = 1 << 20  # read at once
 
 _logger = logging.getLogger(__name__)
@@ -151,9 +152,13 @@ class JournalFile(BaseJournalBackend):
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        end, pause_s = time.monotonic() + _WAIT_S, 0.001
+        began, pause_s, told = time.monotonic(), 0.001, False
         while not self._taken():
-            if time.monotonic() > end:
+            waited_s = time.monotonic() - began
+            if waited_s > _TELL_S and not told:
+                _logger.warning("%s: is held; waiting for it, %.0f s at most", self._lock.path, _WAIT_S)
+                told = True
+            if waited_s > _WAIT_S:
                 raise StorageInternalError(f"{self._lock.path} has been held for {_WAIT_S:.0f} s")
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, 0.1)

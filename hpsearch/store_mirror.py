@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -17,13 +18,16 @@ class Mirror:
 
     Args:
         read: Returns the stored trials of a stage by number.
+        reading: Turns what damaged rows raise into one error.
 
     Attributes:
         unfinished: Trials that had not ended in the storage when it was read, by stage and number.
     """
 
-    def __init__(self, read: Callable[[Stage], list[StoredTrial]]) -> None:
-        self._read = read
+    def __init__(
+        self, read: Callable[[Stage], list[StoredTrial]], reading: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        self._read, self._reading = read, reading
         self._records: dict[Stage, dict[int, TrialRecord]] | None = None
         self._ids: dict[tuple[Stage, int], int] = {}
         self.unfinished: list[tuple[Stage, int]] = []
@@ -41,7 +45,10 @@ class Mirror:
         collecting = gc.isenabled()
         gc.disable()  # it would look through all that has been read, again and again
         try:
-            self._records = {stage: dict(self._taken(stage, trial) for trial in self._read(stage)) for stage in Stage}
+            with self._reading():
+                self._records = {
+                    stage: dict(self._taken(stage, trial) for trial in self._read(stage)) for stage in Stage
+                }
         finally:
             if collecting:
                 gc.enable()

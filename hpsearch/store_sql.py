@@ -13,7 +13,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from optuna.distributions import distribution_to_json, json_to_distribution
@@ -24,9 +24,11 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.locking import DatabaseLock
 from hpsearch.store_backend import Backend, Changes, StoredTrial
+from hpsearch.store_sqlite import SameFile, damage, file_of, into_one_file
 
 SCHEMAS = frozenset({(12, "v3.2.0.a")})
 _DIALECTS = ("sqlite", "postgresql")
+_Result = TypeVar("_Result")
 
 _TRIALS = models.TrialModel.__table__
 _PARAMS = models.TrialParamModel.__table__
@@ -66,6 +68,7 @@ class DatabaseBackend(Backend):
     def __init__(self, storage: RDBStorage) -> None:
         super().__init__(storage, storage.url)
         self._engine = storage.engine
+        self._file = SameFile(file_of(storage.engine.url))
 
     def lock(self, study: str) -> DatabaseLock:
         """Return the lock that makes one process the driver of a study."""
@@ -75,6 +78,18 @@ class DatabaseBackend(Backend):
         """Close all connections."""
         super().close()
         self._engine.dispose()
+
+    def check_there(self) -> None:
+        """Check that a file is still the one that was opened."""
+        self._file.check()
+
+    def damage(self) -> str:
+        """Return what is wrong with the pages of a file."""
+        return damage(self._engine)
+
+    def settle(self) -> None:
+        """Write a new file as a whole."""
+        into_one_file(self._engine)
 
 
 class SqlBackend(DatabaseBackend):
@@ -104,7 +119,8 @@ class SqlBackend(DatabaseBackend):
 
     def create_trial(self, study_id: int, number: int, template: FrozenTrial) -> tuple[int, int]:
         """Create a trial in one transaction; nothing is written if its number is taken."""
-        with self._engine.begin() as connection:
+
+        def write(connection: sa.Connection) -> tuple[int, int]:
             last = connection.scalar(self._last_number, {"study": study_id})
             following = 0 if last is None else last + 1
             if following != number:
@@ -118,7 +134,9 @@ class SqlBackend(DatabaseBackend):
                 for name, value in template.user_attrs.items()
             )
             _execute(connection, sa.insert(_ATTRIBUTES), attributes)
-        return trial_id, number
+            return trial_id, number
+
+        return self._in_transaction(write)
 
     def apply(self, changes: Changes) -> None:
         """Write changes in one transaction.
@@ -126,6 +144,23 @@ class SqlBackend(DatabaseBackend):
         Raises:
             UpdateFinishedTrialError: A trial that is to end has ended already: another writer was here.
         """
+        self._in_transaction(lambda connection: self._write(connection, changes))
+
+    def _in_transaction(self, write: Callable[[sa.Connection], _Result]) -> _Result:
+        """Write and commit; once more, where the server cut the connection off before there was anything to commit."""
+        with self._engine.connect() as connection:
+            try:
+                result = write(connection)
+            except sa.exc.DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+            else:
+                connection.commit()
+                return result
+        with self._engine.begin() as connection:
+            return write(connection)
+
+    def _write(self, connection: sa.Connection, changes: Changes) -> None:
         to_step = models.TrialIntermediateValueModel.intermediate_value_to_stored_repr
         steps = (
             {"trial_id": trial_id, "step": step, "intermediate_value": stored, "intermediate_value_type": kind}
@@ -142,14 +177,13 @@ class SqlBackend(DatabaseBackend):
                 (trial_id, to_value(value)) for trial_id, (_, value) in changes.ends.items() if value is not None
             )
         )
-        with self._engine.begin() as connection:
-            _execute(connection, self._put_step, steps)
-            _execute(connection, self._put_attribute, attributes)
-            _execute(connection, self._put_value, values)
-            for trial_id, (state, _) in changes.ends.items():
-                if not connection.execute(self._end, {"id": trial_id, "ended": state, "at": _now()}).rowcount:
-                    msg = f"the trial with id {trial_id} is not there, or has ended: something else writes this store"
-                    raise UpdateFinishedTrialError(msg)
+        _execute(connection, self._put_step, steps)
+        _execute(connection, self._put_attribute, attributes)
+        _execute(connection, self._put_value, values)
+        for trial_id, (state, _) in changes.ends.items():
+            if not connection.execute(self._end, {"id": trial_id, "ended": state, "at": _now()}).rowcount:
+                msg = f"the trial with id {trial_id} is not there, or has ended: something else writes this store"
+                raise UpdateFinishedTrialError(msg)
 
     def trials(self, study_id: int) -> list[StoredTrial]:
         """Return a study's trials by number, with one query for each table."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+from hpsearch.errors import printable
+
 _SHOWN_CHARACTERS = 60
 
 Path = tuple[str | int, ...]
@@ -18,5 +22,14 @@ def nearest(word: str, known: tuple[str, ...] | list[str]) -> str:
 def shown(value: object) -> str:
     """Return a value as YAML would show it, cut to part of a line."""
     words = {True: "true", False: "false", None: "null"}
-    text = words[value] if value is None or isinstance(value, bool) else repr(value)
+    return words[value] if value is None or isinstance(value, bool) else shown_in_python(value)
+
+
+def shown_in_python(value: object) -> str:
+    """Return a value as Python would show it, cut to part of a line."""
+    try:
+        text = repr(value)
+    except ValueError:  # an integer has more digits than Python writes
+        text = f"a huge {'integer' if isinstance(value, int) else type(value).__name__}"
+    text = printable(re.sub(r"\s*\n\s*", " ", text))
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 3]}..."

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from postgres import Postgres, serving
 from warm_cli import Server, Warm
 
 from hpsearch.config import StudyConfig, parse_config
@@ -201,6 +202,12 @@ def ray_address() -> str:
 @pytest.fixture(scope="session")
 def ray_address_without_gpus() -> str:
     yield from ray_cluster(gpus=0)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """Start a PostgreSQL server for the tests of this process; each takes a `new_database` of it."""
+    yield from serving()
 
 
 def ray_cluster(gpus: int) -> Iterator[str]:

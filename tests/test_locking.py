@@ -105,8 +105,10 @@ def place(request, tmp_path):
 
 
 @pytest.fixture
-def lock(place):
+def lock(place, monkeypatch):
     """Make locks of a study; all are given back in the end, for each has a thread."""
+    monkeypatch.setattr(locking, "WATCH_S", 0.05)
+    monkeypatch.setattr(locking, "_LOOK_S", 0.01)
     made: list[DriverLock] = []
 
     def lock(study: str = "cnn") -> DriverLock:

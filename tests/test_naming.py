@@ -14,7 +14,6 @@ from hpsearch.directory import find_folder, making, new_folder, study_folders, u
 from hpsearch.errors import InputError, StudyError, StudyExistsError, StudyLockedError, StudyNotFoundError
 from hpsearch.events import TrialScored
 from hpsearch.store import Store
-from hpsearch.trial import Stage
 
 bench = pytest.fixture(bench)
 
@@ -88,13 +87,12 @@ def test_create_or_go_on_is_one_line_that_can_be_repeated(bench: Bench):
     assert not bench.notices()
 
 
-def test_going_on_with_a_changed_file_uses_the_old_one_and_says_so(bench: Bench):
+def test_going_on_with_a_changed_space_is_refused(bench: Bench):
     bench.run(bench.space("climb", **TINY), resume=True).close()
     changed = bench.space("climb", **TINY | {"space": {"lr": {"uniform": [5.0, 6.0]}}})
-    study = bench.run(changed, resume=True)
-    (notice,) = bench.notices()
-    assert notice.endswith("sample.yaml has changed since study sample was made; it goes on with the old one")
-    assert all(r.params["lr"] <= 1 for r in study.store.records(Stage.SEARCH))
+    with pytest.raises(InputError, match=r"sample.yaml: has changed since study sample was made \(space\.lr: "):
+        bench.run(changed, resume=True)
+    assert bench.resume().state == "done"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from conftest import TESTS, wait_until
 from ruamel.yaml import YAML
-from test_chaos import configs
+from study_outcome import outcome
 from test_executors import collect, spec, workplace
 
 from hpsearch.config_objectives import parse_objective
@@ -366,7 +366,7 @@ def test_a_node_dies_and_one_joins_in_mid_study_and_it_is_the_same_study(cli, sp
     nodes.add(cpus=2)
     out, error = running.communicate()
     assert running.returncode == 0, error
-    assert configs(cli.folder / "studies/spread") == configs(cli.folder / "studies/whole")
+    assert outcome(cli.folder / "studies/spread") == outcome(cli.folder / "studies/whole")
     assert "died, or can't be reached); tried again on another" in error
     assert "left the Ray cluster; 1 trial went back" in error
     assert "joined the Ray cluster" in error
@@ -406,7 +406,7 @@ def test_nodes_that_cannot_see_the_study_or_the_code(cli, space_file, nodes, mon
     cli.folder = code
     arguments += ("--studies", str(code.parent / "others"), "--name", "sent", "--ship-code")
     assert "3 finished" in cli.run_warm("run", "sample.yaml", *arguments).stdout
-    assert configs(code.parent / "others/sent") == configs(studies / "two")
+    assert outcome(code.parent / "others/sent") == outcome(studies / "two")
 
 
 @pytest.mark.slow

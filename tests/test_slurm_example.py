@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import TESTS, Cli, wait_until
-from test_chaos import configs
+from study_outcome import outcome
 
 SCRIPT = TESTS.parent / "examples/cluster/slurm.sbatch"
 SCONTROL = '#!/bin/bash\n[ "$1 $2" = "show hostnames" ] && printf "node1\\nnode2\\n"\n'
@@ -92,7 +92,7 @@ def test_a_job_that_runs_out_of_time_goes_on_when_it_is_submitted_again(cli, spa
     out, _ = second.communicate(timeout=120)
     assert second.returncode == 0, out
     assert "2 finished" in out
-    assert configs(cli.folder / "studies/queued") == configs(cli.folder / "studies/whole")
+    assert outcome(cli.folder / "studies/queued") == outcome(cli.folder / "studies/whole")
     assert len(cli.audited()) - 2 * 6 <= 2  # each of two workers was in the middle of an epoch
     wait_until(lambda: not cli.processes(), 30, "the end of all processes")
     steps = [line.split() for line in (tmp_path / "steps").read_text().splitlines()]

@@ -36,10 +36,15 @@ def check_bundle(store: Store, folder: Path, target: Path) -> int:
     for member in ensemble["members"]:
         if not (folder / member["checkpoint"]).is_file():
             raise InputError(f"study {store.name}: the checkpoint {folder / member['checkpoint']} of a member is gone")
-    if target.exists() or target.is_symlink():
-        raise InputError(f"{target}: is there already; allowed: a new folder")
-    if not target.resolve().parent.is_dir():
-        raise InputError(f"{target}: its folder {target.parent} is not there; allowed: a new folder in an existing one")
+    try:
+        if target.exists() or target.is_symlink():
+            raise InputError(f"{target}: is there already; allowed: a new folder")
+        if not target.resolve().parent.is_dir():
+            raise InputError(
+                f"{target}: its folder {target.parent} is not there; allowed: a new folder in an existing one"
+            )
+    except (OSError, RuntimeError, ValueError) as error:  # too long, a circle of links, a null character
+        raise InputError(f"{target}: is no folder's path: {error}; allowed: a new folder") from None
     return len(ensemble["members"])
 
 

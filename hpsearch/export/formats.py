@@ -83,8 +83,9 @@ def _lightning(values: Values, target: str, provenance: Values) -> str:
 
 
 def _hydra(values: Values, target: str, provenance: Values) -> str:
-    usage = f"# As overrides: {override_line(values)}"
-    return "# @package _global_\n" + _commented([usage, *_yaml_lines(nested(values, target))], provenance)
+    overrides = override_line(values)
+    usage = [f"# As overrides: {overrides}"] if overrides.isprintable() else []  # else a value could end the comment
+    return "# @package _global_\n" + _commented([*usage, *_yaml_lines(nested(values, target))], provenance)
 
 
 def _yaml_lines(values: Values, indent: str = "") -> list[str]:

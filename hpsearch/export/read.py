@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
+from hpsearch.config_values import YAML_ERRORS
 from hpsearch.distributions import Choice, Range
 from hpsearch.errors import InputError
 from hpsearch.merging import SUFFIXES
@@ -71,7 +71,7 @@ def _load(path: Path) -> Any:
         if kind == "json":
             return json.loads(text)
         return tomllib.loads(text) if kind == "toml" else YAML(typ="safe", pure=True).load(text)
-    except (OSError, ValueError, YAMLError, RecursionError) as error:
+    except (OSError, *YAML_ERRORS) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise InputError(f"{path}: can't be read: {reason}") from None
 

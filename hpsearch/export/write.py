@@ -15,12 +15,13 @@ from hpsearch.config import ExportFormat
 from hpsearch.errors import InputError
 from hpsearch.export.formats import FORMATS, SUFFIXES, frozen_trial, nested, new_file
 from hpsearch.merging import FILE_FORMATS, merge, open_document
-from hpsearch.merging.scalars import plain
+from hpsearch.merging.scalars import plain, text_of, yaml_text
 from hpsearch.repository import commit_files, committed_file
 from hpsearch.trial_dir import atomic_write
 from hpsearch.wording import nearest
 
 STDOUT = Path("-")
+_LONGEST_PLACE = 1000  # characters; a key of YAML on one line ends at 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ def plan_export(
     places = dict(names or {})
     values = _named(config, places, target, kind)
     try:
-        path = target if target == STDOUT else target.resolve()
+        path = target if target == STDOUT else _followed(target)
         there = None if target == STDOUT else committed_file(path) if to_commit else _on_disk(path, target)
         if there is None:
             text = _new(values, target, kind, key, set(places.values()), provenance, trial)
@@ -149,7 +150,9 @@ def _named(config: Mapping[str, Any], places: Mapping[str, str], target: Path, k
             )
     found: dict[str, Any] = {}
     for name, value in config.items():
-        place = places.get(name, name)
+        place = text_of(places.get(name, name), f"--map {name}")
+        if len(yaml_text(place)) > _LONGEST_PLACE:
+            raise InputError(f"--map {name}={place}: has {len(place)} characters; allowed: a shorter place")
         if place in found:
             raise InputError(f"--map {name}={place}: another value goes there too; allowed: a place for each")
         found[place] = plain(value, f"{target}: {name}", finite=kind in ("json", "optuna"))
@@ -186,6 +189,13 @@ def _new(
             raise InputError(f"{target}: {both} would be a value and a mapping; allowed: another --map")
         values = own | led
     return new_file(kind, values, str(target), provenance)
+
+
+def _followed(target: Path) -> Path:
+    try:
+        return target.resolve()
+    except (RuntimeError, ValueError) as error:  # a circle of links, a null character
+        raise InputError(f"{target}: is no file's path: {error}; allowed: a file") from None
 
 
 def _on_disk(path: Path, target: Path) -> tuple[bytes, int] | None:

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
-from hpsearch.config import plain
+from hpsearch.config_values import YAML_ERRORS, plain
 from hpsearch.errors import FieldError, InputError
 
 Kind = Literal["wandb", "nni", "ray"]
 _LARGEST = 4 << 20  # bytes
+_LONGEST_NAME = 200  # characters of a module and a name in it
 _MODULE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _ALLOWED = (
     "a W&B sweep (a file with method and parameters), an NNI search space (a file with NAME: {_type: ..., "
@@ -25,7 +25,7 @@ _ALLOWED = (
 
 def is_module(source: str) -> bool:
     """Return whether a source is `module:name` rather than a file."""
-    return _MODULE.fullmatch(source) is not None and not Path(source).is_file()
+    return len(source) <= _LONGEST_NAME and _MODULE.fullmatch(source) is not None and not Path(source).is_file()
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
         raw = json.loads(text) if text.lstrip().startswith("{") else YAML(typ="safe", pure=True).load(text)
     except ValueError:
         raw = _yaml(text, path)
-    except (YAMLError, RecursionError, TypeError, KeyError, AttributeError) as error:
+    except YAML_ERRORS as error:
         raise _invalid(path, error) from None
     if not isinstance(raw, dict) or not raw:
         raise InputError(f"{path}: holds no mapping; allowed: {_ALLOWED}")
@@ -55,8 +55,7 @@ def _yaml(text: str, path: Path) -> Any:
     """Return what is YAML after all, such as a mapping in braces that JSON does not know."""
     try:
         return YAML(typ="safe", pure=True).load(text)
-    except (YAMLError, ValueError, RecursionError, TypeError, KeyError, AttributeError) as error:
-        # ruamel.yaml lets the latter three out for odd tags and anchors.
+    except YAML_ERRORS as error:
         raise _invalid(path, error) from None
 
 
@@ -86,7 +85,7 @@ def kind_of(raw: Mapping[str, Any], source: str) -> Kind:
         return "wandb"
     if any(isinstance(value, Mapping) and "_type" in value for value in raw.values()):
         return "nni"
-    found = f"has {', '.join(list(raw)[:5])}"
+    found = f"has {', '.join(name[:_LONGEST_NAME] for name in list(raw)[:5])}"
     if {"searchSpaceFile", "searchSpacePath", "searchSpace"} & set(raw):
         found = "is an NNI experiment: its search space is what is read, in a file of its own"
     elif {"study", "space", "objective"} <= set(raw):

@@ -20,6 +20,7 @@ from hpsearch.wording import nearest, shown
 SAMPLERS = {"grid": "jittered_grid", "random": "random", "bayes": "tpe"}
 _METHODS = (*SAMPLERS, "custom")
 _MOST_TRIALS = 10_000  # of a grid that nobody wants to see through
+_COUNTED = 10**15
 _READ = ("method", "metric", "parameters", "name", "program", "command", "run_cap", "early_terminate")
 _SILENT = ("apiVersion", "kind", "$schema")
 LEFT_OUT = {
@@ -130,7 +131,7 @@ def _grid_size(draft: Draft) -> Setting:
     size = draft.size
     if size <= _MOST_TRIALS:
         return Setting(int(size), comment="each of the grid's configs once")
-    count = "infinitely many" if math.isinf(size) else f"{size:.0f}"
+    count = "infinitely many" if size == math.inf else f"{size}" if size < _COUNTED else f"more than {_COUNTED}"
     return Setting(DEFAULT_TRIALS, note=f"the grid has {count} configs")
 
 

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
+from hpsearch.config_values import YAML_ERRORS
 from hpsearch.errors import InputError
 from hpsearch.init.setting import Setting
 
 ConfigKind = Literal["hydra", "lightning", "plain"]
 _MAX_DEPTH = 12
-_MAX_VALUES = 2000  # aliases can make a short file endless
+_MAX_VALUES, _MAX_VISITS = 2000, 20_000  # aliases can make a short file endless
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _PACKAGE = re.compile(r"^#\s*@package\s+(\S+)", re.MULTILINE)
 _NOT_SET = "???"  # OmegaConf's word for a value that has to be given
@@ -72,8 +72,7 @@ def _load(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: can't be read: {getattr(error, 'strerror', None) or error}") from None
     try:
         raw = _parsed(text, path.suffix.lower())
-    except (YAMLError, ValueError, RecursionError, TypeError, KeyError, AttributeError) as error:
-        # ruamel.yaml lets the latter three out for odd tags and anchors.
+    except YAML_ERRORS as error:
         problem = (getattr(error, "problem", None) or str(error) or type(error).__name__).splitlines()[0]
         raise InputError(f"{path}: not a valid config: {problem}") from None
     if not isinstance(raw, dict) or not raw:
@@ -99,7 +98,7 @@ def _kind(raw: Mapping[str, Any]) -> ConfigKind:
 
 
 def _flat(raw: Mapping[Any, Any], prefix: str = "", kind: ConfigKind = "plain") -> Iterator[Setting]:
-    for count, (name, value) in enumerate(_leaves(raw, prefix)):
+    for count, (name, value) in enumerate(_leaves(raw, prefix, iter(range(_MAX_VISITS)))):
         if count >= _MAX_VALUES:
             return
         if kind == "hydra" and name.split(".")[0] in {"defaults", "hydra"}:
@@ -108,14 +107,16 @@ def _flat(raw: Mapping[Any, Any], prefix: str = "", kind: ConfigKind = "plain") 
         yield Setting(name=name, default=None if missing else value, required=missing)
 
 
-def _leaves(raw: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+def _leaves(raw: Mapping[Any, Any], prefix: str, visits: Iterator[int]) -> Iterator[tuple[str, Any]]:
     for key, value in raw.items():
+        if next(visits, None) is None:
+            return
         if not isinstance(key, str) or not _NAME.fullmatch(key):
             continue
         name = f"{prefix}{key}"
         if isinstance(value, Mapping):
             if name.count(".") < _MAX_DEPTH:
-                yield from _leaves(value, f"{name}.")
+                yield from _leaves(value, f"{name}.", visits)
         elif value is None or (isinstance(value, (str, int, float, bool)) and not _is_interpolated(value)):
             yield name, value
 

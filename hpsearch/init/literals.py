@@ -10,6 +10,7 @@ from hpsearch.init.setting import UNKNOWN
 
 _MAX_DEPTH = 8
 _LARGEST_BASE, _LARGEST_POWER = 1000, 100  # bounds the work of a power
+_LARGEST_INTEGER, _LONGEST_PATH = 2**63, 4096
 _PATHS = {"Path", "PurePath", "str", "int", "float"}  # calls that give their argument back
 
 
@@ -43,7 +44,8 @@ def evaluate(node: ast.expr | None, names: Mapping[str, Any], depth: int = 0) ->
         return names.get(node.id, UNKNOWN)
     if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
         items = [evaluate(item, names, depth + 1) for item in node.elts]
-        return UNKNOWN if any(item is UNKNOWN for item in items) else items
+        deep = any(isinstance(part, list) for item in items if isinstance(item, list) for part in item)
+        return UNKNOWN if deep or any(item is UNKNOWN for item in items) else items
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         value = evaluate(node.operand, names, depth + 1)
         return -value if type(value) in (int, float) else UNKNOWN
@@ -57,7 +59,8 @@ def evaluate(node: ast.expr | None, names: Mapping[str, Any], depth: int = 0) ->
 def _arithmetic(node: ast.BinOp, names: Mapping[str, Any], depth: int) -> Any:
     left, right = evaluate(node.left, names, depth), evaluate(node.right, names, depth)
     if isinstance(left, str) and isinstance(right, str) and isinstance(node.op, ast.Div):
-        return f"{left.rstrip('/')}/{right}"  # pathlib's
+        path = f"{left.rstrip('/')}/{right}"  # pathlib's
+        return path if len(path) <= _LONGEST_PATH else UNKNOWN
     if type(left) not in (int, float) or type(right) not in (int, float):
         return UNKNOWN
     try:
@@ -70,6 +73,8 @@ def _arithmetic(node: ast.BinOp, names: Mapping[str, Any], depth: int) -> Any:
             value = left**right
     except (ArithmeticError, ValueError):
         return UNKNOWN
+    if isinstance(value, int) and abs(value) >= _LARGEST_INTEGER:
+        return UNKNOWN  # by names that stand for products, a few lines could say a number that fills the memory
     return value if type(value) in (int, float) else UNKNOWN  # a root of a negative number is complex
 
 

@@ -28,6 +28,8 @@ class JsonDocument(Document):
             raise self.error(
                 start + error.pos, f"not valid JSON: {error.msg}; allowed: JSON without comments"
             ) from None
+        except ValueError as error:  # an integer has more digits than Python reads
+            raise self.error(start, f"not valid JSON: {error}; allowed: smaller numbers") from None
         return self._value(start)
 
     def load(self, value: Value) -> Any:

@@ -130,7 +130,7 @@ def merge(document: Document, key: str, config: Mapping[str, Any], nested: Colle
             raise document.error(target.start, f"there is no mapping {parent!r} for {name!r}; allowed: {known}")
         if member is None:
             added.setdefault(mapping.start, (mapping, {}))[1][last] = value
-        elif repr(document.load(member.value)) != repr(value):  # repr tells 1, 1.0 and true apart
+        elif not _reads_as(document.load(member.value), value):
             _check_replaceable(document, member, value)
             changed.append((member, value))
     edits = [document.replaced(member, value) for member, value in changed]
@@ -274,16 +274,27 @@ def _same(
 ) -> bool:
     """Whether a value differs from what it was only by what was meant to."""
     if old.start in changed:
-        return repr(after.load(new)) == repr(changed[old.start])
+        return _reads_as(after.load(new), changed[old.start])
     if old.members is None or new.members is None:
         return old.members is new.members and (old.content, old.barrier) == (new.content, new.barrier)
     more = added[old.start][1] if old.start in added else {}
     appended = new.members[len(old.members) :]
     return (
         [m.key for m in new.members] == [*(m.key for m in old.members), *more]
-        and all(repr(after.load(m.value)) == repr(value) for m, value in zip(appended, more.values(), strict=True))
+        and all(_reads_as(after.load(m.value), value) for m, value in zip(appended, more.values(), strict=True))
         and all(
             _same(after, before.value, now.value, changed, added)
             for before, now in zip(old.members, new.members, strict=False)
         )
     )
+
+
+def _reads_as(found: Any, wanted: Any) -> bool:
+    """Whether a file's value is one of a config: 1, 1.0 and true are three; no deeper than that one, for aliases."""
+    if type(found) is not type(wanted):
+        return False
+    if isinstance(wanted, dict):
+        return list(found) == list(wanted) and all(_reads_as(found[key], value) for key, value in wanted.items())
+    if isinstance(wanted, list):
+        return len(found) == len(wanted) and all(map(_reads_as, found, wanted))
+    return repr(found) == repr(wanted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from hpsearch.errors import InputError
 from hpsearch.merging.json_document import JsonDocument
 from hpsearch.merging.merge import Document
 from hpsearch.merging.toml_document import TomlDocument
@@ -24,4 +25,7 @@ def open_document(text: str, file: str, file_format: FileFormat) -> Document:
     Raises:
         InputError: The text is not of the format.
     """
-    return _DOCUMENTS[file_format](text, file)
+    try:
+        return _DOCUMENTS[file_format](text, file)
+    except RecursionError:
+        raise InputError(f"{file}: is nested too deeply; allowed: some hundred levels") from None

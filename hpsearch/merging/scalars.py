@@ -39,14 +39,32 @@ def plain(value: Any, where: str, *, finite: bool) -> Any:
         return value
     if isinstance(value, float) and not math.isfinite(value) and finite:
         raise InputError(f"{where} is {value}, which JSON does not have; allowed: finite numbers, or a YAML file")
-    for kind in (int, float, str):  # NumPy's float64 is a float, and has another repr
+    for kind in (int, float):  # NumPy's float64 is a float, and has another repr
         if isinstance(value, kind):
             return kind(value)
+    if isinstance(value, str):
+        return text_of(value, where)
     if isinstance(value, (list, tuple)):
         return [plain(item, where, finite=finite) for item in value]
     if isinstance(value, Mapping):
-        return {str(key): plain(item, where, finite=finite) for key, item in value.items()}
+        return {text_of(str(key), where): plain(item, where, finite=finite) for key, item in value.items()}
     raise InputError(f"{where} is {value!r}, a {type(value).__name__}; allowed: {_ALLOWED}")
+
+
+def text_of(value: str, where: str) -> str:
+    """Return text that a file can hold.
+
+    Args:
+        where: As in `plain`.
+
+    Raises:
+        InputError: It has half of a character, as names from a command line may have.
+    """
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{where} has half of a character; allowed: text that can be written as UTF-8") from None
+    return str(value)
 
 
 def yaml_text(value: Any, old: str = "") -> str:

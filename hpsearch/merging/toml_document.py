@@ -62,6 +62,8 @@ class TomlDocument(Document):
             found = re.search(r"\(at (?:line (\d+)|end)", str(error))
             line = int(found[1]) if found and found[1] else self.text.count("\n") + 1
             raise InputError(f"{self.file}:{line}: not valid TOML: {error}") from None
+        except ValueError as error:  # an integer has more digits than Python reads
+            raise InputError(f"{self.file}: not valid TOML: {error}") from None
         self._tables: dict[int, _Table] = {}
         root = self._table(0, insert=0)
         self._read(root)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MantissaNoDotYAML1_1Warning, MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MantissaNoDotYAML1_1Warning, MarkedYAMLError
 from ruamel.yaml.events import (
     AliasEvent,
     CollectionStartEvent,
@@ -24,6 +24,7 @@ from ruamel.yaml.events import (
     SequenceEndEvent,
 )
 
+from hpsearch.config_values import YAML_ERRORS
 from hpsearch.merging.merge import UNKNOWN, Document, Edit, Member, Value
 from hpsearch.merging.scalars import yaml_text
 
@@ -43,8 +44,9 @@ class YamlDocument(Document):
         except MarkedYAMLError as error:
             place = error.problem_mark.index if error.problem_mark else 0
             raise self.error(place, f"not valid YAML: {(error.problem or str(error)).splitlines()[0]}") from None
-        except (YAMLError, ValueError) as error:
-            raise self.error(0, f"not valid YAML: {str(error).splitlines()[0]}") from None
+        except YAML_ERRORS as error:
+            problem = next(iter(str(error).splitlines()), type(error).__name__)
+            raise self.error(0, f"not valid YAML: {problem}") from None
         starts = [event for event in events if isinstance(event, DocumentStartEvent)]
         if len(starts) > 1:
             raise self.error(starts[1].start_mark.index, "a second document begins; allowed: a file with one")
@@ -64,7 +66,7 @@ class YamlDocument(Document):
                 warnings.simplefilter("ignore", MantissaNoDotYAML1_1Warning)  # 1e-4 in a file of version 1.1
                 text = f"{self._directive}{indent}{self.text[value.start : value.end]}"
                 return YAML(typ="safe", pure=True).load(text)
-        except (YAMLError, ValueError):
+        except YAML_ERRORS:
             return UNKNOWN
 
     def replaced(self, member: Member, value: Any) -> Edit:

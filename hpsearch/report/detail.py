@@ -17,6 +17,7 @@ from hpsearch.config import StudyConfig
 from hpsearch.config_objectives import Command
 from hpsearch.errors import CheckpointError, FieldError, InputError
 from hpsearch.formatting import clean, counted, format_duration, format_value, mean_and_std, value_format
+from hpsearch.manifest import Manifest
 from hpsearch.outcome import finalists_of, full_epochs
 from hpsearch.report.curve import curve
 from hpsearch.report.document import config_of, epochs_of, json_value, last_folder
@@ -25,7 +26,7 @@ from hpsearch.report.paths import shown_path
 from hpsearch.repository import CodeState
 from hpsearch.store import Store
 from hpsearch.trial import Measurement, Stage, State, TrialRecord
-from hpsearch.trial_dir import LOG, Manifest, attempt_folder, read_manifest
+from hpsearch.trial_dir import LOG, attempt_folder, read_manifest
 
 _LOG_LINES = 20
 _LOG_BYTES = 1 << 16  # of the end of a log that may be huge

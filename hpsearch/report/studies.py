@@ -16,8 +16,9 @@ from hpsearch.outcome import best_of, replicates_of, state_of
 from hpsearch.ranking import top
 from hpsearch.report.layout import cell, text_table
 from hpsearch.report.summary import trials_total
-from hpsearch.store import STUDY_FILE, Store
+from hpsearch.store import Store
 from hpsearch.store_connection import DATABASE, JOURNAL
+from hpsearch.store_pointer import STUDY_FILE
 from hpsearch.trial import Stage, State
 
 _DAY_S = 86400

@@ -30,7 +30,8 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Self
 
-from hpsearch.config import MAX_LEVELS, check_levels, plain
+from hpsearch.config import MAX_LEVELS, check_levels
+from hpsearch.config_values import plain
 from hpsearch.distributions import Choice, Distribution
 from hpsearch.errors import FieldError
 from hpsearch.samplers.base import MAX_LISTED, Key, SpaceSampler, draw_space

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
-from hpsearch.config import plain
+from hpsearch.config_values import plain
 from hpsearch.samplers.base import SpaceSampler, draw_uniform
 from hpsearch.space_parsing import parse_space
 

@@ -43,7 +43,7 @@ class Round:
     start: int
     trials: int
     epochs: int
-    kind: Literal["search", "zoom", "expand"] = "search"
+    kind: Literal["search", "zoom", "expand", "edit"] = "search"
     planned: int = 0
     bounds: Bounds = field(default_factory=dict)
     levels: Mapping[str, int] = field(default_factory=dict)

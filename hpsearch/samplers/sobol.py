@@ -6,7 +6,7 @@ import functools
 from collections.abc import Mapping
 from typing import Any, Self
 
-from hpsearch.config import plain
+from hpsearch.config_values import plain
 from hpsearch.samplers.base import SpaceSampler, draw_space, draw_uniform
 from hpsearch.seeding import derive_seed
 from hpsearch.space import Space

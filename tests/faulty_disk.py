@@ -1,0 +1,78 @@
+"""A small disk that can be full or read-only, in a mount namespace of its own: nobody else sees it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+PAGE = os.sysconf("SC_PAGE_SIZE")  # what a file on this disk takes at least
+MOUNTS_OF = "TEST_MOUNTS_OF"  # tells the warm server whose mounts a command is to see
+ROOMY = "size=64m,nr_inodes=10000"
+
+
+def can_mount() -> bool:
+    """Return whether this process may make a mount namespace."""
+    return subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode == 0
+
+
+needs_mounts = pytest.mark.skipif(not can_mount(), reason="needs the right to make a mount namespace")
+
+
+class Disk:
+    """A disk mounted on a folder.
+
+    Args:
+        folder: Made, if it is not there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
+        self._folder = folder
+        self._holder = subprocess.Popen(
+            ["unshare", "--mount", "--propagation", "private", "sh", "-c", "echo; exec cat"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        self._holder.stdout.readline()
+        self.environment = {MOUNTS_OF: str(self._holder.pid)}
+        self._mount("-t", "tmpfs", "-o", ROOMY, "none", str(folder))
+
+    @property
+    def seen(self) -> Path:
+        """The folder as this process can see it."""
+        return Path(f"/proc/{self._holder.pid}/root{self._folder}")
+
+    def make_roomy(self) -> None:
+        self._mount("-o", f"remount,{ROOMY}", str(self._folder))
+
+    def leave(self, pages: int) -> None:
+        """Leave room for so many pages."""
+        found = os.statvfs(self.seen)
+        used = found.f_blocks - found.f_bfree
+        self._mount("-o", f"remount,size={max(1, used + pages) * PAGE}", str(self._folder))
+
+    def leave_inodes(self, count: int) -> None:
+        """Leave room for so many files."""
+        found = os.statvfs(self.seen)
+        used = found.f_files - found.f_ffree
+        self._mount("-o", f"remount,nr_inodes={used + count}", str(self._folder))
+
+    def make_read_only(self) -> None:
+        """Let nothing more be opened to be written; files that are open go on."""
+        self._mount("--bind", str(self._folder), str(self._folder))
+        self._mount("-o", "remount,bind,ro", str(self._folder))
+
+    def make_writable(self) -> None:
+        self._enter("umount", str(self._folder))
+
+    def close(self) -> None:
+        self._holder.communicate()
+
+    def _mount(self, *arguments: str) -> None:
+        self._enter("mount", *arguments)
+
+    def _enter(self, *command: str) -> None:
+        subprocess.run(["nsenter", "--mount", f"--target={self._holder.pid}", *command], check=True)
