@@ -49,10 +49,11 @@ def main():
                 state["velocity"][i] = options.momentum * state["velocity"][i] - options.lr * 2 * error * f
                 state["weights"][i] += state["velocity"][i]
         state["epoch"] = epoch
-        part = options.out / "state.json.part"
+        # First, so that a state that is there goes with a measurement that is known.
+        print(json.dumps({"epoch": epoch, "val_loss": loss(state["weights"], val_points)}))
+        part = options.out / ".state.json"
         part.write_text(json.dumps(state))
         part.replace(options.out / "state.json")  # whole or not at all
-        print(json.dumps({"epoch": epoch, "val_loss": loss(state["weights"], val_points)}))
 
 
 if __name__ == "__main__":

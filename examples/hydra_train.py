@@ -13,7 +13,8 @@ from omegaconf import DictConfig
 def main(config: DictConfig) -> None:
     """Fit a line by stochastic gradient descent."""
     weight, begin = 0.0, 1
-    if config.resume is not None:  # the folder of an attempt that was interrupted
+    # The folder of an attempt that was interrupted, maybe before it had saved anything.
+    if config.resume is not None and (Path(config.resume) / "last.json").exists():
         state = json.loads((Path(config.resume) / "last.json").read_text())
         weight, begin = state["weight"], state["epoch"] + 1
     last = Path(HydraConfig.get().runtime.output_dir) / "last.json"
@@ -23,10 +24,11 @@ def main(config: DictConfig) -> None:
             x = noise.uniform(-1, 1)
             slope = 2 * (weight * x - 3 * x) * x + config.optimizer.weight_decay * weight
             weight -= config.optimizer.lr * slope
-        temporary = last.with_suffix(".tmp")
+        # First, so that a state that is there goes with a measurement that is known.
+        print(json.dumps({"epoch": epoch, "val_loss": (weight - 3) ** 2}))
+        temporary = last.with_name(".last.json")
         temporary.write_text(json.dumps({"weight": weight, "epoch": epoch}))
         temporary.rename(last)
-        print(json.dumps({"epoch": epoch, "val_loss": (weight - 3) ** 2}))
 
 
 if __name__ == "__main__":

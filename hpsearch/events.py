@@ -104,11 +104,14 @@ class PredictionsReady(TrialEvent):
     Attributes:
         split: `val` or `test`.
         path: An `.npz` file with `probabilities` (n_samples, n_classes) and `labels` (n_samples,); None on an error.
+        error: The traceback of `predict`, or what is wrong with the checkpoint.
+        unreadable: Whether it is the checkpoint.
     """
 
     split: str
     path: str | None
     error: str | None = None
+    unreadable: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,23 +11,25 @@ Only the attempt's worker writes here. A reader that finds a manifest finds all 
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
 from hpsearch.checkpoint import check_state, load_state, save_state
-from hpsearch.errors import CheckpointError
+from hpsearch.errors import CheckpointError, ObjectiveError
+from hpsearch.manifest import Checkpoint, Manifest, decode, encode
 from hpsearch.trial import Measurement, Stage, StopReason, TrialSpec
 
 MANIFEST = "manifest.json"
 LOG = "log.txt"
-FORMAT = 1
+PRINTED = ".printed"  # what a command printed, until its trial has ended
 _READS = 3
 
 
@@ -67,40 +69,6 @@ def write_json(path: Path, value: object, *, durable: bool = True) -> None:
         file.write((json.dumps(value, allow_nan=False) + "\n").encode())
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """A checkpoint's file name within its folder, and the epoch after which it was taken."""
-
-    file: str
-    epoch: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Manifest:
-    """What an attempt has committed.
-
-    Attributes:
-        measurements: Of all epochs, those of earlier attempts that it went on from too.
-        last: The newest checkpoint; None once the trial has ended.
-        best: The checkpoint with the best metric.
-        reason: Why the trial ended; None while it runs.
-    """
-
-    stage: Stage
-    trial: int
-    attempt: int
-    seed: int
-    config: Mapping[str, Any]
-    worker: str
-    measurements: tuple[Measurement, ...] = ()
-    last: Checkpoint | None = None
-    best: Checkpoint | None = None
-    reason: StopReason | None = None
-    error: str | None = None
-    traceback: str | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
-
-
 def attempt_folder(study_folder: Path, stage: Stage, number: int, attempt: int) -> Path:
     """Return the folder of an attempt."""
     return trial_folder(study_folder, stage, number) / f"attempt-{attempt}"
@@ -121,61 +89,20 @@ def read_manifest(folder: Path) -> Manifest | None:
         content = (folder / MANIFEST).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        msg = f"{folder / MANIFEST}: can't be read: {error.strerror}"
+        raise CheckpointError(msg) from None
     try:
-        raw = json.loads(content)
-        return Manifest(
-            stage=Stage(raw["stage"]),
-            trial=raw["trial"],
-            attempt=raw["attempt"],
-            seed=raw["seed"],
-            config=raw["config"],
-            worker=raw["worker"],
-            measurements=tuple(_read_measurement(m) for m in raw["measurements"]),
-            last=Checkpoint(**raw["last"]) if raw["last"] else None,
-            best=Checkpoint(**raw["best"]) if raw["best"] else None,
-            reason=StopReason(raw["reason"]) if raw["reason"] else None,
-            error=raw["error"],
-            traceback=raw["traceback"],
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return decode(content)
+    except ValueError as error:
         msg = f"{folder / MANIFEST}: not a manifest: {error}"
         raise CheckpointError(msg) from None
 
 
-def _read_measurement(raw: Mapping[str, Any]) -> Measurement:
-    metrics = {name: math.nan if value is None else value for name, value in raw["metrics"].items()}
-    return Measurement(epoch=raw["epoch"], metrics=metrics, seconds=raw["seconds"])
-
-
 def _write_manifest(folder: Path, manifest: Manifest) -> None:
-    def checkpoint(value: Checkpoint | None) -> dict[str, Any] | None:
-        return None if value is None else {"file": value.file, "epoch": value.epoch}
-
-    measurements = [
-        {
-            "epoch": m.epoch,
-            "seconds": m.seconds,
-            "metrics": {name: value if math.isfinite(value) else None for name, value in m.metrics.items()},
-        }
-        for m in manifest.measurements
-    ]
-    content = {
-        "format": FORMAT,
-        "stage": manifest.stage,
-        "trial": manifest.trial,
-        "attempt": manifest.attempt,
-        "seed": manifest.seed,
-        "config": dict(manifest.config),
-        "worker": manifest.worker,
-        "last": checkpoint(manifest.last),
-        "best": checkpoint(manifest.best),
-        "reason": manifest.reason,
-        "error": manifest.error,
-        "traceback": manifest.traceback,
-        "measurements": measurements,
-    }
     # An epoch that a power cut takes is trained again; the end of a trial is not.
-    write_json(folder / MANIFEST, content, durable=manifest.reason is not None)
+    with atomic_write(folder / MANIFEST, durable=manifest.reason is not None) as file:
+        file.write(encode(manifest))
 
 
 class AttemptWriter:
@@ -184,12 +111,15 @@ class AttemptWriter:
     Args:
         spec: The trial; its folder is made.
         worker: Host and process id.
+        random_state: Returns the state of the random generators as JSON types; None if it is not to be kept.
     """
 
-    def __init__(self, spec: TrialSpec, worker: str) -> None:
+    def __init__(
+        self, spec: TrialSpec, worker: str, random_state: Callable[[], Mapping[str, Any] | None] = lambda: None
+    ) -> None:
         self.folder = Path(spec.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._spec = spec
+        self._spec, self._random_state = spec, random_state
         self._staged: Path | None = None
         self.manifest = Manifest(
             stage=spec.stage, trial=spec.number, attempt=spec.attempt, seed=spec.seed, config=spec.config, worker=worker
@@ -219,16 +149,26 @@ class AttemptWriter:
         Args:
             measurement: The epoch's.
             reason: Why this is the trial's last epoch, if it is; then `last` goes.
+
+        Raises:
+            ObjectiveError: The objective has removed the folder, or what it had staged.
         """
+        try:
+            self._commit(measurement, reason)
+        except FileNotFoundError as error:
+            msg = f"{error.filename} can't be written or is gone; an objective may write into trial.dir, not remove it"
+            raise ObjectiveError(msg) from error
+
+    def _commit(self, measurement: Measurement, reason: StopReason | None) -> None:
         measurements = (*self.manifest.measurements, measurement)
         last, best = self.manifest.last, self.manifest.best
         if self._staged is not None:
-            last = Checkpoint(f"epoch-{measurement.epoch:05d}.pt", measurement.epoch)
+            last = Checkpoint(f"epoch-{measurement.epoch:05d}.pt", measurement.epoch, self._random_state())
             self._staged.replace(self.folder / last.file)
             self._staged = None
             best = self._better(last, best, measurements)
         if reason is not None:
-            last = None
+            last, best = None, None if best is None else replace(best, random=None)
         self.manifest = replace(self.manifest, measurements=measurements, last=last, best=best, reason=reason)
         _write_manifest(self.folder, self.manifest)
         self._remove_unnamed()
@@ -245,6 +185,9 @@ class AttemptWriter:
         self.discard_staged()
         ended = replace(self.manifest, reason=reason, error=error, traceback=trace, last=None)
         if ended != self.manifest:  # else the last epoch was committed as such
+            self.folder.mkdir(parents=True, exist_ok=True)  # the objective may have removed it, with what was there
+            if ended.best is not None and not (self.folder / ended.best.file).is_file():
+                ended = replace(ended, best=None)
             self.manifest = ended
             _write_manifest(self.folder, self.manifest)
             self._remove_unnamed()
@@ -277,23 +220,25 @@ class AttemptWriter:
 
     def _newest(self, folder: Path, manifest: Manifest, on_warning: Callable[[str], None]) -> tuple[int, Any] | None:
         """Take over the newest readable checkpoint that an earlier attempt's manifest names."""
-        named = {c.epoch: c for c in (manifest.best, manifest.last) if c is not None}
+        named = {c.epoch: c.file for c in (manifest.best, manifest.last) if c is not None}
         for epoch in sorted(named, reverse=True):
-            own = self.folder / named[epoch].file
+            source, own = folder / named[epoch], self.folder / named[epoch]
             try:
-                _link(folder / named[epoch].file, own)  # first, so that nobody can remove it
+                _link(source, own)  # first, so that nobody can remove it
                 state = load_state(own)
-            except FileNotFoundError:
-                if _read_earlier(folder, on_warning) != manifest:
+            except OSError as error:
+                if _is_disk_full(error):
+                    raise
+                if isinstance(error, FileNotFoundError) and _read_earlier(folder, on_warning) != manifest:
                     return None
-                on_warning(f"{folder / named[epoch].file}: is missing; going on from an earlier one")
-                continue
+                problem = f"{source}: {error.strerror}"
             except CheckpointError as error:
                 own.unlink(missing_ok=True)
-                on_warning(f"{error}; going on from an earlier one")
-                continue
-            self._take_over(folder, manifest, epoch)
-            return epoch, state
+                problem = str(error)
+            else:
+                self._take_over(folder, manifest, epoch)
+                return epoch, state
+            on_warning(f"{problem}; going on from an earlier one, or else from epoch 1")
         return None
 
     def adopt(self, up_to_epoch: int, on_warning: Callable[[str], None]) -> int:
@@ -322,12 +267,15 @@ class AttemptWriter:
         if best is not None and best.epoch != epoch:
             try:
                 _link(folder / best.file, self.folder / best.file)
-            except FileNotFoundError:
+            except OSError as error:
+                if _is_disk_full(error):
+                    raise
                 best = None
+        random = next(c.random for c in (earlier.last, earlier.best) if c is not None and c.epoch == epoch)
         self.manifest = replace(
             self.manifest,
             measurements=tuple(m for m in earlier.measurements if m.epoch <= epoch),
-            last=Checkpoint(f"epoch-{epoch:05d}.pt", epoch),
+            last=Checkpoint(f"epoch-{epoch:05d}.pt", epoch, random),
             best=best,
         )
 
@@ -353,3 +301,7 @@ def _link(source: Path, target: Path) -> None:
     except OSError:
         with atomic_write(target) as out, source.open("rb") as file:
             shutil.copyfileobj(file, out)
+
+
+def _is_disk_full(error: OSError) -> bool:
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -1,16 +1,8 @@
 """Every broken file gets one message with file, line, field, what was found, what is allowed, and the nearest name."""
 
-import copy
-import re
-
 import pytest
-import strategies
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from ruamel.yaml import YAML
 
-from hpsearch.config import parse_config
-from hpsearch.errors import FieldError, InputError, SpaceFileError
+from hpsearch.errors import InputError, SpaceFileError
 from hpsearch.space_file import load_space_file
 
 VALID = """\
@@ -269,70 +261,3 @@ def test_an_error_of_the_file_is_the_file_s_in_spite_of_an_override(tmp_path):
     with pytest.raises(SpaceFileError) as caught:
         load_space_file(path, ["search.trials=8"])
     assert str(caught.value).startswith(f"{path}:17: ensemble.members")
-
-
-JUNK = st.recursive(
-    st.one_of(strategies.scalars, st.just(float("nan")), st.just(10**30), st.dates()),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(strategies.scalars, inner, max_size=3)),
-    max_leaves=5,
-)
-
-
-def places(value, path=()):
-    """Return the paths of everything in nested mappings and lists."""
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path, *(place for key, inner in items for place in places(inner, (*path, key)))]
-
-
-def replaced(value, path, junk):
-    if not path:
-        return junk
-    target = value
-    for key in path[:-1]:
-        target = target[key]
-    target[path[-1]] = junk
-    return value
-
-
-def message_of(kind, load, *arguments):
-    """Return the message of an error of a kind, or None if there was no error; let any other error pass."""
-    try:
-        load(*arguments)
-    except kind as error:
-        return str(error)
-    return None
-
-
-DATA_OF_VALID = YAML(typ="safe", pure=True).load(VALID)
-
-
-@given(st.sampled_from(places(DATA_OF_VALID)), JUNK)
-@settings(max_examples=200)
-def test_any_content_parses_or_gets_a_field_error(path, junk):
-    raw = replaced(copy.deepcopy(DATA_OF_VALID), path, junk)
-    message = message_of(FieldError, parse_config, raw)
-    assert message is None or re.fullmatch(r"[^\n]+: [^\n]+", message)
-    assert "pydantic" not in str(message)
-
-
-PIECES = st.sampled_from(
-    [*"{}[]:,&*!|>%@`'\"#-?\t\n \0\x85\ufeff", ": ", "- ", "<<: ", "!!set ", "&a ", "*a", "1e999", "---", "..."]
-)
-
-
-@given(st.integers(0, len(VALID)), st.integers(0, 12), st.one_of(PIECES, st.text(max_size=4)))
-@settings(max_examples=250)
-def test_any_text_loads_or_gets_an_input_error(tmp_path_factory, start, length, piece):
-    text = VALID[:start] + piece + VALID[start + length :]
-    path = tmp_path_factory.getbasetemp() / "fuzz.yaml"
-    path.write_bytes(text.encode("utf-8", "surrogatepass"))
-    message = message_of(InputError, load_space_file, path)
-    assert message is None or re.fullmatch(rf"{re.escape(str(path))}(:\d+)?: [^\n]+", message)
-
-
-@given(st.text("=.[]{}:,!&*'\" \nabcsearch.tilsk0129%", max_size=20))
-@settings(max_examples=150)
-def test_any_override_is_taken_or_gets_an_input_error(tmp_path_factory, override):
-    path = write(tmp_path_factory.getbasetemp(), VALID)
-    message = message_of(InputError, load_space_file, path, [override])
-    assert message is None or message.startswith(f"--set {override}: ")

@@ -1,83 +1,24 @@
-"""Real studies, killed and interrupted for real: nothing is lost, nothing is done twice, nothing stays behind."""
+"""Single kills and interruptions of real studies: nothing is lost, nothing is done twice, nothing stays behind.
+
+`test_chaos_light` and `test_chaos_ray` kill at random moments, again and again.
+"""
 
 from __future__ import annotations
 
 import json
 import signal
-import time
-from collections import Counter
 from pathlib import Path
 
 import pytest
 from conftest import wait_until
-
-from hpsearch.api import load_study
-from hpsearch.trial import Stage
 
 pytestmark = pytest.mark.slow
 
 EPOCHS = 6
 
 
-def configs(folder: Path) -> dict[int, tuple]:
-    """Return what must not depend on workers, kills and resumes: params, seed, value, reason of every trial."""
-    study = load_study(folder)
-    found = {
-        (stage, r.number): (r.params, r.seed, r.value, r.stop_reason, dict(r.values), r.source, r.replicate)
-        for stage in Stage
-        for r in study.store.records(stage)
-    }
-    study.close()
-    return found
-
-
-def trained(cli) -> list[tuple[str, str, int, int]]:
-    """Return the epochs that were trained: stage folder, trial, epoch, attempt."""
-    lines = [line.split() for line in cli.audited()]
-    return [(stage, n, int(epoch), int(attempt.removeprefix("attempt-"))) for stage, n, epoch, attempt in lines]
-
-
-def kill_after(cli, process, epochs: int) -> None:
-    """SIGKILL the driver once so many epochs have been trained in all."""
-    wait_until(lambda: len(cli.audited()) >= epochs or process.poll() is not None, 120, f"{epochs} trained epochs")
-    assert process.poll() is None, process.communicate()
-    process.kill()
-    process.communicate()
-
-
 def assert_nothing_is_left(cli, within_s: float) -> None:
     wait_until(lambda: not cli.processes(), within_s, f"the end of {[p.cmdline()[:3] for p in cli.processes()]}")
-
-
-def test_killed_twice_with_ray_is_the_same_study(cli, space_file):
-    rounds = [{"trials": 4, "epochs": 15}, {"trials": 4}]  # the second kill comes when the bounds have been drawn anew
-    space_file(objective={"epochs": 30}, search={"rounds": rounds}, finalists={"configs": 1, "seeds": 2})
-    cli.run_warm("run", "sample.yaml", "--executor", "inline", "--name", "whole")
-    expected = configs(cli.folder / "studies/whole")
-    whole = Counter(trained(cli))
-    cli.audit.write_text("")
-
-    slow = {"SAMPLE_EPOCH_S": "0.2"}  # 6 s a trial: longer than workers outlive their driver
-    first = cli.start("run", "sample.yaml", "--workers", "2", "--name", "killed", **slow)
-    kill_after(cli, first, 20)
-    second = cli.start("resume", "killed", "--workers", "2", **slow)
-    kill_after(cli, second, 90)
-    killed = time.monotonic()
-    last = cli.run("resume", "killed", "--workers", "1")
-    assert configs(cli.folder / "studies/killed") == expected
-    assert "done" in last.stdout
-
-    epochs = trained(cli)
-    assert {(stage, number, epoch) for stage, number, epoch, _ in epochs} == {key[:3] for key in whole}
-    again = [key for key, times in Counter(key[:3] for key in epochs).items() if times > 1]
-    # Each kill costs each of two workers at most the epoch that it was in.
-    assert len(again) <= 4, again
-    resumed = [(number, epoch) for _, number, epoch, attempt in epochs if attempt > 1]
-    first_epochs = {number: min(e for n, e in resumed if n == number) for number, _ in resumed}
-    assert any(epoch > 1 for epoch in first_epochs.values()), "no trial went on from its checkpoint"
-    assert not [*cli.folder.glob("studies/**/*.tmp")]
-    # Ray's agents outlive a killed driver by a minute, which other tests need not wait for.
-    cli.ends_by = killed + 100
 
 
 def caught(process) -> set[int]:
@@ -145,13 +86,6 @@ def test_a_worker_that_always_dies_fails_its_trials_and_the_study(cli, space_fil
     assert failed.stderr.count("tried again") == 2
     assert "hpsearch resume sample" in failed.stderr
     assert_nothing_is_left(cli, 5)
-
-
-def test_a_trial_that_hangs_is_ended_by_its_time_limit(cli, space_file):
-    space_file("hang", search={"trials": 2}, faults={"epoch_timeout_s": 1.5, "max_retries": 0})
-    cli.run("run", "sample.yaml", "--workers", "2", code=1)
-    reasons = [t["stop_reason"] for t in json.loads(cli.run_warm("show", "sample", "--json").stdout)["trials"]]
-    assert reasons == ["timeout", "timeout"]
 
 
 def test_a_second_driver_is_refused(cli, space_file):

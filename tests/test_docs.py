@@ -351,3 +351,13 @@ def test_an_objective_trains(text, tmp_path, monkeypatch):
     assert [trial["stop_reason"] for trial in document["trials"]] == ["finished", "finished"]
     assert len(document["finalists"][0]["values"]) == 2
     assert (document["ensemble"] is not None) is is_class
+
+
+def test_each_promise_about_faults_names_tests_that_there_are():
+    rows = [line for line in (DOCS / "faults.md").read_text().splitlines() if line.startswith("| ")]
+    promises = [row for row in rows if "---" not in row and row != "| what | happens | tests |"]
+    assert len(promises) > 20
+    for row in promises:
+        named = re.findall(r"`(test_\w+\.py)`", row.rsplit(" | ", 1)[1])
+        assert named, row
+        assert all((ROOT / "tests" / name).is_file() for name in named), row

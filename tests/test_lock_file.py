@@ -161,3 +161,15 @@ def test_ages_are_those_of_the_file_system(path, monkeypatch):
     monkeypatch.setattr("time.time", lambda: 4e9)  # this machine's clock says nothing
     with pytest.raises(HeldError):
         LockFile(path, ME).take()
+
+
+def test_what_others_were_killed_over_goes_with_the_next_that_takes_over(path, dead):
+    write(path, dead)
+    for left in ("a" * 12, f"{'b' * 12}.tmp", f"{'c' * 12}.now"):
+        write(path.with_name(f".{path.name}.{left}"), dead)
+    alive = path.with_name(f".{path.name}.{'e' * 12}")
+    write(alive, ME)
+    lock = LockFile(path, replace(ME, token="f" * 32))
+    assert lock.take()
+    assert {file.name for file in path.parent.iterdir()} == {"journal.log", path.name, alive.name}
+    lock.give_back()

@@ -188,7 +188,7 @@ def test_an_end_found_in_its_measurements_leaves_the_best_checkpoint_alone(bench
     # Earlier versions wrote it later, and may have been killed before.
     (folder / "epoch-00002.pt").write_bytes((folder / "epoch-00001.pt").read_bytes())
     manifest = json.loads((folder / MANIFEST).read_text())
-    manifest |= {"reason": None, "last": {"file": "epoch-00002.pt", "epoch": 2}}
+    manifest |= {"format": 1, "reason": None, "last": {"file": "epoch-00002.pt", "epoch": 2}}
     (folder / MANIFEST).write_text(json.dumps(manifest))
     assert sorted(p.name for p in folder.glob("*.pt")) == ["epoch-00001.pt", "epoch-00002.pt"]
     study = bench.resume()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 from collections import deque
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from hpsearch.errors import InputError
 from hpsearch.events import TrialEvent
 from hpsearch.executors.base import Task, Workplace
+from hpsearch.executors.processes import MARK, end_marked
 from hpsearch.executors.worker import Worker
 from hpsearch.interrupts import Interrupts
 from hpsearch.trial import Stage, StopReason
@@ -30,7 +32,8 @@ class InlineExecutor:
     def __init__(self, workplace: Workplace, interrupts: Interrupts, gpu: str = "") -> None:
         if workplace.fresh_process:
             raise InputError("--fresh-process: the inline executor has one process; allowed: --executor ray")
-        changes = {"OMP_NUM_THREADS": str(workplace.threads), "CUDA_VISIBLE_DEVICES": gpu}
+        self._mark = f"inline-{os.getpid()}-{secrets.token_hex(4)}"
+        changes = {"OMP_NUM_THREADS": str(workplace.threads), "CUDA_VISIBLE_DEVICES": gpu, MARK: self._mark}
         if workplace.gpu:
             changes["CUDA_DEVICE_ORDER"] = os.environ.get("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # as in a Ray worker
             if not gpu:
@@ -40,7 +43,7 @@ class InlineExecutor:
         for folder in (workplace.module_folder, workplace.folder):
             if folder is not None and folder not in sys.path:
                 sys.path.insert(0, folder)
-        self._worker = Worker(workplace)
+        self._worker = Worker(workplace, check=interrupts.check)
         self._interrupts = interrupts
         self._waiting: deque[Task] = deque()
         self._running: Iterator[TrialEvent] | None = None
@@ -78,7 +81,7 @@ class InlineExecutor:
         """Do nothing: code in this process can't be ended."""
 
     def close(self) -> None:
-        """End the running objective; its `finally` blocks run."""
+        """End the running objective, whose `finally` blocks run, and processes that objectives have left behind."""
         if self._running is not None and hasattr(self._running, "close"):
             self._running.close()
         self._running = None
@@ -87,3 +90,4 @@ class InlineExecutor:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+        end_marked(self._mark)

@@ -1,11 +1,13 @@
-"""The random generators that an objective may use without asking, seeded for a trial."""
+"""The random generators that an objective may use without asking: seeded for a trial, and set when it is resumed."""
 
 from __future__ import annotations
 
+import base64
 import importlib.util
 import random
+import struct
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -33,6 +35,70 @@ def prepare(seed: int, threads: int | None) -> None:
         _prepare_torch(torch, seed, threads)
     else:
         sys.meta_path.insert(0, _AtImport(seed, threads))
+
+
+_WORDS = struct.Struct("<625I")  # of Python's Mersenne twister, with its position
+
+
+def captured() -> dict[str, Any]:
+    """Return the state of Python's, NumPy's and torch's generators as JSON types, for `restore`."""
+    import numpy as np
+
+    _, internal, gauss = random.getstate()
+    state: dict[str, Any] = {"python": [_text(_WORDS.pack(*internal)), gauss]}
+    legacy: Any = np.random.get_state(legacy=False)  # noqa: NPY002 - as above
+    if isinstance(legacy, dict) and legacy["bit_generator"] == "MT19937":  # else somebody has put in another
+        twister = legacy["state"]
+        key = _text(twister["key"].astype("<u4").tobytes())
+        state["numpy"] = [key, int(twister["pos"]), int(legacy["has_gauss"]), float(legacy["gauss"])]
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        state["torch"] = _text(torch.get_rng_state().numpy().tobytes())
+        if torch.cuda.is_initialized():
+            state["cuda"] = _text(torch.cuda.get_rng_state().numpy().tobytes())
+    return state
+
+
+def restore(state: Mapping[str, Any]) -> None:
+    """Set the generators to what `captured` has returned; those that it had nothing of stay as they are.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    try:
+        _restore(state)
+    except (struct.error, IndexError, KeyError, TypeError, RuntimeError) as error:
+        raise ValueError(str(error)) from None
+
+
+def _restore(state: Mapping[str, Any]) -> None:
+    import numpy as np
+
+    words, gauss = state["python"]
+    random.setstate((3, _WORDS.unpack(_bytes(words)), gauss))
+    if "numpy" in state:
+        key, position, has_gauss, cached = state["numpy"]
+        twister = {"key": np.frombuffer(_bytes(key), "<u4"), "pos": position}
+        np.random.set_state(  # noqa: NPY002 - as above
+            {"bit_generator": "MT19937", "state": twister, "has_gauss": has_gauss, "gauss": cached}
+        )
+    torch = sys.modules.get("torch")
+    if torch is not None and "torch" in state:
+        torch.set_rng_state(_tensor(torch, state["torch"]))
+        if "cuda" in state and torch.cuda.is_available():
+            torch.cuda.set_rng_state(_tensor(torch, state["cuda"]))
+
+
+def _text(raw: bytes) -> str:
+    return base64.b64encode(raw).decode("ascii")
+
+
+def _bytes(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)
+
+
+def _tensor(torch: Any, text: str) -> Any:
+    return torch.frombuffer(bytearray(_bytes(text)), dtype=torch.uint8)
 
 
 def _prepare_torch(torch: Any, seed: int, threads: int) -> None:

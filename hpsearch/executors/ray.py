@@ -8,13 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hpsearch.errors import DiskFullError, ResourceError, StudyError
+from hpsearch.errors import ResourceError, StudyError, UnwritableError
 from hpsearch.events import Notice, TrialEvent
 from hpsearch.executors.base import Task, Workplace
 from hpsearch.executors.packing import share_of
 from hpsearch.executors.ray_actor import Actor
 from hpsearch.executors.ray_cluster import ClusterWatch, cpus_of_gpus, living_nodes, node_of, unplaced
 from hpsearch.executors.ray_files import Needs, Token, check_shipping, needs_of, runtime_environment, stamped
+from hpsearch.executors.ray_local import LocalWatch
 from hpsearch.executors.ray_packing import Packer
 from hpsearch.executors.ray_slots import Slot, drain, heard, left_alone, lost, reason_of
 from hpsearch.executors.ray_start import Connection, ray
@@ -54,6 +55,7 @@ class RayExecutor:
             environment = runtime_environment(workplace) if resources.ship_code else None
             self._stack.callback(Connection(resources, interrupts, environment).close)
             self._watch = None if resources.address is None else ClusterWatch(living_nodes, unplaced)
+            self._local = LocalWatch()
             self._cpus = self._cpus_per_slot()
             self._gpus = resources.gpus_per_slot
             self._packer = Packer(resources, self._most_per_gpu())
@@ -97,8 +99,8 @@ class RayExecutor:
 
         Raises:
             ResourceError: No node of the cluster sees the study's files.
-            StudyError: Workers don't start.
-            DiskFullError: A worker can't write.
+            StudyError: Workers don't start, or Ray on this machine has ended.
+            UnwritableError: A worker can't write.
         """
         happened: list[TrialEvent | Notice] = []
         for slot in heard(self._slots, timeout_s):
@@ -109,6 +111,8 @@ class RayExecutor:
         happened += self._pack()
         if self._watch is not None:
             happened += self._look(self._watch)
+        elif any(slot.starting is not None for slot in self._slots):  # as after all workers were lost
+            self._local.look()
         return happened
 
     def end(self, key: tuple[Stage, int], reason: StopReason, detail: str) -> None:
@@ -227,7 +231,7 @@ class RayExecutor:
         if self._packer.saw(slot, drained.events):
             self._share_gpus()
         if drained.error is not None:
-            if isinstance(cause := getattr(drained.error, "cause", None), DiskFullError):
+            if isinstance(cause := getattr(drained.error, "cause", None), UnwritableError):
                 raise cause from None
             happened.append(lost(slot, drained.error))
             self._packer.task_ended(slot)

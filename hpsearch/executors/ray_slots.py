@@ -129,13 +129,24 @@ def lost(slot: Slot, error: Exception) -> WorkerLost:
     """Return the event of a task whose worker has died."""
     task = slot.task
     assert task is not None  # noqa: S101 - a stream belongs to a task
-    reason, detail = slot.ended_for or (StopReason.LOST, _how_it_ended(slot.home, error))
+    reason, detail = slot.ended_for or (_reason(error), _how_it_ended(slot.home, error))
     return WorkerLost(stage=task.stage, number=task.number, attempt=task.attempt, reason=reason, detail=detail)
+
+
+def _reason(error: Exception) -> StopReason:
+    return StopReason.OOM if _is_out_of_memory(error) else StopReason.LOST
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Return whether Ray has ended the worker as its node ran out of memory; the kernel leaves no word."""
+    return isinstance(error, ray.exceptions.OutOfMemoryError) or "running low on memory" in str(error)
 
 
 def _how_it_ended(home: Home | None, error: Exception) -> str:
     if home is not None and left_alone(error):
         return f"node {home.host} died, or can't be reached"
+    if home is not None and _is_out_of_memory(error):
+        return f"process {home.pid} was ended, for {home.host} ran out of memory"
     if home is not None and isinstance(error, ray.exceptions.ActorDiedError):
         return f"process {home.pid} on {home.host} died"
     return first_line(getattr(error, "cause", None) or error)

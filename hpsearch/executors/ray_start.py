@@ -12,13 +12,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from hpsearch.errors import ResourceError, StudyError
+from hpsearch.executors.processes import has_mark, marking
 from hpsearch.executors.resources import Resources
 from hpsearch.interrupts import Interrupts
 
@@ -110,7 +111,8 @@ class Connection:
             options |= {"address": self._resources.address, "runtime_env": self._runtime_environment}
             _check_listening(self._resources.address)
         try:
-            with _visible(self._resources.visible_gpus):
+            marked = nullcontext() if self._folder is None else marking(self._folder.name)
+            with _visible(self._resources.visible_gpus), marked:
                 self._initialiser.run(options, interrupts)
         except ray.exceptions.RuntimeEnvSetupError as error:
             raise _not_sent(self._runtime_environment, str(error)) from None
@@ -238,8 +240,13 @@ def _sweep() -> None:
 
 
 def _end_processes_of(folder: Path) -> None:
-    """Kill the processes of a Ray that was started with this folder; its name is in their command lines."""
+    """Kill the processes of a Ray that was started with this folder, and what its workers' objectives have started.
+
+    Its name is in the command lines of the former, and is the mark of the latter.
+    """
     for process in psutil.process_iter(["cmdline", "pid"]):
-        if process.info["pid"] != os.getpid() and any(folder.name in part for part in process.info["cmdline"] or []):
+        if process.info["pid"] == os.getpid():
+            continue
+        if any(folder.name in part for part in process.info["cmdline"] or []) or has_mark(process, folder.name):
             with suppress(psutil.Error):
                 process.kill()

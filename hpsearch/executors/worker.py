@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import errno
 import gc
 import logging
 import os
 import socket
 import sys
 import time
-import traceback
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 from hpsearch import trial_dir
 from hpsearch.checkpoint import load_state
 from hpsearch.config_objectives import Command, ImageClassifier
-from hpsearch.errors import DiskFullError, Interrupted, ObjectiveError
+from hpsearch.errors import CheckpointError, Interrupted, ObjectiveError
 from hpsearch.events import PredictionsReady, TrialEnded, TrialEvent, TrialMeasured, TrialStarted
 from hpsearch.executors.base import Task, Workplace
+from hpsearch.executors.disk import TrialLog, held_by
+from hpsearch.executors.failures import in_a_line, in_full
 from hpsearch.executors.memory import Meter, NoMeter, meter_for
-from hpsearch.executors.random_state import prepare
-from hpsearch.objectives.base import Objective, Trial, iterate
+from hpsearch.executors.random_state import captured, prepare, restore
+from hpsearch.objectives.base import Metrics, Objective, Trial, iterate
 from hpsearch.objectives.loading import code_folder, load_objective
 from hpsearch.repository import code_state
 from hpsearch.trial import Measurement, PredictSpec, StopReason, TrialSpec
@@ -41,7 +42,15 @@ class _End:
 
 def _failure(error: BaseException) -> _End:
     reason = StopReason.OOM if _is_out_of_memory(error) else StopReason.ERROR
-    return _End(reason, _in_a_line(error), "".join(traceback.format_exception(error)))
+    return _End(reason, in_a_line(error), in_full(error))
+
+
+def _no_state() -> None:
+    """Keep no random state: a command's is its own."""
+
+
+def _no_signal() -> None:
+    """Say that no signal has come."""
 
 
 class Worker:
@@ -50,10 +59,13 @@ class Worker:
     Args:
         workplace: What all workers of the study share.
         own_process: Whether nothing else runs in this process.
+        check: Raises `Interrupted` if a signal has come: what an objective does that has caught it ends no trial.
     """
 
-    def __init__(self, workplace: Workplace, *, own_process: bool = False) -> None:
-        self._workplace, self._own_process = workplace, own_process
+    def __init__(
+        self, workplace: Workplace, *, own_process: bool = False, check: Callable[[], None] = _no_signal
+    ) -> None:
+        self._workplace, self._own_process, self._check = workplace, own_process, check
         self._objective: Objective | None = None
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self._device = "cpu"
@@ -64,7 +76,7 @@ class Worker:
         """Run a task; its events end with `TrialEnded` or `PredictionsReady`, whatever the objective does.
 
         Raises:
-            DiskFullError: Nothing more can be committed.
+            UnwritableError: Nothing more can be committed.
         """
         try:
             if isinstance(task, PredictSpec):
@@ -72,9 +84,10 @@ class Worker:
             else:
                 yield from self._train(task)
         except OSError as error:
-            if not _is_disk_full(error):
+            held = held_by(error, task.folder)
+            if held is None:
                 raise
-            raise DiskFullError(f"{task.folder}: the disk is full; make room, then resume") from None
+            raise held from None
 
     def _loaded(self) -> Objective:
         if self._objective is None:
@@ -94,8 +107,10 @@ class Worker:
         return self._objective
 
     def _train(self, spec: TrialSpec) -> Iterator[TrialEvent]:
-        writer = trial_dir.AttemptWriter(spec, self.name)
-        end = yield from self._attempt(spec, writer)
+        command = isinstance(self._workplace.objective, Command)
+        writer = trial_dir.AttemptWriter(spec, self.name, random_state=_no_state if command else captured)
+        with _same_directory():
+            end = yield from self._attempt(spec, writer)
         gpu = self._meter.end(self._free_memory)
         packed = self._workplace.trials_per_gpu > 1 and not spec.alone
         if not (packed and end.reason is StopReason.OOM):  # that one is tried again alone, from its last checkpoint
@@ -130,13 +145,15 @@ class Worker:
                     metric=spec.metric,
                     writer=writer,
                     log=log,
+                    set_random_state=restore,
                 )
-                return _End((yield from _epochs(objective, spec, trial, writer, meter)))
+                return _End((yield from _epochs(objective, spec, trial, writer, meter, self._check)))
             except (Interrupted, GeneratorExit):
                 raise
             except BaseException as caught:
-                if _is_disk_full(caught):
-                    raise
+                self._check()
+                if (held := held_by(caught, spec.folder)) is not None:
+                    raise held from caught
                 end = _failure(caught)
                 log.error(end.traceback)  # noqa: TRY400 - the traceback is the text
                 caught.__traceback__ = None  # its frames hold the model, and the GPU memory
@@ -165,21 +182,21 @@ class Worker:
 
     def _predict(self, spec: PredictSpec) -> PredictionsReady:
         path = Path(spec.folder) / f"predictions-{spec.split}.npz"
-        error = None
+        error, unreadable = None, False
         try:
-            if not path.is_file():
-                import numpy as np
-
-                state = load_state(Path(spec.folder) / spec.checkpoint)
-                probabilities, labels = self._loaded().predict(state, spec.split)
-                with trial_dir.atomic_write(path) as file:
-                    np.savez(file, probabilities=probabilities, labels=labels)
-        except (Interrupted, GeneratorExit):
+            if not _is_whole(path):
+                try:
+                    state = load_state(Path(spec.folder) / spec.checkpoint)
+                except CheckpointError:
+                    unreadable = True
+                    raise
+                self._write_predictions(path, state, spec.split)
+        except Interrupted:
             raise
         except BaseException as caught:
-            if _is_disk_full(caught):
-                raise
-            error = "".join(traceback.format_exception(caught))
+            if (held := held_by(caught, spec.folder)) is not None:
+                raise held from caught
+            error = str(caught) if unreadable else in_full(caught)
         return PredictionsReady(
             stage=spec.stage,
             number=spec.number,
@@ -187,16 +204,43 @@ class Worker:
             split=spec.split,
             path=None if error else str(path),
             error=error,
+            unreadable=unreadable,
         )
+
+    def _write_predictions(self, path: Path, state: Any, split: str) -> None:
+        import numpy as np
+
+        with _same_directory():
+            probabilities, labels = self._loaded().predict(state, split)
+        for left in path.parent.glob(f".{path.name}.*.tmp"):  # by a worker that was killed meanwhile
+            left.unlink(missing_ok=True)
+        with trial_dir.atomic_write(path) as file:
+            np.savez(file, probabilities=probabilities, labels=labels)
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether predictions are there that can be read: they may have been written long ago."""
+    import numpy as np
+
+    try:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            return all(file[name] is not None for name in ("probabilities", "labels"))
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return False
 
 
 def _epochs(
-    objective: Objective, spec: TrialSpec, trial: Trial, writer: trial_dir.AttemptWriter, meter: Meter | None
+    objective: Objective,
+    spec: TrialSpec,
+    trial: Trial,
+    writer: trial_dir.AttemptWriter,
+    meter: Meter | None,
+    check: Callable[[], None],
 ) -> Generator[TrialMeasured, None, StopReason]:
     """Train, commit and decide epoch by epoch; returns why the trial ended."""
     began = time.monotonic()
-    with closing(iterate(objective.train, spec.config, trial)) as measured:
-        for metrics in measured:
+    with _closing(iterate(objective.train, spec.config, trial), trial.log) as measured:
+        while (metrics := _next(measured, check)) is not _OVER:
             measurement = trial.measure(metrics, time.monotonic() - began)
             reason = verdict(spec, (*writer.manifest.measurements, measurement))
             writer.commit(measurement, reason)
@@ -215,6 +259,51 @@ def _epochs(
     return StopReason.FINISHED
 
 
+_OVER: Metrics = {}
+
+
+def _next(measured: Iterator[Metrics], check: Callable[[], None]) -> Metrics:
+    """Return the metrics of the next epoch, or `_OVER`.
+
+    Raises:
+        ObjectiveError: The objective raised what Python closes generators with: it has failed, and not been closed.
+    """
+    try:
+        metrics = next(measured, _OVER)
+    except GeneratorExit as error:
+        raise ObjectiveError("the objective raised GeneratorExit") from error
+    check()
+    return metrics
+
+
+@contextmanager
+def _closing(measured: Generator[Metrics, None, None], log: logging.Logger) -> Iterator[Iterator[Metrics]]:
+    """Close an objective; what it raises then is logged, for how its trial ends is decided already."""
+    try:
+        yield measured
+    finally:
+        try:
+            measured.close()
+        except Interrupted:
+            raise
+        except BaseException as error:  # noqa: BLE001 - SystemExit and the like are no more than errors there
+            log.warning("the objective raised when it was closed: %s", in_full(error))
+
+
+@contextmanager
+def _same_directory() -> Iterator[None]:
+    """Go back to the working directory: an objective may leave it, and later trials have relative paths."""
+    before: Path | None = None
+    with suppress(FileNotFoundError):  # it was removed
+        before = Path.cwd()
+    try:
+        yield
+    finally:
+        if before is not None:
+            with suppress(OSError):
+                os.chdir(before)
+
+
 def verdict(spec: TrialSpec, history: tuple[Measurement, ...]) -> StopReason | None:
     """Return why a trial with this history has ended, or None; the driver asks the same of a manifest it adopts."""
     if not history:
@@ -230,7 +319,7 @@ def verdict(spec: TrialSpec, history: tuple[Measurement, ...]) -> StopReason | N
 def _trial_log(spec: TrialSpec) -> Iterator[logging.Logger]:
     """Make the logger that writes to the trial's own file, and to nothing else."""
     log = logging.Logger(f"hpsearch.{spec.stage}.{spec.number}", logging.INFO)  # noqa: LOG001 - getLogger would keep one for each trial for ever
-    handler = logging.FileHandler(Path(spec.folder) / trial_dir.LOG, encoding="utf-8")
+    handler = TrialLog(Path(spec.folder) / trial_dir.LOG, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     try:
@@ -286,15 +375,6 @@ def _code(workplace: Workplace) -> Mapping[str, Any] | None:
     folder = code_folder(workplace.objective, workplace.folder, workplace.module_folder)
     state = code_state(folder, [] if workplace.studies is None else [Path(workplace.studies)])
     return None if state is None else state.as_dict()
-
-
-def _in_a_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-
-
-def _is_disk_full(error: BaseException) -> bool:
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import logging
 import numbers
 import queue
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from hpsearch.errors import ObjectiveError, TrialStopped
 from hpsearch.trial import Config, Measurement
 from hpsearch.trial_dir import AttemptWriter
+from hpsearch.wording import shown_in_python
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 Metrics = Mapping[str, float]
 HandOver = Callable[[Metrics], None]
 FORMS = "a generator function or a function, each of (config, trial), or a class with train(self, config, trial)"
+_SHOWN_METRICS = 10
+_MOST_METRICS = 10_000  # all epochs' are written again after each epoch
+_LONGEST_NAME = 1000  # characters
 _JOIN_TIMEOUT_S = 5.0  # Ctrl-C has to end within 10 s
 
 
@@ -57,7 +62,7 @@ class Inside:
         earlier: Folders of the trial's earlier attempts, newest first.
         at_epoch: Says which epoch the next measurement is of; those before an attempt's first one are taken over from
             an earlier attempt.
-        adopt: Takes over the measurements of earlier attempts up to an epoch, and returns how many.
+        adopt: Takes over the measurements of earlier attempts up to an epoch, and returns the last one's epoch, or 0.
         check_trained: For an objective that ended without a measurement: ObjectiveError if it still had to train.
         report_to: Sets what `trial.report` hands metrics to; None where the objective has to yield them.
     """
@@ -93,6 +98,7 @@ class Trial:
         metric: str,
         writer: AttemptWriter,
         log: logging.Logger,
+        set_random_state: Callable[[Mapping[str, Any]], None] = lambda _: None,
     ) -> None:
         self.number, self.seed, self.device, self.log = number, seed, device, log
         self.dir: Path = writer.folder
@@ -105,10 +111,16 @@ class Trial:
         self._measured = False
         self._resumed_at = 0  # the epoch after which it went on from an earlier attempt
         self._hand_over: HandOver | None = None
+        self._set_random_state = set_random_state
+        self._random: Mapping[str, Any] | None = None  # of the checkpoint that was loaded
 
     def epochs(self) -> Iterator[int]:
-        """Yield the epochs that remain: after the checkpoint that was loaded, or from 1 if none was."""
+        """Yield the epochs that remain: after the checkpoint that was loaded, or from 1 if none was.
+
+        After a checkpoint the random generators go on where they were then, whatever was drawn since it was loaded.
+        """
         self._iterating = True
+        self._go_on_at_random()
         for epoch in range(self._epoch + 1, self._total_epochs + 1):
             self._epoch, self._open = epoch, True
             yield epoch
@@ -164,7 +176,20 @@ class Trial:
             return None
         self._epoch, state = loaded
         self._resumed_at = self._epoch
+        last = self._writer.manifest.last
+        self._random = None if last is None else last.random
+        self._go_on_at_random()
         return state
+
+    def _go_on_at_random(self) -> None:
+        """Set the random generators to where they were when the checkpoint that was loaded was committed."""
+        if self._random is None:
+            return
+        try:
+            self._set_random_state(self._random)
+        except ValueError as error:
+            self._random = None
+            self.log.warning("the random generators begin anew, for their state can't be read: %s", error)
 
     def measure(self, metrics: Metrics, seconds: float) -> Measurement:
         """Return the measurement for what the objective gave; hpsearch calls this, objectives don't.
@@ -212,7 +237,7 @@ class Trial:
         taken = self._writer.adopt(up_to_epoch, self.log.warning)
         if taken:
             self._resumed_at = up_to_epoch
-        return taken
+        return self._writer.manifest.measurements[-1].epoch if taken else 0
 
     def _report_to(self, hand_over: HandOver | None) -> None:
         self._hand_over = hand_over
@@ -234,14 +259,19 @@ def _numbers(metrics: object, required: str) -> dict[str, float]:
         msg = f"the objective yielded a {type(metrics).__name__}; allowed: a mapping of metric names to numbers"
         raise ObjectiveError(msg)
     if required not in metrics:
-        found = ", ".join(map(str, metrics)) or "nothing"
-        msg = f"the objective yielded {found}, without the study's metric {required!r}"
+        more = ", ..." if len(metrics) > _SHOWN_METRICS else ""
+        found = ", ".join(shown_in_python(name) for name in itertools.islice(metrics, _SHOWN_METRICS)) or "nothing"
+        msg = f"the objective yielded {found}{more}, without the study's metric {required!r}"
+        raise ObjectiveError(msg)
+    if len(metrics) > _MOST_METRICS:
+        msg = f"the objective yielded {len(metrics)} metrics; allowed: at most {_MOST_METRICS}"
         raise ObjectiveError(msg)
     values = {}
     for name, value in metrics.items():
         number = _number(value)
-        if not isinstance(name, str) or number is None:
-            msg = f"metric {name!r} is {value!r}; allowed: a number, named by text"
+        if not isinstance(name, str) or len(name) > _LONGEST_NAME or number is None:
+            what = f"metric {shown_in_python(name)} is {shown_in_python(value)}"
+            msg = f"{what}; allowed: a number, named by text of at most {_LONGEST_NAME} characters"
             raise ObjectiveError(msg)
         values[name] = number
     return values

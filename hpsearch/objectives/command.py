@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
 from hpsearch.config_objectives import Command
 from hpsearch.errors import ObjectiveError
-from hpsearch.objectives.base import Metrics, Trial, inside
+from hpsearch.objectives.base import Inside, Metrics, Trial, inside
 from hpsearch.objectives.command_config import CONFIG_FILE, write_config_file
 from hpsearch.objectives.command_line import check_command, command_line, interpreter_of
 from hpsearch.objectives.command_metrics import Row, Source, source_of
-from hpsearch.objectives.command_process import RunningCommand
+from hpsearch.objectives.command_process import RunningCommand, kept_lines
 from hpsearch.trial import Config
-from hpsearch.trial_dir import LOG, MANIFEST
+from hpsearch.trial_dir import LOG, MANIFEST, PRINTED
 
 __all__ = ["CommandObjective", "check_command", "command_line"]
 
@@ -46,16 +47,19 @@ class CommandObjective:
                 increase.
         """
         seen = inside(trial)
-        resume = _resume_folder(seen.earlier)
+        resume = self._resume_folder(seen)
         arguments = self._prepare(config, trial, resume)
         source = source_of(self._settings.metrics, seen.metric, trial.dir, self._settings.cwd)
         environment = _environment(trial, resume, self._settings.interpreter)
         measured, held = False, None
-        with RunningCommand(arguments, self._settings.cwd, environment, trial.log, source) as running:
+        kept = None if source.polls else trial.dir / PRINTED
+        with RunningCommand(arguments, self._settings.cwd, environment, trial.log, source, kept) as running:
             for epoch, metrics in _measurements(running, source):
                 if held is not None:
                     trial.log.warning("the command is ended: it trains on after its last epoch, %d", seen.total_epochs)
                     break
+                if not measured:
+                    yield from self._unheard(seen, epoch - 1)
                 seen.at_epoch(epoch)
                 measured = True
                 if epoch < seen.total_epochs:
@@ -66,10 +70,47 @@ class CommandObjective:
                 running.check()
         if held is not None:
             yield held
-        # One that was killed after its last epoch resumes, finds nothing left to do, and prints nothing.
-        if not measured and (resume is None or not seen.adopt(seen.total_epochs)):
-            msg = f"the command ended without {source.expected}"
-            raise ObjectiveError(msg)
+        if not measured:
+            # One that was killed after its last epoch resumes, finds nothing left to do, and prints nothing.
+            adopted = resume is not None and seen.adopt(seen.total_epochs)
+            if resume is not None:
+                yield from self._unheard(seen, seen.total_epochs)
+            if not adopted and not seen.epoch():
+                msg = f"the command ended without {source.expected}"
+                raise ObjectiveError(msg)
+
+    def _resume_folder(self, seen: Inside) -> Path | None:
+        """Return the newest earlier attempt in which the command left files; one killed before has none to go on from.
+
+        Those that measured something come first: another may have begun a log, and was killed before its checkpoint.
+        """
+        left = [folder for folder in seen.earlier if folder.is_dir() and any(map(_is_the_commands, folder.iterdir()))]
+        measured = (one for one in left if (one / MANIFEST).exists() or self._printed(one, seen.metric))
+        return next(measured, left[0] if left else None)
+
+    def _unheard(self, seen: Inside, up_to_epoch: int) -> Iterator[Metrics]:
+        """Take over the epochs of earlier attempts, and yield what these printed, or logged, and no worker heard.
+
+        A command does not wait: when its worker is killed, its own checkpoint may be ahead of what was committed.
+        """
+        known = seen.adopt(up_to_epoch)
+        found: dict[int, Metrics] = {}
+        for folder in reversed(seen.earlier):
+            found |= self._printed(folder, seen.metric)
+        for epoch in range(known + 1, up_to_epoch + 1):
+            if epoch in found:
+                seen.at_epoch(epoch)
+                yield found[epoch]
+
+    def _printed(self, folder: Path, metric: str) -> dict[int, Metrics]:
+        """Return all that an earlier attempt measured, by epoch."""
+        source = source_of(self._settings.metrics, metric, folder, self._settings.cwd)
+        found: dict[int, Metrics] = {}
+        with suppress(OSError, ObjectiveError):
+            for line in [None] if source.polls else kept_lines(folder / PRINTED):
+                if line is None or source.wants(line):
+                    found |= source.rows(line)
+        return found
 
     def _prepare(self, config: Config, trial: Trial, resume: Path | None) -> list[str]:
         """Write the attempt's config file, if it has one, and return the program and its arguments."""
@@ -107,14 +148,6 @@ class CommandObjective:
 def _measurements(running: RunningCommand, source: Source) -> Iterator[Row]:
     for line in running.output():
         yield from source.rows(line)
-
-
-def _resume_folder(earlier: tuple[Path, ...]) -> Path | None:
-    """Return the newest earlier attempt in which the command left files; one killed before has none to go on from."""
-    for folder in earlier:
-        if folder.is_dir() and any(map(_is_the_commands, folder.iterdir())):
-            return folder
-    return None
 
 
 def _is_the_commands(path: Path) -> bool:

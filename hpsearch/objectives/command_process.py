@@ -42,6 +42,7 @@ class RunningCommand:
         arguments: The program and its arguments.
         log: Gets all that it prints.
         source: Says which lines may hold measurements; the rest need not pile up while the worker is busy.
+        kept: The file that all lines are kept in, also when this process is killed; None for none.
 
     Raises:
         ObjectiveError: It can't be started.
@@ -54,13 +55,14 @@ class RunningCommand:
         environment: Mapping[str, str],
         log: logging.Logger,
         source: Source,
+        kept: Path | None = None,
     ) -> None:
         log.info("command: %s", shlex.join(arguments))
         supervisor = Path(__file__).with_name("supervisor.py")
         self._log, self._source = log, source
         try:
             self._process = subprocess.Popen(  # noqa: S603 - running the user's command is the task
-                [sys.executable, "-I", "-S", str(supervisor), str(_GRACE_S), *arguments],
+                [sys.executable, "-I", "-S", str(supervisor), str(_GRACE_S), str(kept or ""), *arguments],
                 bufsize=0,
                 cwd=cwd,
                 env=environment,
@@ -171,6 +173,12 @@ def _lines(stream: IO[bytes]) -> Iterator[str]:
             rest = rest[rest.rfind(b"\r") + 1 :][:_LINE_BYTES]
     if rest:
         yield _shown(rest)
+
+
+def kept_lines(path: Path) -> Iterator[str]:
+    """Yield the lines that a command's supervisor has kept."""
+    with path.open("rb", buffering=0) as stream:
+        yield from _lines(stream)
 
 
 def _shown(line: bytes) -> str:

@@ -9,10 +9,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from hpsearch.errors import CheckpointError
+from hpsearch.events import Notice
 from hpsearch.ranking import Leaders
 from hpsearch.stages.context import Context
 from hpsearch.trial import Stage, State, TrialRecord
-from hpsearch.trial_dir import attempt_folder, read_manifest, trial_folder
+from hpsearch.trial_dir import PRINTED, attempt_folder, read_manifest, trial_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,9 @@ def _remove(attempt: str, but: str = "") -> None:
         but: The one that stays: the best. A worker that was killed before it could clean up left `last` too.
     """
     for name in _listed(attempt):
-        if name != but and (fnmatchcase(name, "epoch-*.pt") or fnmatchcase(name, ".*.tmp")):
-            Path(attempt, name).unlink(missing_ok=True)
+        if name != but and (name == PRINTED or fnmatchcase(name, "epoch-*.pt") or fnmatchcase(name, ".*.tmp")):
+            with suppress(FileNotFoundError, IsADirectoryError):  # a folder is none of ours
+                Path(attempt, name).unlink()
 
 
 def _attempts(trial: Path) -> list[str]:
@@ -87,14 +89,19 @@ def _listed(folder: Path | str) -> list[str]:
 
 
 def best_checkpoints(context: Context, records: list[TrialRecord]) -> list[KeptCheckpoint]:
-    """Return the best checkpoints of these trials that are on disk, in the same order."""
+    """Return the best checkpoints of these trials that are on disk, in the same order; tell of those that should be."""
     found = []
     for record in records:
         folder = attempt_folder(context.folder, record.stage, record.number, record.attempt)
-        with suppress(CheckpointError):
+        try:
             manifest = read_manifest(folder)
-            if record.state is not State.COMPLETE or manifest is None or manifest.best is None:
-                continue
-            if (folder / manifest.best.file).is_file():
-                found.append(KeptCheckpoint(record, folder, manifest.best.file))
+        except CheckpointError as error:
+            context.publish(Notice(message=f"{error}; the vote goes without its checkpoint"))
+            continue
+        if record.state is not State.COMPLETE or manifest is None or manifest.best is None:
+            continue
+        if (folder / manifest.best.file).is_file():
+            found.append(KeptCheckpoint(record, folder, manifest.best.file))
+        else:
+            context.publish(Notice(message=f"{folder / manifest.best.file}: is gone; the vote goes without it"))
     return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,16 +17,18 @@ from hpsearch import events
 from hpsearch.errors import CheckpointError, StudyError
 from hpsearch.executors.base import Executor
 from hpsearch.executors.worker import verdict
+from hpsearch.manifest import Manifest
 from hpsearch.space import Space
 from hpsearch.stages.checkpoints import CheckpointKeeper
 from hpsearch.stages.code_drift import CodeDrift
 from hpsearch.stages.context import Context
 from hpsearch.trial import Measurement, Stage, State, StopReason, StopRule, TrialRecord, TrialSpec
-from hpsearch.trial_dir import Manifest, attempt_folder, read_manifest
+from hpsearch.trial_dir import attempt_folder, read_manifest
 
 _POLL_S = 0.2
 _GATHER_S = 0.1  # so often at most is written what no worker waits for
 _FLUSH_S = 1.0  # so often at least, while news come without a pause
+_FRUITLESS = 3  # attempts at the same epoch: kills by chance rarely come so
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,6 +110,7 @@ class Dispatcher:
         wanted = list(numbers)
         for record in known.values():
             if record.state is State.RUNNING and not self._adopt(record):
+                self._tell_if_fruitless(record)
                 self._again.append(self._store.record(self._stage, record.number))
         new = deque(number for number in wanted if number not in known)
         if not self._again and not new:
@@ -204,6 +208,22 @@ class Dispatcher:
         for measurement in history:
             self._store.add_measurement(self._stage, record.number, measurement, self._config.metric)
         return False
+
+    def _tell_if_fruitless(self, record: TrialRecord) -> None:
+        """Say so where attempt after attempt has ended at the same epoch: it may be the trial that ends its process."""
+        furthest = attempts = 0
+        for attempt in range(1, record.attempt + 1):
+            folder = self._folder(record, attempt)
+            if not folder.is_dir():
+                continue  # it was sent out, and never began
+            with suppress(CheckpointError):
+                manifest = read_manifest(folder)
+                epoch = manifest.measurements[-1].epoch if manifest is not None and manifest.measurements else 0
+                furthest, attempts = (epoch, 1) if epoch > furthest else (furthest, attempts + 1)
+        if attempts >= _FRUITLESS:
+            what = f"trial {record.number}: its last {attempts} attempts all ended after epoch {furthest} in silence"
+            how = "if it ends the process that it runs in, --executor ray gives it up after some retries, and goes on"
+            self._context.publish(events.Notice(message=f"{what}; {how}"))
 
     def _committed(self, record: TrialRecord) -> Manifest | None:
         """Return the manifest of the newest attempt that has one."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.errors import StudyError
-from hpsearch.events import Notice, PredictionsReady, StageEnded, StageStarted, WorkerLost
+from hpsearch.events import Notice, PredictionsReady, StageEnded, StageStarted, TrialEvent, WorkerLost
+from hpsearch.executors.base import Executor
 from hpsearch.outcome import finalists_of, replicates_of
 from hpsearch.ranking import top
 from hpsearch.stages.checkpoints import KeptCheckpoint, best_checkpoints
 from hpsearch.stages.context import Context
-from hpsearch.trial import PredictSpec, Stage, TrialRecord
+from hpsearch.trial import PredictSpec, Stage, StopReason, TrialRecord
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,19 +25,41 @@ if TYPE_CHECKING:
 _POLL_S = 0.2
 
 
+class _UnreadableError(Exception):
+    """Checkpoints can't be read, by the numbers of their trials, with what is wrong."""
+
+    def __init__(self, problems: dict[int, str]) -> None:
+        super().__init__(problems)
+        self.problems = problems
+
+
+@dataclass(slots=True)
+class _Out:
+    """A task that is out, and when it was sent."""
+
+    spec: PredictSpec
+    sent: float
+
+
 def ensemble(context: Context) -> None:
     """Choose the members and their weights, store them, then read the test split once."""
     why_not = _why_not(context)
     candidates = [] if why_not else best_checkpoints(context, _candidates(context))
-    if not why_not and not candidates:
-        why_not = "no checkpoint of a trial that can win is on disk; the objective saved none"
-    if why_not:
-        context.publish(StageEnded(stage="ensemble", summary=f"skipped: {why_not}"))
-        return
-    context.publish(StageStarted(stage="ensemble", total=len(candidates), done=0, epochs=0))
-    chosen = _choose(context, candidates)
-    scores = _read_test(context, candidates, chosen)
-    context.publish(StageEnded(stage="ensemble", summary=_summary(chosen, scores)))
+    if candidates:
+        context.publish(StageStarted(stage="ensemble", total=len(candidates), done=0, epochs=0))
+    while candidates:
+        try:
+            chosen = _choose(context, candidates)
+            scores = _read_test(context, candidates, chosen)
+        except _UnreadableError as error:
+            for problem in error.problems.values():
+                context.publish(Notice(message=f"{problem}; the vote goes without it"))
+            candidates = [c for c in candidates if c.record.number not in error.problems]
+        else:
+            context.publish(StageEnded(stage="ensemble", summary=_summary(chosen, scores)))
+            return
+    why_not = why_not or "no checkpoint of a trial that can win is on disk and can be read"
+    context.publish(StageEnded(stage="ensemble", summary=f"skipped: {why_not}"))
 
 
 def _why_not(context: Context) -> str:
@@ -164,37 +188,65 @@ def _predictions(context: Context, checkpoints: Sequence[KeptCheckpoint], split:
 
 
 def _predict_all(context: Context, checkpoints: Sequence[KeptCheckpoint], split: str) -> dict[int, str]:
+    """Return the files with the predictions, by the numbers of the trials.
+
+    Raises:
+        _UnreadableError: Some of the checkpoints can't be read.
+        StudyError: `predict` failed, or its worker ended again and again.
+    """
     context.check()
     executor = context.executor()
     waiting = [_spec(checkpoint, split) for checkpoint in checkpoints]
     retries = context.config.faults.max_retries
-    out: dict[int, PredictSpec] = {}
+    out: dict[int, _Out] = {}
     paths: dict[int, str] = {}
+    problems: dict[int, str] = {}
     while waiting or out:
         context.check()
         while waiting and executor.free:
             spec = waiting.pop(0)
-            out[spec.number] = spec
+            out[spec.number] = _Out(spec, time.monotonic())
             executor.submit(spec)
-        for event in executor.poll(_POLL_S):
-            if isinstance(event, Notice):
-                context.publish(event)
-                continue
-            task = out.get(event.number)
-            if task is None or (event.stage, event.attempt) != (task.stage, task.attempt):
-                continue  # a worker that is lost after its task was done
+        for event in _heard(context, out, executor.poll(_POLL_S)):
             if isinstance(event, PredictionsReady):
-                if event.path is None:
-                    raise _failed(context, event)
-                paths[event.number] = event.path
                 del out[event.number]
+                if event.unreadable:
+                    problems[event.number] = event.error or ""
+                elif event.path is None:
+                    raise _failed(context, event)
+                else:
+                    paths[event.number] = event.path
             elif isinstance(event, WorkerLost):
                 if retries == 0:
                     raise StudyError(f"the worker ended in predict(checkpoint, {split!r}): {event.detail}")
                 retries -= 1
                 context.publish(Notice(message=f"a worker ended in predict ({event.detail}); tried again on another"))
-                waiting.append(out.pop(event.number))
+                waiting.append(out.pop(event.number).spec)
+        _end_late(executor, out, context.config.faults.trial_timeout_s)
+    if problems:
+        raise _UnreadableError(problems)
     return paths
+
+
+def _heard(context: Context, out: Mapping[int, _Out], happened: Iterable[TrialEvent | Notice]) -> Iterator[TrialEvent]:
+    """Yield what concerns the tasks that are out, and publish notices."""
+    for event in happened:
+        if isinstance(event, Notice):
+            context.publish(event)
+            continue
+        task = out.get(event.number)
+        # Else it is of a worker that is lost after its task was done.
+        if task is not None and (event.stage, event.attempt) == (task.spec.stage, task.spec.attempt):
+            yield event
+
+
+def _end_late(executor: Executor, out: Mapping[int, _Out], limit: float | None) -> None:
+    """End the workers of tasks that take longer than a trial may; seconds."""
+    now = time.monotonic()
+    for task in out.values():
+        if limit is not None and now - task.sent > limit:
+            task.sent = now  # once is enough
+            executor.end(task.spec.key, StopReason.TIMEOUT, f"longer than trial_timeout_s, {limit:g} s")
 
 
 def _failed(context: Context, event: PredictionsReady) -> StudyError:

@@ -1,0 +1,39 @@
+"""What an objective raised, as text that can be stored and shown, whatever its author made of it."""
+
+from __future__ import annotations
+
+import traceback
+
+from hpsearch.errors import Interrupted
+
+_LINE_CHARACTERS = 500  # a line of a table or a terminal; the traceback has the rest
+_TRACE_CHARACTERS = 1 << 16
+
+
+def in_a_line(error: BaseException) -> str:
+    """Return the type of an exception and the first line of what it says, 500 characters at most."""
+    try:
+        lines = str(error).strip().splitlines()
+    except Interrupted:
+        raise
+    except BaseException:  # noqa: BLE001 - `__str__` is the objective's code too
+        lines = ["(its text can't be read)"]
+    line = _storable(f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__)
+    return line if len(line) <= _LINE_CHARACTERS else f"{line[: _LINE_CHARACTERS - 1]}…"
+
+
+def in_full(error: BaseException) -> str:
+    """Return the traceback of an exception; of one longer than 65,536 characters the beginning and the end."""
+    try:
+        text = _storable("".join(traceback.format_exception(error)))
+    except Exception:  # noqa: BLE001 - attributes of an exception can be anything
+        text = f"{in_a_line(error)}\n"
+    if len(text) <= _TRACE_CHARACTERS:
+        return text
+    half = _TRACE_CHARACTERS // 2
+    return f"{text[:half]}\n... {len(text) - 2 * half} characters left out ...\n{text[-half:]}"
+
+
+def _storable(text: str) -> str:
+    """Return text without halves of surrogate pairs, which no file and no terminal takes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
