@@ -27,6 +27,7 @@ import json
 import math
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any
@@ -151,7 +152,7 @@ class MemoryStore(Store):
     """What the search reads of a store, without a database."""
 
     def __init__(self, config: StudyConfig) -> None:
-        self._mirror = Mirror(lambda _: [])
+        self._mirror = Mirror(lambda _: [], nullcontext)
         self._attributes = {"rounds": [first_round(config).as_dict()], "trials": config.search.total}
 
     def put(self, key: str, value: Any) -> None:

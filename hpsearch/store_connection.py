@@ -37,6 +37,8 @@ _SILENCE = {"connect_timeout": 10, "tcp_user_timeout": 30_000}
 _logger = logging.getLogger(__name__)
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
+# It would print a traceback where a signal that ends the command comes while a connection is closed.
+logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
 
 
 def new_place(folder: Path, storage: str | None) -> tuple[str, str | None]:

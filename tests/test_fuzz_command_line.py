@@ -207,7 +207,7 @@ def test_a_command_with_a_broken_file_makes_nothing(folder, content, name, overr
     before = listing(folder)
     options = [*([] if name is None else [f"--name={name}"]), *([] if override is None else [f"--set={override}"])]
     code, said = invoke("run", "broken.yaml", "--executor", "inline", "--studies", "new", *options)
-    assert code == 2, "there is no module train"
+    assert code == 2, "there is no such module"
     assert said.startswith(("error: ", "Usage: "))
     if said.startswith("error: "):
         checked(said.removesuffix("\n"))

@@ -29,7 +29,7 @@ study: cnn
 metric: val_accuracy
 direction: maximize
 seed: 0
-objective: {python: "train:main", epochs: 20}
+objective: {python: "no_such_module:main", epochs: 20}
 space:
   lr: {loguniform: [1e-4, 1e-1]}
   batch_size:
