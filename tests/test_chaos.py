@@ -14,8 +14,6 @@ from conftest import wait_until
 
 pytestmark = pytest.mark.slow
 
-EPOCHS = 6
-
 
 def assert_nothing_is_left(cli, within_s: float) -> None:
     wait_until(lambda: not cli.processes(), within_s, f"the end of {[p.cmdline()[:3] for p in cli.processes()]}")
@@ -69,14 +67,6 @@ def test_ctrl_c_while_the_workers_start(cli, space_file):
     assert_nothing_is_left(cli, 10)
     cli.run_warm("resume", "sample", "--executor", "inline")
     assert json.loads(cli.run_warm("show", "sample", "--json").stdout)["state"] == "done"
-
-
-def test_a_killed_worker_costs_at_most_an_epoch(cli, space_file):
-    space_file("die_once", objective={"epochs": EPOCHS}, search={"trials": 3}, finalists=None, ensemble=None)
-    done = cli.run("run", "sample.yaml", "--workers", "1")
-    assert "its worker ended" in done.stderr
-    assert cli.audited() == [f"{n} {e} attempt-{1 if e < 3 else 2}" for n in range(3) for e in range(1, EPOCHS + 1)]
-    assert_nothing_is_left(cli, 5)
 
 
 def test_a_worker_that_always_dies_fails_its_trials_and_the_study(cli, space_file):

@@ -82,7 +82,7 @@ study_names = st.one_of(
 )
 
 
-@cases(1500)
+@cases(1700)
 @given(name=study_names)
 def test_a_study_s_name_is_a_folder_of_the_studies_directory_or_is_refused(folder, name):
     studies = folder / "studies"
@@ -103,7 +103,7 @@ BUDGETS = (
 )
 
 
-@cases(1500)
+@cases(1700)
 @given(text=texts | st.lists(st.sampled_from(BUDGETS), max_size=8).map("".join))
 @example(text="9" * 400 + "h")
 @example(text="epochs=" + "9" * 5000)

@@ -164,7 +164,7 @@ def _as_stored(found: Mapping[str, float]) -> dict[str, float]:
     return {name: value if math.isfinite(value) else math.nan for name, value in found.items()}
 
 
-@cases(400)
+@cases(150)
 @given(steps=st.lists(metrics, max_size=EPOCHS + 1), way=st.sampled_from(("yield", "yield", "report", "return")))
 @example(steps=[], way="yield")
 @example(steps=[{"score": 0.5}] * (EPOCHS + 1), way="report")

@@ -99,9 +99,8 @@ def test_the_harmful_files_of_these_tests_do_harm(canary):
 
 
 @pytest.mark.parametrize("kind", EVIL)
-def test_a_checkpoint_is_not_run_at_a_resume(tmp_path, canary, kind, caplog):
+def test_a_checkpoint_is_not_run_at_a_resume(tmp_path, canary, kind):
     trial, writer = make(tmp_path)
-    trial.log.addHandler(caplog.handler)
     drive(saving, trial, writer, stop_after=2)
     for path in writer.folder.glob("*.pt"):
         EVIL[kind](path, canary)

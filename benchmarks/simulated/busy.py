@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from statistics import quantiles
 
-from executor import SimulatedExecutor
+from executor import SimulatedExecutor, TimeIsUp
 from study import go_on
 
 
@@ -32,7 +32,7 @@ def measured(study: Path, workers: int, epoch_s: float, seconds: float) -> dict[
         return executor.began + seconds
 
     executor = SimulatedExecutor(workers, epoch_s, ends_at)
-    with suppress(TimeoutError):
+    with suppress(TimeIsUp):
         go_on(study, executor)
     took = time.process_time() - cpu[0]
     waits = executor.waits

@@ -14,6 +14,10 @@ from hpsearch.trial import Measurement, PredictSpec, Stage, StopReason, TrialSpe
 _SPREAD = 0.4  # trials differ in speed, in all by so much of the mean, so that workers don't stay in step
 
 
+class TimeIsUp(Exception):  # noqa: N818 - nothing is wrong
+    """The driver has been looked at for long enough."""
+
+
 class SimulatedExecutor:
     """Makes the events of trials at the times at which workers would.
 
@@ -71,12 +75,12 @@ class SimulatedExecutor:
         """Return what has happened; waits for at most the timeout if nothing has.
 
         Raises:
-            TimeoutError: The time is up.
+            TimeIsUp: It is.
         """
         now = time.monotonic()
         ends_at = self._ends_at()
         if ends_at is not None and now > ends_at:
-            raise TimeoutError
+            raise TimeIsUp
         if timeout_s and self._due and self._due[0][0] > now:
             time.sleep(min(timeout_s, self._due[0][0] - now))
             now = time.monotonic()
