@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from optuna.exceptions import OptunaError
 
 from hpsearch.errors import InputError
 from hpsearch.file_system import is_full
+from hpsearch.trial_dir import is_disk_full
 
 _ERRORS = (sa.exc.SQLAlchemyError, OptunaError, sqlite3.Error)
 _UNKNOWN = "the storage URL"
@@ -60,7 +60,7 @@ def remedy(error: BaseException, url: str) -> str:
     """Return what a user can do about an error of a store; empty if that is not known."""
     original = error.orig if isinstance(error, sa.exc.DBAPIError) else error.__cause__
     for one in (error, original, getattr(original, "orig", None)):
-        if isinstance(one, OSError) and one.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(one):
             return _MAKE_ROOM
         if isinstance(one, sqlite3.Error):
             return _remedy_of(getattr(one, "sqlite_errorcode", 0) & _PRIMARY_CODE, url)

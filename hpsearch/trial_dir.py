@@ -227,7 +227,7 @@ class AttemptWriter:
                 _link(source, own)  # first, so that nobody can remove it
                 state = load_state(own)
             except OSError as error:
-                if _is_disk_full(error):
+                if is_disk_full(error):
                     raise
                 if isinstance(error, FileNotFoundError) and _read_earlier(folder, on_warning) != manifest:
                     return None
@@ -268,7 +268,7 @@ class AttemptWriter:
             try:
                 _link(folder / best.file, self.folder / best.file)
             except OSError as error:
-                if _is_disk_full(error):
+                if is_disk_full(error):
                     raise
                 best = None
         random = next(c.random for c in (earlier.last, earlier.best) if c is not None and c.epoch == epoch)
@@ -303,5 +303,6 @@ def _link(source: Path, target: Path) -> None:
             shutil.copyfileobj(file, out)
 
 
-def _is_disk_full(error: OSError) -> bool:
-    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+def is_disk_full(error: BaseException) -> bool:
+    """Return whether an error says that a file system, or its quota, has no more room."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import sys
 from pathlib import Path
 
 from hpsearch.errors import DiskFullError, UnwritableError
 from hpsearch.file_system import is_full, why_unwritable
+from hpsearch.trial_dir import is_disk_full
 
 
 def held_by(error: BaseException, folder: str) -> UnwritableError | None:
@@ -20,7 +20,7 @@ def held_by(error: BaseException, folder: str) -> UnwritableError | None:
     """
     code = error.errno if isinstance(error, OSError) else None
     # Libraries say in words of their own that a file took no more.
-    if code in (errno.ENOSPC, errno.EDQUOT) or is_full(_nearest(Path(folder))):
+    if is_disk_full(error) or is_full(_nearest(Path(folder))):
         return DiskFullError(f"{folder}: the disk is full; make room, then resume")
     if code is not None and (why := why_unwritable(Path(folder))):
         return UnwritableError(f"{folder}: can't be written: {why}; repair that, then resume")
