@@ -303,6 +303,6 @@ def _link(source: Path, target: Path) -> None:
             shutil.copyfileobj(file, out)
 
 
-def is_disk_full(error: BaseException) -> bool:
+def is_disk_full(error: object) -> bool:
     """Return whether an error says that a file system, or its quota, has no more room."""
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
