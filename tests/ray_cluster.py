@@ -12,19 +12,22 @@ os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": 
 
 import ray  # reads the environment above
 
+from hpsearch.executors.ray_internals import without_helpers
+
 
 def main() -> None:
     folder = tempfile.mkdtemp(prefix="hpt-", dir="/tmp")
     try:
-        context = ray.init(
-            address="local",
-            num_cpus=8,
-            num_gpus=int(sys.argv[1]),
-            include_dashboard=False,
-            object_store_memory=100 * 1024 * 1024,
-            logging_level="ERROR",
-            _temp_dir=folder,
-        )
+        with without_helpers():
+            context = ray.init(
+                address="local",
+                num_cpus=8,
+                num_gpus=int(sys.argv[1]),
+                include_dashboard=False,
+                object_store_memory=100 * 1024 * 1024,
+                logging_level="ERROR",
+                _temp_dir=folder,
+            )
         print(context.address_info["gcs_address"], flush=True)
         sys.stdin.read()
     finally:

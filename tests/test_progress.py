@@ -265,6 +265,9 @@ def test_it_all_goes_to_standard_error(capsys):
     assert captured.err == "search: 8 trials x 20 epochs, 2 done\n"
 
 
+CLEARED = b"\x1b[2K"
+
+
 def test_a_real_terminal_gets_the_live_view(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
@@ -276,10 +279,11 @@ def test_a_real_terminal_gets_the_live_view(monkeypatch):
             progress.publish(started(1))
         monkeypatch.undo()
         file.flush()
-        text = os.read(leader, 65536).decode()
+        written = b""
+        while not written.rstrip(b"\r\n").endswith(CLEARED):  # it comes in pieces
+            written += os.read(leader, 65536)
     os.close(leader)
-    assert "━" in text
-    assert text.rstrip("\r\n").endswith("\x1b[2K")
+    assert "━" in written.decode()
 
 
 def test_format_duration_is_at_hand():

@@ -26,6 +26,7 @@ from hpsearch.events import Notice, TrialEnded, WorkerLost
 from hpsearch.executors.ray_actor import Home
 from hpsearch.executors.ray_cluster import ClusterWatch, Node, cpus_of_gpus
 from hpsearch.executors.ray_files import Needs, Token, check_shipping, runtime_environment
+from hpsearch.executors.ray_internals import without_helpers
 from hpsearch.executors.resources import ResourceRequest, Resources, plan_resources
 from hpsearch.interrupts import Interrupts
 from hpsearch.relocation import Place
@@ -207,12 +208,14 @@ class Nodes:
             "temp_dir": self._folder,
             "_system_config": {"health_check_period_ms": 500, "health_check_failure_threshold": 2},
         }
-        self._cluster = Cluster(initialize_head=True, head_node_args=head)
+        with without_helpers():
+            self._cluster = Cluster(initialize_head=True, head_node_args=head)
         self.address = self._cluster.address
         self._apart: list[subprocess.Popen[str]] = []
 
     def add(self, cpus: int = 1, gpus: int = 0) -> Any:
-        return self._cluster.add_node(num_cpus=cpus, num_gpus=gpus, object_store_memory=STORE_BYTES)
+        with without_helpers():
+            return self._cluster.add_node(num_cpus=cpus, num_gpus=gpus, object_store_memory=STORE_BYTES)
 
     def kill(self, one: Any) -> None:
         self._cluster.remove_node(one, allow_graceful=False)

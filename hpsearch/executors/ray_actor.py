@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import socket
 import sys
 import time
@@ -11,7 +12,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
+from hpsearch.errors import Interrupted
 from hpsearch.events import TrialEvent, TrialMeasured
 from hpsearch.executors.base import Task, Workplace
 from hpsearch.executors.ray_files import Needs, in_copy
@@ -64,7 +67,7 @@ class Actor:
         if workplace.place is not None:
             # A package of the repository that is installed in editable mode is on the path by the original.
             sys.path[:] = [workplace.place.of(entry) if entry else entry for entry in sys.path]
-        self._worker = Worker(workplace, own_process=True)
+        self._worker = Worker(workplace, own_process=True, check=_Termination().check)
 
     def ready(self) -> Home:
         """Tell that the process is up, and where."""
@@ -81,10 +84,45 @@ class Actor:
         )
 
     def run(self, task: Task) -> Iterator[list[TrialEvent]]:
-        """Run a task as a stream of messages, each with some events."""
+        """Run a task as a stream of messages, each with some events.
+
+        Raises:
+            SystemExit: This process was told to end: for Ray it is lost, and the task goes to another.
+        """
         log = nullcontext() if isinstance(task, PredictSpec) else _output_to(Path(task.folder) / LOG)
         with log:
-            yield from messages(self._worker.run(task))
+            try:
+                yield from messages(self._worker.run(task))
+            except Interrupted as told:
+                sys.exit(128 + told.signal_number)
+
+
+class _Termination:
+    """Whether SIGTERM has told this process to end: a node that shuts down, `scancel`, Ray as it ends.
+
+    Ray's handler raises SystemExit, which an objective might raise by itself, or catch: a trial that is interrupted by
+    it has not ended, and must not be taken for one that has failed.
+    """
+
+    def __init__(self) -> None:
+        self._number: int | None = None
+        self._before = signal.getsignal(signal.SIGTERM)
+        signal.signal(signal.SIGTERM, self._handle)
+
+    def check(self) -> None:
+        """Raise if it has.
+
+        Raises:
+            Interrupted: It has.
+        """
+        if self._number is not None:
+            raise Interrupted(self._number)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self._number = number
+        if callable(self._before):
+            self._before(number, frame)
+        sys.exit(128 + number)
 
 
 def messages(events: Iterable[TrialEvent], clock: Callable[[], float] = time.monotonic) -> Iterator[list[TrialEvent]]:

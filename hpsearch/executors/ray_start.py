@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
 import secrets
@@ -12,13 +11,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from hpsearch.errors import ResourceError, StudyError
+from hpsearch.executors import ray_internals
 from hpsearch.executors.processes import has_mark, marking
 from hpsearch.executors.resources import Resources
 from hpsearch.interrupts import Interrupts
@@ -30,29 +30,7 @@ os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"  # we set CUDA_VISIBLE_DE
 
 import ray
 
-
-def _forget_uv() -> None:
-    """Turn that off where the user's code has imported Ray before, as Trainables do: it looked at its environment."""
-    with suppress(ImportError):  # a module of Ray's own, which another version may not have
-        vars(importlib.import_module("ray._private.ray_constants"))["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = False
-
-
-_forget_uv()
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Keep Ray from printing on standard output what nodes say as they die: `log_to_driver` does not reach it."""
-    module = vars(importlib.import_module("ray._private.worker"))
-    printing = module.get("print_to_stdstream")
-    if printing is not None:
-        module["print_to_stdstream"] = lambda *_arguments, **_named: None
-    try:
-        yield
-    finally:
-        if printing is not None:
-            module["print_to_stdstream"] = printing
-
+ray_internals.forget_uv()
 
 __all__ = ["Connection", "first_line", "ray"]
 
@@ -83,7 +61,7 @@ class Connection:
         self._folder: Path | None = None
         self._initialiser = _Initialiser()
         self._stack = ExitStack()
-        self._stack.enter_context(_silent())
+        self._stack.enter_context(ray_internals.silent())
         try:
             self._connect(interrupts)
         except BaseException:
@@ -111,8 +89,11 @@ class Connection:
             options |= {"address": self._resources.address, "runtime_env": self._runtime_environment}
             _check_listening(self._resources.address)
         try:
-            marked = nullcontext() if self._folder is None else marking(self._folder.name)
-            with _visible(self._resources.visible_gpus), marked:
+            with ExitStack() as starting:
+                starting.enter_context(_visible(self._resources.visible_gpus))
+                if self._folder is not None:
+                    starting.enter_context(marking(self._folder.name))
+                    starting.enter_context(ray_internals.without_helpers())
                 self._initialiser.run(options, interrupts)
         except ray.exceptions.RuntimeEnvSetupError as error:
             raise _not_sent(self._runtime_environment, str(error)) from None

@@ -194,6 +194,7 @@ class Worker:
         except Interrupted:
             raise
         except BaseException as caught:
+            self._check()
             if (held := held_by(caught, spec.folder)) is not None:
                 raise held from caught
             error = str(caught) if unreadable else in_full(caught)
