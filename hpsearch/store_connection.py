@@ -90,16 +90,15 @@ def _storage(url: str, *, make: bool) -> RDBStorage:
         parsed.get_dialect()().create_connect_args(parsed)  # raises, before a file is made, if there is no such URL
         _make_file(url)
     options = _options(parsed, make=make)
-    if make and sqlite:
-        storage = RDBStorage(url, engine_kwargs=options)
-    else:
-        if make:
-            _make_tables(url, options)
+    new = make and sqlite
+    if make and not sqlite:
+        _make_tables(url, options)
+    if not new:
         check_tables(parsed)
-        storage = RDBStorage(url, engine_kwargs=options, skip_table_creation=True, skip_compatibility_check=True)
-        if not is_known(storage.engine):
-            storage.engine.dispose()
-            storage = RDBStorage(url, engine_kwargs=options, skip_table_creation=True)
+    storage = RDBStorage(url, engine_kwargs=options, skip_table_creation=not new, skip_compatibility_check=True)
+    if not is_known(storage.engine):
+        storage.engine.dispose()
+        storage = RDBStorage(url, engine_kwargs=options, skip_table_creation=True)
     if sqlite:
         storage.remove_session()
         storage.engine.dispose()

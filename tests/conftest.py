@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 from postgres import Postgres, serving
+from speed import keep_what_is_there, read_migrations_once
 from warm_cli import Server, Warm
 
 from hpsearch.config import StudyConfig, parse_config
@@ -24,6 +25,13 @@ os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 
 
 # A shell starts what runs in the background with SIGINT ignored, and children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+read_migrations_once()
+
+
+def pytest_collection_finish() -> None:
+    keep_what_is_there()
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float = 60.0, what: str = "the condition") -> None:

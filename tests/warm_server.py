@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import ctypes
-import gc
 import importlib
 import json
 import os
@@ -18,6 +17,8 @@ import threading
 import warnings
 from pathlib import Path
 from typing import Any
+
+from speed import keep_what_is_there, read_migrations_once
 
 MODULES = (
     *("hpsearch.cli", "hpsearch.api", "hpsearch.progress", "hpsearch.executors.inline", "hpsearch.report.tables"),
@@ -35,12 +36,12 @@ def load() -> None:
         warnings.simplefilter("ignore")
         for name in MODULES:
             importlib.import_module(name)
+        read_migrations_once()
         optuna = importlib.import_module("optuna")
         optuna.logging.disable_default_handler()
         # In memory; the first one imports and configures what all later ones have at once.
         optuna.create_study(storage=optuna.storages.RDBStorage("sqlite://"))
-    gc.collect()
-    gc.freeze()  # a worker collects garbage after each trial, and need not walk all this
+    keep_what_is_there()
 
 
 def become_command(arguments: list[str], folder: str, environment: dict[str, str], outputs: list[str]) -> None:
