@@ -117,7 +117,8 @@ class Tormented:
             return bool(self._ended(process)[0] == -signal.SIGKILL)
         if moment.epochs is not None:
             goal = self._progress() + moment.epochs
-            wait_until(lambda: process.poll() is not None or self._progress() >= goal, _LIFE_S, "the moment")
+            every_s = 0.1 if self.kind.ray else 0.02  # manifests are read for it
+            wait_until(lambda: process.poll() is not None or self._progress() >= goal, _LIFE_S, "the moment", every_s)
         until = time.monotonic() + moment.delay_s
         wait_until(lambda: process.poll() is not None or time.monotonic() >= until, _LIFE_S, "the moment")
         victim = process if moment.target == "driver" else self._victim(moment.target)

@@ -99,11 +99,11 @@ class Moments:
             return Moment(change=1 + int(rng.expovariate(1 / rng.choice([6, 30, 150]))))
         target = self._target() if kind.ray else "driver"
         if target != "driver":
-            return Moment(target=target, epochs=rng.randint(1, 12), delay_s=rng.uniform(0, 0.5))
+            return Moment(target=target, epochs=rng.randint(1, 5), delay_s=rng.uniform(0, 0.5))
         number = rng.choice(list(SIGNALS)) if rng.random() < 0.4 else signal.SIGKILL
         if rng.random() < 0.4:
             return Moment(number=number, delay_s=rng.uniform(0, kind.life_s))
-        epochs, delay_s = (12, 0.5) if kind.ray else (8, 0.03)
+        epochs, delay_s = (5, 0.5) if kind.ray else (8, 0.03)
         return Moment(number=number, epochs=rng.randint(0, epochs), delay_s=rng.uniform(0, delay_s))
 
     def _target(self) -> str:

@@ -30,17 +30,21 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 read_migrations_once()
 
 
-def pytest_collection_finish() -> None:
+@pytest.fixture(scope="module", autouse=True)
+def kept() -> None:
+    """Look for garbage among what a module's tests make, and not among what the imports of all before it have made."""
     keep_what_is_there()
 
 
-def wait_until(condition: Callable[[], bool], timeout_s: float = 60.0, what: str = "the condition") -> None:
+def wait_until(
+    condition: Callable[[], bool], timeout_s: float = 60.0, what: str = "the condition", every_s: float = 0.02
+) -> None:
     """Poll until a condition holds; the timeout is generous, for it only bounds a failure."""
     end = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > end:
             raise AssertionError(f"{what} did not come true within {timeout_s:g} s")
-        time.sleep(0.02)
+        time.sleep(every_s)
 
 
 def sample_raw(function: str = "climb", **changes: object) -> dict:

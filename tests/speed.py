@@ -20,6 +20,6 @@ def read_migrations_once() -> None:
 
 
 def keep_what_is_there() -> None:
-    """Leave the half million objects of the libraries alone: a worker looks for garbage after each trial."""
+    """Leave the half million objects of libraries alone: a worker looks for garbage after each trial."""
     gc.collect()
     gc.freeze()

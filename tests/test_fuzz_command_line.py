@@ -200,7 +200,7 @@ def invoke(*arguments: str) -> tuple[int, str]:
     return result.exit_code, result.stderr
 
 
-@cases(150)
+@cases(80)
 @given(content=broken_files(SMALL), name=st.none() | study_names, override=st.none() | texts)
 def test_a_command_with_a_broken_file_makes_nothing(folder, content, name, override):
     (folder / "broken.yaml").write_bytes(content)
@@ -257,7 +257,7 @@ def is_inside(line: list[str]) -> bool:
     return not any("/" in word or "~" in word or "\\" in word for word in line)
 
 
-@cases(200)
+@cases(120)
 @given(line=command_lines().filter(is_inside))
 def test_any_command_line_ends_with_0_or_2_and_an_error_changes_nothing(folder, tmp_path_factory, line):
     here = tmp_path_factory.getbasetemp() / "lines"

@@ -97,7 +97,7 @@ def test_what_is_broken_below_is_valid(number):
     parse_config(RAW[number])
 
 
-@cases(500)
+@cases(300)
 @given(content=broken_files(SMALL, FULL))
 def test_any_file_is_a_study_or_is_refused_with_its_name(folder, content):
     path = put(folder, content)
@@ -105,7 +105,7 @@ def test_any_file_is_a_study_or_is_refused_with_its_name(folder, content):
     assert message is None or re.match(rf"{re.escape(str(path))}(:\d+)?: .", message)
 
 
-@cases(30)
+@cases(15)
 @given(bomb=bombs())
 def test_aliases_and_depth_are_no_bombs(folder, bomb):
     path = put(folder, (SMALL + bomb).encode())
@@ -130,7 +130,7 @@ def broken_contents(draw: st.DrawFn) -> Any:
     return raw
 
 
-@cases(1000)
+@cases(500)
 @given(raw=broken_contents())
 def test_any_content_is_a_study_or_is_refused(raw):
     config: list[StudyConfig] = []
@@ -185,7 +185,7 @@ def wide_ranges(draw: st.DrawFn) -> dict[str, list[float]]:
     return {f"q{kind}": [low, max(high, low + quantum), quantum]}
 
 
-@cases(250)
+@cases(150)
 @given(
     space=st.dictionaries(
         strategies.names, wide_ranges() | strategies.raw_ranges() | strategies.raw_choices, min_size=1, max_size=6
@@ -220,7 +220,7 @@ FIELDS = (
 )
 
 
-@cases(500)
+@cases(300)
 @given(
     path=st.sampled_from(FIELDS) | st.sampled_from(NAMES) | texts,
     equals=st.sampled_from(("=",) * 9 + ("",)),
@@ -240,7 +240,7 @@ EXPRESSIONS = (
 )
 
 
-@cases(1000)
+@cases(1300)
 @given(text=st.lists(st.sampled_from(EXPRESSIONS + HOSTILE), max_size=12).map("".join))
 @example(text="lr <= " + "-" * 490 + "1")
 @example(text="lr <= 2 ** 2 ** 2 ** 2 ** 2 ** 2")

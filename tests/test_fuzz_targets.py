@@ -102,7 +102,7 @@ def targets(draw: st.DrawFn) -> tuple[str, bytes]:
     return suffix, draw(st.one_of(broken_files(*TARGETS[suffix]), st.sampled_from(TARGETS[suffix]).map(str.encode)))
 
 
-@cases(800)
+@cases(500)
 @given(target=targets(), config=CONFIGS, key=PLACES, names=st.dictionaries(texts, texts, max_size=1))
 def test_a_target_is_changed_in_its_values_or_not_at_all(folder, target, config, key, names):
     suffix, content = target
@@ -146,7 +146,7 @@ def without(content: Any, key: str, config: dict[str, Any]) -> Any:
     return repr({name: value for name, value in content.items() if str(name) not in touched and name != key})
 
 
-@cases(800)
+@cases(500)
 @given(
     config=CONFIGS,
     kind=st.sampled_from(["yaml", "json", "toml", "hydra", "args", "env", "python", "lightning"]),
@@ -264,7 +264,7 @@ def test_an_import_makes_a_file_that_loads_or_says_why_not(folder, source, kind)
         loads(folder, made[0])
 
 
-@cases(400)
+@cases(300)
 @given(source=sources("py", "yaml", "json", "toml"))
 def test_a_first_space_file_loads_or_there_is_a_reason(folder, source):
     with fresh(folder) as here:
@@ -281,7 +281,7 @@ def loads(folder: Path, text: str) -> None:
     load_space_file(path)
 
 
-@cases(200)
+@cases(1400)
 @given(source=st.sampled_from(HOSTILE) | texts)
 def test_any_name_of_a_source_is_taken_or_refused(source):
     refusal(lambda: plan_import(source))
