@@ -69,9 +69,9 @@ def test_ctrl_c_while_the_workers_start(cli, space_file):
     assert json.loads(cli.run_warm("show", "sample", "--json").stdout)["state"] == "done"
 
 
-def test_a_worker_that_always_dies_fails_its_trials_and_the_study(cli, space_file):
+def test_a_worker_that_always_dies_fails_its_trials_and_the_study(cli, space_file, ray_address):
     space_file("die_always", search={"trials": 2}, faults={"max_retries": 1})
-    failed = cli.run("run", "sample.yaml", "--workers", "2", code=1)
+    failed = cli.run_warm("run", "sample.yaml", "--workers", "2", "--ray-address", ray_address, code=1)
     assert "none of 2 trials ended with a value (2 lost)" in failed.stderr
     assert failed.stderr.count("tried again") == 2
     assert "hpsearch resume sample" in failed.stderr
@@ -93,7 +93,7 @@ def test_a_second_driver_is_refused(cli, space_file):
 def test_a_cluster_with_four_gpus_runs_four_trials_at_once(cli, space_file, ray_address):
     space = {"lr": {"uniform": [0.1, 1.0]}, "together": 4, "folder": str(cli.folder)}
     space_file("environment", space=space, objective={"epochs": 1}, search={"trials": 4}, finalists=None, ensemble=None)
-    done = cli.run("run", "sample.yaml", "--gpus", "4", "--ray-address", ray_address)
+    done = cli.run_warm("run", "sample.yaml", "--gpus", "4", "--ray-address", ray_address)
     assert "4 GPUs" in done.stderr
     assert {path.read_text() for path in cli.folder.glob("seen-*")} == {"0", "1", "2", "3"}
 
@@ -102,7 +102,7 @@ def test_smoke_goes_through_every_stage_with_ray_and_leaves_nothing(cli, space_f
     path = space_file("Classifier")
     before = {p for p in cli.folder.rglob("*") if "__pycache__" not in p.parts}
     temporary = cli.folder / "tmp"
-    done = cli.run("run", path.name, "--smoke", "--workers", "2", TMPDIR=str(temporary.mkdir() or temporary))
+    done = cli.run_warm("run", path.name, "--smoke", "--workers", "2", TMPDIR=str(temporary.mkdir() or temporary))
     assert "2 trials, 2 finalists, an ensemble of 2" in done.stdout
     after = {p for p in cli.folder.rglob("*") if "__pycache__" not in p.parts}
     assert after - before <= {temporary, cli.folder / "audit.txt"}

@@ -176,8 +176,8 @@ def test_predictions_of_other_labels_are_one_clear_error(bench: Bench):
 
 
 @pytest.mark.slow
-def test_a_worker_that_dies_in_predict_is_replaced(cli, space_file):
+def test_a_worker_that_dies_in_predict_is_replaced(cli, space_file, ray_address):
     space_file("DyingClassifier", objective={"epochs": 2}, search={"trials": 2}, finalists=None)
-    done = cli.run("run", "sample.yaml", "--workers", "1")
+    done = cli.run_warm("run", "sample.yaml", "--workers", "1", "--ray-address", ray_address)
     assert "tried again on another" in done.stderr
     wait_until(lambda: not cli.processes(), 30, "the end of the workers")

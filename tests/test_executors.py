@@ -256,15 +256,6 @@ class TestRay(Conformance):
         resources = Resources(slots=slots, text="workers", gpus_per_slot=gpus, cpus_per_slot=cpus, address=self.address)
         return RayExecutor(workplace(function, gpu=gpus > 0, **changes), resources, Interrupts())
 
-    def test_four_gpus_run_four_trials_at_once_each_on_its_own(self, start, tmp_path):
-        executor = start("environment", slots=4, gpus_per_slot=1)
-        until_free(executor, 4)
-        for number in range(4):
-            executor.submit(spec(tmp_path, number, epochs=1, config={"together": 4, "folder": str(tmp_path)}))
-        ended = [event for event in collect(executor, 4) if isinstance(event, TrialEnded)]
-        assert [event.reason for event in ended] == [StopReason.FINISHED] * 4
-        assert {path.read_text() for path in tmp_path.glob("seen-*")} == {"0", "1", "2", "3"}
-
     def test_trials_run_at_once_and_see_no_gpu(self, start, tmp_path):
         executor = start("environment", slots=2)
         until_free(executor, 2)

@@ -82,13 +82,13 @@ def trials_of(cli) -> list[dict]:
     return json.loads(cli.run_warm("show", "sample", "--json").stdout)["trials"]
 
 
-def run_faults(cli, fault_file, expected: dict, *options: str, warm: bool = False):
+def run_faults(cli, fault_file, expected: dict, *options: str):
     """Run a trial for each fault, check what became of all of them, and return the command's result."""
     first = [{"fault": fault} for fault in expected]
     search = {"trials": len(first), "first": first}
     faults = {"epoch_timeout_s": 8, "max_retries": 0}
     fault_file("misbehave", {"fault": {"choice": list(expected)}}, len(first), search=search, faults=faults)
-    done = (cli.run_warm if warm else cli.run)("run", "sample.yaml", *options)
+    done = cli.run_warm("run", "sample.yaml", *options)
     trials = trials_of(cli)
     found = {t["params"]["fault"]: (t["stop_reason"], t["error"]) for t in trials}
     for fault, (_, text) in expected.items():
@@ -137,7 +137,7 @@ def test_what_workers_survive_and_what_ends_one_leaves_the_other_trials_alone(cl
 
 @pytest.mark.slow
 def test_what_the_drivers_own_process_survives(cli, fault_file):
-    done = run_faults(cli, fault_file, SURVIVED, "--executor", "inline", warm=True)
+    done = run_faults(cli, fault_file, SURVIVED, "--executor", "inline")
     assert done.stderr.count("Traceback (most recent call last)") == 1
     assert_logged(cli, SURVIVED)
     wait_until(lambda: not cli.processes(), 5, f"the end of {cli.processes()}")
@@ -154,7 +154,7 @@ def test_a_worker_that_takes_all_memory_is_ended_before_the_machine_is(cli, faul
     search = {"trials": 2, "first": first}
     space = {"fault": {"choice": ["take_memory", "none"]}}
     fault_file("misbehave", space, 2, search=search, faults={"max_retries": 0})
-    done = cli.run("run", "sample.yaml", "--workers", "1", RAY_memory_usage_threshold=str(threshold))
+    done = cli.run_warm("run", "sample.yaml", "--workers", "1", RAY_memory_usage_threshold=str(threshold))
     hungry, other = trials_of(cli)
     assert (hungry["stop_reason"], other["stop_reason"]) == ("oom", "finished")
     assert "ran out of memory" in hungry["error"]

@@ -298,7 +298,7 @@ def test_a_restart_while_ray_workers_train(cli, space_file, postgres):
     space_file(**SMALL)
     cli.run_warm("run", "sample.yaml", "--executor", "inline", "--name", "undisturbed")
     url = postgres.new_database()
-    process = cli.start("run", "sample.yaml", "--workers", "2", HPSEARCH_STORAGE=url, SAMPLE_EPOCH_S="0.1")
+    process = cli.start_warm("run", "sample.yaml", "--workers", "2", HPSEARCH_STORAGE=url, SAMPLE_EPOCH_S="0.1")
     before = len(cli.audited())
     wait_until(lambda: len(cli.audited()) > before + 3 or process.poll() is not None, 120, "some epochs")
     with postgres.away():

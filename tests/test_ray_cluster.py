@@ -350,13 +350,14 @@ def test_workers_wait_for_room_that_others_take_and_leave_a_node_that_dies(nodes
     assert message.endswith("left the Ray cluster; 1 trial went back")
 
 
-def cpu_study(space_file: Callable[..., Path], trials: int) -> None:
-    space_file(objective={"epochs": 6}, search={"trials": trials}, finalists=None, ensemble=None)
+def cpu_study(space_file: Callable[..., Path], trials: int, *, saves: bool = False) -> None:
+    space = {"saves": saves}  # a constant
+    space_file(objective={"epochs": 6}, space=space, search={"trials": trials}, finalists=None, ensemble=None)
 
 
 @pytest.mark.slow
 def test_a_node_dies_and_one_joins_in_mid_study_and_it_is_the_same_study(cli, space_file, nodes, monkeypatch):
-    cpu_study(space_file, 6)
+    cpu_study(space_file, 6, saves=True)
     cli.run_warm("run", "sample.yaml", "--executor", "inline", "--name", "whole")
     cli.audit.write_text("")
     monkeypatch.setenv("SAMPLE_AUDIT", str(cli.audit))  # workers inherit what their node was started with
