@@ -208,27 +208,19 @@ def warm_server() -> Iterator[Callable[[], Server]]:
 @pytest.fixture(scope="session")
 def ray_address() -> str:
     """Start a Ray cluster with 4 logical GPUs and 8 logical CPUs, and return its address."""
-    yield from ray_cluster(gpus=4)
-
-
-@pytest.fixture(scope="session")
-def ray_address_without_gpus() -> str:
-    yield from ray_cluster(gpus=0)
+    process = subprocess.Popen(
+        [sys.executable, str(TESTS / "ray_cluster.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    address = process.stdout.readline().strip()
+    assert address, "the cluster did not start"
+    yield address
+    process.communicate("", timeout=60)
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """Start a PostgreSQL server for the tests of this process; each takes a `new_database` of it."""
     yield from serving()
-
-
-def ray_cluster(gpus: int) -> Iterator[str]:
-    command = [sys.executable, str(TESTS / "ray_cluster.py"), str(gpus)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    address = process.stdout.readline().strip()
-    assert address, "the cluster did not start"
-    yield address
-    process.communicate("", timeout=60)
 
 
 @pytest.fixture

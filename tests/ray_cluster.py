@@ -22,7 +22,7 @@ def main() -> None:
             context = ray.init(
                 address="local",
                 num_cpus=8,
-                num_gpus=int(sys.argv[1]),
+                num_gpus=4,
                 include_dashboard=False,
                 object_store_memory=100 * 1024 * 1024,
                 logging_level="ERROR",

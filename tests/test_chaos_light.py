@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.parametrize(
     ("kind", "kills"),
-    [(WALKER, 32), (ROUNDS, 18), (BUDGET, 15), (JOURNAL, 10), (COMMAND, 10)],
+    [(WALKER, 26), (ROUNDS, 18), (BUDGET, 15), (JOURNAL, 10), (COMMAND, 10)],
     ids=lambda value: getattr(value, "name", None),
 )
 def test_a_study_that_is_killed_again_and_again_comes_out_as_an_undisturbed_one(cli, kind, kills):

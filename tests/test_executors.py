@@ -321,15 +321,6 @@ def test_a_local_cluster_leaves_nothing_behind(tmp_path):
     assert not [p for p in psutil.process_iter(["cmdline"]) if ours.name in " ".join(p.info["cmdline"] or [])]
 
 
-@pytest.mark.slow
-def test_a_cluster_without_gpus_says_so(ray_address_without_gpus):
-    from hpsearch.executors.ray import RayExecutor
-
-    resources = Resources(slots=1, text="GPU", gpus_per_slot=1, address=ray_address_without_gpus)
-    with pytest.raises(ResourceError, match=r"--gpus: the Ray cluster at .* has no GPU; allowed: --workers N"):
-        RayExecutor(workplace("climb", gpu=True), resources, Interrupts())
-
-
 def test_no_cluster_at_the_address():
     from hpsearch.executors.ray import RayExecutor
 

@@ -315,13 +315,19 @@ def test_workers_are_spread_take_what_is_there_and_use_a_node_that_joins(nodes, 
     )
     assert len(homes(executor)) == 2
     for number in range(2):
-        executor.submit(spec(tmp_path, number, epochs=2))
+        executor.submit(spec(tmp_path, number, epochs=2, config={"lr": 0.1, "does": "climb", "saves": False}))
     ended = [event for event in collect(executor, 2) if isinstance(event, TrialEnded)]
     assert [event.reason for event in ended] == [StopReason.FINISHED] * 2
     nodes.add(cpus=4, gpus=1)
     told = polled(executor, lambda told: executor.free == 3)
     assert len(homes(executor)) == 3
     assert [message for message in told if message.startswith("1 node joined the Ray cluster: ")]
+
+
+@pytest.mark.slow
+def test_a_cluster_without_gpus_says_so(start):
+    with pytest.raises(ResourceError, match=r"--gpus: the Ray cluster at .* has no GPU; allowed: --workers N"):
+        start(1, gpus=1)
 
 
 @pytest.mark.slow
