@@ -28,6 +28,7 @@ from hpsearch.trial_dir import read_manifest
 DIRECTION = Direction.MAXIMIZE
 ANY = "any_of_them"  # the sample objective that `does` of the config names
 SHARED = (ANY, "Classifier")
+UNSAVED = {"lr": 0.1, "does": "climb", "saves": False}  # a worker of its own imports torch for a checkpoint
 RULES = (DivergenceRule(), StallRule(metric="score", direction=DIRECTION, patience_epochs=4))
 
 
@@ -299,7 +300,7 @@ class TestRay(Conformance):
         workers = set()
         for number in range(2):
             until_free(executor)
-            executor.submit(spec(tmp_path, number))
+            executor.submit(spec(tmp_path, number, config=UNSAVED))
             workers.add(collect(executor)[-1].worker)
         assert len(workers) == 2
 
@@ -314,7 +315,7 @@ def test_a_local_cluster_leaves_nothing_behind(tmp_path):
     scripts = {Path(word).name for process in psutil.Process().children() for word in process.cmdline()[:4]}
     assert "raylet" in scripts
     assert not scripts & {"monitor.py", "log_monitor.py", "dashboard.py"}  # nothing needs them
-    executor.submit(spec(tmp_path))
+    executor.submit(spec(tmp_path, config=UNSAVED))
     assert collect(executor)[-1].reason is StopReason.FINISHED
     executor.close()
     assert not ours.exists()

@@ -295,7 +295,7 @@ def test_drivers_on_two_hosts(cli, space_file, postgres):
 
 @pytest.mark.slow
 def test_a_restart_while_ray_workers_train(cli, space_file, postgres):
-    space_file(**SMALL)
+    space_file(space={"saves": False}, **SMALL)
     cli.run_warm("run", "sample.yaml", "--executor", "inline", "--name", "undisturbed")
     url = postgres.new_database()
     process = cli.start_warm("run", "sample.yaml", "--workers", "2", HPSEARCH_STORAGE=url, SAMPLE_EPOCH_S="0.1")

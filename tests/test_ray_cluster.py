@@ -18,7 +18,7 @@ import pytest
 from conftest import TESTS, wait_until
 from ruamel.yaml import YAML
 from study_outcome import outcome
-from test_executors import collect, spec, workplace
+from test_executors import UNSAVED, collect, spec, workplace
 
 from hpsearch.config_objectives import parse_objective
 from hpsearch.errors import InputError, ResourceError, StudyError
@@ -244,7 +244,7 @@ class Nodes:
             process.wait(30)
         self._apart.clear()
         for one in list(self._cluster.worker_nodes):
-            self._cluster.remove_node(one, allow_graceful=False)
+            self._cluster.remove_node(one)  # it says goodbye, so that the next test does not meet it
 
     def close(self) -> None:
         self.clear()
@@ -315,13 +315,23 @@ def test_workers_are_spread_take_what_is_there_and_use_a_node_that_joins(nodes, 
     )
     assert len(homes(executor)) == 2
     for number in range(2):
-        executor.submit(spec(tmp_path, number, epochs=2, config={"lr": 0.1, "does": "climb", "saves": False}))
+        executor.submit(spec(tmp_path, number, epochs=2, config=UNSAVED))
     ended = [event for event in collect(executor, 2) if isinstance(event, TrialEnded)]
     assert [event.reason for event in ended] == [StopReason.FINISHED] * 2
     nodes.add(cpus=4, gpus=1)
     told = polled(executor, lambda told: executor.free == 3)
     assert len(homes(executor)) == 3
     assert [message for message in told if message.startswith("1 node joined the Ray cluster: ")]
+
+
+@pytest.mark.slow
+def test_workers_that_share_a_gpu_follow_each_other_to_its_node(nodes, start):
+    for _ in range(2):
+        nodes.add(cpus=2, gpus=2)
+    executor = start(2, gpus=0.5, trials_per_gpu=2)
+    polled(executor, lambda told: executor.free == 2)
+    one, other = executor._slots
+    assert one.group == other.group
 
 
 @pytest.mark.slow

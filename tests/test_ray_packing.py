@@ -10,7 +10,6 @@ import packing_objectives
 import pytest
 import ray
 from conftest import TESTS, sample_config, sample_raw, wait_until
-from test_ray_cluster import Nodes
 
 from hpsearch import api
 from hpsearch.events import Event, GpuUse, Notice, TrialEnded, TrialEvent, WorkerLost
@@ -280,27 +279,6 @@ def test_a_worker_that_leaks_is_replaced(running, tmp_path):
     first, second = study.run(spec(0, tmp_path), spec(1, tmp_path))
     assert first.worker != second.worker
     assert f"worker {first.worker} kept 2 GiB of GPU memory after trial 0: replaced" in study.messages()
-
-
-@pytest.mark.slow
-def test_workers_that_share_a_gpu_follow_each_other_to_its_node():
-    nodes = Nodes()
-    try:
-        for _ in range(2):
-            nodes.add(cpus=2, gpus=2)
-        resources = Resources(
-            slots=2, text="GPUs", gpus_per_slot=0.5, trials_per_gpu=2, cpus_per_slot=1, address=nodes.address
-        )
-        workplace = Workplace(objective=sample_config().objective, folder=str(Path.cwd()), gpu=True)
-        executor = RayExecutor(workplace, resources, Interrupts())
-        try:
-            wait_until(lambda: not executor.poll(0.2) and executor.free == 2, 150, "two workers")
-            one, other = executor._slots
-            assert one.group == other.group
-        finally:
-            executor.close()
-    finally:
-        nodes.close()
 
 
 @pytest.mark.slow
