@@ -4,7 +4,7 @@
 
 Seconds from the start of the process, the median of the repeats with the lowest and the highest beside it:
 
-- Ray: `ray.init` with one CPU and the answer of a first actor, in a fresh process; what hpsearch can't be faster than
+- Ray: `ray.init` with one CPU and the answer of a first actor, in a fresh process
 - no-op: `hpsearch run --workers 1` with an objective that does nothing, until its first epoch is committed
 - digits: the same with the built-in training of a small CNN on digits, until its first epoch begins. A driver that
   loads torch, and a worker that does
