@@ -86,11 +86,11 @@ def connect(url: str, *, make: bool) -> Backend:
 def _storage(url: str, *, make: bool) -> RDBStorage:
     parsed = sa.engine.make_url(url)
     sqlite = parsed.get_backend_name() == "sqlite"
-    if make and sqlite:
+    new = make and sqlite
+    if new:
         parsed.get_dialect()().create_connect_args(parsed)  # raises, before a file is made, if there is no such URL
         _make_file(url)
     options = _options(parsed, make=make)
-    new = make and sqlite
     if make and not sqlite:
         _make_tables(url, options)
     if not new:

@@ -75,7 +75,6 @@ def test_a_worker_that_always_dies_fails_its_trials_and_the_study(cli, space_fil
     assert "none of 2 trials ended with a value (2 lost)" in failed.stderr
     assert failed.stderr.count("tried again") == 2
     assert "hpsearch resume sample" in failed.stderr
-    assert_nothing_is_left(cli, 5)
 
 
 def test_a_second_driver_is_refused(cli, space_file):

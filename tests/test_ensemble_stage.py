@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import sample_objectives
-from conftest import wait_until
 from running import Bench, Stop, bench
 
 from hpsearch.errors import StudyError
@@ -180,4 +179,3 @@ def test_a_worker_that_dies_in_predict_is_replaced(cli, space_file, ray_address)
     space_file("DyingClassifier", objective={"epochs": 2}, search={"trials": 2}, finalists=None)
     done = cli.run_warm("run", "sample.yaml", "--workers", "1", "--ray-address", ray_address)
     assert "tried again on another" in done.stderr
-    wait_until(lambda: not cli.processes(), 30, "the end of the workers")
