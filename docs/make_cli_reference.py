@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 from typer.testing import CliRunner
 
-from hpsearch.cli import app
+from hpsearch.cli.app import app
 
 TARGET = Path(__file__).with_name("cli.md")
 _COLUMNS = 80

@@ -1,11 +1,10 @@
 """The Trainer of Hugging Face's transformers, with hpsearch's callback; the model starts from random weights."""
 
 import torch
+from hpsearch.objectives.huggingface import HpsearchCallback
 from sklearn.datasets import load_digits
 from torch.utils.data import Dataset, Subset
 from transformers import BertConfig, BertForSequenceClassification, PrinterCallback, Trainer, TrainingArguments
-
-from hpsearch.objectives.huggingface import HpsearchCallback
 
 
 class Digits(Dataset):

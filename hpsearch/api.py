@@ -5,131 +5,43 @@ from __future__ import annotations
 import shlex
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from hpsearch.budget import as_overrides
-from hpsearch.config import StudyConfig, parse_config
-from hpsearch.creation import study_attributes
-from hpsearch.directory import check_writable, find_folder, is_half_made, making, new_folder, study_folders, unused_name
-from hpsearch.driver import Publish, locked, prepared, watching
-from hpsearch.edits import WRITTEN, Edit, drift, edit_of
-from hpsearch.errors import FieldError, InputError, StudyExistsError, StudyNotFoundError
-from hpsearch.events import Event, Notice, StudyOpened
-from hpsearch.executors.resources import ResourceRequest, Resources, claimed_resources
-from hpsearch.goals import Goals, check_limits
-from hpsearch.interrupts import Interrupts
+from hpsearch.config.budget import as_overrides
+from hpsearch.config.config import StudyConfig
+from hpsearch.config.file import file_content, find_space, load_space_file
+from hpsearch.driver.creation import study_attributes
+from hpsearch.driver.edits import WRITTEN, Edit, drift, edit_of
+from hpsearch.driver.goals import Goals, check_limits
+from hpsearch.driver.pipeline import run_pipeline
+from hpsearch.driver.session import Publish, locked, nothing, prepared, silent, watching
+from hpsearch.driver.snapshot import FOLDER as CODE_FOLDER
+from hpsearch.driver.snapshot import place_of, relocated, take_snapshot, working_in
+from hpsearch.driver.warm_start import EarlierTrials, earlier_trials
+from hpsearch.errors import InputError, StudyExistsError, StudyNotFoundError
+from hpsearch.executors.planning import claimed_resources
+from hpsearch.executors.resources import ResourceRequest, Resources
 from hpsearch.objectives.loading import check_objective, code_folder
-from hpsearch.outcome import Best, best_of, limits_of, state_of
-from hpsearch.pipeline import run_pipeline
-from hpsearch.relocation import Place
-from hpsearch.repository import code_state
-from hpsearch.snapshot import FOLDER as CODE_FOLDER
-from hpsearch.snapshot import place_of, relocated, take_snapshot, working_in
-from hpsearch.space_file import file_content, find_space, load_space_file
-from hpsearch.storage_url import MEND
-from hpsearch.store import Store
-from hpsearch.warm_start import EarlierTrials, earlier_trials
+from hpsearch.store.folders import (
+    check_writable,
+    is_half_made,
+    making,
+    new_folder,
+    unused_name,
+)
+from hpsearch.store.store import Store
+from hpsearch.study.outcome import limits_of
+from hpsearch.study.study import DEFAULT_STUDIES, Study, list_studies, load_study
+from hpsearch.system.git import code_state
+from hpsearch.system.place import Place
+from hpsearch.system.signals import Interrupts
+from hpsearch.trial.events import Notice, StudyOpened
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-DEFAULT_STUDIES = Path("studies")
-
-
-def _silent(_: Event) -> None:
-    """Show nothing."""
-
-
-def _nothing(_: Study) -> None:
-    """Do nothing with a study that was opened."""
-
-
-@dataclass(frozen=True, slots=True)
-class Study:
-    """A study as its store holds it: what `load_study` returns.
-
-    Attributes:
-        name: In the store and, unless it was moved, of its folder.
-        folder: Absolute.
-        config: The space file that it was made with.
-    """
-
-    name: str
-    folder: Path
-    config: StudyConfig
-    store: Store = field(repr=False)
-
-    @property
-    def state(self) -> str:
-        """`done`, or `unfinished`: it runs, or can be resumed."""
-        return state_of(self.store)
-
-    @property
-    def trials(self) -> pd.DataFrame:
-        """The search trials; the columns are those of `hpsearch.report.frame.trials_frame`."""
-        from hpsearch.report.frame import trials_frame
-
-        return trials_frame(self.store, self.config)
-
-    @property
-    def finalists(self) -> pd.DataFrame:
-        """The finalists' trials, one for each config and seed: the columns of `trials`, and where they come from."""
-        from hpsearch.report.frame import finalists_frame
-
-        return finalists_frame(self.store, self.config)
-
-    @property
-    def best(self) -> Best | None:
-        """The config to ship; None before any trial has a value."""
-        return best_of(self.store, self.config)
-
-    def document(self) -> dict[str, Any]:
-        """Return what `hpsearch show --json` prints."""
-        from hpsearch.report.document import study_document
-
-        return study_document(self.store, self.config, self.folder)
-
-    def close(self) -> None:
-        """Close the store's connections."""
-        self.store.close()
-
-
-def load_study(study: str | Path, *, studies: str | Path = DEFAULT_STUDIES, storage: str | None = None) -> Study:
-    """Return a study that is there.
-
-    Args:
-        study: Its name, or the path of its folder.
-        studies: The directory that names are looked up in.
-        storage: The URL of its store, if that is not in its folder.
-
-    Raises:
-        StudyNotFoundError: There is none.
-        InputError: Its store can't be opened.
-    """
-    folder = find_folder(Path(studies), str(study))
-    store = Store.open(folder, storage)
-    try:
-        return Study(store.name, folder, parse_config(store.get("space")), store)
-    except FieldError as error:
-        store.close()
-        raise InputError(f"study {store.name}: the space in its store is damaged: {error}; {MEND}") from None
-
-
-def list_studies(studies: str | Path = DEFAULT_STUDIES, storage: str | None = None) -> Iterator[Study | InputError]:
-    """Yield the studies of a directory by name; the error instead, for one that can't be opened."""
-    for folder in study_folders(Path(studies)):
-        try:
-            study = load_study(folder, studies=studies, storage=storage)
-            study.store.reload()  # here, where one that can't be read is told apart
-        except InputError as error:
-            yield error
-            continue
-        yield study
-        study.close()
+__all__ = ["DEFAULT_STUDIES", "Study", "list_studies", "load_study", "resume", "run", "smoke"]
 
 
 def run(  # noqa: PLR0913 - named options of one command, each with a default
@@ -144,8 +56,8 @@ def run(  # noqa: PLR0913 - named options of one command, each with a default
     request: ResourceRequest | None = None,
     studies: str | Path = DEFAULT_STUDIES,
     storage: str | None = None,
-    publish: Publish = _silent,
-    opened: Callable[[Study], None] = _nothing,
+    publish: Publish = silent,
+    opened: Callable[[Study], None] = nothing,
 ) -> Study:
     """Make a study and run it to its end.
 
@@ -211,8 +123,8 @@ def resume(
     request: ResourceRequest | None = None,
     studies: str | Path = DEFAULT_STUDIES,
     storage: str | None = None,
-    publish: Publish = _silent,
-    opened: Callable[[Study], None] = _nothing,
+    publish: Publish = silent,
+    opened: Callable[[Study], None] = nothing,
 ) -> Study:
     """Go on with a study where it stopped.
 
@@ -237,8 +149,8 @@ def smoke(
     *,
     overrides: Sequence[str] = (),
     request: ResourceRequest | None = None,
-    publish: Publish = _silent,
-    opened: Callable[[Study], None] = _nothing,
+    publish: Publish = silent,
+    opened: Callable[[Study], None] = nothing,
 ) -> dict[str, Any]:
     """Run all stages of a space small, in a temporary directory that is removed.
 

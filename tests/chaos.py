@@ -29,7 +29,7 @@ from conftest import Cli, wait_until
 from warm_cli import Server
 
 from hpsearch.errors import StudyNotFoundError
-from hpsearch.trial import Stage, State, TrialRecord
+from hpsearch.trial.trial import Stage, State, TrialRecord
 
 WORKERS_S = 5.0  # DESIGN, invariant 9
 _LIFE_S = 240.0

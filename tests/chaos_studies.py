@@ -14,8 +14,8 @@ from typing import Any
 from conftest import TESTS, sample_raw
 from ruamel.yaml import YAML
 
-from hpsearch.api import Study, load_study
-from hpsearch.trial import Stage, TrialRecord
+from hpsearch.study.study import Study, load_study
+from hpsearch.trial.trial import Stage, TrialRecord
 
 _VOLATILE = ("created", "spent", "versions", "code")  # of a study's attributes
 _SOURCES = ("chaos_objectives.py", "chaos_command.py", "sample_objectives.py")

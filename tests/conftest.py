@@ -16,7 +16,7 @@ from postgres import Postgres, serving
 from speed import keep_what_is_there, read_migrations_once
 from warm_cli import Server, Warm
 
-from hpsearch.config import StudyConfig, parse_config
+from hpsearch.config.config import StudyConfig, parse_config
 
 TESTS = Path(__file__).parent
 

@@ -5,10 +5,10 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hpsearch.config import parse_config
-from hpsearch.store import Store
-from hpsearch.trial import Measurement, Stage, State, StopReason, TrialRecord, TrialSpec
-from hpsearch.trial_dir import LOG, AttemptWriter, attempt_folder
+from hpsearch.config.config import parse_config
+from hpsearch.store.store import Store
+from hpsearch.trial.folder import LOG, AttemptWriter, attempt_folder
+from hpsearch.trial.trial import Measurement, Stage, State, StopReason, TrialRecord, TrialSpec
 
 EPOCHS = 20
 RAW = {

@@ -14,9 +14,9 @@ from conftest import TESTS, sample_raw
 from ruamel.yaml import YAML
 
 from hpsearch import api
-from hpsearch.events import Event, Notice, TrialEvent
 from hpsearch.executors.resources import ResourceRequest
-from hpsearch.trial import Stage
+from hpsearch.trial.events import Event, Notice, TrialEvent
+from hpsearch.trial.trial import Stage
 
 INLINE = ResourceRequest(executor="inline")
 

@@ -15,12 +15,12 @@ from running import INLINE, Bench, Stop, bench, results
 import hpsearch
 from hpsearch import api
 from hpsearch.errors import InputError, Interrupted, StudyError, StudyLockedError
-from hpsearch.events import StageStarted, StudyOpened, TrialMeasured, TrialScored, TrialStarted
 from hpsearch.executors.resources import ResourceRequest
-from hpsearch.interrupts import raising_signals
-from hpsearch.outcome import rounds_of
 from hpsearch.samplers import JitteredGridSampler
-from hpsearch.trial import Stage, State
+from hpsearch.study.outcome import rounds_of
+from hpsearch.system.signals import raising_signals
+from hpsearch.trial.events import StageStarted, StudyOpened, TrialMeasured, TrialScored, TrialStarted
+from hpsearch.trial.trial import Stage, State
 
 bench = pytest.fixture(bench)
 
@@ -124,7 +124,7 @@ def test_a_second_driver_is_refused_while_the_first_runs(bench: Bench):
 
 
 def test_a_driver_that_lost_its_lock_stops_writing(bench: Bench, monkeypatch):
-    from hpsearch.locking import DriverLock
+    from hpsearch.store.lock import DriverLock
 
     lost = []
     monkeypatch.setattr(DriverLock, "lost", property(lambda _: bool(lost)))

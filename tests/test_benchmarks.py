@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 from conftest import TESTS
 
-from hpsearch.config import parse_config
+from hpsearch.config.config import parse_config
 
 FOLDER = TESTS.parent / "benchmarks"
 

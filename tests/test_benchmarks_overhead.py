@@ -10,9 +10,9 @@ from types import ModuleType
 import pytest
 from conftest import TESTS
 
-from hpsearch.api import load_study
-from hpsearch.events import TrialEnded, TrialMeasured
-from hpsearch.trial import Direction, Stage, TrialSpec
+from hpsearch.study.study import load_study
+from hpsearch.trial.events import TrialEnded, TrialMeasured
+from hpsearch.trial.trial import Direction, Stage, TrialSpec
 
 FOLDER = TESTS.parent / "benchmarks"
 

@@ -10,18 +10,18 @@ from conftest import sample_config
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpsearch.budget import Limits, Spent, as_overrides, compact_duration, parse_changes, parse_duration
-from hpsearch.config import DEFAULT_TRIALS, MOST_TRIALS
+from hpsearch.cli.progress import _plain_line, _View
+from hpsearch.config.budget import Limits, Spent, as_overrides, compact_duration, parse_changes, parse_duration
+from hpsearch.config.config import DEFAULT_TRIALS, MOST_TRIALS
+from hpsearch.driver.context import Context
+from hpsearch.driver.goals import check_limits
+from hpsearch.driver.ledger import Ledger
 from hpsearch.errors import BudgetSpentError, FieldError, InputError
-from hpsearch.events import Forecast, StageStarted, TrialMeasured, TrialScored, TrialStarted
-from hpsearch.goals import check_limits
-from hpsearch.interrupts import Interrupts
-from hpsearch.progress import _plain_line, _View
 from hpsearch.samplers.rounds import first_round
-from hpsearch.stages.context import Context
-from hpsearch.stages.ledger import Ledger
-from hpsearch.store import Store
-from hpsearch.trial import Measurement, Stage, State, StopReason, TrialRecord
+from hpsearch.store.store import Store
+from hpsearch.system.signals import Interrupts
+from hpsearch.trial.events import Forecast, StageStarted, TrialMeasured, TrialScored, TrialStarted
+from hpsearch.trial.trial import Measurement, Stage, State, StopReason, TrialRecord
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,12 @@ import pytest
 from conftest import wait_until
 from running import Bench, Stop, bench, results
 
-from hpsearch import api, pipeline
+from hpsearch import api
+from hpsearch.driver import pipeline
 from hpsearch.errors import BudgetSpentError, InputError
-from hpsearch.events import Event, Forecast, StudyOpened, TrialMeasured, TrialScored, TrialStarted
-from hpsearch.store import Store
-from hpsearch.trial import Stage
+from hpsearch.store.store import Store
+from hpsearch.trial.events import Event, Forecast, StudyOpened, TrialMeasured, TrialScored, TrialStarted
+from hpsearch.trial.trial import Stage
 
 bench = pytest.fixture(bench)
 

@@ -7,7 +7,7 @@ import running
 from chaos_studies import outcome
 from running import Stop, results
 
-from hpsearch.events import TrialMeasured
+from hpsearch.trial.events import TrialMeasured
 
 bench = pytest.fixture(running.bench)
 EPOCHS = 6
@@ -42,7 +42,7 @@ def test_a_trial_that_is_resumed_after_every_epoch_is_bitwise_the_uninterrupted_
 
 
 def test_without_the_random_state_it_would_be_another(bench, monkeypatch):
-    monkeypatch.setattr("hpsearch.executors.worker.restore", lambda _: None)
+    monkeypatch.setattr("hpsearch.executors.worker.worker.restore", lambda _: None)
     whole = bench.run(space(bench), name="whole")
     bench.stop_at(TrialMeasured, 3)
     with pytest.raises(Stop):
@@ -62,7 +62,7 @@ def test_a_random_state_that_cannot_be_read_is_told_and_does_not_stop_the_trial(
         raise ValueError("Incorrect padding")
 
     with monkeypatch.context() as patched:
-        patched.setattr("hpsearch.executors.worker.restore", unreadable)
+        patched.setattr("hpsearch.executors.worker.worker.restore", unreadable)
         study = bench.resume("torn")
     assert study.state == "done"
     log = (study.folder / "trials/00000/attempt-2/log.txt").read_text()

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from conftest import sample_config
 
-from hpsearch.interrupts import Interrupts
-from hpsearch.ranking import top
-from hpsearch.stages.checkpoints import CheckpointKeeper, best_checkpoints
-from hpsearch.stages.context import Context
-from hpsearch.store import Store
-from hpsearch.trial import Measurement, Stage, State, StopReason, TrialRecord, TrialSpec
-from hpsearch.trial_dir import AttemptWriter, attempt_folder
+from hpsearch.driver.checkpoints import CheckpointKeeper, best_checkpoints
+from hpsearch.driver.context import Context
+from hpsearch.selection.ranking import top
+from hpsearch.store.store import Store
+from hpsearch.system.signals import Interrupts
+from hpsearch.trial.folder import AttemptWriter, attempt_folder
+from hpsearch.trial.trial import Measurement, Stage, State, StopReason, TrialRecord, TrialSpec
 
 KEPT = 3
 TRIALS = 16

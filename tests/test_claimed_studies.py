@@ -7,9 +7,9 @@ import running
 from running import Bench, Stop
 
 from hpsearch.errors import InputError
-from hpsearch.events import Event, Notice, StageStarted, TrialStarted
-from hpsearch.executors.claims import VARIABLE, Claim, choosing
-from hpsearch.executors.cores import Cores
+from hpsearch.executors.machine.claims import VARIABLE, Claim, choosing
+from hpsearch.executors.machine.cores import Cores
+from hpsearch.trial.events import Event, Notice, StageStarted, TrialStarted
 
 bench = pytest.fixture(running.bench)
 

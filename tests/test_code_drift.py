@@ -9,10 +9,10 @@ from ruamel.yaml import YAML
 from running import Bench, bench
 from test_repository import git
 
-from hpsearch.events import Notice, TrialScored
 from hpsearch.export.provenance import provenance
-from hpsearch.repository import code_state
-from hpsearch.trial import Stage
+from hpsearch.system.git import code_state
+from hpsearch.trial.events import Notice, TrialScored
+from hpsearch.trial.trial import Stage
 
 bench = pytest.fixture(bench)
 SCRIPT = 'import json\nprint(json.dumps({"score": 0.5}))\n'

@@ -16,17 +16,17 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from hpsearch.config import parse_config
-from hpsearch.config_objectives import Command
-from hpsearch.distributions import Range
+from hpsearch.config.config import parse_config
+from hpsearch.config.objectives import Command
 from hpsearch.errors import FieldError, ObjectiveError
 from hpsearch.objectives import command_process
 from hpsearch.objectives.base import Trial, iterate
-from hpsearch.objectives.command import CommandObjective, check_command, command_line
+from hpsearch.objectives.command.objective import CommandObjective, check_command, command_line
 from hpsearch.objectives.loading import check_objective, load_objective
-from hpsearch.space import Space
-from hpsearch.trial import Direction, Stage, TrialSpec
-from hpsearch.trial_dir import LOG, AttemptWriter
+from hpsearch.space.distributions import Range
+from hpsearch.space.space import Space
+from hpsearch.trial.folder import LOG, AttemptWriter
+from hpsearch.trial.trial import Direction, Stage, TrialSpec
 
 SPACE = Space({"lr": Range("uniform", 0.0, 1.0)}, {"optimizer.name": "adam"})
 CONFIG = {"lr": 0.001, "optimizer.name": "adam"}
@@ -458,11 +458,11 @@ def test_a_supervisor_that_is_killed_takes_its_command_along(tmp_path):
 
 WORKER = """
 import logging, sys
-from hpsearch.config_objectives import Command
+from hpsearch.config.objectives import Command
 from hpsearch.objectives.base import Trial
-from hpsearch.objectives.command import CommandObjective
-from hpsearch.trial import Direction, Stage, TrialSpec
-from hpsearch.trial_dir import AttemptWriter
+from hpsearch.objectives.command.objective import CommandObjective
+from hpsearch.trial.trial import Direction, Stage, TrialSpec
+from hpsearch.trial.folder import AttemptWriter
 program, folder = sys.argv[1:]
 spec = TrialSpec(
     stage=Stage.SEARCH, number=0, config={"program": program}, seed=0, attempt=1, epochs=3,

@@ -11,12 +11,12 @@ from contextlib import closing
 import pytest
 from conftest import wait_until
 
-from hpsearch.config import parse_config
+from hpsearch.config.config import parse_config
 from hpsearch.objectives import supervisor
 from hpsearch.objectives.base import Trial
 from hpsearch.objectives.loading import load_objective
-from hpsearch.trial import Direction, Stage, TrialSpec
-from hpsearch.trial_dir import PRINTED, AttemptWriter
+from hpsearch.trial.folder import PRINTED, AttemptWriter
+from hpsearch.trial.trial import Direction, Stage, TrialSpec
 
 EPOCHS = 6
 PROGRAM = """

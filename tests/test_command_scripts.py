@@ -9,13 +9,13 @@ from contextlib import closing
 import pytest
 from ruamel.yaml import YAML
 
-from hpsearch.config import parse_config
+from hpsearch.config.config import parse_config
 from hpsearch.errors import FieldError, ObjectiveError
 from hpsearch.objectives.base import Trial
-from hpsearch.objectives.command_line import command_line
+from hpsearch.objectives.command.line import command_line
 from hpsearch.objectives.loading import check_objective, load_objective
-from hpsearch.trial import Direction, Stage, TrialSpec
-from hpsearch.trial_dir import AttemptWriter
+from hpsearch.trial.folder import AttemptWriter
+from hpsearch.trial.trial import Direction, Stage, TrialSpec
 
 PYTHON = sys.executable
 EPOCHS = 3
@@ -290,7 +290,7 @@ def test_an_interpreter_that_is_not_there_or_not_used_is_refused(tmp_path, envir
 
 
 def test_a_link_to_an_interpreter_stays_a_link(space_file, environment):
-    from hpsearch.space_file import load_space_file
+    from hpsearch.config.file import load_space_file
 
     raw = {"objective": {"python": None, "epochs": 1}}
     path = space_file(**raw)

@@ -10,9 +10,9 @@ import pytest
 from expressions import ARBITRARY, CONFIGS, TRUTHS, UndefinedError
 from hypothesis import example, given
 
-from hpsearch import constraints
-from hpsearch.constraints import parse_constraint
 from hpsearch.errors import FieldError
+from hpsearch.space import constraints
+from hpsearch.space.constraints import parse_constraint
 
 PATH = ("constraints", 0)
 VALUES = {

@@ -18,7 +18,7 @@ from conftest import wait_until
 from faulty_disk import Disk, needs_mounts
 from study_outcome import outcome, trained
 
-from hpsearch.trial_dir import read_manifest
+from hpsearch.trial.folder import read_manifest
 
 pytestmark = [pytest.mark.slow, needs_mounts]
 

@@ -10,17 +10,26 @@ from pathlib import Path
 import pytest
 from conftest import sample_config
 
+from hpsearch.driver.context import Context
+from hpsearch.driver.dispatch import Dispatcher, Planned
 from hpsearch.errors import Interrupted, StudyError
-from hpsearch.events import Event, Notice, TrialEnded, TrialEvent, TrialMeasured, TrialScored, TrialStarted, WorkerLost
 from hpsearch.executors.base import Task
-from hpsearch.interrupts import Interrupts
-from hpsearch.pruning.divergence import DivergenceRule
-from hpsearch.stages.context import Context
-from hpsearch.stages.dispatch import Dispatcher, Planned
-from hpsearch.store import Store
-from hpsearch.store_backend import Changes
-from hpsearch.trial import Measurement, Stage, State, StopReason, TrialRecord, TrialSpec
-from hpsearch.trial_dir import AttemptWriter
+from hpsearch.selection.divergence import DivergenceRule
+from hpsearch.store.backend import Changes
+from hpsearch.store.store import Store
+from hpsearch.system.signals import Interrupts
+from hpsearch.trial.events import (
+    Event,
+    Notice,
+    TrialEnded,
+    TrialEvent,
+    TrialMeasured,
+    TrialScored,
+    TrialStarted,
+    WorkerLost,
+)
+from hpsearch.trial.folder import AttemptWriter
+from hpsearch.trial.trial import Measurement, Stage, State, StopReason, TrialRecord, TrialSpec
 
 Script = Callable[["Scripted"], Iterator[list[TrialEvent]]]
 

@@ -13,15 +13,19 @@ import report_studies
 import running
 from ruamel.yaml import YAML
 
-from hpsearch import api, config, config_budget, config_objectives, constraints, samplers
+from hpsearch import api, samplers
+from hpsearch.config import budget_section as config_budget
+from hpsearch.config import config
+from hpsearch.config import objectives as config_objectives
 from hpsearch.executors.resources import ResourceRequest
-from hpsearch.objectives.command import check_command
+from hpsearch.objectives.command.objective import check_command
 from hpsearch.report import document
 from hpsearch.report.region import bounds_in_words
 from hpsearch.samplers.edges import Edge
-from hpsearch.space_options import OPTIONS
-from hpsearch.space_parsing import KINDS, parse_space
-from hpsearch.trial import Stage
+from hpsearch.space import constraints
+from hpsearch.space.options import OPTIONS
+from hpsearch.space.parsing import KINDS, parse_space
+from hpsearch.trial.trial import Stage
 from hpsearch.vision.parameters import Hyperparameters
 
 ROOT = Path(__file__).parents[1]

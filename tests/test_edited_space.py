@@ -14,9 +14,9 @@ from ruamel.yaml import YAML
 from running import Bench, Stop, bench, results
 
 from hpsearch.errors import InputError
-from hpsearch.events import TrialScored
-from hpsearch.store import Store
-from hpsearch.trial import Stage
+from hpsearch.store.store import Store
+from hpsearch.trial.events import TrialScored
+from hpsearch.trial.trial import Stage
 
 bench = pytest.fixture(bench)
 

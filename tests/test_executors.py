@@ -15,15 +15,15 @@ import pytest
 from conftest import TESTS, sample_config
 
 from hpsearch.errors import InputError, ResourceError
-from hpsearch.events import PredictionsReady, TrialEnded, TrialEvent, TrialMeasured, TrialStarted, WorkerLost
 from hpsearch.executors.base import Executor, Workplace
 from hpsearch.executors.inline import InlineExecutor
 from hpsearch.executors.resources import Resources
-from hpsearch.interrupts import Interrupts
-from hpsearch.pruning.divergence import DivergenceRule
-from hpsearch.pruning.stall import StallRule
-from hpsearch.trial import Direction, PredictSpec, Stage, StopReason, TrialSpec
-from hpsearch.trial_dir import read_manifest
+from hpsearch.selection.divergence import DivergenceRule
+from hpsearch.selection.stall import StallRule
+from hpsearch.system.signals import Interrupts
+from hpsearch.trial.events import PredictionsReady, TrialEnded, TrialEvent, TrialMeasured, TrialStarted, WorkerLost
+from hpsearch.trial.folder import read_manifest
+from hpsearch.trial.trial import Direction, PredictSpec, Stage, StopReason, TrialSpec
 
 DIRECTION = Direction.MAXIMIZE
 ANY = "any_of_them"  # the sample objective that `does` of the config names
@@ -251,7 +251,7 @@ class TestRay(Conformance):
         self.address = ray_address
 
     def make(self, function: str, **changes: object) -> Executor:
-        from hpsearch.executors.ray import RayExecutor
+        from hpsearch.executors.ray.executor import RayExecutor
 
         slots, gpus, cpus = (changes.pop(k, d) for k, d in (("slots", 1), ("gpus_per_slot", 0), ("cpus_per_slot", 1)))
         resources = Resources(slots=slots, text="workers", gpus_per_slot=gpus, cpus_per_slot=cpus, address=self.address)
@@ -307,7 +307,7 @@ class TestRay(Conformance):
 
 @pytest.mark.slow
 def test_a_local_cluster_leaves_nothing_behind(tmp_path):
-    from hpsearch.executors.ray import RayExecutor
+    from hpsearch.executors.ray.executor import RayExecutor
 
     executor = RayExecutor(workplace("climb"), Resources(slots=2, text="2 CPU workers", cpus_per_slot=1), Interrupts())
     until_free(executor, 2)
@@ -323,7 +323,7 @@ def test_a_local_cluster_leaves_nothing_behind(tmp_path):
 
 
 def test_no_cluster_at_the_address():
-    from hpsearch.executors.ray import RayExecutor
+    from hpsearch.executors.ray.executor import RayExecutor
 
     with pytest.raises(ResourceError, match=r"--ray-address: no Ray cluster answers at 127\.0\.0\.1:1"):
         RayExecutor(workplace("climb"), Resources(slots=1, text="1 CPU worker", address="127.0.0.1:1"), Interrupts())
@@ -334,7 +334,7 @@ def test_ray_does_not_ship_the_folder_though_it_was_imported_first():
         "import os; os.environ.pop('RAY_ENABLE_UV_RUN_RUNTIME_ENV', None)\n"
         "import ray._private.ray_constants as constants\n"
         "before = constants.RAY_ENABLE_UV_RUN_RUNTIME_ENV\n"
-        "import hpsearch.executors.ray\n"
+        "import hpsearch.executors.ray.executor\n"
         "print(before, constants.RAY_ENABLE_UV_RUN_RUNTIME_ENV)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -25,7 +25,7 @@ from ruamel.yaml.error import YAMLError
 
 from hpsearch.export import plan_export
 from hpsearch.export.read import read_config
-from hpsearch.space_parsing import parse_space
+from hpsearch.space.parsing import parse_space
 
 FOLDER = Path(__file__).parent / "configs"
 FORMATS = ("yaml", "json", "toml")

@@ -13,10 +13,10 @@ from ruamel.yaml import YAML
 from running import Bench, bench
 from typer.testing import CliRunner
 
-from hpsearch.cli import app
+from hpsearch.cli.app import app
 from hpsearch.errors import InputError
 from hpsearch.export import load_frozen_trial, plan_export
-from hpsearch.trial import Stage
+from hpsearch.trial.trial import Stage
 
 bench = pytest.fixture(bench)
 CONFIG = {"lr": 1e-5, "optimizer.name": "it's", "amp": True, "steps": [1, 2], "none": None}

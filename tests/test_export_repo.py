@@ -9,7 +9,7 @@ from test_export_formats import REPO, invoke, read_yaml
 from test_repository import everything, git
 
 from hpsearch.export.bundle import write_bundle
-from hpsearch.trial import Stage
+from hpsearch.trial.trial import Stage
 
 bench = pytest.fixture(bench)
 CONFIG = {"search": {"trials": 3, "sampler": "random"}, "finalists": {"configs": 1, "seeds": 2}}

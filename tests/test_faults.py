@@ -22,12 +22,12 @@ from conftest import TESTS, wait_until
 from fault_objectives import EPOCHS, FAULTS
 from running import Bench, Stop, bench, results
 
-from hpsearch.checkpoint import load_state, save_state
 from hpsearch.errors import CheckpointError
-from hpsearch.events import StageEnded, StageStarted, TrialMeasured, WorkerLost
 from hpsearch.executors.inline import InlineExecutor
-from hpsearch.trial import Direction, Measurement, PredictSpec, Stage, TrialSpec
-from hpsearch.trial_dir import MANIFEST, AttemptWriter, read_manifest
+from hpsearch.trial.checkpoint import load_state, save_state
+from hpsearch.trial.events import StageEnded, StageStarted, TrialMeasured, WorkerLost
+from hpsearch.trial.folder import MANIFEST, AttemptWriter, read_manifest
+from hpsearch.trial.trial import Direction, Measurement, PredictSpec, Stage, TrialSpec
 
 bench = pytest.fixture(bench)
 

@@ -15,14 +15,14 @@ from running import Bench
 from test_fuzz_space_files import SMALL
 from typer.testing import CliRunner
 
-from hpsearch.budget import as_overrides, parse_changes, parse_duration
-from hpsearch.cli import app
-from hpsearch.cli_options import ExecutorName, places, resource_request
-from hpsearch.directory import find_folder, new_folder, unused_name
+from hpsearch.cli.app import app
+from hpsearch.cli.options import ExecutorName, places, resource_request
+from hpsearch.config.budget import as_overrides, parse_changes, parse_duration
 from hpsearch.errors import StudyNotFoundError
-from hpsearch.executors.resources import claimed_resources
-from hpsearch.storage_url import redact
-from hpsearch.store_connection import connect
+from hpsearch.executors.planning import claimed_resources
+from hpsearch.store.connection import connect
+from hpsearch.store.folders import find_folder, new_folder, unused_name
+from hpsearch.store.url import redact
 
 TINY = {"search": {"trials": 2, "sampler": "random"}, "objective": {"epochs": 1}, "finalists": None, "ensemble": None}
 

@@ -26,12 +26,12 @@ from hypothesis import strategies as st
 from rich.console import Console
 from running import Bench, bench
 
-from hpsearch.events import TrialEnded
 from hpsearch.executors.base import Workplace
-from hpsearch.executors.worker import Worker
+from hpsearch.executors.worker.worker import Worker
 from hpsearch.report.tables import study_summary, trial_detail
-from hpsearch.trial import Direction, Stage, StopReason, TrialSpec
-from hpsearch.trial_dir import LOG, MANIFEST, read_manifest
+from hpsearch.trial.events import TrialEnded
+from hpsearch.trial.folder import LOG, MANIFEST, read_manifest
+from hpsearch.trial.trial import Direction, Stage, StopReason, TrialSpec
 
 bench = pytest.fixture(bench)
 

@@ -4,11 +4,11 @@ import pytest
 import strategies
 from hypothesis import given, settings
 
-from hpsearch.distributions import Range
 from hpsearch.errors import FieldError
-from hpsearch.given_configs import params_of
 from hpsearch.samplers import RandomSampler
-from hpsearch.space_parsing import parse_space
+from hpsearch.space.distributions import Range
+from hpsearch.space.given import params_of
+from hpsearch.space.parsing import parse_space
 
 RAW = {
     "lr": {"loguniform": [1e-4, 1e-1], "per": "batch_size", "reference": 64},

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from imported import drawn, imported
 from typer.testing import CliRunner
 
-from hpsearch.cli import app
-from hpsearch.importers.wandb_parameters import DISTRIBUTIONS
-from hpsearch.objectives.command_line import command_line
-from hpsearch.space_file import load_space_file
+from hpsearch.cli.app import app
+from hpsearch.config.file import load_space_file
+from hpsearch.drafting.from_tuners.wandb_parameters import DISTRIBUTIONS
+from hpsearch.objectives.command.line import command_line
 
 SWEEP = """
 method: random
@@ -120,7 +120,7 @@ def test_an_imported_command_runs():
 
 def test_the_help_imports_nothing_heavy():
     code = (
-        "import sys\nfrom typer.testing import CliRunner\nfrom hpsearch.cli import app\n"
+        "import sys\nfrom typer.testing import CliRunner\nfrom hpsearch.cli.app import app\n"
         "assert CliRunner().invoke(app, ['import', '--help']).exit_code == 0\n"
         "assert not {'ray', 'torch', 'optuna'} & set(sys.modules)\n"
     )

@@ -8,9 +8,9 @@ from ray import tune
 from ray.tune.search import sample
 from ruamel.yaml import YAML
 
-from hpsearch.importers import nni, wandb, wandb_command, wandb_parameters
-from hpsearch.importers.draft import Draft
-from hpsearch.importers.ray_tune import _add
+from hpsearch.drafting.from_tuners import nni, wandb, wandb_command, wandb_parameters
+from hpsearch.drafting.from_tuners.draft import Draft
+from hpsearch.drafting.from_tuners.ray_tune import _add
 
 PAGE = Path(__file__).parents[1] / "docs" / "import.md"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from imported import drawn, imported
 
+from hpsearch.drafting.from_tuners import plan_import
 from hpsearch.errors import InputError
-from hpsearch.importers import plan_import
 
 MNIST = {
     "dropout_rate": {"_type": "uniform", "_value": [0.5, 0.9]},

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from imported import drawn, imported
 
+from hpsearch.drafting.from_tuners import plan_import
 from hpsearch.errors import InputError
-from hpsearch.importers import plan_import
-from hpsearch.objectives.command_line import command_line
+from hpsearch.objectives.command.line import command_line
 
 LOG_10 = math.log(10)
 SCRIPT = """

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from hpsearch.cli import app
+from hpsearch.cli.app import app
+from hpsearch.config.file import load_space_file
+from hpsearch.drafting.from_script import plan_space
 from hpsearch.errors import InputError
-from hpsearch.init import plan_space
-from hpsearch.objectives.command_line import check_command
-from hpsearch.space_file import load_space_file
+from hpsearch.objectives.command.line import check_command
 
 SCRIPT = """
 import argparse, json, random

@@ -10,7 +10,7 @@ from conftest import TESTS, sample_config
 
 from hpsearch.executors.base import Workplace
 from hpsearch.executors.inline import InlineExecutor
-from hpsearch.interrupts import Interrupts
+from hpsearch.system.signals import Interrupts
 
 NAMES = ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "OMP_NUM_THREADS")
 

@@ -8,11 +8,11 @@ import strategies
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from hpsearch.config.file import load_space_file
 from hpsearch.errors import FieldError, SpaceUsedUpError
 from hpsearch.samplers import JitteredGridSampler, choose_levels
 from hpsearch.samplers.jittered_grid import grid_cell
-from hpsearch.space_file import load_space_file
-from hpsearch.space_parsing import parse_space
+from hpsearch.space.parsing import parse_space
 
 CNN = Path(__file__).parent.parent / "spaces" / "cnn.yaml"
 axes = st.lists(st.integers(1, 9), min_size=1, max_size=5)

@@ -10,8 +10,8 @@ import torch
 from running import Bench, Stop, bench, results
 
 from hpsearch.errors import InputError, StudyError
-from hpsearch.events import TrialMeasured
-from hpsearch.trial import Stage, StopReason
+from hpsearch.trial.events import TrialMeasured
+from hpsearch.trial.trial import Stage, StopReason
 
 bench = pytest.fixture(bench)
 pytestmark = pytest.mark.filterwarnings("ignore:.isinstance.treespec, LeafSpec:FutureWarning")  # within Lightning
@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from hpsearch.objectives.lightning import HpsearchCallback
+from hpsearch.objectives.frameworks.lightning import HpsearchCallback
 
 
 def audit(line):

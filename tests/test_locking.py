@@ -16,11 +16,11 @@ import psutil
 import pytest
 import sqlalchemy as sa
 
-from hpsearch import locking
 from hpsearch.errors import StudyError, StudyLockedError
-from hpsearch.holder import EXPIRE_S
-from hpsearch.lock_file import LockFile
-from hpsearch.locking import LOCK_FILE, DatabaseLock, DriverLock, FileLock
+from hpsearch.store import lock as locking
+from hpsearch.store.lock import LOCK_FILE, DatabaseLock, DriverLock, FileLock
+from hpsearch.system.lock_file import LockFile
+from hpsearch.system.lock_holder import EXPIRE_S
 
 HOST = socket.gethostname()
 

@@ -10,10 +10,10 @@ import pytest
 from running import Bench, Stop, bench
 
 from hpsearch import api
-from hpsearch.directory import find_folder, making, new_folder, study_folders, unused_name
 from hpsearch.errors import InputError, StudyError, StudyExistsError, StudyLockedError, StudyNotFoundError
-from hpsearch.events import TrialScored
-from hpsearch.store import Store
+from hpsearch.store.folders import find_folder, making, new_folder, study_folders, unused_name
+from hpsearch.store.store import Store
+from hpsearch.trial.events import TrialScored
 
 bench = pytest.fixture(bench)
 

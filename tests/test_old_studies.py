@@ -15,8 +15,8 @@ from conftest import TESTS
 from optuna.storages import RDBStorage
 from ruamel.yaml import YAML
 
-from hpsearch.api import load_study
-from hpsearch.store import FORMAT, STUDY_FILE
+from hpsearch.store.store import FORMAT, STUDY_FILE
+from hpsearch.study.study import load_study
 
 OLD = TESTS / "old_studies"
 FORMATS = sorted(path.name for path in OLD.glob("format-*"))

@@ -8,7 +8,7 @@ import pytest
 from running import Bench, bench
 
 from hpsearch.errors import FieldError, InputError, StudyError
-from hpsearch.trial import Stage, State, StopReason
+from hpsearch.trial.trial import Stage, State, StopReason
 
 bench = pytest.fixture(bench)
 NUMBERS = count()

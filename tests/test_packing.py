@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpsearch.events import GpuUse, TrialEnded, TrialEvent, TrialMeasured
-from hpsearch.executors.packing import (
+from hpsearch.executors.machine.packing import (
     MOST,
     PeakWatch,
     Seat,
@@ -19,7 +18,8 @@ from hpsearch.executors.packing import (
     trials_that_fit,
     usable,
 )
-from hpsearch.trial import Measurement, Stage, StopReason
+from hpsearch.trial.events import GpuUse, TrialEnded, TrialEvent, TrialMeasured
+from hpsearch.trial.trial import Measurement, Stage, StopReason
 
 GIB = 1 << 30
 

@@ -10,7 +10,7 @@ import psutil
 import pytest
 from conftest import wait_until
 
-from hpsearch.executors.processes import MARK, end_marked, marking
+from hpsearch.executors.machine.processes import MARK, end_marked, marking
 
 PARENT = """
 import os, subprocess, sys

@@ -8,10 +8,10 @@ import pytest
 from report_studies import TRACEBACK, config, params
 from rich.console import Console
 
-from hpsearch import events
+from hpsearch.cli.progress import Progress, format_duration
 from hpsearch.errors import Interrupted
-from hpsearch.progress import Progress, format_duration
-from hpsearch.trial import Measurement, Stage, StopReason
+from hpsearch.trial import events
+from hpsearch.trial.trial import Measurement, Stage, StopReason
 
 SETTINGS = config()
 

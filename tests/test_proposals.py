@@ -12,9 +12,9 @@ from running import Bench, Stop, bench, results
 
 from hpsearch import api
 from hpsearch.errors import SpaceFileError
-from hpsearch.events import Event, Notice, StageEnded, StageStarted, TrialMeasured, TrialScored, TrialStarted
-from hpsearch.store import Store
-from hpsearch.trial import Stage, StopReason
+from hpsearch.store.store import Store
+from hpsearch.trial.events import Event, Notice, StageEnded, StageStarted, TrialMeasured, TrialScored, TrialStarted
+from hpsearch.trial.trial import Stage, StopReason
 
 bench = pytest.fixture(bench)
 

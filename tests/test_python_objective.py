@@ -8,14 +8,14 @@ from itertools import count
 import numpy as np
 import pytest
 
-from hpsearch.config import parse_config
-from hpsearch.config_objectives import Python
+from hpsearch.config.config import parse_config
+from hpsearch.config.objectives import Python
 from hpsearch.errors import FieldError, InputError, ObjectiveError
 from hpsearch.objectives.base import Trial
 from hpsearch.objectives.loading import check_objective, load_objective
 from hpsearch.objectives.python import PythonObjective
-from hpsearch.trial import Direction, Stage, TrialSpec
-from hpsearch.trial_dir import AttemptWriter
+from hpsearch.trial.folder import AttemptWriter
+from hpsearch.trial.trial import Direction, Stage, TrialSpec
 
 NUMBERS = count()
 

@@ -12,15 +12,15 @@ import ray
 from conftest import TESTS, sample_config, sample_raw, wait_until
 
 from hpsearch import api
-from hpsearch.events import Event, GpuUse, Notice, TrialEnded, TrialEvent, WorkerLost
 from hpsearch.executors.base import Workplace
-from hpsearch.executors.ray import RayExecutor
-from hpsearch.executors.ray_actor import Home
-from hpsearch.executors.ray_packing import Packer
-from hpsearch.executors.ray_slots import Slot
+from hpsearch.executors.ray.actor import Home
+from hpsearch.executors.ray.executor import RayExecutor
+from hpsearch.executors.ray.packer import Packer
+from hpsearch.executors.ray.slots import Slot
 from hpsearch.executors.resources import ResourceRequest, Resources
-from hpsearch.interrupts import Interrupts
-from hpsearch.trial import Direction, PredictSpec, Stage, StopReason, TrialSpec
+from hpsearch.system.signals import Interrupts
+from hpsearch.trial.events import Event, GpuUse, Notice, TrialEnded, TrialEvent, WorkerLost
+from hpsearch.trial.trial import Direction, PredictSpec, Stage, StopReason, TrialSpec
 
 GIB = 1 << 30
 TWO_EACH = Resources(slots=4, text="2 GPUs", gpus_per_slot=0.5, trials_per_gpu=2, cpus_per_slot=1)

@@ -3,9 +3,9 @@ import json
 import pytest
 from report_studies import add, config, finished, make, score, scores, searched, vote
 
-from hpsearch.report.document import study_document
-from hpsearch.store import Store
-from hpsearch.trial import Stage, StopReason
+from hpsearch.store.store import Store
+from hpsearch.study.document import study_document
+from hpsearch.trial.trial import Stage, StopReason
 
 KEYS = ["schema_version", "study", "state", "metric", "direction", "trials", "finalists", "ensemble"]
 TRIAL_KEYS = ["number", "state", "stop_reason", "params", "value", "best_epoch", "epochs", "seconds", "seed"]

@@ -3,7 +3,7 @@ import pytest
 from report_studies import config, finished, make, searched
 
 from hpsearch.errors import InputError
-from hpsearch.report.frame import finalists_frame, trials_frame, write_csv
+from hpsearch.study.frame import finalists_frame, trials_frame, write_csv
 
 PARAMS = ["params.lr", "params.batch_size", "params.head", "params.dropout", "params.optimizer"]
 

@@ -7,7 +7,7 @@ from running import Bench, bench
 
 from hpsearch import api
 from hpsearch.report.region import bounds_in_words, first_in_words
-from hpsearch.store import Store
+from hpsearch.store.store import Store
 
 bench = pytest.fixture(bench)
 

@@ -20,7 +20,7 @@ from hpsearch.report.tables import (
     study_summary,
     trial_detail,
 )
-from hpsearch.trial import Stage, StopReason
+from hpsearch.trial.trial import Stage, StopReason
 
 
 @pytest.fixture
@@ -292,7 +292,7 @@ def test_the_plan():
 
 
 def test_showing_imports_neither_torch_nor_ray_nor_pandas():
-    modules = "hpsearch.report.tables, hpsearch.report.document, hpsearch.report.frame, hpsearch.progress"
+    modules = "hpsearch.report.tables, hpsearch.study.document, hpsearch.study.frame, hpsearch.cli.progress"
     code = f"import sys, {modules}; print({{'torch', 'ray', 'pandas', 'scipy'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from hpsearch.errors import InputError
-from hpsearch.repository import CodeState, code_state, commit_files, top_of
+from hpsearch.system.git import CodeState, code_state, commit_files, top_of
 
 
 def git(folder, *arguments):

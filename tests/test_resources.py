@@ -10,16 +10,17 @@ import pytest
 from fake_nvml import GIB, FakeGpu, FakeNvml
 
 from hpsearch.errors import InputError, ResourceError
-from hpsearch.executors.claims import VARIABLE, Claim, choosing
-from hpsearch.executors.cores import Cores
-from hpsearch.executors.resources import ResourceRequest, Resources, claimed_resources, plan_resources
+from hpsearch.executors.machine.claims import VARIABLE, Claim, choosing
+from hpsearch.executors.machine.cores import Cores
+from hpsearch.executors.planning import claimed_resources, plan_resources
+from hpsearch.executors.resources import ResourceRequest, Resources
 
 NO_GPUS = FakeNvml()
 
 
 @pytest.fixture(autouse=True)
 def eight_cores(tmp_path, monkeypatch):
-    monkeypatch.setattr("hpsearch.executors.cores._mine", lambda: tuple(range(8)))
+    monkeypatch.setattr("hpsearch.executors.machine.cores._mine", lambda: tuple(range(8)))
     monkeypatch.setenv(VARIABLE, str(tmp_path / "claims"))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
 

@@ -5,7 +5,7 @@ import strategies
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpsearch.seeding import below, derive_seed, permutation, unit
+from hpsearch.trial.seeding import below, derive_seed, permutation, unit
 
 
 def test_known_values_so_that_a_change_of_the_hash_is_noticed():

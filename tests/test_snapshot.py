@@ -10,12 +10,12 @@ from ruamel.yaml import YAML
 from running import Bench, bench
 from test_repository import git
 
+from hpsearch.driver.snapshot import take_snapshot
 from hpsearch.errors import InputError
-from hpsearch.events import Notice, TrialScored
-from hpsearch.relocation import Place
-from hpsearch.repository import code_state
-from hpsearch.snapshot import take_snapshot
-from hpsearch.trial import Stage
+from hpsearch.system.git import code_state
+from hpsearch.system.place import Place
+from hpsearch.trial.events import Notice, TrialScored
+from hpsearch.trial.trial import Stage
 
 bench = pytest.fixture(bench)
 SCRIPT = """

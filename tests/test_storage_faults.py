@@ -15,10 +15,10 @@ from conftest import wait_until
 from running import Bench, Stop, bench, results
 from typer.testing import CliRunner, Result
 
-from hpsearch import store_sqlite
-from hpsearch.cli import app
+from hpsearch.cli.app import app
 from hpsearch.errors import StudyError
-from hpsearch.events import TrialMeasured, TrialScored
+from hpsearch.store import sqlite as store_sqlite
+from hpsearch.trial.events import TrialMeasured, TrialScored
 
 bench = pytest.fixture(bench)
 

@@ -16,12 +16,12 @@ import sqlalchemy as sa
 from conftest import sample_config
 from optuna.storages import BaseStorage
 
-from hpsearch import store as store_module
 from hpsearch.errors import InputError, StudyError, StudyNotFoundError
 from hpsearch.samplers import make_sampler
-from hpsearch.store import FORMAT, STUDY_FILE, Store
-from hpsearch.store_backend import Backend
-from hpsearch.trial import Direction, Measurement, Stage, State, StopReason, TrialRecord
+from hpsearch.store import store as store_module
+from hpsearch.store.backend import Backend
+from hpsearch.store.store import FORMAT, STUDY_FILE, Store
+from hpsearch.trial.trial import Direction, Measurement, Stage, State, StopReason, TrialRecord
 
 CONFIG = sample_config(
     space={

@@ -12,11 +12,11 @@ from running import Bench, bench
 from typer.testing import CliRunner
 
 from hpsearch import api
-from hpsearch.cli import app
+from hpsearch.cli.app import app
+from hpsearch.driver.verification import _outside
 from hpsearch.export.frozen import load_frozen_trial
 from hpsearch.export.read import read_config
-from hpsearch.trial import Stage
-from hpsearch.verification import _outside
+from hpsearch.trial.trial import Stage
 
 bench = pytest.fixture(bench)
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hpsearch.checkpoint import load_state
 from hpsearch.errors import CheckpointError, ObjectiveError, TrialStopped
 from hpsearch.objectives import base
 from hpsearch.objectives.base import Trial, inside, iterate
-from hpsearch.trial import Direction, Stage, StopReason, TrialSpec
-from hpsearch.trial_dir import MANIFEST, AttemptWriter, read_manifest
+from hpsearch.trial.checkpoint import load_state
+from hpsearch.trial.folder import MANIFEST, AttemptWriter, read_manifest
+from hpsearch.trial.trial import Direction, Stage, StopReason, TrialSpec
 
 EPOCHS = 4
 

@@ -12,14 +12,14 @@ from running import INLINE, Bench, bench
 from test_export_formats import invoke
 from test_repository import git
 
+from hpsearch.driver.verification import verify
 from hpsearch.errors import InputError, StudyError
-from hpsearch.events import Notice, TrialScored
 from hpsearch.export.read import read_config
-from hpsearch.ranking import prediction_interval
-from hpsearch.seeding import derive_seed
-from hpsearch.space_parsing import parse_space
-from hpsearch.trial import Stage
-from hpsearch.verification import verify
+from hpsearch.selection.ranking import prediction_interval
+from hpsearch.space.parsing import parse_space
+from hpsearch.trial.events import Notice, TrialScored
+from hpsearch.trial.seeding import derive_seed
+from hpsearch.trial.trial import Stage
 
 bench = pytest.fixture(bench)
 NOISY = """
@@ -127,7 +127,7 @@ def test_other_code_than_the_study_had_is_said(bench: Bench, study, git_identity
 def test_the_output_and_the_exit_code(bench: Bench, study, capfd):
     from typer.testing import CliRunner
 
-    from hpsearch.cli import app
+    from hpsearch.cli.app import app
 
     noisy().SHIFT = 0.3
     result = CliRunner().invoke(app, ["verify", "sample", "--executor", "inline"])

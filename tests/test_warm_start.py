@@ -6,11 +6,11 @@ import pytest
 from conftest import sample_raw
 from running import Bench, bench
 
-from hpsearch.config import parse_config
+from hpsearch.config.config import parse_config
+from hpsearch.driver.warm_start import earlier_trials
 from hpsearch.errors import InputError
-from hpsearch.report.frame import trials_frame, write_csv
-from hpsearch.trial import Stage
-from hpsearch.warm_start import earlier_trials
+from hpsearch.study.frame import trials_frame, write_csv
+from hpsearch.trial.trial import Stage
 
 bench = pytest.fixture(bench)
 

@@ -9,13 +9,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from hpsearch.config import StudyConfig
+from hpsearch.config.config import StudyConfig
 from hpsearch.errors import InputError
 from hpsearch.export.provenance import provenance
-from hpsearch.outcome import best_of, current_reading
-from hpsearch.store import Store
-from hpsearch.trial import Stage
-from hpsearch.trial_dir import sync_folder
+from hpsearch.store.store import Store
+from hpsearch.study.outcome import best_of, current_reading
+from hpsearch.system.files import sync_folder
+from hpsearch.trial.trial import Stage
 
 ENSEMBLE_FILE = "ensemble.json"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from hpsearch.config import StudyConfig
-from hpsearch.config_objectives import ImageClassifier
-from hpsearch.formatting import counted, mean_and_std, value_format
-from hpsearch.outcome import Best, state_of
-from hpsearch.store import Store
+from hpsearch.config.config import StudyConfig
+from hpsearch.config.objectives import ImageClassifier
+from hpsearch.store.store import Store
+from hpsearch.study.outcome import Best, state_of
+from hpsearch.text import counted, mean_and_std, value_format
 
 
 def provenance(store: Store, config: StudyConfig, best: Best) -> dict[str, Any]:

@@ -13,20 +13,20 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from hpsearch.config import StudyConfig
-from hpsearch.config_objectives import Command
+from hpsearch.config.config import StudyConfig
+from hpsearch.config.objectives import Command
 from hpsearch.errors import CheckpointError, FieldError, InputError
-from hpsearch.formatting import clean, counted, format_duration, format_value, mean_and_std, value_format
-from hpsearch.manifest import Manifest
-from hpsearch.outcome import finalists_of, full_epochs
 from hpsearch.report.curve import curve
-from hpsearch.report.document import config_of, epochs_of, json_value, last_folder
 from hpsearch.report.layout import cell, facts, heading
 from hpsearch.report.paths import shown_path
-from hpsearch.repository import CodeState
-from hpsearch.store import Store
-from hpsearch.trial import Measurement, Stage, State, TrialRecord
-from hpsearch.trial_dir import LOG, attempt_folder, read_manifest
+from hpsearch.store.store import Store
+from hpsearch.study.document import config_of, epochs_of, json_value, last_folder
+from hpsearch.study.outcome import finalists_of, full_epochs
+from hpsearch.system.git import CodeState
+from hpsearch.text import clean, counted, format_duration, format_value, mean_and_std, value_format
+from hpsearch.trial.folder import LOG, attempt_folder, read_manifest
+from hpsearch.trial.manifest import Manifest
+from hpsearch.trial.trial import Measurement, Stage, State, TrialRecord
 
 _LOG_LINES = 20
 _LOG_BYTES = 1 << 16  # of the end of a log that may be huge
@@ -148,8 +148,8 @@ def _again(config: StudyConfig, record: TrialRecord, folder: Path, epochs: int) 
     by_hand: list[RenderableType] = [facts([("config", _json(resolved)), ("seed", str(record.seed))])]
     if not isinstance(config.objective, Command) or not resolved:
         return by_hand
-    from hpsearch.objectives.command_config import config_file_path
-    from hpsearch.objectives.command_line import command_line
+    from hpsearch.objectives.command.config import config_file_path
+    from hpsearch.objectives.command.line import command_line
 
     made, attempt = config.objective.config_file, last_folder(record, folder)
     try:

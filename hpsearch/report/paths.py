@@ -6,8 +6,8 @@ import os
 import shlex
 from pathlib import Path
 
-from hpsearch.store import Store
-from hpsearch.store_pointer import read_pointer
+from hpsearch.store.pointer import read_pointer
+from hpsearch.store.store import Store
 
 
 def shown_path(path: Path) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from rich.console import Group, RenderableType
 
-from hpsearch.config import StudyConfig
-from hpsearch.distributions import Range
-from hpsearch.formatting import counted, value_format
-from hpsearch.outcome import Best, best_of, edges_of, explored_space, full_epochs, rounds_of, trial_of
+from hpsearch.config.config import StudyConfig
 from hpsearch.report.layout import cell
 from hpsearch.samplers.edges import in_words, shown_number
-from hpsearch.store import Store
-from hpsearch.trial import Stage
+from hpsearch.space.distributions import Range
+from hpsearch.store.store import Store
+from hpsearch.study.outcome import Best, best_of, edges_of, explored_space, full_epochs, rounds_of, trial_of
+from hpsearch.text import counted, value_format
+from hpsearch.trial.trial import Stage
 
 
 def bounds_in_words(store: Store, config: StudyConfig) -> list[str]:

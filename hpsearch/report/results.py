@@ -10,14 +10,15 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from hpsearch.config import StudyConfig
-from hpsearch.formatting import clean, mean_and_std, params_line, short_params, value_format
-from hpsearch.outcome import current_reading, finalists_of
-from hpsearch.ranking import Finalist, top
-from hpsearch.report.document import config_of, epochs_of
+from hpsearch.config.config import StudyConfig
 from hpsearch.report.layout import FirstThatFits, cell, text_table
-from hpsearch.store import Store
-from hpsearch.trial import Direction, Stage, TrialRecord
+from hpsearch.selection.ranking import Finalist, top
+from hpsearch.space.display import params_line, short_params
+from hpsearch.store.store import Store
+from hpsearch.study.document import config_of, epochs_of
+from hpsearch.study.outcome import current_reading, finalists_of
+from hpsearch.text import clean, mean_and_std, value_format
+from hpsearch.trial.trial import Direction, Stage, TrialRecord
 
 _SIDE = {Direction.MAXIMIZE: "above", Direction.MINIMIZE: "below"}
 

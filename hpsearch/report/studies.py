@@ -10,16 +10,16 @@ from pathlib import Path
 from rich.console import RenderableType
 from rich.text import Text
 
-from hpsearch.config import StudyConfig
-from hpsearch.formatting import format_duration, mean_and_std, value_format
-from hpsearch.outcome import best_of, replicates_of, state_of
-from hpsearch.ranking import top
+from hpsearch.config.config import StudyConfig
 from hpsearch.report.layout import cell, text_table
 from hpsearch.report.summary import trials_total
-from hpsearch.store import Store
-from hpsearch.store_connection import DATABASE, JOURNAL
-from hpsearch.store_pointer import STUDY_FILE
-from hpsearch.trial import Stage, State
+from hpsearch.selection.ranking import top
+from hpsearch.store.connection import DATABASE, JOURNAL
+from hpsearch.store.pointer import STUDY_FILE
+from hpsearch.store.store import Store
+from hpsearch.study.outcome import best_of, replicates_of, state_of
+from hpsearch.text import format_duration, mean_and_std, value_format
+from hpsearch.trial.trial import Stage, State
 
 _DAY_S = 86400
 _DATE_AFTER_S = 30 * _DAY_S

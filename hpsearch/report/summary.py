@@ -9,18 +9,18 @@ from pathlib import Path
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from hpsearch.budget import Limits
-from hpsearch.config import StudyConfig
-from hpsearch.config_objectives import Command, ImageClassifier
-from hpsearch.formatting import counted, mean_and_std, value_format
-from hpsearch.outcome import best_of, known_total, limits_of, spent_of, state_of
+from hpsearch.config.budget import Limits
+from hpsearch.config.config import StudyConfig
+from hpsearch.config.objectives import Command, ImageClassifier
 from hpsearch.report.layout import FirstThatFits, cell, facts, heading
 from hpsearch.report.paths import shown_path, shown_store, study_argument
 from hpsearch.report.region import first_in_words, region
 from hpsearch.report.results import ensemble_table, finalists_table, leaderboard
 from hpsearch.samplers.rounds import first_round, planned_lengths, trials_of_expansion
-from hpsearch.store import Store
-from hpsearch.trial import Stage, State, StopReason
+from hpsearch.store.store import Store
+from hpsearch.study.outcome import best_of, known_total, limits_of, spent_of, state_of
+from hpsearch.text import counted, mean_and_std, value_format
+from hpsearch.trial.trial import Stage, State, StopReason
 
 _LEADERS = 5
 

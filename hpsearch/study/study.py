@@ -1,0 +1,104 @@
+"""`Study`: a study at rest, which everything that reads one takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hpsearch.config.config import StudyConfig, parse_config
+from hpsearch.errors import FieldError, InputError
+from hpsearch.store.folders import find_folder, study_folders
+from hpsearch.store.store import Store
+from hpsearch.store.url import MEND
+from hpsearch.study.outcome import Best, best_of, state_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DEFAULT_STUDIES = Path("studies")
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A study as its store holds it: what `load_study` returns.
+
+    Attributes:
+        name: In the store and, unless it was moved, of its folder.
+        folder: Absolute.
+        config: The space file that it was made with.
+    """
+
+    name: str
+    folder: Path
+    config: StudyConfig
+    store: Store = field(repr=False)
+
+    @property
+    def state(self) -> str:
+        """`done`, or `unfinished`: it runs, or can be resumed."""
+        return state_of(self.store)
+
+    @property
+    def trials(self) -> pd.DataFrame:
+        """The search trials; the columns are those of `hpsearch.study.frame.trials_frame`."""
+        from hpsearch.study.frame import trials_frame
+
+        return trials_frame(self.store, self.config)
+
+    @property
+    def finalists(self) -> pd.DataFrame:
+        """The finalists' trials, one for each config and seed: the columns of `trials`, and where they come from."""
+        from hpsearch.study.frame import finalists_frame
+
+        return finalists_frame(self.store, self.config)
+
+    @property
+    def best(self) -> Best | None:
+        """The config to ship; None before any trial has a value."""
+        return best_of(self.store, self.config)
+
+    def document(self) -> dict[str, Any]:
+        """Return what `hpsearch show --json` prints."""
+        from hpsearch.study.document import study_document
+
+        return study_document(self.store, self.config, self.folder)
+
+    def close(self) -> None:
+        """Close the store's connections."""
+        self.store.close()
+
+
+def load_study(study: str | Path, *, studies: str | Path = DEFAULT_STUDIES, storage: str | None = None) -> Study:
+    """Return a study that is there.
+
+    Args:
+        study: Its name, or the path of its folder.
+        studies: The directory that names are looked up in.
+        storage: The URL of its store, if that is not in its folder.
+
+    Raises:
+        StudyNotFoundError: There is none.
+        InputError: Its store can't be opened.
+    """
+    folder = find_folder(Path(studies), str(study))
+    store = Store.open(folder, storage)
+    try:
+        return Study(store.name, folder, parse_config(store.get("space")), store)
+    except FieldError as error:
+        store.close()
+        raise InputError(f"study {store.name}: the space in its store is damaged: {error}; {MEND}") from None
+
+
+def list_studies(studies: str | Path = DEFAULT_STUDIES, storage: str | None = None) -> Iterator[Study | InputError]:
+    """Yield the studies of a directory by name; the error instead, for one that can't be opened."""
+    for folder in study_folders(Path(studies)):
+        try:
+            study = load_study(folder, studies=studies, storage=storage)
+            study.store.reload()  # here, where one that can't be read is told apart
+        except InputError as error:
+            yield error
+            continue
+        yield study
+        study.close()
