@@ -10,7 +10,7 @@ from hpsearch.config.objectives import Objective
 from hpsearch.executors.machine.memory import Meter
 from hpsearch.system.place import Place
 from hpsearch.trial.events import Notice, TrialEvent
-from hpsearch.trial.trial import PredictSpec, Stage, StopReason, TrialSpec
+from hpsearch.trial.trial import Key, PredictSpec, StopReason, TrialSpec
 
 Task = TrialSpec | PredictSpec
 
@@ -69,7 +69,7 @@ class Executor(Protocol):
         """Return what has happened since; waits for at most the timeout if nothing has."""
         ...
 
-    def end(self, key: tuple[Stage, int], reason: StopReason, detail: str) -> None:
+    def end(self, key: Key, reason: StopReason, detail: str) -> None:
         """End a task's worker; `WorkerLost` with this reason follows. In-process nothing can be ended."""
         ...
 

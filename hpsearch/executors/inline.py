@@ -14,7 +14,7 @@ from hpsearch.executors.machine.processes import MARK, end_marked
 from hpsearch.executors.worker.worker import Worker
 from hpsearch.system.signals import Interrupts
 from hpsearch.trial.events import TrialEvent
-from hpsearch.trial.trial import Stage, StopReason
+from hpsearch.trial.trial import Key, StopReason
 
 
 class InlineExecutor:
@@ -77,7 +77,7 @@ class InlineExecutor:
             return []
         return [event]
 
-    def end(self, key: tuple[Stage, int], reason: StopReason, detail: str) -> None:
+    def end(self, key: Key, reason: StopReason, detail: str) -> None:
         """Do nothing: code in this process can't be ended."""
 
     def close(self) -> None:

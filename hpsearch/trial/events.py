@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hpsearch.trial.trial import Config, Measurement, Stage, StopReason
+from hpsearch.trial.trial import Config, Key, Measurement, Stage, StopReason
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,6 +21,11 @@ class TrialEvent(Event):
     stage: Stage
     number: int
     attempt: int
+
+    @property
+    def key(self) -> Key:
+        """What names the trial within its study."""
+        return self.stage, self.number
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,7 +79,8 @@ class TrialEnded(TrialEvent):
 
     Attributes:
         worker: Host and process id.
-        history: All measurements, those of earlier attempts too.
+        measured: How many measurements its manifest has: those that it told, and those that it took over from an
+            earlier attempt.
         traceback: The objective's, if it failed.
         packed: Whether other trials may have run on its GPU meanwhile.
         gpu: None for a CPU worker.
@@ -82,7 +88,7 @@ class TrialEnded(TrialEvent):
 
     reason: StopReason
     worker: str
-    history: tuple[Measurement, ...] = ()
+    measured: int = 0
     error: str | None = None
     traceback: str | None = None
     packed: bool = False

@@ -19,6 +19,10 @@ class Stage(StrEnum):
     FINALISTS = "finalists"
 
 
+Key = tuple[Stage, int]
+"""What names a trial within its study."""
+
+
 class Direction(StrEnum):
     """Which way the metric is better."""
 
@@ -98,61 +102,70 @@ class StopRule(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TrialSpec:
-    """All that a worker needs to train one trial.
+class _Spec:
+    """What all tasks of a worker have: each is about one attempt of one trial.
 
     Attributes:
         number: From 0, within its stage.
-        config: Parameters and constants, rounded, as the objective gets them.
-        seed: Below 2**32.
         attempt: From 1; stored before the trial is sent out.
-        epochs: The full length; schedules span it, however early the trial may end.
         folder: Absolute path of this attempt's folder, which only its worker writes.
-        earlier: Absolute paths of earlier attempts, newest first, to resume from.
-        rules: Applied after each epoch, in order; the first that has a reason ends the trial.
-        alone: Whether no other trial may share its GPU.
     """
 
     stage: Stage
     number: int
-    config: Config
-    seed: int
     attempt: int
-    epochs: int
-    metric: str
-    direction: Direction
     folder: str
-    earlier: tuple[str, ...] = ()
-    rules: tuple[StopRule, ...] = ()
-    alone: bool = False
 
     @property
-    def key(self) -> tuple[Stage, int]:
+    def key(self) -> Key:
         """What names the trial within its study."""
         return self.stage, self.number
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PredictSpec:
-    """A checkpoint whose predictions a worker is to write into its attempt's folder.
+class TrialSpec(_Spec):
+    """All that a worker needs to train one trial.
 
     Attributes:
-        folder: Absolute path of the attempt that has the checkpoint.
-        checkpoint: Its file name there.
+        config: Parameters and constants, rounded, as the objective gets them.
+        seed: Below 2**32.
+        epochs: The full length; schedules span it, however early the trial may end.
+        earlier: Absolute paths of earlier attempts, newest first, to resume from.
+        rules: Applied after each epoch, in order; the first that has a reason ends the trial.
+        alone: Whether no other trial may share its GPU.
+    """
+
+    config: Config
+    seed: int
+    epochs: int
+    metric: str
+    direction: Direction
+    earlier: tuple[str, ...] = ()
+    rules: tuple[StopRule, ...] = ()
+    alone: bool = False
+
+    def verdict(self, history: Sequence[Measurement]) -> StopReason | None:
+        """Return why a trial with this history has ended, or None: the same for a worker and for a later driver."""
+        if not history:
+            return None
+        reasons = (rule(history) for rule in self.rules)
+        reason = next((reason for reason in reasons if reason is not None), None)
+        if history[-1].epoch >= self.epochs and reason in (None, StopReason.STALLED):
+            return StopReason.FINISHED  # a rule that would have saved nothing has ended nothing
+        return reason
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PredictSpec(_Spec):
+    """A checkpoint whose predictions a worker is to write beside it.
+
+    Attributes:
+        checkpoint: Its file name in the folder.
         split: `val` or `test`.
     """
 
-    stage: Stage
-    number: int
-    attempt: int
-    folder: str
     checkpoint: str
     split: str
-
-    @property
-    def key(self) -> tuple[Stage, int]:
-        """What names the trial within its study."""
-        return self.stage, self.number
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

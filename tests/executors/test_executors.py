@@ -70,7 +70,7 @@ class TestRay(Conformance):
     def test_threads_are_shared_out(self, start, tmp_path):
         executor = start("threads", cpus_per_slot=3)
         executor.submit(spec(tmp_path, epochs=1))
-        assert collect(executor)[-1].history[0].metrics == {"score": 3.0, "cuda": 1.0}
+        assert measurements(collect(executor))[0].metrics == {"score": 3.0, "cuda": 1.0}
 
     @pytest.mark.parametrize(
         "death", [{}, {"signal": signal.SIGTERM}, {"signal": signal.SIGTERM, "catches": True}], ids=str

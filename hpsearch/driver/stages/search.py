@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from hpsearch.config.config import StudyConfig
-from hpsearch.driver.dispatch import Dispatcher, Planned
+from hpsearch.driver.dispatch import Dispatcher
 from hpsearch.driver.proposals import Proposals
 from hpsearch.driver.session import Session
 from hpsearch.errors import BudgetSpentError, SpaceUsedUpError, StudyError
@@ -52,7 +52,7 @@ def search(session: Session) -> None:
         first = next((f"; the first error: {r.error}" for r in records if r.error), "")
         raise StudyError(
             f"none of {len(records)} trials ended with a value ({_counted(records)}){first}; "
-            "see their logs; these trials stay as they are, so mend it and start anew, or resume with more --trials"
+            "see their logs; these trials stay as they are, so fix it and start anew, or resume with more --trials"
         )
     found = f"best {config.metric} {best[0].value:.4f}, trial {best[0].number}"
     session.publish(StageEnded(stage="search", summary=f"{len(records)} trials ({_counted(records)}); {found}"))
@@ -70,7 +70,7 @@ def _run_round(session: Session, proposals: Proposals, one: Round) -> None:
     session.publish(StageStarted(stage="search", total=total, done=done, epochs=one.epochs))
     refused: list[int] = []  # trials that the budget had no room for
 
-    def plan(number: int) -> Planned | None:
+    def plan(number: int) -> TrialRecord | None:
         try:
             params = proposals.draw(number)
         except SpaceUsedUpError as error:
@@ -80,7 +80,7 @@ def _run_round(session: Session, proposals: Proposals, one: Round) -> None:
         if session.no_room(Stage.SEARCH, number, one.epochs):
             refused.append(number)
             return None
-        return Planned(number=number, params=params, seed=seed_of(number))
+        return TrialRecord(stage=Stage.SEARCH, number=number, state=State.RUNNING, params=params, seed=seed_of(number))
 
     rules, space = local_rules(config, one.epochs), one.space(config.space)
     while True:

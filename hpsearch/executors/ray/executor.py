@@ -21,7 +21,7 @@ from hpsearch.executors.ray.start import Connection, ray
 from hpsearch.executors.resources import Resources
 from hpsearch.system.signals import Interrupts
 from hpsearch.trial.events import Notice, TrialEvent
-from hpsearch.trial.trial import Stage, StopReason
+from hpsearch.trial.trial import Key, StopReason
 
 _MAX_FAILED_STARTS = 3
 
@@ -115,7 +115,7 @@ class RayExecutor:
             self._local.look()
         return happened
 
-    def end(self, key: tuple[Stage, int], reason: StopReason, detail: str) -> None:
+    def end(self, key: Key, reason: StopReason, detail: str) -> None:
         """Kill the worker of a task; `WorkerLost` with this reason follows."""
         self._packer.withdraw(key, reason, detail)
         for slot in self._slots:

@@ -18,7 +18,7 @@ from hpsearch.executors.machine.packing import (
 from hpsearch.executors.ray.slots import Slot
 from hpsearch.executors.resources import Resources
 from hpsearch.trial.events import GpuUse, Notice, TrialEnded, TrialEvent, TrialMeasured, WorkerLost
-from hpsearch.trial.trial import Stage, State, StopReason, TrialSpec
+from hpsearch.trial.trial import Key, State, StopReason, TrialSpec
 
 _TOLD_LEAKS = 3  # an objective that leaks does so in each trial
 
@@ -93,7 +93,7 @@ class Packer:
         """Give the others of its GPU work again."""
         self._alone = [alone for alone in self._alone if alone.slot is not slot]
 
-    def withdraw(self, key: tuple[Stage, int], reason: StopReason, detail: str) -> None:
+    def withdraw(self, key: Key, reason: StopReason, detail: str) -> None:
         """Give a task back that still waits; if there is one of this name, `told` has its `WorkerLost`."""
         for alone in [alone for alone in self._alone if alone.slot is None and alone.task.key == key]:
             self._alone.remove(alone)

@@ -29,7 +29,7 @@ from hpsearch.system.git import code_state
 from hpsearch.trial.checkpoint import load_state
 from hpsearch.trial.events import PredictionsReady, TrialEnded, TrialEvent, TrialMeasured, TrialStarted
 from hpsearch.trial.folder import LOG, AttemptWriter
-from hpsearch.trial.trial import Measurement, PredictSpec, StopReason, TrialSpec
+from hpsearch.trial.trial import PredictSpec, StopReason, TrialSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class Worker:
             attempt=spec.attempt,
             reason=end.reason,
             worker=self.name,
-            history=writer.manifest.measurements,
+            measured=len(writer.manifest.measurements),
             error=end.error,
             traceback=end.traceback,
             packed=packed,
@@ -244,7 +244,7 @@ def _epochs(
     with _closing(iterate(objective.train, spec.config, trial), trial.log) as measured:
         while (metrics := _next(measured, check)) is not _OVER:
             measurement = trial.measure(metrics, time.monotonic() - began)
-            reason = verdict(spec, (*writer.manifest.measurements, measurement))
+            reason = spec.verdict((*writer.manifest.measurements, measurement))
             writer.commit(measurement, reason)
             gpu = None if meter is None else meter.use()
             yield TrialMeasured(
@@ -304,17 +304,6 @@ def _same_directory() -> Iterator[None]:
         if before is not None:
             with suppress(OSError):
                 os.chdir(before)
-
-
-def verdict(spec: TrialSpec, history: tuple[Measurement, ...]) -> StopReason | None:
-    """Return why a trial with this history has ended, or None; the driver asks the same of a manifest it adopts."""
-    if not history:
-        return None
-    reasons = (rule(history) for rule in spec.rules)
-    reason = next((reason for reason in reasons if reason is not None), None)
-    if history[-1].epoch >= spec.epochs and reason in (None, StopReason.STALLED):
-        return StopReason.FINISHED  # a rule that would have saved nothing has ended nothing
-    return reason
 
 
 @contextmanager
