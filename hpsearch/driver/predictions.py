@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 from hpsearch.driver.checkpoints import KeptCheckpoint
 from hpsearch.driver.session import Session
@@ -24,19 +25,26 @@ class UnreadableError(Exception):
         self.problems = problems
 
 
-def predict_all(session: Session, checkpoints: Sequence[KeptCheckpoint], split: str) -> dict[Key, str]:
+def predict_all(
+    session: Session,
+    checkpoints: Sequence[KeptCheckpoint],
+    split: str,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+) -> dict[Key, str]:
     """Return the files with the predictions, by the keys of the trials.
 
     Args:
         checkpoints: One of each trial.
         split: `val` or `test`.
+        clock: Seconds, monotonic; tests give their own.
 
     Raises:
         UnreadableError: Some of the checkpoints can't be read.
         StudyError: `predict` failed, or its worker was lost more often than it is retried.
     """
     predictions = _Predictions(session, checkpoints, split)
-    TaskRunner(session, predictions).run(predictions.keys)
+    TaskRunner(session, predictions, clock).run(predictions.keys)
     if predictions.problems:
         raise UnreadableError(predictions.problems)
     return predictions.paths

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hpsearch.driver.dispatch import Dispatcher
-from hpsearch.driver.session import Session
 from hpsearch.errors import Interrupted, StudyError
-from hpsearch.executors.base import Task
-from hpsearch.executors.resources import Resources
 from hpsearch.selection.divergence import DivergenceRule
 from hpsearch.store.backend import Changes
 from hpsearch.store.store import Store
-from hpsearch.study.study import Study
-from hpsearch.system.signals import Interrupts
 from hpsearch.trial.events import (
-    Event,
     Notice,
     TrialEnded,
     TrialEvent,
@@ -31,84 +25,14 @@ from hpsearch.trial.events import (
 )
 from hpsearch.trial.folder import AttemptWriter
 from hpsearch.trial.trial import Measurement, Stage, State, StopReason, TrialRecord, TrialSpec
-from support.factories import sample_config
-
-Script = Callable[["Scripted"], Iterator[list[TrialEvent]]]
+from support.scripted import Script, Scripted, ScriptedStudy
 
 
-class Scripted:
-    """An executor that does nothing but what a generator says: each poll returns what it yields next."""
-
-    def __init__(self, script: Script, slots: int = 1) -> None:
-        self.slots = slots
-        self.submitted: list[TrialSpec] = []
-        self.ended: list[tuple[tuple[Stage, int], StopReason, str]] = []
-        self.on_submit: Callable[[TrialSpec], None] = lambda _: None
-        self._out: set[tuple[Stage, int]] = set()
-        self._script = script(self)
-
-    @property
-    def free(self) -> int:
-        return self.slots - len(self._out)
-
-    def submit(self, task: Task) -> None:
-        assert isinstance(task, TrialSpec)
-        assert self.free
-        self.on_submit(task)
-        self.submitted.append(task)
-        self._out.add(task.key)
-
-    def poll(self, timeout_s: float) -> list[TrialEvent]:
-        del timeout_s
-        happened = next(self._script, None)
-        assert happened is not None, "the loop polls on"
-        for event in happened:
-            if isinstance(event, Notice):
-                continue
-            current = [s for s in self.submitted if s.key == (event.stage, event.number)][-1]
-            if isinstance(event, TrialEnded | WorkerLost) and event.attempt == current.attempt:
-                self._out.discard(current.key)
-        return happened
-
-    def end(self, key: tuple[Stage, int], reason: StopReason, detail: str) -> None:
-        self.ended.append((key, reason, detail))
-
-    def close(self) -> None:
-        pass
-
-    @property
-    def sent(self) -> list[tuple[int, int]]:
-        """Number and attempt of all that was submitted."""
-        return [(spec.number, spec.attempt) for spec in self.submitted]
-
-
-class Bench:
+class Bench(ScriptedStudy):
     """A study in a store, and a dispatcher for one of its stages."""
 
-    def __init__(self, folder: Path, **changes: object) -> None:
-        self.folder = folder
-        self.config = sample_config(**({"objective": {"epochs": 3}} | changes))
-        self.store = Store.create(folder, "sample", None, self.config.direction, {})
-        self.events: list[Event] = []
-        self.interrupts = Interrupts()
-        self.now = 0.0
-
     def dispatcher(self, executor: Scripted | None, stage: Stage = Stage.SEARCH) -> Dispatcher:
-        def start() -> Scripted:
-            assert executor is not None, "workers were started"
-            return executor
-
-        session = Session(
-            study=Study("sample", self.folder, self.config, self.store),
-            trials=3,
-            resources=Resources(slots=1, text="1 CPU worker"),
-            executor=start,
-            publish=self.events.append,
-            interrupts=self.interrupts,
-            check=self.interrupts.check,
-            can_predict=False,
-        )
-        return Dispatcher(session, stage, (DivergenceRule(),), clock=lambda: self.now)
+        return Dispatcher(self.session(executor), stage, (DivergenceRule(),), clock=lambda: self.now)
 
     def run(self, script: Script, trials: int = 1, slots: int = 1) -> Scripted:
         executor = Scripted(script, slots)
@@ -123,9 +47,6 @@ class Bench:
 
     def record(self, number: int = 0) -> TrialRecord:
         return self.store.record(Stage.SEARCH, number)
-
-    def of(self, kind: type[Event]) -> list:
-        return [event for event in self.events if isinstance(event, kind)]
 
 
 def plan(number: int) -> TrialRecord:

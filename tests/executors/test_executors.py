@@ -20,7 +20,7 @@ from hpsearch.trial.events import TrialEnded, TrialMeasured, WorkerLost
 from hpsearch.trial.folder import read_manifest
 from hpsearch.trial.trial import Stage, StopReason
 from support.conformance.executors import Conformance
-from support.executors import ANY, UNSAVED, collect, spec, until_free, workplace
+from support.executors import ANY, UNSAVED, collect, measurements, spec, until_free, workplace
 
 
 class TestInline(Conformance):

@@ -445,5 +445,8 @@ def test_a_prediction_that_hangs_is_ended_by_the_time_limit_of_trials(bench: Ben
     study = bench.run(bench.space(faults={"trial_timeout_s": 0.5}))
     assert study.state == "done"
     assert len(study.store.get("ensemble")["candidates"]) == 4
-    (notice,) = [text for text in bench.notices() if "in predict" in text]
-    assert notice == "a worker ended in predict (longer than trial_timeout_s, 0.5 s); tried again on another"
+    (notice,) = [text for text in bench.notices() if text.startswith("predict(")]
+    assert notice == (
+        f"predict(checkpoint, 'val') of finalists trial {hung[0].number}: its worker ended "
+        "(timeout: longer than trial_timeout_s, 0.5 s); tried again on another"
+    )

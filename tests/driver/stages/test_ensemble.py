@@ -150,7 +150,7 @@ def test_a_predict_that_fails_shows_its_traceback_and_can_be_resumed(bench: Benc
         bench.run(space)
     message = str(caught.value)
     assert message.startswith("predict(checkpoint, 'val') failed for finalists trial ")
-    assert message.endswith(": ValueError: no predictions today; mend it, then resume")
+    assert message.endswith(": ValueError: no predictions today; fix it, then resume")
     assert "\n" not in message
     details = [e.detail for e in bench.events if isinstance(e, Notice) and e.detail]
     assert len(details) == 1
