@@ -26,8 +26,8 @@ _FORECAST = re.compile(r"about .* left|almost done")
 _TEMPLATE = """\
 # From train.py to the best config on a branch
 
-[make_start.py](make_start.py) has made this page: it runs every command. Forecasts of time are left out, and so is the middle
-of long outputs, at an ellipsis.
+[make_start.py](make_start.py) has made this page: it runs every command. Forecasts of time are left out, and so is, at
+an ellipsis, the middle of long outputs.
 
 ## What you have
 
@@ -138,8 +138,8 @@ $2,2 python train.py
 $ hpsearch verify train --from config.yaml --key optim
 ```
 
-`verify` reads the config back from the file, and trains it with seeds that the study has not used. Its exit code is 0 if
-the mean lands where the study promised. The same command works months later. Here the commit differs only because of
+`verify` reads the config back from the file, and trains it with seeds that the study has not used. Its exit code is 0
+if the mean lands where the study promised. The same command works months later. Here the commit differs only because of
 `config.yaml`, whose values `verify` gives as options.
 
 If the space file has the line `export: {to: config.yaml, key: optim}` from the start, `hpsearch export train` and
