@@ -130,6 +130,15 @@ def test_the_readme_is_short_and_shows_the_study_of_its_space_file():
     assert best == [line for line in summary.splitlines() if line.startswith("best  ")], STALE
 
 
+def test_options_and_weights_are_those_there_are():
+    (text,) = re.findall(r"^## hpsearch run\n(.*?)^## ", (DOCS / "cli.md").read_text(), re.DOTALL | re.MULTILINE)
+    options = {word.split()[0] for word in first_words(DOCS / "running.md", "option")}
+    assert options
+    assert options <= set(re.findall(r"^  (--[\w-]+)", text, re.MULTILINE))
+    weights = get_args(config.Ensemble.model_fields["weights"].annotation)
+    assert set(first_words(DOCS / "pipeline.md", "`weights`")) == set(weights)
+
+
 def headings(text):
     """Return the titles of a summary's sections, and the heads of the tables that no space has columns in."""
     titles = set(re.findall(r"^[A-Z][a-z]+$", text, re.MULTILINE)) - {"Bounds"}
