@@ -8,6 +8,7 @@ from typing import get_args
 
 import optuna
 import pytest
+from typer.testing import CliRunner
 
 from hpsearch import api, samplers
 from hpsearch.cli.app import app
