@@ -163,7 +163,7 @@ class Dispatcher:
         return TrialSpec(
             stage=record.stage,
             number=record.number,
-            config=self._config.space.config(record.params),
+            config=self._config.space.config_of(record.params),
             seed=record.seed,
             attempt=record.attempt,
             epochs=self._epochs,
@@ -261,7 +261,7 @@ class Dispatcher:
             epochs=record.epochs,
             seconds=record.seconds,
             best=best,
-            config=self._config.space.config(record.params),
+            config=self._config.space.config_of(record.params),
             error=end.error,
             traceback=end.traceback,
         )

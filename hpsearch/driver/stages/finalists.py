@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from hpsearch.driver.dispatch import Dispatcher
 from hpsearch.driver.session import Session
 from hpsearch.selection.divergence import DivergenceRule
 from hpsearch.selection.ranking import identical_replicates, top, winner
 from hpsearch.trial.events import Notice, StageEnded, StageStarted
 from hpsearch.trial.seeding import derive_seed
-from hpsearch.trial.trial import Stage, State, TrialRecord
+from hpsearch.trial.trial import Params, Stage, State, TrialRecord
 
 
 def finalists(session: Session) -> None:
@@ -46,7 +43,7 @@ def finalists(session: Session) -> None:
     _report(session)
 
 
-def new_replicate(number: int, params: Mapping[str, Any], study_seed: int, source: int, replicate: int) -> TrialRecord:
+def new_replicate(number: int, params: Params, study_seed: int, source: int, replicate: int) -> TrialRecord:
     """Return a finalist's trial that is not stored yet; its seed is one of its own.
 
     Args:
