@@ -2,47 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 from hpsearch.driver.session import Session
 from hpsearch.errors import CheckpointError
 from hpsearch.trial.events import Notice
-from hpsearch.trial.folder import attempt_folder, read_manifest
+from hpsearch.trial.folder import attempt_folders, going_on, newest_manifest, read_manifest
 from hpsearch.trial.manifest import Manifest
 from hpsearch.trial.trial import TrialRecord
 
 _FRUITLESS = 3  # attempts at the same epoch: kills by chance rarely come so
 
 
-def folders(session: Session, record: TrialRecord, newest: int) -> Iterator[Path]:
-    """Yield the folders of a trial's attempts, newest first.
+def committed(session: Session, record: TrialRecord) -> Manifest | None:
+    """Return the manifest of the newest attempt that has one; damaged ones are told."""
 
-    Args:
-        newest: The attempt to begin with.
-    """
-    for attempt in range(newest, 0, -1):
-        yield attempt_folder(session.study.folder, record.stage, record.number, attempt)
+    def tell(message: str) -> None:
+        session.publish(Notice(message=message))
 
-
-def newest_manifest(session: Session, record: TrialRecord) -> Manifest | None:
-    """Return the manifest of the newest attempt that has one; a damaged one is told."""
-    for folder in folders(session, record, record.attempt):
-        try:
-            manifest = read_manifest(folder)
-        except CheckpointError as error:
-            session.publish(Notice(message=f"{error}; going on from an earlier attempt"))
-            continue
-        if manifest is not None:
-            return manifest
-    return None
+    return newest_manifest(attempt_folders(session.study.folder, record), going_on(tell))
 
 
 def warn_if_fruitless(session: Session, record: TrialRecord) -> None:
     """Tell of a trial whose attempts all end at the same epoch: it may be the one that ends its process."""
     furthest = attempts = 0
-    for folder in reversed(list(folders(session, record, record.attempt))):
+    for folder in reversed(attempt_folders(session.study.folder, record)):
         if not folder.is_dir():
             continue  # it was sent out, and never began
         with suppress(CheckpointError):

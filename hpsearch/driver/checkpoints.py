@@ -12,7 +12,8 @@ from hpsearch.driver.session import Session
 from hpsearch.errors import CheckpointError
 from hpsearch.selection.ranking import Leaders
 from hpsearch.trial.events import Notice
-from hpsearch.trial.folder import PRINTED, attempt_folder, read_manifest, trial_folder
+from hpsearch.trial.folder import ATTEMPT, PRINTED, attempt_folder, read_manifest, trial_folder
+from hpsearch.trial.manifest import CHECKPOINTS
 from hpsearch.trial.trial import Stage, State, TrialRecord
 
 
@@ -25,7 +26,7 @@ class KeptCheckpoint:
     file: str
 
 
-class CheckpointKeeper:
+class CheckpointCleaner:
     """Removes the checkpoints of trials that have ended and are not among the best.
 
     Args:
@@ -72,13 +73,13 @@ def _remove(attempt: str, but: str = "") -> None:
         but: The one that stays: the best. A worker that was killed before it could clean up left `last` too.
     """
     for name in _listed(attempt):
-        if name != but and (name == PRINTED or fnmatchcase(name, "epoch-*.pt") or fnmatchcase(name, ".*.tmp")):
+        if name != but and (name == PRINTED or fnmatchcase(name, CHECKPOINTS) or fnmatchcase(name, ".*.tmp")):
             with suppress(FileNotFoundError, IsADirectoryError):  # a folder is none of ours
                 Path(attempt, name).unlink()
 
 
 def _attempts(trial: Path) -> list[str]:
-    return [name for name in _listed(trial) if name.startswith("attempt-")]
+    return [name for name in _listed(trial) if name.startswith(ATTEMPT)]
 
 
 def _listed(folder: Path | str) -> list[str]:

@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from hpsearch.driver.adoption import folders, newest_manifest, warn_if_fruitless
+from hpsearch.driver.adoption import committed, warn_if_fruitless
 from hpsearch.driver.bugs import BugWatch
-from hpsearch.driver.checkpoints import CheckpointKeeper
+from hpsearch.driver.checkpoints import CheckpointCleaner
 from hpsearch.driver.code_drift import CodeDrift
 from hpsearch.driver.session import Session
 from hpsearch.driver.tasks import Progress, TaskRunner
@@ -26,6 +26,7 @@ from hpsearch.trial.events import (
     TrialStarted,
     WorkerLost,
 )
+from hpsearch.trial.folder import attempt_folders
 from hpsearch.trial.trial import Key, Measurement, Stage, State, StopReason, StopRule, TrialRecord, TrialSpec
 
 Plan = Callable[[int], TrialRecord | None]
@@ -75,7 +76,7 @@ class Dispatcher:
         self._epochs = epochs or self._config.objective.epochs
         self._space = space or self._config.space
         self._runner = TaskRunner(session, self, clock)
-        self._keeper = CheckpointKeeper(session)
+        self._cleaner = CheckpointCleaner(session)
         self._code = CodeDrift(session)
         self._bugs = BugWatch(min(self._config.faults.max_identical_errors, session.trials))
         self._known: set[int] = set()
@@ -149,7 +150,7 @@ class Dispatcher:
         """End a trial whose worker was lost too often."""
         self._session.publish(Notice(message=message))
         record = self._store.record(*event.key)
-        manifest = newest_manifest(self._session, record)
+        manifest = committed(self._session, record)
         history = () if manifest is None else manifest.measurements
         end = _End(reason=event.reason, history=history, worker=record.worker, error=event.detail)
         self._end(event.number, end)
@@ -159,7 +160,7 @@ class Dispatcher:
         return f"trial {key[1]}"
 
     def _spec(self, record: TrialRecord) -> TrialSpec:
-        own, *earlier = map(str, folders(self._session, record, record.attempt))
+        own, *earlier = map(str, attempt_folders(self._session.study.folder, record))
         return TrialSpec(
             stage=record.stage,
             number=record.number,
@@ -177,7 +178,7 @@ class Dispatcher:
 
     def _adopt(self, record: TrialRecord) -> bool:
         """Store what earlier attempts committed; return whether that was all of the trial."""
-        manifest = newest_manifest(self._session, record)
+        manifest = committed(self._session, record)
         if manifest is None:
             return False
         history = manifest.measurements
@@ -224,12 +225,12 @@ class Dispatcher:
         heard = self._heard.pop(event.number)
         if len(heard) == event.measured:
             return heard
-        manifest = newest_manifest(self._session, self._store.record(*event.key))
-        committed = () if manifest is None else manifest.measurements
+        manifest = committed(self._session, self._store.record(*event.key))
+        measurements = () if manifest is None else manifest.measurements
         if manifest is not None and manifest.attempt == event.attempt:
-            return committed
+            return measurements
         first = heard[0].epoch if heard else math.inf  # its own manifest can't be read, which has been told
-        return [*(one for one in committed if one.epoch < first), *heard]
+        return [*(one for one in measurements if one.epoch < first), *heard]
 
     def _end(self, number: int, end: _End) -> None:
         record = self._store.end_trial(
@@ -242,7 +243,7 @@ class Dispatcher:
             worker=end.worker,
             error=end.error,
         )
-        self._keeper.trial_ended(record)
+        self._cleaner.trial_ended(record)
         self._session.publish(self._scored(record, end))
         self._bugs.trial_ended(record, end.traceback)
 

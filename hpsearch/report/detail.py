@@ -15,7 +15,7 @@ from rich.text import Text
 
 from hpsearch.config.config import StudyConfig
 from hpsearch.config.objectives import Command
-from hpsearch.errors import CheckpointError, FieldError, InputError
+from hpsearch.errors import FieldError, InputError
 from hpsearch.report.curve import curve
 from hpsearch.report.layout import cell, facts, heading
 from hpsearch.report.paths import shown_path
@@ -23,7 +23,7 @@ from hpsearch.study.document import epochs_of, json_value, last_folder, shown_co
 from hpsearch.study.study import Study
 from hpsearch.system.git import CodeState
 from hpsearch.text import clean, counted, format_duration, format_value, mean_and_std, value_format
-from hpsearch.trial.folder import LOG, attempt_folder, read_manifest
+from hpsearch.trial.folder import LOG, attempt_folders, newest_manifest
 from hpsearch.trial.manifest import Manifest
 from hpsearch.trial.trial import Measurement, Stage, State, TrialRecord
 
@@ -70,16 +70,9 @@ def _find(study: Study, number: int) -> TrialRecord:
 
 def _newest_manifest(record: TrialRecord, folder: Path) -> tuple[Manifest | None, str]:
     """Return what the newest attempt that committed something has committed, and what is wrong with newer ones."""
-    damage = ""
-    for attempt in range(record.attempt, 0, -1):
-        try:
-            manifest = read_manifest(attempt_folder(folder, record.stage, record.number, attempt))
-        except (CheckpointError, OSError) as error:
-            damage = damage or str(error)
-            continue
-        if manifest is not None:
-            return manifest, damage
-    return None, damage
+    damage: list[str] = []
+    manifest = newest_manifest(attempt_folders(folder, record), damage.append)
+    return manifest, damage[0] if damage else ""
 
 
 def _from_store(record: TrialRecord, metric: str) -> tuple[Measurement, ...]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from hpsearch.errors import InputError, StudyLockedError, StudyNotFoundError
 from hpsearch.store.connection import FILES, JOURNAL
 from hpsearch.store.pointer import STUDY_FILE, has_lost_its_pointer, read_pointer
-from hpsearch.system.file_system import why_unwritable
+from hpsearch.system.disk import why_unwritable
 from hpsearch.text import nearest
 
 _LONGEST = 100

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from optuna.exceptions import StorageInternalError
 
-from hpsearch.system.file_system import is_full
+from hpsearch.system.disk import is_full
 
 BUSY_S = 30.0  # so long a file is waited for that another process holds
 _TELL_S = 3.0  # after so long it is said

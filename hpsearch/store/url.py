@@ -12,8 +12,7 @@ import sqlalchemy as sa
 from optuna.exceptions import OptunaError
 
 from hpsearch.errors import InputError
-from hpsearch.system.file_system import is_full
-from hpsearch.system.files import is_disk_full
+from hpsearch.system.disk import is_full, says_full
 
 _ERRORS = (sa.exc.SQLAlchemyError, OptunaError, sqlite3.Error)
 _UNKNOWN = "the storage URL"
@@ -60,7 +59,7 @@ def remedy(error: BaseException, url: str) -> str:
     """Return what a user can do about an error of a store; empty if that is not known."""
     original = error.orig if isinstance(error, sa.exc.DBAPIError) else error.__cause__
     for one in (error, original, getattr(original, "orig", None)):
-        if is_disk_full(one):
+        if says_full(one):
             return _MAKE_ROOM
         if isinstance(one, sqlite3.Error):
             return _remedy_of(getattr(one, "sqlite_errorcode", 0) & _PRIMARY_CODE, url)

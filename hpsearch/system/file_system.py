@@ -1,14 +1,12 @@
-"""Which file system a path lies on, whether other machines may see it too, and whether it takes what is written."""
+"""Which file system a path lies on, and whether other machines may see it too."""
 
 from __future__ import annotations
 
 import os
 import re
-import tempfile
 from pathlib import Path
 
 _MOUNTS = Path("/proc/self/mountinfo")  # Linux; nowhere else does a system say so in a file
-_FULL_BYTES = 64 * 1024  # less is neither a checkpoint nor a page of a database beside its log
 
 # SQLite's WAL needs memory that all its readers share, which two machines have not, and its locks need `fcntl`, which
 # many of these have on paper only. What is not here counts as local.
@@ -106,25 +104,3 @@ def _unescaped(point: str) -> str:
     """Return a mount point with its spaces, tabs, newlines and backslashes, which the table has in octal."""
     raw = re.sub(rb"\\([0-7]{3})", lambda m: bytes([int(m[1], 8)]), os.fsencode(point))
     return os.fsdecode(raw)
-
-
-def is_full(folder: Path) -> bool:
-    """Return whether a file system has no room for another file: neither space worth the name, nor a free inode."""
-    try:
-        found = os.statvfs(folder)
-    except OSError:
-        return False
-    blocks = found.f_bfree if os.geteuid() == 0 else found.f_bavail
-    return blocks * found.f_frsize < _FULL_BYTES or (found.f_files > 0 and found.f_favail == 0)
-
-
-def why_unwritable(folder: Path) -> str:
-    """Return why nothing can be written in a folder, or in the nearest one above it that is there; empty if it can."""
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    if is_full(there):
-        return "the disk is full"
-    try:
-        with tempfile.TemporaryFile(dir=there):
-            return ""
-    except OSError as error:
-        return error.strerror or str(error)

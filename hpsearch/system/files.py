@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 from collections.abc import Iterator
@@ -45,8 +44,3 @@ def write_json(path: Path, value: object, *, durable: bool = True) -> None:
     """Write a JSON file, whole or not at all."""
     with atomic_write(path, durable=durable) as file:
         file.write((json.dumps(value, allow_nan=False) + "\n").encode())
-
-
-def is_disk_full(error: object) -> bool:
-    """Return whether an error says that a file system, or its quota, has no more room."""
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -38,14 +38,9 @@ class Interrupts:
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Handle the signals meanwhile."""
-        before = {number: signal.getsignal(number) for number in SIGNALS}
-        self.install()
-        try:
+        with _handlers_put_back():
+            self.install()
             yield
-        finally:
-            if _in_main_thread():
-                for number, handler in before.items():
-                    signal.signal(number, handler)
 
     def install(self) -> None:
         """Set the handlers; again after `ray.init`, which may replace them."""
@@ -86,8 +81,15 @@ def raising_signals() -> Iterator[None]:
     def handle(number: int, _: FrameType | None) -> None:
         raise Interrupted(number)
 
+    with _handlers_put_back():
+        _handle_with(handle)
+        yield
+
+
+@contextmanager
+def _handlers_put_back() -> Iterator[None]:
+    """Set the handlers at the exit to what they are now."""
     before = {number: signal.getsignal(number) for number in SIGNALS}
-    _handle_with(handle)
     try:
         yield
     finally:

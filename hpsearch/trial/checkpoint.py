@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import io
 import os
-import shutil
 import traceback
 import zipfile
 from collections import OrderedDict
@@ -15,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.errors import CheckpointError
-
-_FULL_BYTES = 64 * 1024
+from hpsearch.system.disk import is_full
 
 
 def save_state(state: object, path: Path) -> None:
@@ -34,7 +32,7 @@ def save_state(state: object, path: Path) -> None:
             os.fsync(file.fileno())
     except BaseException as error:
         # torch says "unexpected pos" when its file can't take more.
-        full = isinstance(error, RuntimeError) and shutil.disk_usage(path.parent).free < _FULL_BYTES
+        full = isinstance(error, RuntimeError) and is_full(path.parent)
         path.unlink(missing_ok=True)
         if full:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error

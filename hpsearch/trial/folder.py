@@ -14,18 +14,20 @@ from __future__ import annotations
 import math
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hpsearch.errors import CheckpointError, ObjectiveError
-from hpsearch.system.files import atomic_write, is_disk_full
+from hpsearch.system.disk import says_full
+from hpsearch.system.files import atomic_write
 from hpsearch.trial.checkpoint import check_state, load_state, save_state
-from hpsearch.trial.manifest import Checkpoint, Manifest, decode, encode
-from hpsearch.trial.trial import Measurement, Stage, StopReason, TrialSpec
+from hpsearch.trial.manifest import CHECKPOINTS, Checkpoint, Manifest, checkpoint_name, decode, encode
+from hpsearch.trial.trial import Measurement, Stage, StopReason, TrialRecord, TrialSpec
 
 MANIFEST = "manifest.json"
+ATTEMPT = "attempt-"  # an attempt's folder is called this and its number
 LOG = "log.txt"
 PRINTED = ".printed"  # what a command printed, until its trial has ended
 _READS = 3
@@ -33,7 +35,13 @@ _READS = 3
 
 def attempt_folder(study_folder: Path, stage: Stage, number: int, attempt: int) -> Path:
     """Return the folder of an attempt."""
-    return trial_folder(study_folder, stage, number) / f"attempt-{attempt}"
+    return trial_folder(study_folder, stage, number) / f"{ATTEMPT}{attempt}"
+
+
+def attempt_folders(study_folder: Path, record: TrialRecord) -> list[Path]:
+    """Return the folders of a trial's attempts, newest first; an attempt that never began has made none."""
+    numbers = range(record.attempt, 0, -1)
+    return [attempt_folder(study_folder, record.stage, record.number, attempt) for attempt in numbers]
 
 
 def trial_folder(study_folder: Path, stage: Stage, number: int) -> Path:
@@ -59,6 +67,30 @@ def read_manifest(folder: Path) -> Manifest | None:
     except ValueError as error:
         msg = f"{folder / MANIFEST}: not a manifest: {error}"
         raise CheckpointError(msg) from None
+
+
+def newest_manifest(folders: Iterable[Path], on_damage: Callable[[str], None]) -> Manifest | None:
+    """Return the first manifest that can be read; None if there is none.
+
+    Args:
+        folders: Of attempts, newest first.
+        on_damage: Told of each manifest that can't be read.
+    """
+    found = (_read_or_tell(folder, on_damage) for folder in folders)
+    return next((manifest for manifest in found if manifest is not None), None)
+
+
+def _read_or_tell(folder: Path, on_damage: Callable[[str], None]) -> Manifest | None:
+    try:
+        return read_manifest(folder)
+    except CheckpointError as error:
+        on_damage(str(error))
+        return None
+
+
+def going_on(tell: Callable[[str], None]) -> Callable[[str], None]:
+    """Return what tells of a damaged manifest that the one before takes its place."""
+    return lambda damage: tell(f"{damage}; going on from an earlier attempt")
 
 
 def _write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -125,7 +157,7 @@ class AttemptWriter:
         measurements = (*self.manifest.measurements, measurement)
         last, best = self.manifest.last, self.manifest.best
         if self._staged is not None:
-            last = Checkpoint(f"epoch-{measurement.epoch:05d}.pt", measurement.epoch, self._random_state())
+            last = Checkpoint(checkpoint_name(measurement.epoch), measurement.epoch, self._random_state())
             self._staged.replace(self.folder / last.file)
             self._staged = None
             best = self._better(last, best, measurements)
@@ -171,12 +203,12 @@ class AttemptWriter:
         """
         for folder in self.earlier:
             for _ in range(_READS):
-                manifest = _read_earlier(folder, on_warning)
+                manifest = _read_or_tell(folder, going_on(on_warning))
                 found = None if manifest is None else self._newest(folder, manifest, on_warning)
                 if found is not None:
                     return found
                 # A worker that outlives its driver by seconds may commit meanwhile, and remove what its manifest named.
-                if _read_earlier(folder, on_warning) == manifest:
+                if _read_or_tell(folder, going_on(on_warning)) == manifest:
                     break
         return None
 
@@ -189,9 +221,9 @@ class AttemptWriter:
                 _link(source, own)  # first, so that nobody can remove it
                 state = load_state(own)
             except OSError as error:
-                if is_disk_full(error):
+                if says_full(error):
                     raise
-                if isinstance(error, FileNotFoundError) and _read_earlier(folder, on_warning) != manifest:
+                if isinstance(error, FileNotFoundError) and _read_or_tell(folder, going_on(on_warning)) != manifest:
                     return None
                 problem = f"{source}: {error.strerror}"
             except CheckpointError as error:
@@ -215,7 +247,7 @@ class AttemptWriter:
         Returns:
             How many were taken over.
         """
-        manifests = (_read_earlier(folder, on_warning) for folder in self.earlier)
+        manifests = (_read_or_tell(folder, going_on(on_warning)) for folder in self.earlier)
         found = [
             tuple(m for m in manifest.measurements if m.epoch <= up_to_epoch) for manifest in manifests if manifest
         ]
@@ -230,30 +262,22 @@ class AttemptWriter:
             try:
                 _link(folder / best.file, self.folder / best.file)
             except OSError as error:
-                if is_disk_full(error):
+                if says_full(error):
                     raise
                 best = None
         random = next(c.random for c in (earlier.last, earlier.best) if c is not None and c.epoch == epoch)
         self.manifest = replace(
             self.manifest,
             measurements=tuple(m for m in earlier.measurements if m.epoch <= epoch),
-            last=Checkpoint(f"epoch-{epoch:05d}.pt", epoch, random),
+            last=Checkpoint(checkpoint_name(epoch), epoch, random),
             best=best,
         )
 
     def _remove_unnamed(self) -> None:
         named = {c.file for c in (self.manifest.last, self.manifest.best) if c is not None}
-        for path in self.folder.glob("epoch-*.pt"):
+        for path in self.folder.glob(CHECKPOINTS):
             if path.name not in named:
                 path.unlink(missing_ok=True)
-
-
-def _read_earlier(folder: Path, on_warning: Callable[[str], None]) -> Manifest | None:
-    try:
-        return read_manifest(folder)
-    except CheckpointError as error:
-        on_warning(f"{error}; going on from an earlier attempt")
-        return None
 
 
 def _link(source: Path, target: Path) -> None:

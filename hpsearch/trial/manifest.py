@@ -13,7 +13,13 @@ from typing import Any
 from hpsearch.trial.trial import Config, Measurement, Stage, StopReason
 
 FORMAT = 2  # from 2 on with a checksum
+CHECKPOINTS = "epoch-*.pt"
 _CHECKSUM = b', "crc32": '  # the last key, of the bytes before it
+
+
+def checkpoint_name(epoch: int) -> str:
+    """Return the name of the file with an epoch's checkpoint."""
+    return f"epoch-{epoch:05d}.pt"
 
 
 @dataclass(frozen=True, slots=True)

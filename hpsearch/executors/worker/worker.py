@@ -19,8 +19,8 @@ from hpsearch.config.objectives import Command, ImageClassifier
 from hpsearch.errors import CheckpointError, Interrupted, ObjectiveError
 from hpsearch.executors.base import Task, Workplace
 from hpsearch.executors.machine.memory import Meter, NoMeter, meter_for
-from hpsearch.executors.worker.disk import TrialLog, held_by
 from hpsearch.executors.worker.failures import in_a_line, in_full
+from hpsearch.executors.worker.held import TrialLog, held_by
 from hpsearch.executors.worker.random_state import captured, prepare, restore
 from hpsearch.objectives.base import Metrics, Objective, Trial, iterate
 from hpsearch.objectives.loading import code_folder, load_objective

@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 from hpsearch.errors import DiskFullError, UnwritableError
-from hpsearch.system.file_system import is_full, why_unwritable
-from hpsearch.system.files import is_disk_full
+from hpsearch.system.disk import is_full, says_full, why_unwritable
 
 
 def held_by(error: BaseException, folder: str) -> UnwritableError | None:
@@ -20,15 +19,11 @@ def held_by(error: BaseException, folder: str) -> UnwritableError | None:
     """
     code = error.errno if isinstance(error, OSError) else None
     # Libraries say in words of their own that a file took no more.
-    if is_disk_full(error) or is_full(_nearest(Path(folder))):
+    if says_full(error) or is_full(Path(folder)):
         return DiskFullError(f"{folder}: the disk is full; make room, then resume")
     if code is not None and (why := why_unwritable(Path(folder))):
         return UnwritableError(f"{folder}: can't be written: {why}; repair that, then resume")
     return None
-
-
-def _nearest(folder: Path) -> Path:
-    return next(path for path in (folder, *folder.parents) if path.exists())
 
 
 class TrialLog(logging.FileHandler):
