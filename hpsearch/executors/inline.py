@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import sys
 from collections import deque
 from collections.abc import Iterator
 
@@ -12,6 +11,7 @@ from hpsearch.errors import InputError
 from hpsearch.executors.base import Task, Workplace
 from hpsearch.executors.machine.processes import MARK, end_marked
 from hpsearch.executors.worker.worker import Worker
+from hpsearch.system.import_path import look_first_in
 from hpsearch.system.signals import Interrupts
 from hpsearch.trial.events import TrialEvent
 from hpsearch.trial.trial import Key, StopReason
@@ -40,9 +40,7 @@ class InlineExecutor:
                 del changes["CUDA_VISIBLE_DEVICES"]
         self._before = {name: os.environ.get(name) for name in changes}
         os.environ |= changes  # CUDA reads it when it is first used, a command when it starts
-        for folder in (workplace.module_folder, workplace.folder):
-            if folder is not None and folder not in sys.path:
-                sys.path.insert(0, folder)
+        look_first_in(workplace.folder, workplace.module_folder)
         self._worker = Worker(workplace, check=interrupts.check)
         self._interrupts = interrupts
         self._waiting: deque[Task] = deque()

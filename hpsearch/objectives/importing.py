@@ -13,6 +13,7 @@ from typing import Any
 
 from hpsearch.errors import FieldError
 from hpsearch.objectives.base import FORMS
+from hpsearch.system.import_path import look_first_in
 from hpsearch.text import nearest
 
 
@@ -29,7 +30,7 @@ def find(text: str, extra_path: str | None, field: tuple[str, ...], allowed: str
     """
     module_name, _, name = text.partition(":")
     folders = [str(Path.cwd()), *([str(Path(extra_path).resolve())] if extra_path is not None else [])]
-    sys.path[:] = [*dict.fromkeys(folders), *(entry for entry in sys.path if entry not in folders)]
+    look_first_in(*folders)
     module = _import(module_name, folders, field)
     if not hasattr(module, name):
         public = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]

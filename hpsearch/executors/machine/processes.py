@@ -33,6 +33,12 @@ def has_mark(process: psutil.Process, mark: str) -> bool:
     return False
 
 
+def is_left_over(name: str, prefix: str) -> bool:
+    """Return whether a file that is named by a prefix and its process, `prefix123-...`, has outlived that process."""
+    pid = name.removeprefix(prefix).split("-")[0]
+    return name.startswith(prefix) and pid.isdigit() and not psutil.pid_exists(int(pid))
+
+
 def end_marked(mark: str) -> None:
     """End all processes that have a mark, but for this one; those that don't end by themselves are killed."""
     found = [process for process in psutil.process_iter() if process.pid != os.getpid() and has_mark(process, mark)]

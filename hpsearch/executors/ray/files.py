@@ -12,14 +12,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from hpsearch.config.objectives import ImageClassifier
 from hpsearch.errors import InputError, ResourceError
+from hpsearch.executors import code
 from hpsearch.executors.base import Workplace
-from hpsearch.objectives.loading import code_folder
+from hpsearch.executors.machine.processes import is_left_over
 from hpsearch.objectives.relocating import relocated_objective
-from hpsearch.system.git import code_state
 from hpsearch.system.place import Place
 
 _PREFIX = ".visible-"
@@ -108,8 +106,7 @@ def _sweep(studies: Path) -> None:
     """Remove the tokens of drivers that were killed on this machine."""
     host = f"{_PREFIX}{socket.gethostname()}-"
     for path in studies.glob(f"{host}*"):
-        pid = path.name.removeprefix(host).split("-")[0]
-        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+        if is_left_over(path.name, host):
             path.unlink(missing_ok=True)
 
 
@@ -119,12 +116,12 @@ def needs_of(workplace: Workplace, token: Token | None, *, ship_code: bool) -> N
     if ship_code:
         return Needs(token=name, sent_from=workplace.folder)
     folders = {"the working directory": workplace.folder}
-    code = str(code_folder(workplace.objective, workplace.folder, workplace.module_folder))
+    folder = str(code.folder_of(workplace))
     ours = [Path(folder) for folder in (workplace.folder, workplace.module_folder) if folder is not None]
     built_in = isinstance(workplace.objective, ImageClassifier)
-    if not built_in and any(folder in (Path(code), *Path(code).parents) for folder in ours):
-        folders["the folder of the code"] = code  # else it is installed, and each machine may have it elsewhere
-    return Needs(token=name, folders={what: folder for what, folder in folders.items() if _is_filled(Path(folder))})
+    if not built_in and any(own in (Path(folder), *Path(folder).parents) for own in ours):
+        folders["the folder of the code"] = folder  # else it is installed, and each machine may have it elsewhere
+    return Needs(token=name, folders={what: path for what, path in folders.items() if _is_filled(Path(path))})
 
 
 def check_shipping(workplace: Workplace) -> None:
@@ -140,11 +137,11 @@ def check_shipping(workplace: Workplace) -> None:
             f"--ship-code: the study runs from its copy of the code, {workplace.place.copy}, in the studies directory, "
             "which all machines share; allowed: without --ship-code"
         )
-    code = code_folder(workplace.objective, workplace.folder, workplace.module_folder).resolve()
-    if Path(workplace.folder) not in (code, *code.parents):
+    folder = code.folder_of(workplace).resolve()
+    if Path(workplace.folder) not in (folder, *folder.parents):
         raise InputError(
-            f"--ship-code: the code lies in {code}, outside of the working directory {workplace.folder}, which is what "
-            "is sent; allowed: the command given in a folder that holds the code"
+            f"--ship-code: the code lies in {folder}, outside of the working directory {workplace.folder}, which is "
+            "what is sent; allowed: the command given in a folder that holds the code"
         )
 
 
@@ -158,9 +155,7 @@ def runtime_environment(workplace: Workplace) -> dict[str, Any]:
 
 def stamped(workplace: Workplace) -> Workplace:
     """Return the workplace with the state of the code that is sent, which its copies can't tell."""
-    code = code_folder(workplace.objective, workplace.folder, workplace.module_folder)
-    state = code_state(code, [] if workplace.studies is None else [Path(workplace.studies)])
-    return replace(workplace, copied_code=None if state is None else state.as_dict())
+    return replace(workplace, copied_code=code.found_state(workplace))
 
 
 def in_copy(workplace: Workplace, sent_from: str, copy: str) -> Workplace:

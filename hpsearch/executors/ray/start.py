@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 
 from hpsearch.errors import ResourceError, StudyError
-from hpsearch.executors.machine.processes import has_mark, marking
+from hpsearch.executors.machine.processes import has_mark, is_left_over, marking
 from hpsearch.executors.ray import internals
 from hpsearch.executors.resources import Resources
 from hpsearch.system.signals import Interrupts
@@ -214,8 +214,7 @@ def _short_temporary_folder() -> str | None:
 def _sweep() -> None:
     """Remove what a driver that was killed has left: Ray's processes and its folder."""
     for folder in Path(_short_temporary_folder() or tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
-        pid = folder.name.removeprefix(_PREFIX).split("-")[0]
-        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+        if is_left_over(folder.name, _PREFIX):
             _end_processes_of(folder)
             shutil.rmtree(folder, ignore_errors=True)
 

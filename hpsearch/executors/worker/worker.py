@@ -15,17 +15,17 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
-from hpsearch.config.objectives import Command, ImageClassifier
+from hpsearch.config.objectives import Command
 from hpsearch.errors import CheckpointError, Interrupted, ObjectiveError
+from hpsearch.executors import code
 from hpsearch.executors.base import Task, Workplace
 from hpsearch.executors.machine.memory import Meter, NoMeter, meter_for
 from hpsearch.executors.worker.failures import in_a_line, in_full
 from hpsearch.executors.worker.held import TrialLog, held_by
 from hpsearch.executors.worker.random_state import captured, prepare, restore
 from hpsearch.objectives.base import Metrics, Objective, Trial, iterate
-from hpsearch.objectives.loading import code_folder, load_objective
+from hpsearch.objectives.loading import load_objective
 from hpsearch.system.files import atomic_write
-from hpsearch.system.git import code_state
 from hpsearch.trial.checkpoint import load_state
 from hpsearch.trial.events import PredictionsReady, TrialEnded, TrialEvent, TrialMeasured, TrialStarted
 from hpsearch.trial.folder import LOG, AttemptWriter
@@ -95,8 +95,8 @@ class Worker:
             self._meter = _meter(self._workplace)  # before CUDA starts
             self._device = _pick_device(self._workplace)
             objective = load_objective(self._workplace.objective, self._workplace.module_folder)
-            _check_copy(self._workplace)
-            self._code = _code(self._workplace)  # what is imported from now on
+            code.check_copy(self._workplace)
+            self._code = code.state_of(self._workplace)  # what is imported from now on
             objective.setup(self._device)
             self._meter.settle()
             self._objective = objective
@@ -104,7 +104,7 @@ class Worker:
                 # All this stays; to look at torch's half a million objects after each trial would take 0.1 s.
                 gc.freeze()
         elif isinstance(self._workplace.objective, Command):
-            self._code = _code(self._workplace)  # each trial reads its own
+            self._code = code.state_of(self._workplace)  # each trial reads its own
         return self._objective
 
     def _train(self, spec: TrialSpec) -> Iterator[TrialEvent]:
@@ -338,34 +338,6 @@ def _pick_device(workplace: Workplace) -> str:
     import torch
 
     return "cuda:0" if torch.cuda.is_available() else "cpu"
-
-
-def _check_copy(workplace: Workplace) -> None:
-    """Refuse a module that was imported from elsewhere than the study's copy of the code.
-
-    Raises:
-        ObjectiveError: It says from where.
-    """
-    if workplace.place is None or isinstance(workplace.objective, Command):
-        return
-    folder = code_folder(workplace.objective, workplace.folder, workplace.module_folder)
-    if workplace.place.copy not in (folder, *folder.parents):
-        msg = (
-            f"the objective was imported from {folder}, not from the study's copy of the code, {workplace.place.copy}; "
-            "allowed: a module that is found from the working directory or the space file's folder"
-        )
-        raise ObjectiveError(msg)
-
-
-def _code(workplace: Workplace) -> Mapping[str, Any] | None:
-    """Return the state of the user's code; None outside of a repository."""
-    if workplace.place is not None:
-        return workplace.copied_code
-    if isinstance(workplace.objective, ImageClassifier):
-        return None
-    folder = code_folder(workplace.objective, workplace.folder, workplace.module_folder)
-    state = code_state(folder, [] if workplace.studies is None else [Path(workplace.studies)])
-    return None if state is None else state.as_dict()
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
