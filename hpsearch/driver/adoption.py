@@ -1,4 +1,4 @@
-"""What earlier attempts of a trial have committed, in their manifests."""
+"""What the attempts at a trial have committed, from their manifests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FRUITLESS = 3  # attempts at the same epoch: kills by chance rarely come so
 
 
 def committed(session: Session, record: TrialRecord) -> Manifest | None:
-    """Return the manifest of the newest attempt that has one; damaged ones are told."""
+    """Return the manifest of the newest attempt that has one; a notice names each damaged one."""
 
     def tell(message: str) -> None:
         session.publish(Notice(message=message))
@@ -24,7 +24,7 @@ def committed(session: Session, record: TrialRecord) -> Manifest | None:
 
 
 def warn_if_fruitless(session: Session, record: TrialRecord) -> None:
-    """Tell of a trial whose attempts all end at the same epoch: it may be the one that ends its process."""
+    """Warn of a trial whose attempts all end after the same epoch: it may end the process that it runs in."""
     furthest = attempts = 0
     for folder in reversed(attempt_folders(session.study.folder, record)):
         if not folder.is_dir():

@@ -1,6 +1,6 @@
 """Trains a stage's trials on the workers and stores what happens.
 
-It first adopts what workers committed while no driver lived, so nothing that a manifest has is trained again.
+It first adopts what workers committed while no driver lived, so that nothing in a manifest is trained again.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ class Dispatcher:
     Args:
         session: The study.
         stage: Whose trials these are.
-        rules: What a worker applies after each epoch.
+        rules: The rules that a worker applies after each epoch.
         epochs: Full length of the trials; None for the objective's.
-        space: What their params are drawn from; None for the study's.
+        space: The space that their params are drawn from; None for the study's.
         clock: Seconds, monotonic; tests give their own.
     """
 
@@ -91,9 +91,9 @@ class Dispatcher:
         """Run trials to their end: first those that were running when an earlier driver ended, then new ones.
 
         Args:
-            numbers: All that the stage wants done, ascending; those that have ended are skipped.
-            plan: What to train under a number that the store does not have yet, as a record with params and seed; asked
-                when a worker is free. None ends the stage with those before.
+            numbers: The numbers of all trials of the stage, ascending; those that have ended are skipped.
+            plan: Called with a number that is not in the store yet, once a worker is free. It returns the trial as a
+                record with params and seed, or None, which ends the stage with the trials before.
 
         Raises:
             StudyError: The store can't be written, workers don't start, or the objective has a bug.
@@ -188,7 +188,7 @@ class Dispatcher:
                 self._store.add_measurement(self._stage, record.number, measurement, self._config.metric)
             return False
         if manifest.attempt != record.attempt:
-            # The checkpoint to keep is that one's: a later attempt was sent out, and committed nothing.
+            # That attempt has the checkpoint to keep: a later one was sent out, and committed nothing.
             self._store.start_attempt(self._stage, record.number, manifest.attempt)
         end = _End(
             reason=reason,
@@ -201,7 +201,7 @@ class Dispatcher:
         return True
 
     def _ended(self, event: TrialEnded) -> Progress:
-        """End a trial; one that shared its GPU when the memory ended is tried again alone, from its checkpoint."""
+        """End a trial. One that ran out of memory beside others is tried again alone, from its checkpoint."""
         if event.reason is StopReason.OOM and event.packed and event.number not in self._alone:
             self._alone.add(event.number)
             what = f"trial {event.number}: out of memory beside others on its GPU; tried again alone"
@@ -220,7 +220,8 @@ class Dispatcher:
     def _history(self, event: TrialEnded) -> Sequence[Measurement]:
         """Return the measurements of an attempt that has ended.
 
-        Its events have told all of them but those that it took over from an earlier attempt: the manifest has these.
+        Its events have brought all of them, except those that it took over from an earlier attempt or that were lost
+        with a worker. If any is missing, its manifest is read.
         """
         heard = self._heard.pop(event.number)
         if len(heard) == event.measured:
@@ -229,7 +230,7 @@ class Dispatcher:
         measurements = () if manifest is None else manifest.measurements
         if manifest is not None and manifest.attempt == event.attempt:
             return measurements
-        first = heard[0].epoch if heard else math.inf  # its own manifest can't be read, which has been told
+        first = heard[0].epoch if heard else math.inf  # a notice says that its own manifest can't be read
         return [*(one for one in measurements if one.epoch < first), *heard]
 
     def _end(self, number: int, end: _End) -> None:

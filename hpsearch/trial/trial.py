@@ -1,4 +1,4 @@
-"""Trials as values: what is sent to a worker, what comes back, what is stored."""
+"""Trials as values: what a worker is sent, what comes back, and what is stored."""
 
 from __future__ import annotations
 
@@ -97,10 +97,10 @@ class Measurement:
 
 
 class StopRule(Protocol):
-    """A rule that needs no rivals: pure, so the worker and a replay decide alike."""
+    """A rule that needs no rivals. It is pure, so a worker and a replay decide alike."""
 
     def __call__(self, history: Sequence[Measurement]) -> StopReason | None:
-        """Return why the trial ends after the last measurement of its history, or None to go on."""
+        """Return why the trial ends after the last measurement of its history; None if it goes on."""
         ...
 
 
@@ -132,9 +132,9 @@ class TrialSpec(_Spec):
     Attributes:
         config: Parameters and constants, rounded, as the objective gets them.
         seed: Below 2**32.
-        epochs: The full length; schedules span it, however early the trial may end.
-        earlier: Absolute paths of earlier attempts, newest first, to resume from.
-        rules: Applied after each epoch, in order; the first that has a reason ends the trial.
+        epochs: The full length. Schedules span it, however early the trial may end.
+        earlier: Absolute paths of the earlier attempts, newest first, to resume from.
+        rules: Applied after each epoch, in order; the first one with a reason ends the trial.
         alone: Whether no other trial may share its GPU.
     """
 
@@ -154,13 +154,13 @@ class TrialSpec(_Spec):
         reasons = (rule(history) for rule in self.rules)
         reason = next((reason for reason in reasons if reason is not None), None)
         if history[-1].epoch >= self.epochs and reason in (None, StopReason.STALLED):
-            return StopReason.FINISHED  # a rule that would have saved nothing has ended nothing
+            return StopReason.FINISHED  # a stall in the last epoch has saved nothing
         return reason
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PredictSpec(_Spec):
-    """A checkpoint whose predictions a worker is to write beside it.
+    """A checkpoint whose predictions a worker writes beside it.
 
     Attributes:
         checkpoint: Its file name in the folder.
@@ -180,13 +180,13 @@ class TrialRecord:
         values: The study's metric after each epoch, by epoch; NaN where it was not finite.
         value: The best epoch's value; None if there is none.
         best_epoch: None if there is no value.
-        seconds: Wall time of its epochs, each counted once.
+        seconds: Wall time of its epochs; an epoch that was trained twice counts once.
         source: For a finalist, the number of the search trial whose config it retrains.
-        replicate: For a finalist, from 0; which of its seeds this is.
+        replicate: For a finalist, which of its seeds this is, from 0.
         worker: The host and process that ran the last attempt.
-        error: What the objective raised, in a line.
-        code: The state of the repository that its code lies in: `commit`, `diff_hash` and `dirty`; None where there is
-            none, or the code is hpsearch's own.
+        error: What the objective raised, in one line.
+        code: The state of the repository that its code lies in: `commit`, `diff_hash` and `dirty`. None without a
+            repository, and for hpsearch's own code.
     """
 
     stage: Stage

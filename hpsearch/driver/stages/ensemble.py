@@ -1,4 +1,4 @@
-"""The ensemble: the best checkpoints vote. `val` chooses members and weights; `test` is read once they are stored."""
+"""The ensemble: the best checkpoints vote. `val` chooses members and weights; `test` is read after they are stored."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from hpsearch.trial.trial import Params, Stage, State, TrialRecord
 
 
 def finalists(session: Session) -> None:
-    """Retrain the best configs; a stall ends none of them, a divergence does."""
+    """Retrain the best configs. A divergence ends a finalist early, a stall does not."""
     config, store = session.study.config, session.study.store
     if config.finalists is None:
         session.publish(StageEnded(stage="finalists", summary="skipped: the space file has finalists: null"))
@@ -20,7 +20,7 @@ def finalists(session: Session) -> None:
     best = top(store.records(Stage.SEARCH), config.direction, config.finalists.configs)
     wanted = [(record.number, replicate) for record in best for replicate in range(config.finalists.seeds)]
     numbers = {(r.source, r.replicate): r.number for r in store.records(Stage.FINALISTS)}
-    for pair in wanted:  # an extended study may have other finalists: new ones are numbered after all that there were
+    for pair in wanted:  # an extended study may have other finalists: new ones take the next numbers
         numbers.setdefault(pair, len(numbers))
     pairs = {numbers[pair]: pair for pair in wanted}
     begun = {record.number for record in store.records(Stage.FINALISTS)}
