@@ -161,7 +161,7 @@ class Tally:
         return out
 
     def s_per_epoch(self, stage: Stage) -> float | None:
-        """Return the seconds that an epoch of a stage takes; of any stage before its own first epoch; None before any."""
+        """Return the seconds that an epoch takes: of this stage, or of any before its first epoch; None before all."""
         costs = [(sums.seconds, sums.epochs, of is stage) for of, sums in self.ended.items()]
         costs += [(one.typical, one.epochs, of is stage) for (of, _), one in self._out.items() if one.epochs]
         own = [cost for cost in costs if cost[2]]

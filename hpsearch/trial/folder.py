@@ -207,7 +207,7 @@ class AttemptWriter:
                 found = None if manifest is None else self._newest(folder, manifest, on_warning)
                 if found is not None:
                     return found
-                # A worker that outlives its driver by seconds may commit now, and remove what its manifest named before.
+                # A worker that outlives its driver may commit now, and remove what its manifest named before.
                 if _read_or_tell(folder, going_on(on_warning)) == manifest:
                     break
         return None
