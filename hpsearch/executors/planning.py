@@ -1,4 +1,4 @@
-"""From what was asked for and what is there to workers; the errors say what is there."""
+"""From what the user asked for and what the machine has to workers; errors say what there is."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from hpsearch.text import counted
 
 @contextmanager
 def claimed_resources(request: ResourceRequest, trials: int, study: str, nvml: Any = None) -> Iterator[Resources]:
-    """Give what to take of what is there; until the exit other studies of this user leave it alone.
+    """Choose resources, and claim them: until the exit other studies of this user leave them alone.
 
     Args:
         trials: As in `plan_resources`.
-        study: Its name, which others are told.
+        study: Its name, which other studies show.
         nvml: The module `pynvml`; None to import it.
 
     Raises:
@@ -43,11 +43,11 @@ def claimed_resources(request: ResourceRequest, trials: int, study: str, nvml: A
 
 
 def plan_resources(request: ResourceRequest, trials: int, claims: Sequence[Claim] = (), nvml: Any = None) -> Resources:
-    """Return what to take of what is there.
+    """Choose resources from those that there are.
 
     Args:
-        trials: No more CPU workers are started than there are trials, unless they were asked for.
-        claims: What other studies have of this machine.
+        trials: How many trials there are. There are no more CPU workers than that, unless they were asked for.
+        claims: What other studies have claimed of this machine.
         nvml: The module `pynvml`; None to import it.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Whether a disk takes what is written: what counts as full, by an error or by the disk itself."""
+"""Whether a disk takes more: what counts as full, by an error or by the disk itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
-_FULL_BYTES = 64 * 1024  # less is neither a checkpoint nor a page of a database beside its log
+_FULL_BYTES = 64 * 1024  # less is too little for a checkpoint, or for a page of a database and its log
 
 
 def says_full(error: object) -> bool:
@@ -19,7 +19,7 @@ def is_full(folder: Path) -> bool:
     """Return whether the disk of a folder has no room for another file: too few bytes, or no free inode.
 
     Args:
-        folder: Need not be there; the nearest one above it counts then.
+        folder: The folder; if it is not there, the nearest one above it counts.
     """
     try:
         found = os.statvfs(_nearest(folder))

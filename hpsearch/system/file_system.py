@@ -6,10 +6,10 @@ import os
 import re
 from pathlib import Path
 
-_MOUNTS = Path("/proc/self/mountinfo")  # Linux; nowhere else does a system say so in a file
+_MOUNTS = Path("/proc/self/mountinfo")  # only Linux has this file
 
-# SQLite's WAL needs memory that all its readers share, which two machines have not, and its locks need `fcntl`, which
-# many of these have on paper only. What is not here counts as local.
+# SQLite's WAL needs memory that all readers share, so they must be on one machine. Its locks need `fcntl`, which many of
+# these file systems do not really have. Those that are not here count as local.
 _NETWORK = frozenset(
     {
         "9p",
@@ -37,7 +37,7 @@ _NETWORK = frozenset(
         "wekafs",
     }
 )
-# What stands behind `fuse.`; a bare `fuse` says nothing, and local disks are mounted by it too.
+# What follows `fuse.`. A bare `fuse` says nothing: local disks are mounted by it too.
 _FUSE = frozenset(
     {
         "alluxio-fuse",
@@ -66,11 +66,11 @@ def file_system(path: Path, mounts: Path = _MOUNTS) -> str | None:
     """Return the type of the file system that a path lies on, such as `ext4` or `fuse.sshfs`.
 
     Args:
-        path: Need not be there.
+        path: The path; it need not be there.
         mounts: A table in the format of `/proc/self/mountinfo`.
 
     Returns:
-        None where the system has no such table.
+        The type; None if the system has no such table.
     """
     try:
         lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
@@ -85,14 +85,14 @@ def file_system(path: Path, mounts: Path = _MOUNTS) -> str | None:
         if len(fields) < 5 or not kinds:  # noqa: PLR2004 - the mount point is the fifth
             continue
         point = Path(_unescaped(fields[4]))
-        # The later of two on the same point hides the earlier one.
+        # The later of two mounts on the same point hides the earlier one.
         if resolved.is_relative_to(point) and len(point.parts) >= depth:
             found, depth = kinds[0], len(point.parts)
     return found
 
 
 def is_network(path: Path, mounts: Path = _MOUNTS) -> bool:
-    """Return whether a path lies on a file system that other machines may share; False where that can't be known."""
+    """Return whether a path lies on a file system that other machines may share; False if that can't be known."""
     kind = file_system(path, mounts)
     if kind is None:
         return False
@@ -101,6 +101,6 @@ def is_network(path: Path, mounts: Path = _MOUNTS) -> bool:
 
 
 def _unescaped(point: str) -> str:
-    """Return a mount point with its spaces, tabs, newlines and backslashes, which the table has in octal."""
+    """Return a mount point with its spaces, tabs, newlines and backslashes, which are octal in the table."""
     raw = re.sub(rb"\\([0-7]{3})", lambda m: bytes([int(m[1], 8)]), os.fsencode(point))
     return os.fsdecode(raw)

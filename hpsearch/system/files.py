@@ -12,11 +12,11 @@ from typing import IO
 
 @contextmanager
 def atomic_write(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
-    """Open a file that appears under its name whole, or not at all.
+    """Open a file that appears whole under its name, or not at all.
 
     Args:
         path: The file; its folder exists.
-        durable: Whether a power cut from now on leaves this one; else it may leave the one before, whole as well.
+        durable: Whether this file outlives a power cut. Else the one before may come back, whole too.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

@@ -1,4 +1,4 @@
-"""The git repository that the user's code lies in: what state it is in, and commits on new branches.
+"""The git repository of the user's code: its state, and commits on new branches.
 
 Nothing here changes the working tree, the index or the branch that is checked out.
 """
@@ -21,7 +21,7 @@ _HASH_DIGITS = 16
 _CODE = frozenset(
     [".py", ".pyi", ".pyx", ".ipynb", ".sh", ".c", ".cc", ".cpp", ".cu", ".cuh", ".h", ".hpp", ".rs", ".jl", ".lua"]
 )
-# A hook or an alias of git sets these for the repository that it belongs to, which need not be the one asked about.
+# A hook or an alias of git sets these for its own repository, which may be another one.
 _LOCAL_VARIABLES = (
     "GIT_DIR",
     "GIT_WORK_TREE",
@@ -39,11 +39,11 @@ class GitError(InputError):
 
 @dataclass(frozen=True, slots=True)
 class CodeState:
-    """What code there was.
+    """The state of a repository's code.
 
     Attributes:
-        commit: The full hash of the commit that is checked out; None before the first.
-        diff_hash: 16 hexadecimal digits over what differs from the commit; None if nothing does.
+        commit: The full hash of the commit that is checked out; None before the first one.
+        diff_hash: A hash of all that differs from the commit, 16 hexadecimal digits; None if nothing differs.
     """
 
     commit: str | None
@@ -60,7 +60,7 @@ class CodeState:
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any] | None) -> CodeState | None:
-        """Return what `as_dict` gave."""
+        """Return the state of which `as_dict` gave this."""
         return None if raw is None else cls(raw["commit"], raw["diff_hash"])
 
     def __str__(self) -> str:
@@ -79,11 +79,11 @@ def top_of(folder: Path) -> Path | None:
 def code_state(folder: Path, exclude: Iterable[Path] = ()) -> CodeState | None:
     """Return the state of the repository that a folder lies in; None outside of one, or without git.
 
-    Changes to tracked files count, and files that git neither tracks nor ignores if they hold code (`.py` and so on):
-    logs and results that a training leaves in the repository are no change of its code.
+    Changes to tracked files count. Files that git neither tracks nor ignores count if they hold code (`.py` and so on):
+    logs and results that a training leaves there are no change of the code.
 
     Args:
-        exclude: Folders that don't count: studies.
+        exclude: Folders that don't count, such as studies.
     """
     top = top_of(folder)
     if top is None:

@@ -1,4 +1,4 @@
-"""Who is to blame when a trial breaks off: the trial, or the disk that it writes to."""
+"""Whether a trial that broke off has failed, or its disk has: then it is held, to be resumed."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from hpsearch.system.disk import is_full, says_full, why_unwritable
 
 
 def held_by(error: BaseException, folder: str) -> UnwritableError | None:
-    """Return why a trial is held and not failed; None if the disk has nothing to do with its error.
+    """Return why a trial is held instead of failed; None if the disk is not to blame.
 
     Args:
-        error: What its objective raised, or what was raised when its results were written.
-        folder: Its own.
+        error: What its objective raised, or what the writing of its results raised.
+        folder: The trial's own folder.
     """
     code = error.errno if isinstance(error, OSError) else None
-    # Libraries say in words of their own that a file took no more.
+    # Libraries say in their own words that a file took no more.
     if says_full(error) or is_full(Path(folder)):
         return DiskFullError(f"{folder}: the disk is full; make room, then resume")
     if code is not None and (why := why_unwritable(Path(folder))):
@@ -27,10 +27,10 @@ def held_by(error: BaseException, folder: str) -> UnwritableError | None:
 
 
 class TrialLog(logging.FileHandler):
-    """A trial's log; a line that the disk does not take is an error, where other handlers only grumble."""
+    """A trial's log. A line that the disk does not take is an error here; other handlers only print one."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the base class's name
-        """Raise what kept a line from being written."""
+        """Raise the error that kept a line from being written."""
         if isinstance(error := sys.exception(), OSError):
             raise error
         super().handleError(record)

@@ -1,4 +1,4 @@
-"""What runs in a worker, whichever executor it belongs to: one trial after another as a stream of events."""
+"""What runs in a worker of any executor: one task after another, each as a stream of events."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from hpsearch.trial.trial import PredictSpec, StopReason, TrialSpec
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """Why an attempt has ended, with what the objective raised: in a line, and as a whole."""
+    """Why an attempt has ended; the error that the objective raised, in one line, and its traceback."""
 
     reason: StopReason
     error: str | None = None
@@ -47,7 +47,7 @@ def _failure(error: BaseException) -> _End:
 
 
 def _no_state() -> None:
-    """Keep no random state: a command's is its own."""
+    """Keep no random state: a command has its own."""
 
 
 def _no_signal() -> None:
@@ -55,12 +55,12 @@ def _no_signal() -> None:
 
 
 class Worker:
-    """Serves trials with one objective, which it loads at the first and keeps.
+    """Runs tasks with one objective, which it loads for the first one and keeps.
 
     Args:
         workplace: What all workers of the study share.
         own_process: Whether nothing else runs in this process.
-        check: Raises `Interrupted` if a signal has come: what an objective does that has caught it ends no trial.
+        check: Raises `Interrupted` if a signal has come. An objective that caught the signal itself ends no trial.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Worker:
         self._meter: Meter = NoMeter()
 
     def run(self, task: Task) -> Iterator[TrialEvent]:
-        """Run a task; its events end with `TrialEnded` or `PredictionsReady`, whatever the objective does.
+        """Run a task. Whatever the objective does, its last event is `TrialEnded` or `PredictionsReady`.
 
         Raises:
             UnwritableError: Nothing more can be committed.
@@ -96,15 +96,15 @@ class Worker:
             self._device = _pick_device(self._workplace)
             objective = load_objective(self._workplace.objective, self._workplace.module_folder)
             code.check_copy(self._workplace)
-            self._code = code.state_of(self._workplace)  # what is imported from now on
+            self._code = code.state_of(self._workplace)  # the code that is imported from now on
             objective.setup(self._device)
             self._meter.settle()
             self._objective = objective
             if self._own_process:
-                # All this stays; to look at torch's half a million objects after each trial would take 0.1 s.
+                # All this stays. Garbage collection would look at torch's half a million objects: 0.1 s a trial.
                 gc.freeze()
         elif isinstance(self._workplace.objective, Command):
-            self._code = code.state_of(self._workplace)  # each trial reads its own
+            self._code = code.state_of(self._workplace)  # each trial reads it anew
         return self._objective
 
     def _train(self, spec: TrialSpec) -> Iterator[TrialEvent]:
@@ -114,7 +114,7 @@ class Worker:
             end = yield from self._attempt(spec, writer)
         gpu = self._meter.end(self._free_memory)
         packed = self._workplace.trials_per_gpu > 1 and not spec.alone
-        if not (packed and end.reason is StopReason.OOM):  # that one is tried again alone, from its last checkpoint
+        if not (packed and end.reason is StopReason.OOM):  # that trial is tried again alone, from its last checkpoint
             writer.finish(end.reason, end.error, end.traceback)
         yield TrialEnded(
             stage=spec.stage,
@@ -157,7 +157,7 @@ class Worker:
                     raise held from caught
                 end = _failure(caught)
                 log.error(end.traceback)  # noqa: TRY400 - the traceback is the text
-                caught.__traceback__ = None  # its frames hold the model, and the GPU memory
+                caught.__traceback__ = None  # its frames hold the model, and so the GPU memory
                 return end
             finally:
                 writer.discard_staged()
@@ -174,9 +174,9 @@ class Worker:
         )
 
     def _free_memory(self) -> None:
-        """Free what the trial's cycles of objects hold: tensors, above all."""
+        """Free what the trial's object cycles hold, above all tensors."""
         torch = sys.modules.get("torch")
-        if torch is not None or self._workplace.gpu:  # else Python's own rhythm is enough
+        if torch is not None or self._workplace.gpu:  # else Python's own collections are enough
             gc.collect()
         if torch is not None and torch.cuda.is_initialized():
             torch.cuda.empty_cache()
@@ -214,14 +214,14 @@ class Worker:
 
         with _same_directory():
             probabilities, labels = self._loaded().predict(state, split)
-        for left in path.parent.glob(f".{path.name}.*.tmp"):  # by a worker that was killed meanwhile
+        for left in path.parent.glob(f".{path.name}.*.tmp"):  # of a worker that was killed
             left.unlink(missing_ok=True)
         with atomic_write(path) as file:
             np.savez(file, probabilities=probabilities, labels=labels)
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether predictions are there that can be read: they may have been written long ago."""
+    """Return whether a file has readable predictions; it may have been written long ago."""
     import numpy as np
 
     try:
@@ -239,7 +239,7 @@ def _epochs(
     meter: Meter | None,
     check: Callable[[], None],
 ) -> Generator[TrialMeasured, None, StopReason]:
-    """Train, commit and decide epoch by epoch; returns why the trial ended."""
+    """Train, commit and decide, epoch by epoch; return why the trial ended."""
     began = time.monotonic()
     with _closing(iterate(objective.train, spec.config, trial), trial.log) as measured:
         while (metrics := _next(measured, check)) is not _OVER:
@@ -268,7 +268,7 @@ def _next(measured: Iterator[Metrics], check: Callable[[], None]) -> Metrics:
     """Return the metrics of the next epoch, or `_OVER`.
 
     Raises:
-        ObjectiveError: The objective raised what Python closes generators with: it has failed, and not been closed.
+        ObjectiveError: The objective raised GeneratorExit by itself: that is a failure, for nobody has closed it.
     """
     try:
         metrics = next(measured, _OVER)
@@ -280,7 +280,7 @@ def _next(measured: Iterator[Metrics], check: Callable[[], None]) -> Metrics:
 
 @contextmanager
 def _closing(measured: Generator[Metrics, None, None], log: logging.Logger) -> Iterator[Iterator[Metrics]]:
-    """Close an objective; what it raises then is logged, for how its trial ends is decided already."""
+    """Close an objective at the exit. What it raises then is only logged: its trial has been decided."""
     try:
         yield measured
     finally:
@@ -294,7 +294,7 @@ def _closing(measured: Generator[Metrics, None, None], log: logging.Logger) -> I
 
 @contextmanager
 def _same_directory() -> Iterator[None]:
-    """Go back to the working directory: an objective may leave it, and later trials have relative paths."""
+    """Go back to the working directory at the exit: an objective may leave it, and paths may be relative to it."""
     before: Path | None = None
     with suppress(FileNotFoundError):  # it was removed
         before = Path.cwd()
@@ -308,8 +308,8 @@ def _same_directory() -> Iterator[None]:
 
 @contextmanager
 def _trial_log(spec: TrialSpec) -> Iterator[logging.Logger]:
-    """Make the logger that writes to the trial's own file, and to nothing else."""
-    log = logging.Logger(f"hpsearch.{spec.stage}.{spec.number}", logging.INFO)  # noqa: LOG001 - getLogger would keep one for each trial for ever
+    """Give a logger that writes to the trial's own file, and nowhere else."""
+    log = logging.Logger(f"hpsearch.{spec.stage}.{spec.number}", logging.INFO)  # noqa: LOG001 - getLogger would keep a logger for each trial
     handler = TrialLog(Path(spec.folder) / LOG, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
