@@ -8,8 +8,8 @@ from pathlib import Path
 
 _MOUNTS = Path("/proc/self/mountinfo")  # only Linux has this file
 
-# SQLite's WAL needs memory that all readers share, so they must be on one machine. Its locks need `fcntl`, which many of
-# these file systems do not really have. Those that are not here count as local.
+# SQLite's WAL needs memory that all readers share, so they must be on one machine. Its locks need `fcntl`, which many
+# of these file systems do not really have. Any other counts as local.
 _NETWORK = frozenset(
     {
         "9p",

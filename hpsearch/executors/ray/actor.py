@@ -99,8 +99,8 @@ class Actor:
 class _Termination:
     """Whether SIGTERM has told this process to end: from a node that shuts down, `scancel`, or Ray as it ends.
 
-    Ray's handler raises SystemExit, which an objective may catch, or raise by itself. A trial that the signal interrupts
-    has not failed, so the signal is kept here.
+    Ray's handler raises SystemExit, which an objective may catch, or raise by itself. A trial that the signal ends has
+    not failed, so the signal is kept here.
     """
 
     def __init__(self) -> None:
