@@ -251,6 +251,7 @@ def _drive(
     new = resources is not None
     interrupts = interrupts or Interrupts()
     try:
+        study = replace(study, store=Store.of(study.store))
         place = place_of(study.store, study.folder)
         with working_in(place):
             _drive_there(study, request, publish, opened, resources, edit or Edit(study.config), interrupts, place)
@@ -297,7 +298,7 @@ def _drive_there(
 
 def _remove(study: Study) -> None:
     """Remove a new study whose workers can't be had: else each try would leave one more."""
-    study.store.remove()
+    Store.of(study.store).remove()
     shutil.rmtree(study.folder)
     with suppress(OSError):  # others lie there
         study.folder.parent.rmdir()

@@ -14,7 +14,7 @@ from hpsearch.config.config import StudyConfig
 from hpsearch.report.layout import cell, text_table
 from hpsearch.report.summary import trials_total
 from hpsearch.selection.ranking import top
-from hpsearch.store.connection import DATABASE, JOURNAL
+from hpsearch.store.location import DATABASE, JOURNAL
 from hpsearch.store.pointer import STUDY_FILE
 from hpsearch.store.store import Store
 from hpsearch.study.outcome import best_of, replicates_of, state_of

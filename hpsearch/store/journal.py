@@ -24,12 +24,12 @@ from optuna.trial import FrozenTrial
 
 from hpsearch.store.backend import Backend, Changes
 from hpsearch.store.folding import folded
+from hpsearch.store.location import JOURNAL_SCHEME
 from hpsearch.store.lock import FileLock
 from hpsearch.system.files import sync_folder
 from hpsearch.system.lock_file import HeldError, LockFile
 from hpsearch.system.lock_holder import Holder
 
-SCHEME = "journal:///"
 _LOCK_SUFFIX = ".lock"  # Optuna's
 _WAIT_S = 90.0  # longer than a lock whose holder is gone without a trace is held
 _TELL_S = 3.0  # after so long it is said
@@ -221,7 +221,7 @@ class JournalBackend(Backend):
                 storage = JournalStorage(self._file)
         except (AssertionError, AttributeError, LookupError, TypeError) as error:
             raise StorageInternalError(f"is no journal that this version of Optuna reads: {error!r}") from None
-        super().__init__(storage, f"{SCHEME}{path}")
+        super().__init__(storage, f"{JOURNAL_SCHEME}{path}")
 
     def lock(self, study: str) -> JournalLock:
         """Return the lock that makes one process the driver of a study."""

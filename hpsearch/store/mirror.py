@@ -8,9 +8,8 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
-from hpsearch.store.backend import StoredTrial
-from hpsearch.store.records import record_of
-from hpsearch.trial.trial import Stage, TrialRecord
+from hpsearch.store.records import StoredTrial, record_of
+from hpsearch.trial.trial import Stage, State, TrialRecord
 
 
 class Mirror:
@@ -55,7 +54,7 @@ class Mirror:
 
     def _taken(self, stage: Stage, trial: StoredTrial) -> tuple[int, TrialRecord]:
         self._ids[stage, trial.number] = trial.id
-        if not trial.state.is_finished():
+        if trial.state is State.RUNNING:
             self.unfinished.append((stage, trial.number))
         return trial.number, record_of(stage, trial)
 

@@ -4,18 +4,49 @@ from __future__ import annotations
 
 import math
 import sys
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
-from optuna.trial import TrialState
-
-from hpsearch.store.backend import StoredTrial
 from hpsearch.trial.trial import Stage, State, StopReason, TrialRecord
 
-_STATES = {TrialState[state.name]: state for state in State if state is not State.RUNNING}
+_STATES = {state.name: state for state in State} | {"WAITING": State.RUNNING}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredTrial:
+    """A trial as it is stored.
+
+    Attributes:
+        id: The storage's own.
+        state: RUNNING too for one that Optuna calls waiting.
+        params: As drawn, in the order in which they were drawn.
+        values: By step, which is the epoch.
+        attributes: Optuna's user attributes.
+    """
+
+    id: int
+    number: int
+    state: State
+    params: Mapping[str, Any]
+    values: Mapping[int, float]
+    attributes: Mapping[str, Any]
+
+
+def state_named(name: str) -> State:
+    """Return our state for the name of one of Optuna's.
+
+    Raises:
+        KeyError: Optuna has no such state.
+    """
+    return _STATES[name]
 
 
 def record_of(stage: Stage, trial: StoredTrial) -> TrialRecord:
-    """Return a stored trial; one that has a stop reason has ended, also if a kill kept its state from being stored."""
+    """Return the record of a stored trial.
+
+    A trial that has a stop reason has ended, even if a kill kept its state from being stored.
+    """
     attributes = trial.attributes
     reason = attributes.get("stop_reason")
     epochs = attributes.get("epochs", 0)
@@ -26,7 +57,7 @@ def record_of(stage: Stage, trial: StoredTrial) -> TrialRecord:
     return TrialRecord(
         stage=stage,
         number=trial.number,
-        state=StopReason(reason).state if reason else _STATES.get(trial.state, State.RUNNING),
+        state=StopReason(reason).state if reason else trial.state,
         params=trial.params,
         values=values,
         value=values.get(best_epoch) if reason and best_epoch is not None else None,
@@ -45,7 +76,7 @@ def record_of(stage: Stage, trial: StoredTrial) -> TrialRecord:
 
 
 def final(record: TrialRecord) -> TrialRecord:
-    """Return a record with the state and the value that its stop reason and its values make."""
+    """Return a record with the state and the value that follow from its stop reason and its values."""
     if record.stop_reason is None:
         return record
     value = None if record.best_epoch is None else record.values.get(record.best_epoch)
@@ -53,5 +84,5 @@ def final(record: TrialRecord) -> TrialRecord:
 
 
 def finite(value: float) -> float:
-    """Return a value, NaN for any that is not finite: manifests tell no infinity from a NaN."""
+    """Return a value, or NaN for one that is not finite: manifests don't tell infinity from NaN."""
     return value if math.isfinite(value) else math.nan

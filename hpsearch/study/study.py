@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from hpsearch.config.config import StudyConfig, parse_config
 from hpsearch.errors import FieldError, InputError
 from hpsearch.store.folders import find_folder, study_folders
-from hpsearch.store.store import Store
-from hpsearch.store.url import MEND
+from hpsearch.store.reader import StoreReader
+from hpsearch.store.url import FIX
 from hpsearch.study.outcome import Best, best_of, state_of
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Study:
     name: str
     folder: Path
     config: StudyConfig
-    store: Store = field(repr=False)
+    store: StoreReader = field(repr=False)
 
     @property
     def state(self) -> str:
@@ -83,12 +83,12 @@ def load_study(study: str | Path, *, studies: str | Path = DEFAULT_STUDIES, stor
         InputError: Its store can't be opened.
     """
     folder = find_folder(Path(studies), str(study))
-    store = Store.open(folder, storage)
+    store = StoreReader.open(folder, storage)
     try:
         return Study(store.name, folder, parse_config(store.get("space")), store)
     except FieldError as error:
         store.close()
-        raise InputError(f"study {store.name}: the space in its store is damaged: {error}; {MEND}") from None
+        raise InputError(f"study {store.name}: the space in its store is damaged: {error}; {FIX}") from None
 
 
 def list_studies(studies: str | Path = DEFAULT_STUDIES, storage: str | None = None) -> Iterator[Study | InputError]:
