@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from running import INLINE, Bench, Stop, bench, results
 
 import hpsearch
 from hpsearch import api
@@ -21,8 +20,7 @@ from hpsearch.study.outcome import rounds_of
 from hpsearch.system.signals import raising_signals
 from hpsearch.trial.events import StageStarted, StudyOpened, TrialMeasured, TrialScored, TrialStarted
 from hpsearch.trial.trial import Stage, State
-
-bench = pytest.fixture(bench)
+from support.bench import INLINE, Bench, Stop, results
 
 SHORT = {"objective": {"epochs": 1}, "finalists": None, "ensemble": None}
 SPACE = {
