@@ -19,7 +19,7 @@ from hpsearch.space.distributions import Choice
 from hpsearch.space.given import params_of
 from hpsearch.space.parsing import parse_space
 from hpsearch.space.space import Space
-from hpsearch.system.documents.values import plain
+from hpsearch.system.plain import plain
 from hpsearch.text import nearest, shown
 from hpsearch.trial.trial import Direction
 

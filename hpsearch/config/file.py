@@ -15,7 +15,8 @@ from ruamel.yaml.reader import ReaderError
 
 from hpsearch.config.config import StudyConfig, parse_config
 from hpsearch.errors import FieldError, InputError, SpaceFileError
-from hpsearch.system.documents.values import YAML_ERRORS, plain
+from hpsearch.system.documents.yaml_document import YAML_ERRORS
+from hpsearch.system.plain import plain
 from hpsearch.text import nearest, shown
 
 _LARGEST = 4 << 20  # bytes

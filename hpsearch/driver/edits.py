@@ -20,7 +20,7 @@ from hpsearch.config.file import file_content
 from hpsearch.driver.goals import Goals
 from hpsearch.errors import InputError
 from hpsearch.objectives.loading import check_objective
-from hpsearch.samplers.jittered_grid import choose_levels
+from hpsearch.samplers.levels import choose_levels
 from hpsearch.samplers.rounds import Round, fitted
 from hpsearch.space.distributions import Range
 from hpsearch.space.space import Bounds

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from hpsearch.config.config import DEFAULT_TRIALS, Search, SearchRound, StudyConfig
 from hpsearch.samplers.edges import Edge
-from hpsearch.samplers.jittered_grid import choose_levels
+from hpsearch.samplers.levels import choose_levels
 from hpsearch.samplers.past import Past, best_of_past
 from hpsearch.space.distributions import Range
 from hpsearch.space.space import Bounds, Space
