@@ -18,7 +18,7 @@ from hpsearch.space.distributions import Choice, Range
 from hpsearch.space.given import params_of
 from hpsearch.space.space import Space
 from hpsearch.store.folders import find_folder
-from hpsearch.store.store import Store
+from hpsearch.store.reader import StoreReader
 from hpsearch.text import counted
 from hpsearch.trial.trial import Stage
 
@@ -97,7 +97,7 @@ def _of_study(
     source: WarmStart, config: StudyConfig, studies: Path, storage: str | None
 ) -> Iterator[tuple[dict[str, Any], float]]:
     """Yield configs with their values: of the trials that could win."""
-    store = Store.open(find_folder(studies, source.study or ""), storage)
+    store = StoreReader.open(find_folder(studies, source.study or ""), storage)
     try:
         earlier = parse_config(store.get("space"))
         if (earlier.metric, earlier.direction) != (config.metric, config.direction):
