@@ -1,6 +1,7 @@
 """The command line.
 
-Heavy modules are imported by the commands that need them: --help, list and show import neither torch nor ray.
+Heavy modules are imported by the commands that need them: --help, list and show import none of torch, ray, Optuna and
+SQLAlchemy.
 """
 
 from __future__ import annotations
@@ -32,7 +33,15 @@ from hpsearch.cli.options import (
     WorkersOption,
     resource_request,
 )
-from hpsearch.cli.view import console, driving, print_smoke, print_summary, write_trials
+from hpsearch.cli.view import (
+    console,
+    driving,
+    print_leaders,
+    print_smoke,
+    print_summary,
+    print_trial,
+    write_trials,
+)
 from hpsearch.errors import HpsearchError, InputError, Interrupted, printable
 
 EXIT_FAILED, EXIT_INPUT, EXIT_SIGNAL = 1, 2, 128
@@ -206,11 +215,11 @@ def resume(
 @app.command("list")
 def list_(*, studies: StudiesOption = Path("studies"), storage: StorageOption = None) -> None:
     """List the studies of a directory."""
-    from hpsearch import api
-    from hpsearch.report.tables import studies_table, study_row
+    from hpsearch.report.studies import studies_table, study_row
+    from hpsearch.study.study import list_studies
 
     rows = []
-    for study in api.list_studies(studies, storage):
+    for study in list_studies(studies, storage):
         if isinstance(study, InputError):
             typer.echo(f"warning: {study}", err=True)
         else:
@@ -240,18 +249,17 @@ def show(
     storage: StorageOption = None,
 ) -> None:
     """Show a study, or one of its trials."""
-    from hpsearch import api
-    from hpsearch.report import tables
+    from hpsearch.study.study import load_study
 
-    loaded = api.load_study(study, studies=studies, storage=storage)
+    loaded = load_study(study, studies=studies, storage=storage)
     if csv is not None:
         write_trials(loaded, csv)
     if as_json:
         typer.echo(json.dumps(loaded.document(), indent=1, allow_nan=False))
     elif trial is not None:
-        console().print(tables.trial_detail(loaded, trial))
+        print_trial(loaded, trial)
     elif top is not None:
-        console().print(tables.leaderboard(loaded, top))
+        print_leaders(loaded, top)
     elif csv is None:
         print_summary(loaded)
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hpsearch.config.budget import Limits, Spent
 from hpsearch.config.config import StudyConfig
 from hpsearch.errors import FieldError, InputError
-from hpsearch.samplers.edges import Edge, crowded_edges
-from hpsearch.samplers.past import Past
-from hpsearch.samplers.rounds import Round, explored, round_of
 from hpsearch.selection.ranking import Finalist, finalist, rank_finalists, top, winner
 from hpsearch.space.distributions import Range
 from hpsearch.space.space import Space
 from hpsearch.store.reader import StoreReader
 from hpsearch.trial.trial import Config, Stage, State, TrialRecord
+
+if TYPE_CHECKING:
+    from hpsearch.samplers.edges import Edge
+    from hpsearch.samplers.past import Past
+    from hpsearch.samplers.rounds import Round
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -147,6 +149,8 @@ class Outcome:
     @property
     def rounds(self) -> list[Round]:
         """The search's rounds so far; one of them for a study that was made before there were any."""
+        from hpsearch.samplers.rounds import Round
+
         stored = self.store.get("rounds")
         if stored is not None:
             return [Round.from_dict(one) for one in stored]
@@ -157,21 +161,30 @@ class Outcome:
         """Return how many epochs a trial has when nothing ends it early."""
         if stage is not Stage.SEARCH:
             return self.config.objective.epochs
+        from hpsearch.samplers.rounds import round_of
+
         return round_of(self.rounds, number)[1].epochs
 
     @property
     def explored_space(self) -> Space:
         """The space with the bounds that hold all that was sampled."""
+        from hpsearch.samplers.rounds import explored
+
         return explored(self.config.space, self.rounds)
 
     @property
     def past(self) -> list[Past]:
         """What samplers are told: the trials of an earlier study that this one starts from, then its own."""
+        from hpsearch.samplers.past import Past
+
         earlier = [Past(params=one["params"], value=one["value"]) for one in self.store.get("warm_start", [])]
         return earlier + [Past.of(record) for record in self.store.records(Stage.SEARCH)]
 
     def edges(self, rounds: Sequence[Round]) -> list[Edge]:
         """Return where the best trials crowd a bound; one that the objective is known to refuse does not grow."""
+        from hpsearch.samplers.edges import crowded_edges
+        from hpsearch.samplers.rounds import explored
+
         space = explored(self.config.space, rounds)
         return [_allowed(edge, space, self.config) for edge in crowded_edges(space, self.past, self.config.direction)]
 

@@ -21,8 +21,8 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
 from hpsearch.errors import InputError, StudyError, StudyNotFoundError
-from hpsearch.store import connection as store_connection
 from hpsearch.store import journal as store_journal
+from hpsearch.store import location
 from hpsearch.store.folding import folded
 from hpsearch.store.journal import JournalFile
 from hpsearch.store.store import STUDY_FILE, Store
@@ -338,7 +338,7 @@ class TestChoice:
     )
     def test_a_network_file_system_gets_a_journal(self, tmp_path, monkeypatch, network, storage, file):
         asked = []
-        monkeypatch.setattr(store_connection, "is_network", lambda path: asked.append(path) or network)
+        monkeypatch.setattr(location, "is_network", lambda path: asked.append(path) or network)
         Store.create(tmp_path, "sample", storage, Direction.MAXIMIZE, {}).close()
         assert (tmp_path / file).is_file()
         assert len({"study.db", "journal.log"} & {path.name for path in tmp_path.iterdir()}) == 1
