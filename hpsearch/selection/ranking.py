@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 import statistics
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from hpsearch.trial.trial import Config, Direction, State, TrialRecord
 
@@ -72,10 +74,15 @@ def top(records: Iterable[TrialRecord], direction: Direction, k: int) -> list[Tr
     Raises:
         ValueError: k is negative.
     """
-    leaders = Leaders(direction, k)
-    for record in records:
-        leaders.add(record)
-    return leaders.records
+    if k < 0:
+        raise ValueError(f"k is {k}; allowed: 0 or more")
+    sign = direction.sign
+    ranked = (
+        (-sign * record.value, record.number, record)
+        for record in records
+        if record.eligible and record.value is not None and math.isfinite(record.value)
+    )
+    return [record for _, _, record in heapq.nsmallest(k, ranked, key=itemgetter(0, 1))]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,7 +8,7 @@ A store that is an SQLite file is read without Optuna and SQLAlchemy, whose impo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -17,7 +17,7 @@ from hpsearch.errors import InputError, StudyNotFoundError
 from hpsearch.store.location import FILES, file_of, url_of
 from hpsearch.store.mirror import Mirror
 from hpsearch.store.pointer import check_format, read_pointer
-from hpsearch.store.records import StoredTrial
+from hpsearch.store.records import Curve, StoredTrial
 from hpsearch.store.source import Source
 from hpsearch.store.sqlite import SqliteSource
 from hpsearch.store.url import FIX, opening, redact
@@ -36,7 +36,7 @@ class StoreReader:
         self._source = source
         self.name = name
         self._ids: dict[Stage, int] = {}
-        self._mirror = Mirror(self._read_trials, self._reading)
+        self._mirror = Mirror(self._read_trials, self._read_curves, self._reading)
         self._attributes: dict[str, Any] = {}
 
     @classmethod
@@ -158,6 +158,10 @@ class StoreReader:
     def _read_trials(self, stage: Stage) -> list[StoredTrial]:
         with opening(self.url, self._source.errors), self._reading():
             return self._source.trials(self._ids[stage])
+
+    def _read_curves(self, stage: Stage) -> Mapping[int, Curve]:
+        with opening(self.url, self._source.errors), self._reading():
+            return self._source.curves(self._ids[stage])
 
     @contextmanager
     def _reading(self) -> Iterator[None]:

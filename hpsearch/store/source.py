@@ -39,6 +39,10 @@ class Source(ABC):
         """Return the trials of one of Optuna's studies by number."""
 
     @abstractmethod
+    def curves(self, study: int) -> dict[int, dict[int, float]]:
+        """Return the values by step of the trials that `trials` gives without, by their ids."""
+
+    @abstractmethod
     def damage(self) -> str:
         """Return what is wrong with the database as a whole; empty if nothing is, or if that is unknown."""
 

@@ -64,9 +64,14 @@ class SqliteSource(Source):
             return rows.study_attributes(execute, study)
 
     def trials(self, study: int) -> list[StoredTrial]:
-        """Return the trials of one of Optuna's studies, all as they were at one moment."""
+        """Return the trials of one of Optuna's studies as they were at one moment; ended ones without their values."""
         with self._reading() as execute:
-            return rows.trials(execute, study)
+            return rows.trials_with_late_curves(execute, study)
+
+    def curves(self, study: int) -> dict[int, dict[int, float]]:
+        """Return the values of all trials by step, by their ids; those of ended trials don't change any more."""
+        with self._reading() as execute:
+            return rows.steps(execute, study)
 
     def damage(self) -> str:
         """Return what is wrong with the file's pages."""

@@ -137,8 +137,7 @@ class Outcome:
     def spent(self) -> Spent:
         """What the study has spent, as its store has it: epochs to the last one, times to within seconds."""
         stored: dict[str, Any] = self.store.get("spent") or {}
-        records = (record for stage in Stage for record in self.store.records(stage))
-        epochs = sum(max(record.epochs, max(record.values, default=0)) for record in records)
+        epochs = sum(_epochs_spent(record) for stage in Stage for record in self.store.records(stage))
         return Spent(time_s=stored.get("time_s", 0.0), gpu_s=stored.get("gpu_s", 0.0), epochs=epochs)
 
     @property
@@ -199,6 +198,12 @@ def known_total(config: StudyConfig, trials: int, limits: Limits) -> int | None:
     if limits.trials is not None:
         return min(trials, limits.trials)
     return None if config.search.is_open and trials == config.search.total else trials
+
+
+def _epochs_spent(record: TrialRecord) -> int:
+    if record.stop_reason is not None:
+        return record.epochs
+    return max(record.epochs, max(record.values, default=0))
 
 
 def _allowed(edge: Edge, space: Space, config: StudyConfig) -> Edge:
