@@ -59,11 +59,11 @@ def export(
     storage: StorageOption = None,
 ) -> None:
     """Write the best config into a training repo."""
-    from hpsearch import api
     from hpsearch.export.provenance import commit_message
     from hpsearch.export.write import STDOUT
+    from hpsearch.study.study import load_study
 
-    loaded = api.load_study(study, studies=studies, storage=storage)
+    loaded = load_study(study, studies=studies, storage=storage)
     if ensemble:
         others = {"--format": format_, "--key": key, "--map": map_, "--trial": trial, "--branch": branch}
         _write_ensemble(loaded, to, [name for name, value in others.items() if value is not None], dry_run=dry_run)

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
+from hpsearch.selection.student import t_quantile
 from hpsearch.trial.trial import Config, Direction, State, TrialRecord
 
-_UPPER_TAIL = 0.975  # leaves 2.5 % on either side of a 95 % interval
 _FEWEST_FOR_STD = 2
 
 
@@ -131,9 +131,7 @@ def seed_statistics(values: Sequence[float], n_failed: int = 0) -> SeedStatistic
 def _ci95(mean: float | None, std: float | None, n: int) -> tuple[float, float] | None:
     if mean is None or std is None:
         return None
-    from scipy.special import stdtrit  # scipy.stats has the same quantile, and takes twice as long to import
-
-    half = float(stdtrit(n - 1, _UPPER_TAIL)) * std / math.sqrt(n)
+    half = t_quantile(n - 1) * std / math.sqrt(n)
     return mean - half, mean + half
 
 
@@ -146,9 +144,7 @@ def prediction_interval(values: Sequence[float], k: int) -> tuple[float, float] 
     known = seed_statistics(values)
     if known.mean is None or known.std is None:
         return None
-    from scipy.special import stdtrit
-
-    half = float(stdtrit(known.n - 1, _UPPER_TAIL)) * known.std * math.sqrt(1 / known.n + 1 / k)
+    half = t_quantile(known.n - 1) * known.std * math.sqrt(1 / known.n + 1 / k)
     return known.mean - half, known.mean + half
 
 
