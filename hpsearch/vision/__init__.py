@@ -3,8 +3,8 @@
 Importing this package imports no torch: it is loaded when a worker sets the objective up.
 """
 
+from hpsearch.vision.checks import check_parameters
 from hpsearch.vision.classifier import ImageClassifierObjective
 from hpsearch.vision.data import check_data
-from hpsearch.vision.parameters import check_parameters
 
 __all__ = ["ImageClassifierObjective", "check_data", "check_parameters"]

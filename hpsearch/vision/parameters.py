@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hpsearch.config_objectives import ImageClassifier
 from hpsearch.distributions import Choice, Range
 from hpsearch.errors import FieldError
 from hpsearch.space import Space
@@ -115,26 +114,6 @@ def _rule(name: str) -> _Number | _Word:
         problem = f"{name!r} is no hyperparameter of the image classifier"
         raise FieldError(("space", name), problem, ", ".join(known), nearest(name, known))
     return _RULES[name]
-
-
-def check_parameters(space: Space, settings: ImageClassifier) -> None:
-    """Refuse a space whose configs the objective could not train.
-
-    Imports torch only for a model of torchvision.
-
-    Raises:
-        FieldError: A parameter is unknown or can have an impossible value, or the model is unknown or too large for the
-            images; the message says what is allowed.
-    """
-    for name in space.names:
-        if name == "width" and settings.model not in OWN_MODELS:
-            found = f"{settings.model} has no width"
-            raise FieldError(("space", name), found, f"width with model: {' or '.join(OWN_MODELS)}")
-        check_values(space, name)
-    if settings.model not in OWN_MODELS:
-        from hpsearch.vision.models import check_model
-
-        check_model(settings)
 
 
 def check_values(space: Space, name: str) -> None:
