@@ -68,7 +68,7 @@ class FlatOptimizer:
         self._parts: dict[str, _Part] = {}
         for name, decay in (("weights", weight_decay), ("vectors", 0.0)):
             if own := [p for p in parameters if _name(p) == name]:
-                vector, gradient = _flattened(own)
+                vector, gradient = flattened(own)
                 state = self._rule.begin(vector, momentum)
                 self._parts[name] = _Part(vector=vector, gradient=gradient, weight_decay=decay, state=state)
 
@@ -124,8 +124,12 @@ def _name(parameter: torch.Tensor) -> str:
     return "weights" if parameter.ndim > 1 else "vectors"
 
 
-def _flattened(parameters: list[nn.Parameter]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Make parameters and their gradients views of two vectors, and return these."""
+def flattened(parameters: list[nn.Parameter]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Make parameters and their gradients views of two vectors, and return these, each (n,).
+
+    Args:
+        parameters: Dense ones of one device and type, with n numbers in all; their values stay.
+    """
     vector = torch.cat([_dense(p.data) for p in parameters])
     gradient = torch.zeros_like(vector)
     start = 0
