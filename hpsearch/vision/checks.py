@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from hpsearch.config_objectives import ImageClassifier
+from hpsearch.config.objectives import ImageClassifier
 from hpsearch.errors import FieldError
-from hpsearch.space import Space
+from hpsearch.space.space import Space
 from hpsearch.vision.parameters import OWN_MODELS, check_values
 
 
