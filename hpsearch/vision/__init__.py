@@ -1,6 +1,6 @@
-"""The built-in objective: image classification on data sets that scikit-learn and torchvision bring.
+"""The built-in objective: image classification on a data set of scikit-learn or torchvision.
 
-Importing this package imports no torch: it is loaded when a worker sets the objective up.
+Importing this package does not import torch. A worker imports it when it sets the objective up.
 """
 
 from hpsearch.vision.checks import check_parameters
