@@ -1,7 +1,7 @@
 """SGD and AdamW of torch.optim over two flat parameters that all others are views of.
 
 The update rules are torch.optim's functions, each in its fused form. Its classes do the same, but the first object of
-one imports torch's compiler, which adds 1.3 s of CPU to a worker's start; `benchmarks/optimizer.py` measures both.
+one imports torch's compiler, which adds 1 to 2 s of CPU to a worker's start. `benchmarks/optimizer.py` measures both.
 """
 
 from __future__ import annotations
