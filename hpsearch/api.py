@@ -13,7 +13,7 @@ from typing import Any
 
 from hpsearch.config.budget import as_overrides
 from hpsearch.config.config import StudyConfig
-from hpsearch.config.file import file_content, find_space, load_space_file
+from hpsearch.config.file import find_space
 from hpsearch.driver.creation import study_attributes
 from hpsearch.driver.edits import WRITTEN, Edit, drift, edit_of
 from hpsearch.driver.goals import Goals, check_limits
@@ -26,6 +26,7 @@ from hpsearch.errors import InputError, StudyExistsError, StudyNotFoundError
 from hpsearch.executors.planning import claimed_resources
 from hpsearch.executors.resources import ResourceRequest, Resources
 from hpsearch.objectives.loading import check_objective, code_folder
+from hpsearch.objectives.space_files import file_content, load_space_file
 from hpsearch.store.folders import (
     check_writable,
     is_half_made,

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from hpsearch.config.budget_section import Budget
-from hpsearch.config.objectives import OBJECTIVE_WAYS, Command, Objective, parse_objective
+from hpsearch.config.objectives import ObjectiveSection, Sections, parse_objective
 from hpsearch.config.section import Section, Share, validated
 from hpsearch.errors import FieldError
 from hpsearch.space.distributions import Choice
@@ -198,7 +198,7 @@ class _File(Section):
     )
     direction: Literal["maximize", "minimize"]
     seed: int = Field(default=0, ge=0, lt=2**32)
-    objective: dict[str, Any] = Field(description=f"a mapping with epochs and one of {', '.join(OBJECTIVE_WAYS)}")
+    objective: Any = None  # `parse_objective` reads it
     space: dict[str, Any] = Field(description="a mapping of parameters, such as lr: {loguniform: [1e-4, 1e-1]}")
     constraints: list[str] = Field(default=[])
     search: Search = Search()
@@ -223,7 +223,7 @@ class StudyConfig:
     metric: str
     direction: Direction
     seed: int
-    objective: Objective
+    objective: ObjectiveSection
     space: Space
     search: Search
     prune: Prune | None
@@ -242,11 +242,12 @@ class StudyConfig:
         return hashlib.blake2b(canonical.encode(), digest_size=8).hexdigest()
 
 
-def parse_config(raw: Any) -> StudyConfig:
+def study_config(raw: Any, sections: Sections) -> StudyConfig:
     """Return the study that a space file's content describes.
 
     Args:
         raw: Nested mappings, lists and scalars, as YAML or JSON gives them.
+        sections: The ways that an objective may be described, by key.
 
     Raises:
         FieldError: The first thing that is wrong.
@@ -256,7 +257,7 @@ def parse_config(raw: Any) -> StudyConfig:
         raise FieldError((), problem, f"a mapping with {', '.join(_File.model_fields)}")
     raw = plain(raw)
     file = validated(_File, raw, ())
-    objective = parse_objective(file.objective)
+    objective = parse_objective(raw, sections)
     space = parse_space(file.space, constraints=file.constraints)
     _check_names(space, objective)
     search = _searched(file)
@@ -294,7 +295,7 @@ def _searched(file: _File) -> Search:
     return search.model_copy(update={"trials": MOST_TRIALS})
 
 
-def _check_names(space: Space, objective: Objective) -> None:
+def _check_names(space: Space, objective: ObjectiveSection) -> None:
     settings = set(type(objective).model_fields)
     for name in space.names:
         if name in settings:
@@ -303,7 +304,7 @@ def _check_names(space: Space, objective: Objective) -> None:
             )
 
 
-def _check_search(search: Search, space: Space, objective: Objective) -> None:
+def _check_search(search: Search, space: Space, objective: ObjectiveSection) -> None:
     check_levels(space, search.levels)
     for name, axis in space.parameters.items():
         if isinstance(axis, Choice) and axis.count > MAX_LEVELS and search.sampler == "jittered_grid":
@@ -323,15 +324,9 @@ def _check_search(search: Search, space: Space, objective: Objective) -> None:
         if planned.epochs is not None and planned.epochs > objective.epochs:
             path = ("search", "rounds", position, "epochs")
             raise FieldError(path, f"found {planned.epochs}", f"at most objective.epochs, {objective.epochs}")
-        if planned.epochs not in (None, objective.epochs) and isinstance(objective, Command) and not _told(objective):
+        if planned.epochs not in (None, objective.epochs) and not objective.is_told_epochs:
             path = ("search", "rounds", position, "epochs")
             raise FieldError(path, "the command is never told its epochs", "{epochs} in objective.command")
-
-
-def _told(command: Command) -> bool:
-    """Return whether a command learns how many epochs a trial has."""
-    in_file = command.config_file is not None and "epochs" in command.config_file.map
-    return in_file or "{epochs}" in str(command.command)
 
 
 def check_levels(space: Space, levels: Mapping[str, int]) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from hpsearch.config.config import StudyConfig
 from hpsearch.errors import InputError
-from hpsearch.objectives.relocating import relocated_objective
 from hpsearch.store.store import Store
 from hpsearch.system.git import GitError, ignored_paths, listed_files, top_of
 from hpsearch.system.place import Place
@@ -113,7 +112,7 @@ def place_of(store: Store, folder: Path) -> Place:
 
 def relocated(config: StudyConfig, place: Place) -> StudyConfig:
     """Return a study's config with the paths of a command's code in the copy."""
-    return replace(config, objective=relocated_objective(config.objective, place))
+    return replace(config, objective=config.objective.relocated(place))
 
 
 @contextlib.contextmanager

@@ -12,12 +12,12 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol
 
 from hpsearch.errors import ObjectiveError, TrialStopped
 from hpsearch.text import shown_in_python
 from hpsearch.trial.folder import AttemptWriter
-from hpsearch.trial.trial import Config, Measurement
+from hpsearch.trial.trial import Config, Measurement, TrialSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,6 +51,30 @@ class Objective(Protocol):
     def predict(self, checkpoint: Any, split: str) -> tuple[np.ndarray, np.ndarray]:
         """Return class probabilities (n_samples, n_classes) and labels (n_samples,) of `val` or `test`."""
         ...
+
+
+class TrainsOnly:
+    """What an objective is that needs no setup and can't be asked for predictions, so there is no ensemble.
+
+    Attributes:
+        what: The objective in words, for messages.
+    """
+
+    can_predict = False
+    what: ClassVar[str]
+
+    def setup(self, device: str) -> None:
+        """Do nothing: all is made for each trial."""
+
+    def predict(self, checkpoint: Any, split: str) -> NoReturn:
+        """Refuse.
+
+        Raises:
+            ObjectiveError: Always.
+        """
+        del checkpoint, split  # of no use here
+        msg = f"{self.what} can't predict"
+        raise ObjectiveError(msg)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,20 +114,17 @@ class Trial:
 
     def __init__(
         self,
+        spec: TrialSpec,
         *,
-        number: int,
-        seed: int,
         device: str,
-        total_epochs: int,
-        metric: str,
         writer: AttemptWriter,
         log: logging.Logger,
         set_random_state: Callable[[Mapping[str, Any]], None] = lambda _: None,
     ) -> None:
-        self.number, self.seed, self.device, self.log = number, seed, device, log
+        self.number, self.seed, self.device, self.log = spec.number, spec.seed, device, log
         self.dir: Path = writer.folder
-        self._total_epochs = total_epochs
-        self._metric = metric
+        self._total_epochs = spec.epochs
+        self._metric = spec.metric
         self._writer = writer
         self._epoch = 0  # the epoch that was measured last, or is open
         self._open = True  # whether the epoch still awaits its measurement

@@ -9,11 +9,19 @@ import sys
 import traceback
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from hpsearch.errors import FieldError
 from hpsearch.objectives.base import FORMS
+from hpsearch.system.place import Place
 from hpsearch.text import nearest
+
+Named = Annotated[
+    str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", description="package.module:name of something to import")
+]
+"""A field of a space file that names something to import."""
 
 
 def find(text: str, extra_path: str | None, field: tuple[str, ...], allowed: str) -> Any:
@@ -29,13 +37,41 @@ def find(text: str, extra_path: str | None, field: tuple[str, ...], allowed: str
     """
     module_name, _, name = text.partition(":")
     folders = [str(Path.cwd()), *([str(Path(extra_path).resolve())] if extra_path is not None else [])]
-    sys.path[:] = [*dict.fromkeys(folders), *(entry for entry in sys.path if entry not in folders)]
+    _search_first(folders)
     module = _import(module_name, folders, field)
     if not hasattr(module, name):
         public = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
         problem = f"{module_name} ({module.__file__}) has no {name!r}"
         raise FieldError(field, problem, ", ".join(public) or allowed, nearest(name, public))
     return getattr(module, name)
+
+
+def _search_first(folders: list[str]) -> None:
+    sys.path[:] = [*dict.fromkeys(folders), *(entry for entry in sys.path if entry not in folders)]
+
+
+def search_in_copy(place: Place) -> None:
+    """Make Python look in the copy of a repository where it would look in the repository.
+
+    A package of the repository that is installed in editable mode is on the path by the original.
+    """
+    sys.path[:] = [place.of(entry) if entry else entry for entry in sys.path]
+
+
+def folder_of(text: str, folder: str, module_folder: str | None) -> Path:
+    """Return where the code of `package.module:name` lies: its module's folder once that is imported.
+
+    Args:
+        folder: The working directory.
+        module_folder: The space file's folder.
+    """
+    module = text.partition(":")[0]
+    file = getattr(sys.modules.get(module), "__file__", None)
+    if file is not None:
+        return Path(file).resolve().parent
+    first = Path(folder, module.split(".")[0])
+    found = first.is_dir() or first.with_suffix(".py").is_file()
+    return Path(folder if found or module_folder is None else module_folder)
 
 
 def _import(name: str, folders: list[str], field: tuple[str, ...]) -> ModuleType:

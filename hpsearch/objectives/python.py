@@ -7,10 +7,11 @@ from collections.abc import Generator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from hpsearch.config.objectives import Python
+from hpsearch.config.objectives import ObjectiveSection
 from hpsearch.errors import FieldError, ObjectiveError
 from hpsearch.objectives.base import FORMS, Metrics, Trial, iterate
-from hpsearch.objectives.importing import check_arguments, find
+from hpsearch.objectives.importing import Named, check_arguments, find, folder_of
+from hpsearch.objectives.way import Way
 from hpsearch.text import nearest
 from hpsearch.trial.trial import Config
 
@@ -22,6 +23,12 @@ _SUM_TOLERANCE = 1e-2  # a softmax in half precision over 1,000 classes sums to 
 _FLOAT32_BYTES = 4  # exact enough for a vote; less is not
 _AXES = 2  # samples and classes
 _METHODS = {"train": ("config", "trial"), "setup": ("device",), "predict": ("checkpoint", "split")}
+
+
+class Python(ObjectiveSection):
+    """The user's Python: `package.module:name`, a generator function, a function that reports, or a class."""
+
+    python: Named
 
 
 class PythonObjective:
@@ -70,6 +77,14 @@ class PythonObjective:
             msg = "the objective can't predict; a class with predict(self, checkpoint, split) can"
             raise ObjectiveError(msg)
         return _checked(self._instance.predict(checkpoint, split))
+
+
+PYTHON = Way(
+    key="python",
+    section=Python,
+    load=PythonObjective,
+    code_folder=lambda settings, *folders: folder_of(settings.python, *folders),
+)
 
 
 def _check_target(target: Any, text: str) -> None:

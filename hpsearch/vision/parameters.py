@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hpsearch.config.objectives import ImageClassifier
 from hpsearch.errors import FieldError
 from hpsearch.space.distributions import Choice, Range
 from hpsearch.space.space import Space
 from hpsearch.text import Path, nearest
+from hpsearch.vision.section import ImageClassifier
 
 OWN_MODELS = ("small_cnn", "mlp")
 

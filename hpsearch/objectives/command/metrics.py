@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-from hpsearch.config.objectives import Metrics
 from hpsearch.errors import FieldError, ObjectiveError
+from hpsearch.objectives.command.section import Metrics
 
 _FIELD = ("objective", "metrics")
 _EPOCH = "epoch"

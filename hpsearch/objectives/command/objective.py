@@ -10,31 +10,28 @@ import os
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
 
-from hpsearch.config.objectives import Command
 from hpsearch.errors import ObjectiveError
-from hpsearch.objectives.base import Inside, Metrics, Trial, inside
+from hpsearch.objectives.base import Inside, Metrics, TrainsOnly, Trial, inside
 from hpsearch.objectives.command.config import CONFIG_FILE, write_config_file
 from hpsearch.objectives.command.line import check_command, command_line, interpreter_of
 from hpsearch.objectives.command.metrics import Row, Source, source_of
 from hpsearch.objectives.command.process import RunningCommand, kept_lines
+from hpsearch.objectives.command.section import Command
+from hpsearch.objectives.command.values import OwnValues
 from hpsearch.trial.folder import LOG, MANIFEST, PRINTED
 from hpsearch.trial.trial import Config
 
 __all__ = ["CommandObjective", "check_command", "command_line"]
 
 
-class CommandObjective:
-    """Trains by running the command of a space file; it can't predict, so there is no ensemble."""
+class CommandObjective(TrainsOnly):
+    """Trains by running the command of a space file, which finds its GPU by `CUDA_VISIBLE_DEVICES` of the worker."""
 
-    can_predict = False
+    what = "a command"
 
     def __init__(self, settings: Command) -> None:
         self._settings = settings
-
-    def setup(self, device: str) -> None:
-        """Do nothing: the command gets its GPU by `CUDA_VISIBLE_DEVICES`, which it inherits from the worker."""
 
     def train(self, config: Config, trial: Trial) -> Generator[Metrics, None, None]:
         """Yield metrics as the command prints them; closing the generator ends all its processes.
@@ -114,35 +111,16 @@ class CommandObjective:
 
     def _prepare(self, config: Config, trial: Trial, resume: Path | None) -> list[str]:
         """Write the attempt's config file, if it has one, and return the program and its arguments."""
-        seen = inside(trial)
-        if self._settings.config_file is not None:
-            own = {
-                "seed": trial.seed,
-                "epochs": seen.total_epochs,
-                "trial_dir": str(trial.dir),
-                "number": trial.number,
-                "resume_from": None if resume is None else str(resume),
-            }
-            write_config_file(self._settings.config_file, trial.dir, config, own)
-        return command_line(
-            self._settings,
-            config,
-            trial.seed,
-            epochs=seen.total_epochs,
-            trial_dir=trial.dir,
+        own = OwnValues(
+            seed=trial.seed,
+            epochs=inside(trial).total_epochs,
+            trial_dir=str(trial.dir),
             number=trial.number,
-            resume_from=resume,
+            resume_from=None if resume is None else str(resume),
         )
-
-    def predict(self, checkpoint: Any, split: str) -> NoReturn:
-        """Refuse: hpsearch has no way to ask a command for predictions.
-
-        Raises:
-            ObjectiveError: Always.
-        """
-        del checkpoint, split  # of no use here
-        msg = "a command can't predict"
-        raise ObjectiveError(msg)
+        if self._settings.config_file is not None:
+            write_config_file(self._settings.config_file, config, own)
+        return command_line(self._settings, config, own)
 
 
 def _measurements(running: RunningCommand, source: Source) -> Iterator[Row]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Generator, Sequence
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
-from hpsearch.config.objectives import Optuna
+from hpsearch.config.objectives import ObjectiveSection
 from hpsearch.errors import FieldError, ObjectiveError, TrialStopped
-from hpsearch.objectives.base import Metrics, Trial, inside, iterate
-from hpsearch.objectives.importing import check_arguments, find
+from hpsearch.objectives.base import Metrics, TrainsOnly, Trial, inside, iterate
+from hpsearch.objectives.importing import Named, check_arguments, find, folder_of
+from hpsearch.objectives.way import Way
 from hpsearch.text import shown
 from hpsearch.trial.trial import Config
 
@@ -18,7 +19,20 @@ _FIELD = ("objective", "optuna")
 _ALLOWED = "a function objective(trial) that returns a number"
 
 
-class OptunaObjective:
+class Optuna(ObjectiveSection):
+    """An Optuna-style `objective(trial)`: its `suggest_*` calls are answered from the space."""
+
+    can_predict: ClassVar[bool | None] = False
+
+    optuna: Named
+
+    @property
+    def can_resume(self) -> bool:
+        """No: an Optuna trial has no checkpoint to go on from."""
+        return False
+
+
+class OptunaObjective(TrainsOnly):
     """Calls the user's function once for each trial.
 
     Args:
@@ -29,7 +43,7 @@ class OptunaObjective:
         FieldError: There is no such function, or it can't be called with a trial alone.
     """
 
-    can_predict = False
+    what = "an Optuna-style objective"
 
     def __init__(self, settings: Optuna, extra_path: str | None = None) -> None:
         target = find(settings.optuna, extra_path, _FIELD, _ALLOWED)
@@ -37,9 +51,6 @@ class OptunaObjective:
             raise FieldError(_FIELD, f"{settings.optuna} is a {type(target).__name__}, which can't be called", _ALLOWED)
         check_arguments(target, _FIELD, settings.optuna, ("trial",))
         self._target = target
-
-    def setup(self, device: str) -> None:
-        """Do nothing: the function is all there is."""
 
     def train(self, config: Config, trial: Trial) -> Generator[Metrics, None, None]:
         """Yield what the function reports, or in the end what it returns if it reports nothing.
@@ -63,15 +74,13 @@ class OptunaObjective:
             return
         asked.finish(value)
 
-    def predict(self, checkpoint: Any, split: str) -> NoReturn:
-        """Refuse: an Optuna-style objective has no way to be asked for predictions.
 
-        Raises:
-            ObjectiveError: Always.
-        """
-        del checkpoint, split  # of no use here
-        msg = "an Optuna-style objective can't predict"
-        raise ObjectiveError(msg)
+OPTUNA = Way(
+    key="optuna",
+    section=Optuna,
+    load=OptunaObjective,
+    code_folder=lambda settings, *folders: folder_of(settings.optuna, *folders),
+)
 
 
 class OptunaTrial:

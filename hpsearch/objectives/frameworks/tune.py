@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, ClassVar
 
-from hpsearch.config.objectives import Tune
-from hpsearch.errors import FieldError, ObjectiveError
-from hpsearch.objectives.base import Metrics, Trial, inside
+from hpsearch.config.objectives import ObjectiveSection
+from hpsearch.errors import FieldError
+from hpsearch.objectives.base import Metrics, TrainsOnly, Trial, inside
 from hpsearch.objectives.frameworks.folders import packed, unpack
-from hpsearch.objectives.importing import find
+from hpsearch.objectives.importing import Named, find, folder_of
+from hpsearch.objectives.way import Way
 from hpsearch.trial.trial import Config
 
 _FIELD = ("objective", "tune")
@@ -20,7 +21,15 @@ _OWN_METHODS = ("train", "step", "setup", "cleanup", "save_checkpoint", "load_ch
 _RESULT = "_hpsearch_result"
 
 
-class TuneObjective:
+class Tune(ObjectiveSection):
+    """A `ray.tune.Trainable` class; each `step()` is an epoch."""
+
+    can_predict: ClassVar[bool | None] = False
+
+    tune: Named
+
+
+class TuneObjective(TrainsOnly):
     """Makes one instance for each trial, steps it, and cleans it up.
 
     What `save_checkpoint` writes or returns goes into hpsearch's own checkpoint after each step, so a trial that was
@@ -34,7 +43,7 @@ class TuneObjective:
         FieldError: There is no such class, or it is no Trainable.
     """
 
-    can_predict = False
+    what = "a ray.tune.Trainable"
 
     def __init__(self, settings: Tune, extra_path: str | None = None) -> None:
         target = find(settings.tune, extra_path, _FIELD, _ALLOWED)
@@ -45,9 +54,6 @@ class TuneObjective:
         if "FunctionTrainable" in {base.__name__ for base in target.__mro__}:
             raise FieldError(_FIELD, f"{settings.tune} is a wrapped function", f"{_ALLOWED}; python: for a function")
         self._class = target
-
-    def setup(self, device: str) -> None:
-        """Do nothing: a Trainable is made for each trial."""
 
     def train(self, config: Config, trial: Trial) -> Generator[Metrics, None, None]:
         """Yield the numbers of each step's result, until the epochs are done or a result has `done: True`.
@@ -73,15 +79,13 @@ class TuneObjective:
         finally:
             trainable.stop()
 
-    def predict(self, checkpoint: Any, split: str) -> NoReturn:
-        """Refuse: a Trainable has no way to be asked for predictions.
 
-        Raises:
-            ObjectiveError: Always.
-        """
-        del checkpoint, split  # of no use here
-        msg = "a ray.tune.Trainable can't predict"
-        raise ObjectiveError(msg)
+TUNE = Way(
+    key="tune",
+    section=Tune,
+    load=TuneObjective,
+    code_folder=lambda settings, *folders: folder_of(settings.tune, *folders),
+)
 
 
 def _inside_the_trial(target: type, folder: Path) -> Callable[..., Any]:
