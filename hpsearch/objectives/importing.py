@@ -37,7 +37,7 @@ def find(text: str, extra_path: str | None, field: tuple[str, ...], allowed: str
     """
     module_name, _, name = text.partition(":")
     folders = [str(Path.cwd()), *([str(Path(extra_path).resolve())] if extra_path is not None else [])]
-    _search_first(folders)
+    _import_first_from(folders)
     module = _import(module_name, folders, field)
     if not hasattr(module, name):
         public = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
@@ -46,11 +46,11 @@ def find(text: str, extra_path: str | None, field: tuple[str, ...], allowed: str
     return getattr(module, name)
 
 
-def _search_first(folders: list[str]) -> None:
+def _import_first_from(folders: list[str]) -> None:
     sys.path[:] = [*dict.fromkeys(folders), *(entry for entry in sys.path if entry not in folders)]
 
 
-def search_in_copy(place: Place) -> None:
+def import_from_copy(place: Place) -> None:
     """Make Python look in the copy of a repository where it would look in the repository.
 
     A package of the repository that is installed in editable mode is on the path by the original.
