@@ -80,12 +80,16 @@ def attempt(request, tmp_path, monkeypatch):
                 writer.commit(trial.measure(found, 0.0))
                 heard += 1
                 if heard == hears:
-                    ahead = (tmp_path / f"attempt-{number}" / "state").read_text
-                    wait_until(lambda: ahead() == str(until), 20, "the command's state")  # noqa: B023 - called here
+                    path = tmp_path / f"attempt-{number}" / "state"
+                    wait_until(lambda: _is(path, str(until)), 20, "the command's state")  # noqa: B023 - called here
                     break
         return writer, heard
 
     return attempt
+
+
+def _is(path, text):
+    return path.is_file() and path.read_text() == text
 
 
 def measured(writer):
