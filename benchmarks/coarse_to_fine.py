@@ -42,6 +42,7 @@ from hpsearch.space.distributions import Range
 from hpsearch.space.space import Space
 from hpsearch.store.mirror import Mirror
 from hpsearch.store.store import Store
+from hpsearch.study.study import Study
 from hpsearch.trial.seeding import derive_seed, unit
 from hpsearch.trial.trial import Stage, State, StopReason, TrialRecord
 
@@ -174,7 +175,7 @@ def played(config: StudyConfig, more: int = 0) -> Iterator[tuple[TrialRecord, Sp
     """
     store = MemoryStore(config)
     for total in (None, config.search.total + more) if more else (None,):
-        proposals = Proposals(config, store, total)
+        proposals = Proposals(Study("simulated", Path(), config, store), total)
         following: Round | None = proposals.unfinished
         while following is not None:
             for number in range(len(store.records(Stage.SEARCH)), following.end):

@@ -11,16 +11,8 @@ from typing import Any
 from hpsearch.config.config import StudyConfig
 from hpsearch.samplers.edges import Edge
 from hpsearch.selection.ranking import Finalist
-from hpsearch.store.store import Store
 from hpsearch.study.outcome import (
-    best_of,
-    current_reading,
-    edges_of,
-    finalists_of,
-    limits_of,
-    rounds_of,
-    spent_of,
-    state_of,
+    Outcome,
 )
 from hpsearch.trial.folder import attempt_folder
 from hpsearch.trial.trial import Stage, State, TrialRecord
@@ -29,7 +21,7 @@ SCHEMA_VERSION = 1
 """Raised when a key changes its meaning or goes; new keys leave it."""
 
 
-def study_document(store: Store, config: StudyConfig, folder: Path) -> dict[str, Any]:
+def study_document(study: Outcome) -> dict[str, Any]:
     """Return what a study holds, as JSON types.
 
     `params` are whole configs, as the objective got them: rounded, choices by value, constants included. `dir` is the
@@ -38,28 +30,25 @@ def study_document(store: Store, config: StudyConfig, folder: Path) -> dict[str,
     `rounds` are those of the search that have begun; `edges` are the bounds that the best trials crowd;
     `test_readings` counts how often the test split was read, and `ensemble.test` is null until it was read for these
     members and weights; `budget` has what may be spent (null where nothing limits it), and what is.
-
-    Args:
-        folder: The study's directory.
     """
-    best = best_of(store, config)
+    best = study.best
     document = {
         "schema_version": SCHEMA_VERSION,
-        "study": store.name,
-        "state": state_of(store),
-        "metric": config.metric,
-        "direction": config.direction.value,
-        "trials": [_trial(record, config, folder) for record in store.records(Stage.SEARCH)],
-        "finalists": [_finalist(one, config) for one in finalists_of(store, config)],
-        "ensemble": _ensemble(store),
-        "rounds": [one.as_dict() for one in rounds_of(store, config)],
-        "edges": [_edge(edge) for edge in edges_of(store, config, rounds_of(store, config))],
-        "test_readings": len(store.get("test_readings", [])),
+        "study": study.name,
+        "state": study.state,
+        "metric": study.config.metric,
+        "direction": study.config.direction.value,
+        "trials": [_trial(record, study.config, study.folder) for record in study.store.records(Stage.SEARCH)],
+        "finalists": [_finalist(one, study.config) for one in study.ranked_finalists],
+        "ensemble": _ensemble(study),
+        "rounds": [one.as_dict() for one in study.rounds],
+        "edges": [_edge(edge) for edge in study.edges(study.rounds)],
+        "test_readings": len(study.store.get("test_readings", [])),
         "best": best and {"trial": best.trial, "params": best.config, "mean": best.mean, "std": best.std, "n": best.n},
         "budget": {
-            "limits": limits_of(store).as_dict(),
-            "spent": asdict(spent_of(store)),
-            "ended_search": store.get("search_end") is not None,
+            "limits": study.limits.as_dict(),
+            "spent": asdict(study.spent),
+            "ended_search": study.store.get("search_end") is not None,
         },
     }
     return {key: json_value(value) for key, value in document.items()}
@@ -128,11 +117,11 @@ def _finalist(one: Finalist, config: StudyConfig) -> dict[str, Any]:
     }
 
 
-def _ensemble(store: Store) -> dict[str, Any] | None:
-    ensemble = store.get("ensemble")
+def _ensemble(study: Outcome) -> dict[str, Any] | None:
+    ensemble = study.store.get("ensemble")
     if ensemble is None:
         return None
-    reading = current_reading(store)
+    reading = study.current_reading
     return {
         "members": [{key: member[key] for key in ("trial", "seed", "weight")} for member in ensemble["members"]],
         "val": ensemble["val"],

@@ -11,8 +11,8 @@ from hpsearch.config.config import StudyConfig
 from hpsearch.errors import InputError
 from hpsearch.space.distributions import Choice, Range
 from hpsearch.space.space import Space
-from hpsearch.store.store import Store
 from hpsearch.study.document import config_of, epochs_of
+from hpsearch.study.outcome import Outcome
 from hpsearch.system.files import atomic_write
 from hpsearch.trial.trial import Stage, TrialRecord
 
@@ -40,7 +40,7 @@ _COMMON: dict[str, Column] = {
 }
 
 
-def trials_frame(store: Store, config: StudyConfig) -> pd.DataFrame:
+def trials_frame(study: Outcome) -> pd.DataFrame:
     """Return one row for each search trial, by number.
 
     | column | dtype | holds |
@@ -61,10 +61,10 @@ def trials_frame(store: Store, config: StudyConfig) -> pd.DataFrame:
     A column of integers is Int64, of other numbers float64, of truth values boolean, of text string, and of a mixture
     object; lists and mappings stand as JSON text.
     """
-    return _frame(store.records(Stage.SEARCH), _NUMBER | _COMMON, config)
+    return _frame(study.store.records(Stage.SEARCH), _NUMBER | _COMMON, study.config)
 
 
-def finalists_frame(store: Store, config: StudyConfig) -> pd.DataFrame:
+def finalists_frame(study: Outcome) -> pd.DataFrame:
     """Return one row for each trial that retrained a finalist, also of those that an extended study has overtaken.
 
     The columns are those of `trials_frame` with two more after `number`, which counts these trials by themselves:
@@ -74,7 +74,7 @@ def finalists_frame(store: Store, config: StudyConfig) -> pd.DataFrame:
     | trial | Int64 | the number of the search trial whose config it retrains |
     | replicate | Int64 | which of the config's seeds, from 0 |
     """
-    return _frame(store.records(Stage.FINALISTS), _NUMBER | _ORIGIN | _COMMON, config)
+    return _frame(study.store.records(Stage.FINALISTS), _NUMBER | _ORIGIN | _COMMON, study.config)
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:

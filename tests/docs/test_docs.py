@@ -136,7 +136,7 @@ def test_the_sampler_serves_optuna(capsys):
 def finished(tmp_path):
     """A study that is done, in the folder that the README's snippets load."""
     folder = tmp_path / "studies" / "cnn"
-    store, _ = report_studies.finished(folder)
+    store = report_studies.finished(folder).store
     report_studies.vote(store)
     store.put("space", report_studies.RAW)
     store.close()
@@ -301,7 +301,7 @@ def test_the_search_beyond_a_bound_is_what_the_page_shows(bench):
     said = [notice for notice in bench.notices() if "bound" in notice]
     assert said == grew.splitlines()
     assert tight.splitlines() == ["Bounds", said[0].rpartition(": ")[0]]
-    assert grown.splitlines() == ["Bounds", *bounds_in_words(study.store, study.config)]
+    assert grown.splitlines() == ["Bounds", *bounds_in_words(study)]
     records = study.store.records(Stage.SEARCH)
     first, last = (min(some, key=lambda one: one.value) for some in (records[:24], records))
     (sentence,) = re.findall(r"The best of the first.*?\.\n", CHOOSING.read_text(), re.DOTALL)

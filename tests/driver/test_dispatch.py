@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.driver.context import Context
 from hpsearch.driver.dispatch import Dispatcher, Planned
+from hpsearch.driver.session import Session
 from hpsearch.errors import Interrupted, StudyError
 from hpsearch.executors.base import Task
+from hpsearch.executors.resources import Resources
 from hpsearch.selection.divergence import DivergenceRule
 from hpsearch.store.backend import Changes
 from hpsearch.store.store import Store
+from hpsearch.study.study import Study
 from hpsearch.system.signals import Interrupts
 from hpsearch.trial.events import (
     Event,
@@ -96,18 +98,17 @@ class Bench:
             assert executor is not None, "workers were started"
             return executor
 
-        context = Context(
-            config=self.config,
+        session = Session(
+            study=Study("sample", self.folder, self.config, self.store),
             trials=3,
-            store=self.store,
-            folder=self.folder,
+            resources=Resources(slots=1, text="1 CPU worker"),
             executor=start,
             publish=self.events.append,
             interrupts=self.interrupts,
             check=self.interrupts.check,
             can_predict=False,
         )
-        return Dispatcher(context, stage, (DivergenceRule(),), clock=lambda: self.now)
+        return Dispatcher(session, stage, (DivergenceRule(),), clock=lambda: self.now)
 
     def run(self, script: Script, trials: int = 1, slots: int = 1) -> Scripted:
         executor = Scripted(script, slots)

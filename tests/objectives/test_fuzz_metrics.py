@@ -252,8 +252,8 @@ def test_a_study_goes_on_past_all_of_them_and_can_be_shown(bench: Bench):
     json.dumps(study.document(), allow_nan=False)
     assert len(study.trials) == count
     console = Console(width=80, file=tempfile.TemporaryFile("w+"))  # noqa: SIM115 - nobody reads it
-    console.print(study_summary(study.store, study.config, study.folder))
+    console.print(study_summary(study))
     for number in range(count):
-        console.print(trial_detail(study.store, study.config, study.folder, number))
+        console.print(trial_detail(study, number))
     with suppress(OSError):
         console.file.close()
