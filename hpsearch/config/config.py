@@ -198,7 +198,7 @@ class _File(Section):
     )
     direction: Literal["maximize", "minimize"]
     seed: int = Field(default=0, ge=0, lt=2**32)
-    objective: Any = None  # `parse_objective` reads it
+    objective: Any  # `parse_objective` knows what may stand there
     space: dict[str, Any] = Field(description="a mapping of parameters, such as lr: {loguniform: [1e-4, 1e-1]}")
     constraints: list[str] = Field(default=[])
     search: Search = Search()
@@ -256,7 +256,8 @@ def study_config(raw: Any, sections: Sections) -> StudyConfig:
         problem = "is empty" if raw is None else f"found {shown(raw)}"
         raise FieldError((), problem, f"a mapping with {', '.join(_File.model_fields)}")
     raw = plain(raw)
-    file = validated(_File, raw, ())
+    # A missing objective passes here, for `parse_objective` names the ways that are known.
+    file = validated(_File, {"objective": None, **raw}, ())
     objective = parse_objective(raw, sections)
     space = parse_space(file.space, constraints=file.constraints)
     _check_names(space, objective)
