@@ -235,6 +235,10 @@ class StudyConfig:
     export: Export | None
     raw: Mapping[str, Any]
 
+    def epochs_of(self, planned: SearchRound) -> int:
+        """Return the full length of the trials of a round that the file plans."""
+        return planned.epochs or self.objective.epochs
+
     @property
     def hash(self) -> str:
         """Sixteen hexadecimal digits that change with any value of the file."""

@@ -68,13 +68,22 @@ class CommandObjective(TrainsOnly):
         if held is not None:
             yield held
         if not measured:
-            # One that was killed after its last epoch resumes, finds nothing left to do, and prints nothing.
-            adopted = resume is not None and seen.adopt(seen.total_epochs)
-            if resume is not None:
-                yield from self._unheard(seen, seen.total_epochs)
-            if not adopted and not seen.epoch():
-                msg = f"the command ended without {source.expected}"
-                raise ObjectiveError(msg)
+            yield from self._earlier(seen, resume, source.expected)
+
+    def _earlier(self, seen: Inside, resume: Path | None, expected: str) -> Iterator[Metrics]:
+        """Take over all epochs of earlier attempts, for a command that measured nothing.
+
+        One that was killed after its last epoch resumes, finds nothing left to do, and prints nothing.
+
+        Raises:
+            ObjectiveError: There are none.
+        """
+        adopted = resume is not None and seen.adopt(seen.total_epochs)
+        if resume is not None:
+            yield from self._unheard(seen, seen.total_epochs)
+        if not adopted and not seen.epoch():
+            msg = f"the command ended without {expected}"
+            raise ObjectiveError(msg)
 
     def _resume_folder(self, seen: Inside) -> Path | None:
         """Return the newest earlier attempt in which the command left files; one killed before has none to go on from.
