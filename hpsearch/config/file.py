@@ -34,7 +34,7 @@ def find_space(name: str) -> Path:
     """Return the file that `hpsearch run NAME` means: a path, or the name of a shipped one.
 
     Raises:
-        InputError: There is neither.
+        InputError: There is no such file.
     """
     path = Path(name)
     with suppress(OSError):  # a name that is too long, a folder that may not be entered

@@ -1,4 +1,4 @@
-"""What an objective is, and the `trial` that it is given (DESIGN, section 5)."""
+"""What an objective is, and the `trial` that it is given."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Metrics = Mapping[str, float]
 HandOver = Callable[[Metrics], None]
 FORMS = "a generator function or a function, each of (config, trial), or a class with train(self, config, trial)"
 _SHOWN_METRICS = 10
-_MOST_METRICS = 10_000  # all epochs' are written again after each epoch
+_MOST_METRICS = 10_000  # each epoch writes the metrics of all epochs before it again
 _LONGEST_NAME = 1000  # characters
 _JOIN_TIMEOUT_S = 5.0  # Ctrl-C has to end within 10 s
 
@@ -84,11 +84,11 @@ class Inside:
     Attributes:
         epoch: Returns the epoch that was measured last, 0 before the first.
         earlier: Folders of the trial's earlier attempts, newest first.
-        at_epoch: Says which epoch the next measurement is of; those before an attempt's first one are taken over from
+        at_epoch: Sets the epoch of the next measurement. Epochs before the first one of an attempt are taken over from
             an earlier attempt.
         adopt: Takes over the measurements of earlier attempts up to an epoch, and returns the last one's epoch, or 0.
-        check_trained: For an objective that ended without a measurement: ObjectiveError if it still had to train.
-        report_to: Sets what `trial.report` hands metrics to; None where the objective has to yield them.
+        check_trained: Raises ObjectiveError for an objective that ended without a measurement and had epochs left.
+        report_to: Sets what `trial.report` hands metrics to; None if the objective has to yield them.
     """
 
     metric: str
@@ -138,7 +138,7 @@ class Trial:
     def epochs(self) -> Iterator[int]:
         """Yield the epochs that remain: after the checkpoint that was loaded, or from 1 if none was.
 
-        After a checkpoint the random generators go on where they were then, whatever was drawn since it was loaded.
+        After a checkpoint the random generators go on from their state in it, whatever was drawn since.
         """
         self._iterating = True
         self._go_on_at_random()
@@ -155,7 +155,7 @@ class Trial:
             checkpoint: What `save_checkpoint` takes.
 
         Raises:
-            TrialStopped: The trial is to end; let it pass.
+            TrialStopped: The trial has to end; don't catch this.
             ObjectiveError: The objective yields too, or the metrics are not numbers.
         """
         if self._hand_over is None:
@@ -166,13 +166,13 @@ class Trial:
         self._hand_over(metrics)
 
     def save_checkpoint(self, state: object) -> None:
-        """Stage a checkpoint; it is committed with the metrics of the yield that follows.
+        """Stage a checkpoint. The next yield commits it, together with its metrics.
 
         Args:
             state: Tensors, numbers, text, and lists and dicts of them.
 
         Raises:
-            CheckpointError: It could not be loaded back; the message names the key.
+            CheckpointError: It could not be loaded again; the message names the key.
             ObjectiveError: This epoch's metrics were yielded already.
         """
         if self._iterating and not self._open:
@@ -187,7 +187,7 @@ class Trial:
         """Return the newest readable checkpoint, tensors on the CPU, or None on a fresh start.
 
         Raises:
-            ObjectiveError: An epoch has begun already; what it takes over would come too late.
+            ObjectiveError: An epoch has begun already, so a checkpoint would come too late.
         """
         if self._iterating or self._measured:
             msg = "load_checkpoint was called after the first epoch had begun; call it before trial.epochs()"
@@ -203,14 +203,14 @@ class Trial:
         return state
 
     def _go_on_at_random(self) -> None:
-        """Set the random generators to where they were when the checkpoint that was loaded was committed."""
+        """Set the random generators to their state in the checkpoint that was loaded."""
         if self._random is None:
             return
         try:
             self._set_random_state(self._random)
         except ValueError as error:
             self._random = None
-            self.log.warning("the random generators begin anew, for their state can't be read: %s", error)
+            self.log.warning("the random generators begin anew: their state can't be read: %s", error)
 
     def measure(self, metrics: Metrics, seconds: float) -> Measurement:
         """Return the measurement for what the objective gave; hpsearch calls this, objectives don't.
@@ -244,7 +244,7 @@ class Trial:
         """Set the epoch of the next measurement.
 
         Raises:
-            ObjectiveError: It is not after the one before.
+            ObjectiveError: It does not come after the epoch before.
         """
         if epoch <= self._epoch:
             after = f"it came after epoch {self._epoch}" if self._epoch else "epochs count from 1"
@@ -272,7 +272,7 @@ class Trial:
 
 def inside(trial: Trial) -> Inside:
     """Return what only hpsearch's own objectives see of a trial."""
-    return trial._inside()  # noqa: SLF001 - users see public names only, so what is not for them is not among these
+    return trial._inside()  # noqa: SLF001 - private, so that users don't see it
 
 
 def _numbers(metrics: object, required: str) -> dict[str, float]:
@@ -314,7 +314,7 @@ def iterate(train: Train, config: Config, trial: Trial) -> Generator[Metrics, No
     """Yield what a training function yields, or reports.
 
     A generator runs in the caller's thread. A plain function may call `trial.report` at any depth, so it runs in a
-    thread of its own, in lock-step: while it trains the caller waits, and while the caller works it waits.
+    thread of its own. The two take turns: while one works, the other waits.
 
     Raises:
         ObjectiveError: It ended without a measurement.
@@ -330,7 +330,7 @@ def iterate(train: Train, config: Config, trial: Trial) -> Generator[Metrics, No
 
 
 class _Reporting:
-    """A plain function, made a generator."""
+    """A plain function as a generator."""
 
     def __init__(self, train: Train, config: Config, trial: Trial) -> None:
         self._call = (train, config, trial)
@@ -346,7 +346,7 @@ class _Reporting:
             self._reports.put(("metrics", metrics))
             self._stopped = not self._verdicts.get()
         if self._stopped:
-            msg = "the trial is to end"
+            msg = "the trial has to end"
             raise TrialStopped(msg)
 
     def _run(self) -> None:
@@ -377,4 +377,4 @@ class _Reporting:
             self._verdicts.put(item=False)
             thread.join(_JOIN_TIMEOUT_S)
             if thread.is_alive():
-                self._log.warning("the objective trains on although its trial has ended; let TrialStopped pass")
+                self._log.warning("the objective still trains although its trial has ended; don't catch TrialStopped")

@@ -1,4 +1,4 @@
-"""Importing the user's Python by `package.module:name`, and looking at what it can be called with."""
+"""The user's Python: importing `package.module:name`, and checking what it can be called with."""
 
 from __future__ import annotations
 
@@ -75,13 +75,13 @@ def folder_of(text: str, folder: str, module_folder: str | None) -> Path:
 
 
 def _import(name: str, folders: list[str], field: tuple[str, ...]) -> ModuleType:
-    importlib.invalidate_caches()  # the file may be younger than the last look into its folder
+    importlib.invalidate_caches()  # the file may be newer than Python's list of its folder
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         missing = error.name or ""
         if name != missing and not name.startswith(f"{missing}."):
-            raise _import_failed(name, error, field) from error  # it was found, and imports something that is not there
+            raise _import_failed(name, error, field) from error  # the module is there, and imports one that is not
         parent, _, leaf = missing.rpartition(".")
         searched = list(sys.modules[parent].__path__) if hasattr(sys.modules.get(parent), "__path__") else folders
         near = nearest(leaf, [module.name for module in pkgutil.iter_modules(searched)])
@@ -100,7 +100,7 @@ def _import_failed(name: str, error: BaseException, field: tuple[str, ...]) -> F
 
 
 def check_arguments(target: Any, field: tuple[str, ...], text: str, arguments: tuple[str, ...]) -> None:
-    """Refuse what can't be called with so many arguments, or only awaited.
+    """Refuse what can't be called with these arguments, and what is async.
 
     Args:
         target: What can be called.
@@ -117,7 +117,7 @@ def check_arguments(target: Any, field: tuple[str, ...], text: str, arguments: t
     try:
         signature = inspect.signature(target)
     except (TypeError, ValueError):
-        return  # compiled code that does not say; it is seen when it is called
+        return  # compiled code may have no signature; the first call tells
     try:
         signature.bind(*arguments)
     except TypeError as error:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _FIELD = ("objective", "python")
 _SUM_TOLERANCE = 1e-2  # a softmax in half precision over 1,000 classes sums to 1 within this
-_FLOAT32_BYTES = 4  # exact enough for a vote; less is not
+_FLOAT32_BYTES = 4  # fewer are not exact enough for a vote
 _AXES = 2  # samples and classes
 _METHODS = {"train": ("config", "trial"), "setup": ("device",), "predict": ("checkpoint", "split")}
 
@@ -32,16 +32,16 @@ class Python(ObjectiveSection):
 
 
 class PythonObjective:
-    """A generator function, a function that reports, or a class, of which one instance serves all trials of a worker.
+    """A generator function, a function that reports, or a class. One instance of a class serves all trials of a worker.
 
-    Nothing of the user's is called here; a class is instantiated by `setup`, or by the first call that needs it.
+    To make this calls none of the user's code: a class is instantiated by `setup`, or by the first call that needs it.
 
     Args:
         settings: Names it.
         extra_path: A folder to import from, after the working directory: the space file's.
 
     Raises:
-        FieldError: There is no such module or name, or it is nothing that can train.
+        FieldError: There is no such module or name, or it can't train.
     """
 
     def __init__(self, settings: Python, extra_path: str | None = None) -> None:
@@ -71,7 +71,7 @@ class PythonObjective:
         """Return class probabilities (n_samples, n_classes) and labels (n_samples,) of `val` or `test`.
 
         Raises:
-            ObjectiveError: The objective can't predict, or gave something else.
+            ObjectiveError: The objective can't predict, or returned something else.
         """
         if not self.can_predict:
             msg = "the objective can't predict; a class with predict(self, checkpoint, split) can"
@@ -106,10 +106,10 @@ def _check_target(target: Any, text: str) -> None:
 
 
 def _checked(result: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return what `predict` gave as arrays.
+    """Return the result of `predict` as arrays.
 
     Raises:
-        ObjectiveError: It is not what `predict` has to give.
+        ObjectiveError: It is not what `predict` has to return.
     """
     try:
         probabilities, labels = map(_array, result)

@@ -1,4 +1,4 @@
-"""Space files with every objective that hpsearch knows."""
+"""Space files with every objective that hpsearch knows. What a study has stored is parsed without the YAML reader."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.config.config import StudyConfig, study_config
-from hpsearch.config.file import read_content, read_space_file
 from hpsearch.objectives.registry import sections
 
 
@@ -31,6 +30,8 @@ def load_space_file(path: Path, overrides: Sequence[str] = ()) -> StudyConfig:
         SpaceFileError: With file, line, field, what was found, and what is allowed.
         InputError: The file can't be read.
     """
+    from hpsearch.config.file import read_space_file
+
     return read_space_file(path, sections(), overrides)
 
 
@@ -40,4 +41,6 @@ def file_content(path: Path) -> Any:
     Raises:
         InputError: It can't be read, or holds what JSON can't.
     """
+    from hpsearch.config.file import read_content
+
     return read_content(path, sections())

@@ -1,4 +1,4 @@
-"""The config file that a command reads: one of the user's, with a trial's values in it, and the rest as it was."""
+"""The config file that a command reads: a copy of the user's, with the values of a trial in it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FIELD = ("objective", CONFIG_FILE)
 
 
 def config_file_path(settings: ConfigFile, trial_dir: str | Path) -> Path:
-    """Return where the file of an attempt is."""
+    """Return the path of an attempt's file."""
     return Path(trial_dir) / f"{CONFIG_FILE}{Path(settings.template).suffix.lower()}"
 
 
@@ -32,7 +32,7 @@ def render_config_file(settings: ConfigFile, values: Mapping[str, Any], own: Own
         own: The trial's own values; those that `map` names go in.
 
     Raises:
-        FieldError: The template is not there or can't be read, or the values don't fit into it.
+        FieldError: The template can't be read, or the values don't fit into it.
     """
     template = Path(settings.template)
     kind = SUFFIXES.get(template.suffix.lower())
@@ -53,10 +53,10 @@ def render_config_file(settings: ConfigFile, values: Mapping[str, Any], own: Own
 
 
 def check_config_file(settings: ConfigFile, space: Space) -> None:
-    """Refuse a template that the configs of a space can't be merged into.
+    """Refuse a template that can't take the configs of a space.
 
     Raises:
-        FieldError: As `render_config_file`; or `map` names what there is not, or one place twice.
+        FieldError: For the reasons of `render_config_file`; or `map` has an unknown name, or names a place twice.
     """
     known = (*space.names, *OWN_VALUES)
     for name in settings.map:
@@ -75,10 +75,10 @@ def check_config_file(settings: ConfigFile, space: Space) -> None:
 
 
 def write_config_file(settings: ConfigFile, values: Mapping[str, Any], own: OwnValues) -> None:
-    """Write an attempt's config file.
+    """Write an attempt's config file into its folder.
 
     Raises:
-        FieldError: As `render_config_file`.
+        FieldError: For the reasons of `render_config_file`.
     """
     with atomic_write(config_file_path(settings, own.trial_dir)) as file:
         file.write(render_config_file(settings, values, own).encode())

@@ -1,4 +1,4 @@
-"""From a space file's command to a trial's program and arguments: split as a shell would, and only then filled in."""
+"""From a space file's command to a trial's program and arguments: text is split as a shell would, then filled in."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PYTHONS = ("python", "python3")
 
 
 def check_command(settings: Command, space: Space) -> None:
-    """Refuse a command that can't be run with the configs of a space, or that ignores some of them.
+    """Refuse a command that can't run with the configs of a space, or that ignores a parameter.
 
     Raises:
         FieldError: An unknown placeholder, a parameter that is never used or has the name of a placeholder, an empty
@@ -56,15 +56,15 @@ def check_command(settings: Command, space: Space) -> None:
 def command_line(settings: Command, config: Config, own: OwnValues, *, config_file: Path | None = None) -> list[str]:
     """Return the program and its arguments for one trial.
 
-    Text is split first and filled in after, so a value is one argument whatever it holds. With `own.resume_from`, the
-    arguments of `resume` are added.
+    Text is split before it is filled in, so a value is one argument whatever it holds. If there is a folder to resume
+    from, the arguments of `resume` are added.
 
     Args:
         own: The trial's own values.
         config_file: What `{config_file}` stands for; None for its place in the attempt's folder.
 
     Raises:
-        FieldError: As `check_command`, for what doesn't depend on the space.
+        FieldError: For those reasons of `check_command` that don't depend on the space.
     """
     _check_placeholders(settings, tuple(config))
     values = {name: as_text(value) for name, value in config.items()}
@@ -95,7 +95,7 @@ def as_option(name: str, value: str) -> tuple[str, ...]:
 
 
 def interpreter_of(place: str) -> Path:
-    """Return the Python of an `interpreter` setting: itself, or that of a virtual environment's folder."""
+    """Return the Python that an `interpreter` setting names: itself, or the one in a virtual environment's folder."""
     path = Path(place)
     return path / "bin" / "python" if path.is_dir() else path
 
@@ -105,7 +105,7 @@ def _filled(match: re.Match[str], values: Mapping[str, str]) -> str:
 
 
 def as_text(value: Any) -> str:
-    """Return a value as an argument: as JSON what Python would write in a way of its own."""
+    """Return a value as an argument: JSON where Python's own text would differ."""
     return json.dumps(value) if value is None or isinstance(value, bool | dict | list) else str(value)
 
 

@@ -1,7 +1,7 @@
 """The user's command as an objective: split as a shell would, then filled in, and run without a shell.
 
-It keeps its own files in the trial's folder; after a lost worker it starts again, and `HPSEARCH_RESUME` and
-`{resume_from}` name the folder of the attempt to go on from.
+The command keeps its own files in the trial's folder. After a lost worker it starts again; `HPSEARCH_RESUME` and
+`{resume_from}` then name the folder of the attempt to go on from.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class CommandObjective(TrainsOnly):
     def train(self, config: Config, trial: Trial) -> Generator[Metrics, None, None]:
         """Yield metrics as the command prints them; closing the generator ends all its processes.
 
-        The last epoch's are held back until the command has ended: a worker ends a trial when it has them, and the
-        command may still have a model to write. One that goes on with a further epoch is ended.
+        The metrics of the last epoch come only after the command has ended: they end the trial, and the command may
+        still have a model to write. A command that trains a further epoch is ended.
 
         Raises:
-            ObjectiveError: It can't be started, ended with an error, or printed no measurement, or its epochs don't
+            ObjectiveError: It can't be started, it ended with an error, it printed no measurement, or its epochs don't
                 increase.
         """
         seen = inside(trial)
@@ -53,7 +53,7 @@ class CommandObjective(TrainsOnly):
         with RunningCommand(arguments, self._settings.cwd, environment, trial.log, source, kept) as running:
             for epoch, metrics in _measurements(running, source):
                 if held is not None:
-                    trial.log.warning("the command is ended: it trains on after its last epoch, %d", seen.total_epochs)
+                    trial.log.warning("the command is ended: it goes on after its last epoch, %d", seen.total_epochs)
                     break
                 if not measured:
                     yield from self._unheard(seen, epoch - 1)
@@ -86,18 +86,18 @@ class CommandObjective(TrainsOnly):
             raise ObjectiveError(msg)
 
     def _resume_folder(self, seen: Inside) -> Path | None:
-        """Return the newest earlier attempt in which the command left files; one killed before has none to go on from.
+        """Return the newest earlier attempt in which the command left files.
 
-        Those that measured something come first: another may have begun a log, and was killed before its checkpoint.
+        Attempts that measured something come first: others may have a log, and no checkpoint yet.
         """
         left = [folder for folder in seen.earlier if folder.is_dir() and any(map(_is_the_commands, folder.iterdir()))]
         measured = (one for one in left if (one / MANIFEST).exists() or self._printed(one, seen.metric))
         return next(measured, left[0] if left else None)
 
     def _unheard(self, seen: Inside, up_to_epoch: int) -> Iterator[Metrics]:
-        """Take over the epochs of earlier attempts, and yield what these printed, or logged, and no worker heard.
+        """Take over the epochs of earlier attempts, and yield measurements of these that no worker has committed.
 
-        A command does not wait: when its worker is killed, its own checkpoint may be ahead of what was committed.
+        A command does not wait for its worker: when that is killed, the command's own checkpoint may be ahead.
         """
         known = seen.adopt(up_to_epoch)
         found: dict[int, Metrics] = {}
@@ -109,7 +109,7 @@ class CommandObjective(TrainsOnly):
                 yield found[epoch]
 
     def _printed(self, folder: Path, metric: str) -> dict[int, Metrics]:
-        """Return all that an earlier attempt measured, by epoch."""
+        """Return the metrics of an earlier attempt, by epoch, from its output or its log."""
         source = source_of(self._settings.metrics, metric, folder, self._settings.cwd)
         found: dict[int, Metrics] = {}
         with suppress(OSError, ObjectiveError):

@@ -82,7 +82,7 @@ class LightningObjective(TrainsOnly):
         """Yield what the module logged in each epoch.
 
         Raises:
-            ObjectiveError: What was built is no module with data, or it logged no metric.
+            ObjectiveError: The function returned no module with data, or the module logged no metric.
         """
         yield from iterate(self._fit, config, trial)
 
@@ -96,7 +96,7 @@ class LightningObjective(TrainsOnly):
             module, data = _parts(self._build(config))
             callback = HpsearchCallback(trial)
             quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
-            # Without it, a Trainer within a Slurm job takes that job's tasks for its own.
+            # Without it, a Trainer within a Slurm job counts that job's tasks as its own.
             arguments = {**quiet, "plugins": [LightningEnvironment()], **self._arguments}
             trainer = lightning.Trainer(
                 **arguments,
@@ -156,13 +156,13 @@ def _parts(built: Any) -> tuple[Any, dict[str, Any]]:
 
 @contextmanager
 def _logged(log: logging.Logger) -> Iterator[None]:
-    """Let what Lightning logs and warns of go to the trial's log instead of the terminal."""
+    """Send Lightning's log and warnings to the trial's log instead of the terminal."""
     theirs = logging.getLogger("lightning")
     handlers, propagate = theirs.handlers, theirs.propagate
     theirs.handlers, theirs.propagate = log.handlers, False
     try:
         with warnings.catch_warnings():
-            # Advice, for data that is small or in memory.
+            # Its advice does not fit data that is small or in memory.
             warnings.filterwarnings("ignore", message=".*does not have many workers")
             warnings.showwarning = lambda message, *_, **__: log.warning("%s", message)
             yield

@@ -1,4 +1,4 @@
-"""An Optuna-style `objective(trial)`: what it suggests is answered from the space file, what it reports is measured."""
+"""An Optuna-style `objective(trial)`: its suggestions come from the space file, and its reports are measurements."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class OptunaObjective(TrainsOnly):
         extra_path: A folder to import from, after the working directory: the space file's.
 
     Raises:
-        FieldError: There is no such function, or it can't be called with a trial alone.
+        FieldError: There is no such function, or it can't be called with only a trial.
     """
 
     what = "an Optuna-style objective"
@@ -53,16 +53,16 @@ class OptunaObjective(TrainsOnly):
         self._target = target
 
     def train(self, config: Config, trial: Trial) -> Generator[Metrics, None, None]:
-        """Yield what the function reports, or in the end what it returns if it reports nothing.
+        """Yield what the function reports; if it reports nothing, yield the number that it returns.
 
         Raises:
-            ObjectiveError: It asks for what the space does not have, or returns no number.
+            ObjectiveError: It asks for a parameter that the space does not have, or returns no number.
         """
         yield from iterate(self._call, config, trial)
 
     def _call(self, config: Config, trial: Trial) -> None:
         asked = OptunaTrial(config, trial)
-        import optuna  # no sooner: it takes a second, and the function's own module has imported it
+        import optuna  # here, for it takes a second; by now the function's own module has imported it
 
         try:
             value = self._target(asked)
@@ -84,13 +84,13 @@ OPTUNA = Way(
 
 
 class OptunaTrial:
-    """What the user's function gets for an `optuna.Trial`.
+    """Stands in for an `optuna.Trial`.
 
     Attributes:
         hpsearch: hpsearch's own trial: `seed`, `device`, `dir`, `log`, `save_checkpoint`, `load_checkpoint`.
         number: From 0.
-        params: What was suggested so far.
-        user_attrs: What `set_user_attr` was given; the trial's log has them.
+        params: The values that were suggested so far.
+        user_attrs: The values of `set_user_attr`, which are in the trial's log too.
     """
 
     def __init__(self, config: Config, trial: Trial) -> None:
@@ -102,7 +102,7 @@ class OptunaTrial:
         self._seen = inside(trial)
         self._shift: int | None = None  # what to add to a step for its epoch
         self._reported: list[float] = []
-        self._last: float | None = None  # the value of the last epoch, which is handed over when the function returns
+        self._last: float | None = None  # of the last epoch; it is measured when the function has returned
         self._stopped = False
 
     def __getattr__(self, name: str) -> NoReturn:
@@ -116,7 +116,7 @@ class OptunaTrial:
         """Return the config's number; the bounds are the space file's, whatever these are.
 
         Raises:
-            ObjectiveError: The space has no such parameter, or the config no number there.
+            ObjectiveError: The space has no such parameter, or its value is no number.
         """
         kind = ("qloguniform" if log else "quniform") if step is not None else "loguniform" if log else "uniform"
         value = self._value(name, kind, (low, high, *(() if step is None else (step,))))
@@ -128,7 +128,7 @@ class OptunaTrial:
         """Return the config's integer; the bounds are the space file's, whatever these are.
 
         Raises:
-            ObjectiveError: The space has no such parameter, or the config no integer there.
+            ObjectiveError: The space has no such parameter, or its value is no integer.
         """
         kind = f"{'q' if step != 1 else ''}{'log' if log else ''}randint"
         value = self._value(name, kind, (low, high, *((step,) if step != 1 else ())))
@@ -140,7 +140,7 @@ class OptunaTrial:
         """Return the config's choice, which has to be one of these.
 
         Raises:
-            ObjectiveError: The space has no such parameter, or the config something else there.
+            ObjectiveError: The space has no such parameter, or its value is not one of the choices.
         """
         value = self._value(name, "choice", choices)
         if not any(type(value) is type(choice) and value == choice for choice in choices):
@@ -150,11 +150,11 @@ class OptunaTrial:
     def report(self, value: float, step: int) -> None:
         """Measure an epoch.
 
-        Steps count from 0 or from 1, as the first one says, and increase. After the epoch that ends the trial
-        `should_prune()` is true; a report after that ends the function.
+        Steps count from 0 or from 1, as the first step shows, and increase. After the epoch that ends the trial
+        `should_prune()` is true, and one more report ends the function.
 
         Raises:
-            TrialStopped: The trial has ended; let it pass.
+            TrialStopped: The trial has ended; don't catch this.
             ObjectiveError: The step does not fit.
         """
         epoch = self._epoch(step)
@@ -167,10 +167,10 @@ class OptunaTrial:
             raise ObjectiveError(msg)
         self._seen.at_epoch(epoch)
         if epoch == self._seen.total_epochs:
-            self._last = float(value)  # what the function does after its last epoch still belongs to this trial
+            self._last = float(value)  # the function may still have work to do, which belongs to this trial
             return
         if self._stopped:
-            msg = "the trial is to end"
+            msg = "the trial has to end"
             raise TrialStopped(msg)
         try:
             self.hpsearch.report({self._seen.metric: float(value)})
@@ -178,7 +178,7 @@ class OptunaTrial:
             self._stopped = True
 
     def should_prune(self) -> bool:
-        """Return whether the trial is to end: raise `optuna.TrialPruned`. Its best value counts, if it has stalled."""
+        """Return whether to end the trial by `optuna.TrialPruned`. The best value of a stalled trial still counts."""
         return self._stopped
 
     def set_user_attr(self, key: str, value: Any) -> None:
@@ -187,7 +187,7 @@ class OptunaTrial:
         self.hpsearch.log.info("%s: %s", key, value)
 
     def finish(self, value: Any) -> None:
-        """Take what the function returned: the only measurement of a function that reports nothing.
+        """Take the returned value: the only measurement of a function that reports nothing.
 
         Raises:
             ObjectiveError: It is no number.
@@ -212,13 +212,13 @@ class OptunaTrial:
         self.hand_over_last()
 
     def finish_pruned(self) -> None:
-        """Take that the function raised TrialPruned; on its own account, that is only the end of its training."""
+        """Take note of TrialPruned; if the trial did not have to end, it just ends the training."""
         if not self._stopped:
             self.hpsearch.log.warning("the objective raised TrialPruned although should_prune() was false")
         self.hand_over_last()
 
     def hand_over_last(self) -> None:
-        """Measure the last epoch, if the function got so far."""
+        """Measure the last epoch, if the function reached it."""
         if self._last is not None:
             self.hpsearch.report({self._seen.metric: self._last})
 

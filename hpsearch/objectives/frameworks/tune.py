@@ -32,22 +32,22 @@ class Tune(ObjectiveSection):
 class TuneObjective(TrainsOnly):
     """Makes one instance for each trial, steps it, and cleans it up.
 
-    What `save_checkpoint` writes or returns goes into hpsearch's own checkpoint after each step, so a trial that was
-    interrupted goes on from there by `load_checkpoint`. A class without `save_checkpoint` starts again.
+    After each step, hpsearch's checkpoint takes what `save_checkpoint` writes or returns. In a trial that was
+    interrupted, `load_checkpoint` gets it back. A class without `save_checkpoint` starts again.
 
     Args:
         settings: Names the class.
         extra_path: A folder to import from, after the working directory: the space file's.
 
     Raises:
-        FieldError: There is no such class, or it is no Trainable.
+        FieldError: There is no such class, or it is not a Trainable.
     """
 
     what = "a ray.tune.Trainable"
 
     def __init__(self, settings: Tune, extra_path: str | None = None) -> None:
         target = find(settings.tune, extra_path, _FIELD, _ALLOWED)
-        # By its methods, for only the user's module needs ray.
+        # Told by its methods, so that only the user's module imports ray.
         if not isinstance(target, type) or not all(callable(getattr(target, name, None)) for name in _OWN_METHODS):
             found = "a class that is none" if isinstance(target, type) else f"a {type(target).__name__}"
             raise FieldError(_FIELD, f"{settings.tune} is {found}", _ALLOWED)
@@ -63,7 +63,7 @@ class TuneObjective(TrainsOnly):
             CheckpointError: `save_checkpoint` returned what a checkpoint can't hold.
         """
         state = trial.load_checkpoint()
-        # Its __init__ removes keys of its own from what it is given.
+        # A copy: its __init__ removes keys.
         trainable = _inside_the_trial(self._class, trial.dir)(config=dict(config))
         try:
             if state is not None:
@@ -91,7 +91,7 @@ TUNE = Way(
 def _inside_the_trial(target: type, folder: Path) -> Callable[..., Any]:
     """Return the class with its log folder in the trial's, and with its results as `step` gave them.
 
-    Tune would make a log folder below the home folder; its `train` adds fields of its own to the results.
+    Tune would make a log folder below the user's home, and its `train` adds fields to the results.
     """
 
     def setup_logdir(self: Any) -> None:
@@ -113,13 +113,13 @@ def _save(trainable: Any, trial: Trial) -> None:
         content = given if isinstance(given, Mapping) else None
         trial.save_checkpoint({"iteration": trainable.iteration, "state": content, "files": packed(folder)})
     except NotImplementedError:
-        return  # it starts again after an interruption
+        return  # such a trial starts again after an interruption
     finally:
         shutil.rmtree(folder)
 
 
 def _load(trainable: Any, state: Mapping[str, Any], trial_dir: Path) -> None:
-    """Give a Trainable its checkpoint in the form in which it gave it."""
+    """Load a checkpoint into a Trainable, in the form in which it was saved."""
     folder = trial_dir / ".tune-checkpoint"
     try:
         unpack(state["files"], folder)

@@ -360,7 +360,10 @@ def test_a_command_that_trains_on_after_the_last_epoch_is_ended(run, caplog):
 while True: print('{"accuracy": 1}')
 """
     assert len(run(endless)) == EPOCHS
-    assert any(record.levelno == logging.WARNING and "trains on" in record.getMessage() for record in caplog.records)
+    assert any(
+        record.levelno == logging.WARNING and "goes on after its last epoch" in record.getMessage()
+        for record in caplog.records
+    )
 
 
 # Going on after a lost worker
