@@ -121,7 +121,7 @@ class Limits:
         return ", ".join(parts)
 
     def more_than(self, spent: Spent) -> str:
-        """Return a budget to go on with, as `--budget` takes it: 1.5 times the spent part of each limit that is reached."""
+        """Return a budget to go on with, as `--budget` takes it: 1.5 times what is spent of each reached limit."""
         parts = []
         if self.time_s is not None and spent.time_s >= self.time_s:
             parts.append(compact_duration(_MORE * spent.time_s))
