@@ -7,6 +7,7 @@ import inspect
 import pkgutil
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
@@ -44,6 +45,26 @@ def find(text: str, extra_path: str | None, field: tuple[str, ...], allowed: str
         problem = f"{module_name} ({module.__file__}) has no {name!r}"
         raise FieldError(field, problem, ", ".join(public) or allowed, nearest(name, public))
     return getattr(module, name)
+
+
+def find_function(
+    text: str, extra_path: str | None, field: tuple[str, ...], allowed: str, arguments: tuple[str, ...]
+) -> Callable[..., Any]:
+    """Import a function that `package.module:name` names.
+
+    Args:
+        extra_path: As in `find`.
+        field: As there.
+        allowed: As there.
+        arguments: Names of what the function is given.
+
+    Raises:
+        FieldError: For the reasons of `find` and `check_arguments`; or it can't be called.
+    """
+    target: Callable[..., Any] = find(text, extra_path, field, allowed)
+    check_callable(target, field, text, allowed)
+    check_arguments(target, field, text, arguments)
+    return target
 
 
 def _import_first_from(folders: list[str]) -> None:
@@ -97,6 +118,22 @@ def _import_failed(name: str, error: BaseException, field: tuple[str, ...]) -> F
     place = f"{frames[-1].filename}:{frames[-1].lineno}: " if frames[2:] else ""  # the first two import it
     reason = " ".join(line.strip() for line in traceback.format_exception_only(error))
     return FieldError(field, f"importing {name} failed: {place}{reason}", "a module that imports without errors")
+
+
+def check_callable(target: Any, field: tuple[str, ...], text: str, allowed: str) -> None:
+    """Refuse what can't be called at all.
+
+    Args:
+        target: What was imported.
+        field: Where in the space file it is named.
+        text: Its name, for messages.
+        allowed: What it may be, for messages.
+
+    Raises:
+        FieldError: It can't be called.
+    """
+    if not callable(target):
+        raise FieldError(field, f"{text} is a {type(target).__name__}, which can't be called", allowed)
 
 
 def check_arguments(target: Any, field: tuple[str, ...], text: str, arguments: tuple[str, ...]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hpsearch.config.objectives import ObjectiveSection
 from hpsearch.errors import FieldError, ObjectiveError
 from hpsearch.objectives.base import FORMS, Metrics, Trial, iterate
-from hpsearch.objectives.importing import Named, check_arguments, find, folder_of
+from hpsearch.objectives.importing import Named, check_arguments, check_callable, find, folder_of
 from hpsearch.objectives.way import Way
 from hpsearch.text import nearest
 from hpsearch.trial.trial import Config
@@ -88,8 +88,7 @@ PYTHON = Way(
 
 
 def _check_target(target: Any, text: str) -> None:
-    if not callable(target):
-        raise FieldError(_FIELD, f"{text} is a {type(target).__name__}, which can't be called", FORMS)
+    check_callable(target, _FIELD, text, FORMS)
     if not isinstance(target, type):
         check_arguments(target, _FIELD, text, ("config", "trial"))
         return

@@ -15,7 +15,7 @@ from pydantic import Field
 from hpsearch.config.objectives import ObjectiveSection
 from hpsearch.errors import FieldError, ObjectiveError
 from hpsearch.objectives.base import Metrics, TrainsOnly, Trial, inside, iterate
-from hpsearch.objectives.importing import Named, check_arguments, find, folder_of
+from hpsearch.objectives.importing import Named, find_function, folder_of
 from hpsearch.objectives.way import Way
 from hpsearch.text import nearest
 from hpsearch.trial.trial import Config
@@ -71,11 +71,7 @@ class LightningObjective(TrainsOnly):
         if importlib.util.find_spec("lightning") is None:
             raise FieldError(_FIELD, "lightning is not installed", 'after pip install "hpsearch[lightning]"')
         _check_trainer(settings.trainer)
-        self._build = find(settings.lightning, extra_path, _FIELD, _ALLOWED)
-        if not callable(self._build):
-            kind = type(self._build).__name__
-            raise FieldError(_FIELD, f"{settings.lightning} is a {kind}, which can't be called", _ALLOWED)
-        check_arguments(self._build, _FIELD, settings.lightning, ("config",))
+        self._build = find_function(settings.lightning, extra_path, _FIELD, _ALLOWED, ("config",))
         self._arguments = settings.trainer
 
     def train(self, config: Config, trial: Trial) -> Generator[Metrics, None, None]:

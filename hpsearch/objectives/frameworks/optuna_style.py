@@ -8,9 +8,9 @@ from collections.abc import Generator, Sequence
 from typing import Any, ClassVar, NoReturn
 
 from hpsearch.config.objectives import ObjectiveSection
-from hpsearch.errors import FieldError, ObjectiveError, TrialStopped
+from hpsearch.errors import ObjectiveError, TrialStopped
 from hpsearch.objectives.base import Metrics, TrainsOnly, Trial, inside, iterate
-from hpsearch.objectives.importing import Named, check_arguments, find, folder_of
+from hpsearch.objectives.importing import Named, find_function, folder_of
 from hpsearch.objectives.way import Way
 from hpsearch.text import shown
 from hpsearch.trial.trial import Config
@@ -46,11 +46,7 @@ class OptunaObjective(TrainsOnly):
     what = "an Optuna-style objective"
 
     def __init__(self, settings: Optuna, extra_path: str | None = None) -> None:
-        target = find(settings.optuna, extra_path, _FIELD, _ALLOWED)
-        if not callable(target):
-            raise FieldError(_FIELD, f"{settings.optuna} is a {type(target).__name__}, which can't be called", _ALLOWED)
-        check_arguments(target, _FIELD, settings.optuna, ("trial",))
-        self._target = target
+        self._target = find_function(settings.optuna, extra_path, _FIELD, _ALLOWED, ("trial",))
 
     def train(self, config: Config, trial: Trial) -> Generator[Metrics, None, None]:
         """Yield what the function reports; if it reports nothing, yield the number that it returns.
