@@ -93,7 +93,7 @@ def _content(study: Study, ensemble: Ensemble) -> dict[str, Any]:
             "weight": member.weight,
             "trial": member.trial,
             "seed": member.seed,
-            "params": study.config.space.config(study.store.record(Stage.SEARCH, member.trial).params),
+            "params": study.config.space.config_of(study.store.record(Stage.SEARCH, member.trial).params),
         }
         for place, member in enumerate(ensemble.members, start=1)
     ]

@@ -20,7 +20,7 @@ from hpsearch.objectives.registry import way_of
 from hpsearch.report.curve import curve
 from hpsearch.report.layout import cell, facts, heading
 from hpsearch.report.paths import shown_path
-from hpsearch.study.document import config_of, epochs_of, json_value, last_folder
+from hpsearch.study.document import epochs_of, json_value, last_folder, shown_config
 from hpsearch.study.study import Study
 from hpsearch.system.git import CodeState
 from hpsearch.text import clean, counted, format_duration, format_value, mean_and_std, value_format
@@ -117,7 +117,7 @@ def _json(value: Any) -> str:
 
 
 def _config(record: TrialRecord, config: StudyConfig) -> Table:
-    return facts([(name, _json(value)) for name, value in config_of(record, config).items()])
+    return facts([(name, _json(value)) for name, value in shown_config(record, config).items()])
 
 
 def _log(record: TrialRecord, folder: Path) -> list[RenderableType]:
@@ -141,7 +141,7 @@ def _tail(path: Path) -> list[str]:
 
 
 def _again(config: StudyConfig, record: TrialRecord, folder: Path, epochs: int) -> list[RenderableType]:
-    resolved, line = config_of(record, config), way_of(config.objective).by_hand
+    resolved, line = shown_config(record, config), way_of(config.objective).by_hand
     by_hand: list[RenderableType] = [facts([("config", _json(resolved)), ("seed", str(record.seed))])]
     if line is None or not resolved:
         return by_hand

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -14,11 +13,11 @@ from hpsearch.config.config import StudyConfig
 from hpsearch.report.layout import FirstThatFits, cell, text_table
 from hpsearch.selection.ranking import Finalist, top
 from hpsearch.space.display import params_line, short_params
-from hpsearch.study.document import config_of, epochs_of
+from hpsearch.study.document import epochs_of, shown_config
 from hpsearch.study.ensemble import Reading, Scores
 from hpsearch.study.study import Study
 from hpsearch.text import clean, mean_and_std, value_format
-from hpsearch.trial.trial import Direction, Stage, TrialRecord
+from hpsearch.trial.trial import Config, Direction, Stage, TrialRecord
 
 _SIDE = {Direction.MAXIMIZE: "above", Direction.MINIMIZE: "below"}
 
@@ -35,7 +34,7 @@ def leaderboard(study: Study, top_n: int) -> RenderableType:
         return Text("No trial has ended with a value that can win.")
     written = value_format([record.value for record in records])
     rows = [_leader(rank, record, written) for rank, record in enumerate(records[:top_n], 1)]
-    configs = [config_of(record, study.config) for record in records[:top_n]]
+    configs = [shown_config(record, study.config) for record in records[:top_n]]
     return _with_params(("rank", "trial", study.config.metric, "epoch", "stopped"), rows, configs, study.config)
 
 
@@ -45,7 +44,7 @@ def _leader(rank: int, record: TrialRecord, written: Callable[[float | None], st
 
 
 def _with_params(
-    headers: Sequence[str], rows: Sequence[Sequence[str]], configs: Sequence[dict[str, Any]], config: StudyConfig
+    headers: Sequence[str], rows: Sequence[Sequence[str]], configs: Sequence[Config], config: StudyConfig
 ) -> FirstThatFits:
     """Return a table with a column for each parameter, or with all of them in one column where that is too wide."""
     names = [name for name in config.space.names if name in config.space.parameters]
@@ -79,10 +78,11 @@ def finalists_table(study: Study) -> RenderableType:
     wide, narrow = (text_table((), headers, last=last) for last in (["params"], []))
     for position, one in enumerate(found):
         cells = [cell(text, "bold" if position == 0 else "") for text in _finalist(one, written)]
-        wide.add_row(*cells, cell(params_line(study.config.space, study.config.space.config(one.params))))
+        wide.add_row(*cells, cell(params_line(study.config.space, study.config.space.config_of(one.params))))
         narrow.add_row(*cells)
     lines = [
-        f"trial {one.source}: {params_line(study.config.space, study.config.space.config(one.params))}" for one in found
+        f"trial {one.source}: {params_line(study.config.space, study.config.space.config_of(one.params))}"
+        for one in found
     ]
     table = FirstThatFits(wide, Group(narrow, *(Padding(cell(line), (0, 0, 0, 2)) for line in lines)))
     words = [*map(_failures_in_words, found), optimism_in_words(found, study.config.direction, written)]

@@ -15,7 +15,7 @@ from hpsearch.study.outcome import (
     Outcome,
 )
 from hpsearch.trial.folder import attempt_folder
-from hpsearch.trial.trial import Stage, State, TrialRecord
+from hpsearch.trial.trial import Config, Stage, State, TrialRecord
 
 SCHEMA_VERSION = 1
 """Raised when a key changes its meaning or goes; new keys leave it."""
@@ -54,11 +54,11 @@ def study_document(study: Outcome) -> dict[str, Any]:
     return {key: json_value(value) for key, value in document.items()}
 
 
-def config_of(record: TrialRecord, config: StudyConfig) -> dict[str, Any]:
+def shown_config(record: TrialRecord, config: StudyConfig) -> Config:
     """Return a trial's whole config; empty for one whose params a killed driver left half written."""
     if not config.space.is_complete(record.params):
-        return {}
-    return config.space.config(record.params)
+        return Config({})
+    return config.space.config_of(record.params)
 
 
 def epochs_of(record: TrialRecord) -> int:
@@ -90,7 +90,7 @@ def _trial(record: TrialRecord, config: StudyConfig, folder: Path) -> dict[str, 
         "number": record.number,
         "state": record.state.value,
         "stop_reason": record.stop_reason and record.stop_reason.value,
-        "params": config_of(record, config),
+        "params": shown_config(record, config),
         "value": record.value,
         "best_epoch": record.best_epoch,
         "epochs": epochs_of(record),
@@ -105,7 +105,7 @@ def _trial(record: TrialRecord, config: StudyConfig, folder: Path) -> dict[str, 
 def _finalist(one: Finalist, config: StudyConfig) -> dict[str, Any]:
     return {
         "trial": one.source,
-        "params": config.space.config(one.params),
+        "params": config.space.config_of(one.params),
         "values": one.statistics.values,
         "mean": one.statistics.mean,
         "std": one.statistics.std,

@@ -92,12 +92,12 @@ class Outcome:
         complete = [f for f in self.ranked_finalists if f.statistics.n + f.statistics.n_failed >= seeds]
         won = winner(complete, self.config.direction)
         if won is not None and won.statistics.mean is not None:
-            stats, resolved = won.statistics, self.config.space.config(won.params)
+            stats, resolved = won.statistics, self.config.space.config_of(won.params)
             return Best(trial=won.source, config=resolved, mean=won.statistics.mean, std=stats.std, n=stats.n)
         best = top(self.store.records(Stage.SEARCH), self.config.direction, 1)
         if not best or best[0].value is None:
             return None
-        resolved = self.config.space.config(best[0].params)
+        resolved = self.config.space.config_of(best[0].params)
         return Best(trial=best[0].number, config=resolved, mean=best[0].value, std=None, n=0)
 
     def best_of_trial(self, number: int) -> Best | None:
@@ -110,7 +110,7 @@ class Outcome:
         record = next((one for one in records if one.number == number), None)
         if record is None:
             raise InputError(f"--trial {number}: no such trial; allowed: 0 to {len(records) - 1}")
-        resolved = self.config.space.config(record.params)
+        resolved = self.config.space.config_of(record.params)
         stats = next((one.statistics for one in self.ranked_finalists if one.source == number), None)
         if stats is not None and stats.mean is not None:
             return Best(trial=number, config=resolved, mean=stats.mean, std=stats.std, n=stats.n)

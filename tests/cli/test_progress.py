@@ -44,7 +44,7 @@ def key(number, stage=Stage.SEARCH):
 
 
 def started(number):
-    values = SETTINGS.space.config(params(SETTINGS, number))
+    values = SETTINGS.space.config_of(params(SETTINGS, number))
     return events.TrialStarted(**key(number), worker="host:1", device="cpu", config=values)
 
 

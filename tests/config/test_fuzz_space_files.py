@@ -165,7 +165,7 @@ def draws_lie_inside(config: StudyConfig, count: int) -> None:
         for name, stored in params.items():
             assert strategies.lies_in(space.parameters[name], stored)
         assert json.loads(json.dumps(params)) == params
-        json.dumps(space.config(params), allow_nan=False)
+        json.dumps(space.config_of(params), allow_nan=False)
 
 
 @st.composite

@@ -354,7 +354,7 @@ def test_rounds_of_any_space_hold_what_they_say(tied, seed):
                 if n in one.bounds and n not in grown
             )
         for known in past[one.start : one.end]:
-            config_drawn = inside.config(known.params)
+            config_drawn = inside.config_of(known.params)
             for axis_name, (low, high) in one.bounds.items():
                 assert axis_name not in config_drawn or low <= known.params[axis_name] <= high
             assert inside.allows(known.params)

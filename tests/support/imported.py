@@ -29,4 +29,4 @@ def drawn(config, count=30):
     """Return configs as trials get them, from the file's own sampler, or the grid in place of an adaptive one."""
     search = config.search.model_copy(update={"sampler": "random"}) if config.search.sampler == "tpe" else config.search
     sampler = make_sampler(search, config.space, 0, choose_levels(config.space, count, search.levels))
-    return [config.space.config(sampler.draw(number)) for number in range(count)]
+    return [config.space.config_of(sampler.draw(number)) for number in range(count)]

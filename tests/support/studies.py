@@ -88,7 +88,7 @@ def _write_folder(settings, folder, record, history, reason, error, log):
     spec = TrialSpec(
         stage=record.stage,
         number=record.number,
-        config=settings.space.config(record.params),
+        config=settings.space.config_of(record.params),
         seed=record.seed,
         attempt=1,
         epochs=settings.objective.epochs,

@@ -146,7 +146,7 @@ class Conformance(Stores):
         for record in reopen().records(Stage.SEARCH):
             drawn = SAMPLER.draw(record.number)
             assert {k: (type(v), v) for k, v in record.params.items()} == {k: (type(v), v) for k, v in drawn.items()}
-            assert CONFIG.space.config(record.params) == CONFIG.space.config(drawn)
+            assert CONFIG.space.config_of(record.params) == CONFIG.space.config_of(drawn)
 
     def test_what_is_not_finite_is_nan_and_never_the_value(self, create, reopen):
         store = create()
