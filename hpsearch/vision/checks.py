@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from hpsearch.config.objectives import ImageClassifier
 from hpsearch.errors import FieldError
 from hpsearch.space.space import Space
 from hpsearch.vision.parameters import OWN_MODELS, check_values
+from hpsearch.vision.section import ImageClassifier
 
 
 def check_parameters(space: Space, settings: ImageClassifier) -> None:

@@ -11,9 +11,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hpsearch.config.objectives import ImageClassifier
 from hpsearch.errors import InputError
 from hpsearch.trial.seeding import permutation
+from hpsearch.vision.section import ImageClassifier
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from hpsearch.config.objectives import ImageClassifier
 from hpsearch.errors import ObjectiveError
 from hpsearch.objectives.base import Trial
 from hpsearch.trial.checkpoint import load_state
@@ -20,6 +19,7 @@ from hpsearch.vision.models import NetworkSpec
 from hpsearch.vision.optimizers import FlatOptimizer
 from hpsearch.vision.parameters import Hyperparameters
 from hpsearch.vision.predictions import logits_of
+from hpsearch.vision.section import ImageClassifier
 from hpsearch.vision.training import Tensors, Trainer, autocast, batch_sizes, lr_factor
 
 SEED = 7
@@ -60,15 +60,7 @@ def train(objective, folder, config, epochs=None, attempt=1, seed=SEED):
         earlier=tuple(str(folder / f"attempt-{n}") for n in range(attempt - 1, 0, -1)),
     )
     writer = AttemptWriter(spec, "here:1")
-    trial = Trial(
-        number=0,
-        seed=seed,
-        device="cpu",
-        total_epochs=spec.epochs,
-        metric=spec.metric,
-        writer=writer,
-        log=LOG,
-    )
+    trial = Trial(spec, device="cpu", writer=writer, log=LOG)
     training = objective.train(config, trial)
     for metrics in training:
         writer.commit(trial.measure(metrics, 0.0))
@@ -372,7 +364,7 @@ def test_a_worker_trains_on_digits_without_torchvision_scikit_learn_and_the_comp
     # Each of them would take a worker's start another second, and so would torch's compiler.
     code = (
         "import sys\n"
-        "from hpsearch.config.objectives import ImageClassifier\n"
+        "from hpsearch.vision.section import ImageClassifier\n"
         "from hpsearch.executors.base import Workplace\n"
         "from hpsearch.executors.worker.worker import Worker\n"
         "from hpsearch.trial.trial import Direction, Stage, TrialSpec\n"
