@@ -13,9 +13,9 @@ from hpsearch.ranking import top
 from hpsearch.stages.checkpoints import CheckpointKeeper, best_checkpoints
 from hpsearch.stages.context import Context
 from hpsearch.store import Store
-from hpsearch.trial import Measurement, Stage, State, StopReason, TrialRecord, TrialSpec
+from hpsearch.trial import Measurement, Stage, State, StopReason, TrialRecord
 from hpsearch.trial_dir import AttemptWriter, attempt_folder
-from support.factories import sample_config
+from support.factories import sample_config, spec
 
 KEPT = 3
 TRIALS = 16
@@ -48,20 +48,15 @@ def train(context: Context, number: int, value: float, reason: StopReason) -> Tr
         stage=Stage.SEARCH, number=number, state=State.RUNNING, params={"lr": 0.01, "wd": 0.001}, attempt=1
     )
     store.create_trial(record, config.space)
-    writer = AttemptWriter(
-        TrialSpec(
-            stage=Stage.SEARCH,
-            number=number,
-            config=record.params,
-            seed=1,
-            attempt=1,
-            epochs=1,
-            metric=config.metric,
-            direction=config.direction,
-            folder=str(attempt_folder(context.folder, Stage.SEARCH, number, 1)),
-        ),
-        "here:1",
+    task = spec(
+        attempt_folder(context.folder, Stage.SEARCH, number, 1).parent,
+        number,
+        config=record.params,
+        epochs=1,
+        metric=config.metric,
+        direction=config.direction,
     )
+    writer = AttemptWriter(task, "here:1")
     writer.stage({"epoch": 1})
     writer.commit(Measurement(epoch=1, metrics={config.metric: value}))
     writer.finish(reason)

@@ -28,7 +28,7 @@ from hpsearch.store_folding import folded
 from hpsearch.store_journal import JournalFile
 from hpsearch.trial import Direction, Stage, StopReason
 from support.bench import Stop, results
-from support.conformance.stores import CONFIG, END, Conformance, add, contents, measured, running
+from support.conformance.stores import CONFIG, END, Conformance, add, contents, measurements, running
 from support.waiting import wait_until
 
 
@@ -106,9 +106,9 @@ class TestJournal(Conformance):
         add(store, 0, None)
         syncs, sync = [], os.fsync
         monkeypatch.setattr(os, "fsync", lambda descriptor: syncs.append(sync(descriptor)))
-        for measurement in measured(0.25, 0.5, 0.75):
+        for measurement in measurements(0.25, 0.5, 0.75):
             store.add_measurement(Stage.SEARCH, 0, measurement, "score")
-        store.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=measured(0.25, 0.5, 0.75), **END)
+        store.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=measurements(0.25, 0.5, 0.75), **END)
         store.flush()
         assert len(syncs) == 1
 
@@ -210,7 +210,7 @@ class TestTornTails:
         assert path.read_bytes() == content
         assert f"journal.log: its last line was cut short and is taken away ({len(tail)} bytes)" in caplog.text
         driver.reload()
-        driver.end_trial(Stage.SEARCH, 1, StopReason.FINISHED, history=measured(0.25, 0.5), **END)
+        driver.end_trial(Stage.SEARCH, 1, StopReason.FINISHED, history=measurements(0.25, 0.5), **END)
         driver.flush()
         reader.reload()
         assert contents(reader) == contents(driver)
@@ -256,15 +256,15 @@ class TestWrites:
         store = Store.open(folder)
         add(store, 0, None)
         content = journal_of(folder).read_bytes()
-        store.add_measurement(Stage.SEARCH, 0, measured(0.5)[0], "score")
-        store.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=measured(0.5), **END)
+        store.add_measurement(Stage.SEARCH, 0, measurements(0.5)[0], "score")
+        store.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=measurements(0.5), **END)
         with full_disk(len(content) + 700), pytest.raises(StudyError, match="can't be written: File too large; repair"):
             store.flush()
         assert journal_of(folder).read_bytes() == content
         store.put("done", value=True)
         again = Store.open(folder)
         assert again.record(Stage.SEARCH, 0).stop_reason is None
-        again.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=measured(0.5), **END)
+        again.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=measurements(0.5), **END)
         again.flush()
         assert contents(Store.open(folder)) == contents(again)
 

@@ -24,9 +24,10 @@ from hpsearch.checkpoint import load_state, save_state
 from hpsearch.errors import CheckpointError
 from hpsearch.events import StageEnded, StageStarted, TrialMeasured, WorkerLost
 from hpsearch.executors.inline import InlineExecutor
-from hpsearch.trial import Direction, Measurement, PredictSpec, Stage, TrialSpec
+from hpsearch.trial import Measurement, PredictSpec, Stage
 from hpsearch.trial_dir import MANIFEST, AttemptWriter, read_manifest
 from support.bench import Bench, Stop, results
+from support.factories import spec
 from support.paths import OBJECTIVES
 from support.waiting import wait_until
 
@@ -217,19 +218,7 @@ def tensors(epoch: int) -> dict:
 
 
 def attempt(folder: Path, number: int) -> AttemptWriter:
-    spec = TrialSpec(
-        stage=Stage.SEARCH,
-        number=0,
-        config={"lr": 0.1},
-        seed=7,
-        attempt=number,
-        epochs=9,
-        metric="score",
-        direction=Direction.MAXIMIZE,
-        folder=str(folder / f"attempt-{number}"),
-        earlier=tuple(str(folder / f"attempt-{k}") for k in range(number - 1, 0, -1)),
-    )
-    return AttemptWriter(spec, "host:1")
+    return AttemptWriter(spec(folder, attempt=number, epochs=9), "host:1")
 
 
 def falling(folder: Path, epochs: int) -> AttemptWriter:

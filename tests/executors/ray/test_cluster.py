@@ -28,7 +28,7 @@ from hpsearch.interrupts import Interrupts
 from hpsearch.relocation import Place
 from hpsearch.trial import StopReason
 from support.documents import read_yaml
-from support.executors import UNSAVED, collect, spec, workplace
+from support.executors import UNSAVED, collect, task, workplace
 from support.outcomes import outcome
 from support.paths import OBJECTIVES, ROOT
 from support.waiting import wait_until
@@ -316,7 +316,7 @@ def test_workers_are_spread_take_what_is_there_and_use_a_node_that_joins(nodes, 
     )
     assert len(homes(executor)) == 2
     for number in range(2):
-        executor.submit(spec(tmp_path, number, epochs=2, config=UNSAVED))
+        executor.submit(task(tmp_path, number, epochs=2, config=UNSAVED))
     ended = [event for event in collect(executor, 2) if isinstance(event, TrialEnded)]
     assert [event.reason for event in ended] == [StopReason.FINISHED] * 2
     nodes.add(cpus=4, gpus=1)
@@ -356,7 +356,7 @@ def test_workers_wait_for_room_that_others_take_and_leave_a_node_that_dies(nodes
     ray.cancel(other, force=True)
     assert polled(executor, lambda told: executor.free == 2) == []
 
-    executor.submit(spec(tmp_path, config={"lr": 0.1, "does": "hang"}))
+    executor.submit(task(tmp_path, config={"lr": 0.1, "does": "hang"}))
     assert executor.free == 1
     nodes.kill(dying)
     happened = collect(executor)

@@ -21,12 +21,13 @@ from hpsearch.config_objectives import Command
 from hpsearch.distributions import Range
 from hpsearch.errors import FieldError, ObjectiveError
 from hpsearch.objectives import command_process
-from hpsearch.objectives.base import Trial, iterate
+from hpsearch.objectives.base import iterate
 from hpsearch.objectives.command import CommandObjective, check_command, command_line
 from hpsearch.objectives.loading import check_objective, load_objective
 from hpsearch.space import Space
-from hpsearch.trial import Direction, Stage, TrialSpec
-from hpsearch.trial_dir import LOG, AttemptWriter
+from hpsearch.trial_dir import LOG
+from support.attempts import begun
+from support.factories import spec
 
 SPACE = Space({"lr": Range("uniform", 0.0, 1.0)}, {"optimizer.name": "adam"})
 CONFIG = {"lr": 0.001, "optimizer.name": "adam"}
@@ -182,20 +183,7 @@ def run(tmp_path, caplog):
 
 
 def make(folder, attempt=1):
-    spec = TrialSpec(
-        stage=Stage.SEARCH,
-        number=4,
-        config={},
-        seed=7,
-        attempt=attempt,
-        epochs=EPOCHS,
-        metric="accuracy",
-        direction=Direction.MAXIMIZE,
-        folder=str(folder / f"attempt-{attempt}"),
-        earlier=tuple(str(folder / f"attempt-{number}") for number in range(attempt - 1, 0, -1)),
-    )
-    writer, log = AttemptWriter(spec, "host:1"), logging.getLogger("trial")
-    return Trial(number=4, seed=7, device="cpu", total_epochs=EPOCHS, metric="accuracy", writer=writer, log=log), writer
+    return begun(spec(folder, 4, config={}, attempt=attempt, epochs=EPOCHS, metric="accuracy"))
 
 
 def gone(pids):

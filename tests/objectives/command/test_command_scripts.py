@@ -1,7 +1,6 @@
 """Commands as training scripts are: config files, logs, other Pythons, and going on after a lost worker."""
 
 import json
-import logging
 import sys
 import textwrap
 from contextlib import closing
@@ -10,12 +9,12 @@ import pytest
 
 from hpsearch.config import parse_config
 from hpsearch.errors import FieldError, ObjectiveError
-from hpsearch.objectives.base import Trial
 from hpsearch.objectives.command_line import command_line
 from hpsearch.objectives.loading import check_objective, load_objective
-from hpsearch.trial import Direction, Stage, TrialSpec
 from hpsearch.trial_dir import AttemptWriter
+from support.attempts import begun
 from support.documents import read_yaml
+from support.factories import spec
 
 PYTHON = sys.executable
 EPOCHS = 3
@@ -43,20 +42,7 @@ def train(tmp_path, monkeypatch):
         (tmp_path / "train.py").write_text(textwrap.dedent(program))
         config = parsed(f"{PYTHON} train.py {command}" if isinstance(command, str) else command, **settings)
         check_objective(config)
-        spec = TrialSpec(
-            stage=Stage.SEARCH,
-            number=4,
-            config=CONFIG,
-            seed=7,
-            attempt=attempt,
-            epochs=EPOCHS,
-            metric="acc",
-            direction=Direction.MAXIMIZE,
-            folder=str(tmp_path / f"attempt-{attempt}"),
-            earlier=tuple(str(tmp_path / f"attempt-{n}") for n in range(attempt - 1, 0, -1)),
-        )
-        writer, log = AttemptWriter(spec, "host:1"), logging.getLogger("trial")
-        trial = Trial(number=4, seed=7, device="cpu", total_epochs=EPOCHS, metric="acc", writer=writer, log=log)
+        trial, writer = begun(spec(tmp_path, 4, config=CONFIG, attempt=attempt, epochs=EPOCHS, metric="acc"))
         measured = {}
         with closing(load_objective(config.objective).train(CONFIG, trial)) as steps:
             for metrics in steps:

@@ -18,7 +18,7 @@ import psutil
 from hpsearch.errors import StudyNotFoundError
 from hpsearch.trial import Stage, State, TrialRecord
 from support.chaos.moments import SIGNALS, Moment, Moments, Toll
-from support.chaos.studies import Kind, Outcome, ended, loaded, newest_manifest, outcome, prepare
+from support.chaos.studies import Kind, Outcome, end_of, loaded, newest_manifest, outcome, prepare
 from support.cli import Cli
 from support.waiting import wait_until
 
@@ -248,7 +248,7 @@ class Tormented:
             drawn = [(dict(r.params), r.seed, r.source, r.replicate) for r in (old, new)]
             self._expect(drawn[0] == drawn[1] and new.attempt >= old.attempt, f"{old} became {new}")
             if old.state is not State.RUNNING:
-                self._expect(repr(ended(old)) == repr(ended(new)), f"{old}, which had ended, became {new}")
+                self._expect(repr(end_of(old)) == repr(end_of(new)), f"{old}, which had end_of, became {new}")
             changed = [epoch for epoch, value in old.values.items() if repr(new.values.get(epoch)) != repr(value)]
             self._expect(not changed, f"{key}: values of epochs {changed} were {old.values} and are {new.values}")
         for name in ("ensemble", "search_end", "finalists_end"):
