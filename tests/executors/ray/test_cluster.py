@@ -177,7 +177,7 @@ def test_the_token_of_a_driver_that_was_killed_goes_with_the_next(tmp_path):
 
 def test_code_that_cannot_be_sent_is_refused(tmp_path):
     place = workplace("climb")
-    with pytest.raises(InputError, match=r"--ship-code: the code lies in .*tests, outside of the working directory"):
+    with pytest.raises(InputError, match=r"--ship-code: the code lies in .*objectives, outside of the working"):
         check_shipping(replace(place, folder=str(tmp_path)))
     check_shipping(replace(place, folder=str(OBJECTIVES)))
     with pytest.raises(InputError, match="--ship-code: the study runs from its copy of the code"):
