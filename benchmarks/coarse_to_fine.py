@@ -33,16 +33,17 @@ from statistics import NormalDist
 from typing import Any
 
 from hpsearch import api
-from hpsearch.config import StudyConfig, parse_config
-from hpsearch.distributions import Range
+from hpsearch.config.config import StudyConfig, parse_config
+from hpsearch.driver.proposals import Proposals
 from hpsearch.executors.resources import ResourceRequest
 from hpsearch.samplers.rounds import Round, first_round
-from hpsearch.seeding import derive_seed, unit
-from hpsearch.space import Space
-from hpsearch.stages.proposals import Proposals
-from hpsearch.store import Store
-from hpsearch.store_mirror import Mirror
-from hpsearch.trial import Stage, State, StopReason, TrialRecord
+from hpsearch.space.distributions import Range
+from hpsearch.space.space import Space
+from hpsearch.store.mirror import Mirror
+from hpsearch.store.store import Store
+from hpsearch.study.study import Study
+from hpsearch.trial.seeding import derive_seed, unit
+from hpsearch.trial.trial import Stage, State, StopReason, TrialRecord
 
 Rounds = Sequence[tuple[int, int]]  # trials and epochs of each; empty for a flat search
 
@@ -173,7 +174,7 @@ def played(config: StudyConfig, more: int = 0) -> Iterator[tuple[TrialRecord, Sp
     """
     store = MemoryStore(config)
     for total in (None, config.search.total + more) if more else (None,):
-        proposals = Proposals(config, store, total)
+        proposals = Proposals(Study("simulated", Path(), config, store), total)
         following: Round | None = proposals.unfinished
         while following is not None:
             for number in range(len(store.records(Stage.SEARCH)), following.end):

@@ -40,8 +40,8 @@ from numpy.typing import NDArray
 from hpsearch.samplers import JitteredGridSampler
 from hpsearch.samplers.edges import Edge, crowded_edges
 from hpsearch.samplers.past import Past
-from hpsearch.space_parsing import parse_space
-from hpsearch.trial import Direction
+from hpsearch.space.parsing import parse_space
+from hpsearch.trial.trial import Direction
 
 Floats = NDArray[np.float64]
 

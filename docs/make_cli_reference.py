@@ -7,14 +7,15 @@ from pathlib import Path
 import typer
 from typer.testing import CliRunner
 
-from hpsearch.cli import app
+from hpsearch.cli.app import app
 
 TARGET = Path(__file__).with_name("cli.md")
 _COLUMNS = 80
 _HEAD = """\
 # The command line
 
-Made from `--help` by [make_cli_reference.py](make_cli_reference.py); the [README](../README.md) says what for.
+[make_cli_reference.py](make_cli_reference.py) has made this page from `--help`.
+[running.md](running.md) says how to use the commands.
 """
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hpsearch.api import Study, list_studies, load_study, resume, run
+    from hpsearch.api import resume, run
     from hpsearch.errors import HpsearchError, InputError, Interrupted, StudyError, TrialStopped
     from hpsearch.executors.resources import ResourceRequest
+    from hpsearch.study.study import Study, list_studies, load_study
 
 __all__ = [
     "HpsearchError",
@@ -34,6 +35,9 @@ _HOMES = {
     "StudyError": "errors",
     "TrialStopped": "errors",
     "ResourceRequest": "executors.resources",
+    "Study": "study.study",
+    "list_studies": "study.study",
+    "load_study": "study.study",
 }
 
 

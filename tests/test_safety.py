@@ -22,16 +22,16 @@ import numpy as np
 import pytest
 import torch
 
-import hpsearch.store as store_module
+import hpsearch.store.store as store_module
 from hpsearch import api
-from hpsearch.checkpoint import load_state
+from hpsearch.config.file import load_space_file
+from hpsearch.drafting.from_script import plan_space
+from hpsearch.drafting.from_tuners import plan_import
 from hpsearch.errors import CheckpointError, StudyError
 from hpsearch.export import plan_export
-from hpsearch.importers import plan_import
-from hpsearch.init import plan_space
-from hpsearch.space_file import load_space_file
-from hpsearch.trial import Stage, StopReason
-from hpsearch.trial_dir import MANIFEST, read_manifest
+from hpsearch.trial.checkpoint import load_state
+from hpsearch.trial.folder import MANIFEST, read_manifest
+from hpsearch.trial.trial import Stage, StopReason
 from support.attempts import drive, make, saving
 from support.bench import Bench
 from support.documents import read_yaml, with_sections
@@ -411,7 +411,7 @@ def test_a_password_is_in_nothing_that_a_study_leaves(bench: Bench, monkeypatch,
 
 
 def test_ray_reports_to_nobody():
-    import hpsearch.executors.ray_start
+    import hpsearch.executors.ray.start
 
     assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
     usage = importlib.import_module("ray._common.usage.usage_lib")

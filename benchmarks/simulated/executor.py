@@ -7,9 +7,9 @@ import itertools
 import time
 from collections.abc import Callable
 
-from hpsearch.events import TrialEnded, TrialEvent, TrialMeasured, TrialStarted
 from hpsearch.executors.base import Task
-from hpsearch.trial import Measurement, PredictSpec, Stage, StopReason, TrialSpec
+from hpsearch.trial.events import TrialEnded, TrialEvent, TrialMeasured, TrialStarted
+from hpsearch.trial.trial import Measurement, PredictSpec, Stage, StopReason, TrialSpec
 
 _SPREAD = 0.4  # trials differ in speed, in all by so much of the mean, so that workers don't stay in step
 

@@ -14,8 +14,8 @@ import psutil
 from executor import SimulatedExecutor
 from study import begin
 
-from hpsearch.api import Study
-from hpsearch.events import Event, TrialScored
+from hpsearch.study.study import Study
+from hpsearch.trial.events import Event, TrialScored
 
 _SLOTS = 2
 _MORE = 10_000  # trials that the study may have after the last size

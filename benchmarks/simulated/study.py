@@ -12,12 +12,13 @@ from typing import Any
 from executor import SimulatedExecutor
 from rich.console import Console
 
-from hpsearch import api, driver
-from hpsearch.config import StudyConfig, parse_config
-from hpsearch.events import Event
+from hpsearch import api
+from hpsearch.cli.progress import Progress
+from hpsearch.config.config import StudyConfig, parse_config
+from hpsearch.driver import session as driver
 from hpsearch.executors.resources import ResourceRequest
-from hpsearch.progress import Progress
-from hpsearch.trial import Stage
+from hpsearch.trial.events import Event
+from hpsearch.trial.trial import Stage
 
 EPOCHS = 20
 _MORE = 10_000

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from hpsearch.config_objectives import Objective
-from hpsearch.events import Notice, TrialEvent
-from hpsearch.executors.memory import Meter
-from hpsearch.relocation import Place
-from hpsearch.trial import PredictSpec, Stage, StopReason, TrialSpec
+from hpsearch.config.objectives import Objective
+from hpsearch.executors.machine.memory import Meter
+from hpsearch.system.place import Place
+from hpsearch.trial.events import Notice, TrialEvent
+from hpsearch.trial.trial import PredictSpec, Stage, StopReason, TrialSpec
 
 Task = TrialSpec | PredictSpec
 

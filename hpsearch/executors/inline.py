@@ -9,12 +9,12 @@ from collections import deque
 from collections.abc import Iterator
 
 from hpsearch.errors import InputError
-from hpsearch.events import TrialEvent
 from hpsearch.executors.base import Task, Workplace
-from hpsearch.executors.processes import MARK, end_marked
-from hpsearch.executors.worker import Worker
-from hpsearch.interrupts import Interrupts
-from hpsearch.trial import Stage, StopReason
+from hpsearch.executors.machine.processes import MARK, end_marked
+from hpsearch.executors.worker.worker import Worker
+from hpsearch.system.signals import Interrupts
+from hpsearch.trial.events import TrialEvent
+from hpsearch.trial.trial import Stage, StopReason
 
 
 class InlineExecutor:

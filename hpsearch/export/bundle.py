@@ -9,33 +9,32 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from hpsearch.config import StudyConfig
 from hpsearch.errors import InputError
 from hpsearch.export.provenance import provenance
-from hpsearch.outcome import best_of, current_reading
-from hpsearch.store import Store
-from hpsearch.trial import Stage
-from hpsearch.trial_dir import sync_folder
+from hpsearch.study.study import Study
+from hpsearch.system.files import sync_folder
+from hpsearch.trial.trial import Stage
 
 ENSEMBLE_FILE = "ensemble.json"
 
 
-def check_bundle(store: Store, folder: Path, target: Path) -> int:
+def check_bundle(study: Study, target: Path) -> int:
     """Return how many members a bundle would have.
 
     Args:
-        folder: The study's directory.
         target: The folder to make.
 
     Raises:
         InputError: The study has no ensemble, a checkpoint is gone, or the target can't be made.
     """
-    ensemble = store.get("ensemble")
+    ensemble = study.store.get("ensemble")
     if ensemble is None:
-        raise InputError(f"study {store.name}: has no ensemble; allowed: a finished study whose objective can predict")
+        raise InputError(f"study {study.name}: has no ensemble; allowed: a finished study whose objective can predict")
     for member in ensemble["members"]:
-        if not (folder / member["checkpoint"]).is_file():
-            raise InputError(f"study {store.name}: the checkpoint {folder / member['checkpoint']} of a member is gone")
+        if not (study.folder / member["checkpoint"]).is_file():
+            raise InputError(
+                f"study {study.name}: the checkpoint {study.folder / member['checkpoint']} of a member is gone"
+            )
     try:
         if target.exists() or target.is_symlink():
             raise InputError(f"{target}: is there already; allowed: a new folder")
@@ -48,7 +47,7 @@ def check_bundle(store: Store, folder: Path, target: Path) -> int:
     return len(ensemble["members"])
 
 
-def write_bundle(store: Store, config: StudyConfig, folder: Path, target: Path) -> None:
+def write_bundle(study: Study, target: Path) -> None:
     """Write a folder with the ensemble, whole or not at all.
 
     `ensemble.json` has `members` (`file`, `weight`, `trial`, `seed`, `params`; the best on `val` first), `vote` (`soft`
@@ -58,13 +57,13 @@ def write_bundle(store: Store, config: StudyConfig, folder: Path, target: Path) 
     Raises:
         InputError: As `check_bundle`, or the target can't be written.
     """
-    check_bundle(store, folder, target)
+    check_bundle(study, target)
     try:
         temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.resolve().parent))
         try:
-            content = _content(store, config)
-            for member, stored in zip(content["members"], store.get("ensemble")["members"], strict=True):
-                _copy(folder / stored["checkpoint"], temporary / member["file"])
+            content = _content(study)
+            for member, stored in zip(content["members"], study.store.get("ensemble")["members"], strict=True):
+                _copy(study.folder / stored["checkpoint"], temporary / member["file"])
             text = json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n"
             _write(temporary / ENSEMBLE_FILE, text.encode())
             temporary.chmod(0o777 & ~_umask())  # mkdtemp makes it for its owner alone
@@ -79,9 +78,9 @@ def write_bundle(store: Store, config: StudyConfig, folder: Path, target: Path) 
         ) from None
 
 
-def _content(store: Store, config: StudyConfig) -> dict[str, Any]:
-    ensemble, best = store.get("ensemble"), best_of(store, config)
-    reading = current_reading(store)
+def _content(study: Study) -> dict[str, Any]:
+    ensemble, best = study.store.get("ensemble"), study.best
+    reading = study.current_reading
     test = None if reading is None else reading["scores"]
     members = [
         {
@@ -89,11 +88,11 @@ def _content(store: Store, config: StudyConfig) -> dict[str, Any]:
             "weight": member["weight"],
             "trial": member["trial"],
             "seed": member["seed"],
-            "params": config.space.config(store.record(Stage.SEARCH, member["trial"]).params),
+            "params": study.config.space.config(study.store.record(Stage.SEARCH, member["trial"]).params),
         }
         for place, member in enumerate(ensemble["members"], start=1)
     ]
-    where = {} if best is None else provenance(store, config, best)
+    where = {} if best is None else provenance(study, best)
     return {"members": members, "vote": ensemble["vote"], "val": ensemble["val"], "test": test, "provenance": where}
 
 

@@ -9,11 +9,11 @@ import shlex
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
-from hpsearch.config import ExportFormat
+from hpsearch.config.config import ExportFormat
 from hpsearch.errors import InputError
-from hpsearch.merging.scalars import plain, toml_text, yaml_text
-from hpsearch.merging.toml_document import toml_text_of_key
-from hpsearch.objectives.command_line import as_option, as_text
+from hpsearch.objectives.command.line import as_option, as_text
+from hpsearch.system.documents.scalars import plain, toml_text, yaml_text
+from hpsearch.system.documents.toml_document import toml_text_of_key
 
 FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 SUFFIXES: dict[str, ExportFormat] = {

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpsearch.config import StudyConfig
-from hpsearch.distributions import Range
+from hpsearch.config.config import StudyConfig
 from hpsearch.errors import InputError
-from hpsearch.space import Space
-from hpsearch.trial import TrialRecord
+from hpsearch.space.distributions import Range
+from hpsearch.space.space import Space
+from hpsearch.trial.trial import TrialRecord
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial

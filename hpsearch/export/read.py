@@ -10,11 +10,11 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from hpsearch.config_values import YAML_ERRORS
-from hpsearch.distributions import Choice, Range
 from hpsearch.errors import InputError
-from hpsearch.merging import SUFFIXES
-from hpsearch.space import Space
+from hpsearch.space.distributions import Choice, Range
+from hpsearch.space.space import Space
+from hpsearch.system.documents import SUFFIXES
+from hpsearch.system.documents.values import YAML_ERRORS
 
 _ABSENT = object()
 

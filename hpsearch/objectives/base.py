@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hpsearch.errors import ObjectiveError, TrialStopped
-from hpsearch.trial import Config, Measurement
-from hpsearch.trial_dir import AttemptWriter
-from hpsearch.wording import shown_in_python
+from hpsearch.text import shown_in_python
+from hpsearch.trial.folder import AttemptWriter
+from hpsearch.trial.trial import Config, Measurement
 
 if TYPE_CHECKING:
     import numpy as np

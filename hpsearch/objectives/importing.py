@@ -13,7 +13,7 @@ from typing import Any
 
 from hpsearch.errors import FieldError
 from hpsearch.objectives.base import FORMS
-from hpsearch.wording import nearest
+from hpsearch.text import nearest
 
 
 def find(text: str, extra_path: str | None, field: tuple[str, ...], allowed: str) -> Any:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from hpsearch.config import StudyConfig
-from hpsearch.config_objectives import Command, ImageClassifier, Lightning, Objective, Optuna, Python, Tune
+from hpsearch.config.config import StudyConfig
+from hpsearch.config.objectives import Command, ImageClassifier, Lightning, Objective, Optuna, Python, Tune
 from hpsearch.objectives import base
-from hpsearch.objectives.command import CommandObjective, check_command
-from hpsearch.objectives.command_metrics import check_metrics
+from hpsearch.objectives.command.metrics import check_metrics
+from hpsearch.objectives.command.objective import CommandObjective, check_command
 from hpsearch.objectives.python import PythonObjective
-from hpsearch.space import Space
+from hpsearch.space.space import Space
 
 
 def load_objective(settings: Objective, extra_path: str | None = None) -> base.Objective:
@@ -32,15 +32,15 @@ def load_objective(settings: Objective, extra_path: str | None = None) -> base.O
         case Python():
             return PythonObjective(settings, extra_path)
         case Optuna():
-            from hpsearch.objectives.optuna_style import OptunaObjective
+            from hpsearch.objectives.frameworks.optuna_style import OptunaObjective
 
             return OptunaObjective(settings, extra_path)
         case Tune():
-            from hpsearch.objectives.tune import TuneObjective
+            from hpsearch.objectives.frameworks.tune import TuneObjective
 
             return TuneObjective(settings, extra_path)
         case Lightning():
-            from hpsearch.objectives.lightning_objective import LightningObjective
+            from hpsearch.objectives.frameworks.lightning_objective import LightningObjective
 
             return LightningObjective(settings, extra_path)
         case Command():

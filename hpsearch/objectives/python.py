@@ -7,12 +7,12 @@ from collections.abc import Generator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from hpsearch.config_objectives import Python
+from hpsearch.config.objectives import Python
 from hpsearch.errors import FieldError, ObjectiveError
 from hpsearch.objectives.base import FORMS, Metrics, Trial, iterate
 from hpsearch.objectives.importing import check_arguments, find
-from hpsearch.trial import Config
-from hpsearch.wording import nearest
+from hpsearch.text import nearest
+from hpsearch.trial.trial import Config
 
 if TYPE_CHECKING:
     import numpy as np

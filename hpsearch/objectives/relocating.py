@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hpsearch.config_objectives import Command, Objective
-from hpsearch.relocation import Place
+from hpsearch.config.objectives import Command, Objective
+from hpsearch.system.place import Place
 
 
 def relocated_objective(objective: Objective, place: Place) -> Objective:

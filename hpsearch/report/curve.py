@@ -10,10 +10,10 @@ from itertools import pairwise
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from hpsearch.config import StudyConfig
-from hpsearch.formatting import format_duration, value_format
+from hpsearch.config.config import StudyConfig
 from hpsearch.report.layout import FirstThatFits, cell, text_table
-from hpsearch.trial import Measurement
+from hpsearch.text import format_duration, value_format
+from hpsearch.trial.trial import Measurement
 
 _BARS = "▁▂▃▄▅▆▇█"
 _GAP = "·"  # a value that is not finite

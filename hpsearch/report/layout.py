@@ -9,7 +9,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from hpsearch.formatting import clean
+from hpsearch.text import clean
 
 _ENDLESS = 10_000  # columns, to measure how wide something would like to be
 

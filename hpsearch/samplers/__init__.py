@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from hpsearch.config import Search
+from hpsearch.config.config import Search
 from hpsearch.samplers.adaptive import GpSampler, TpeSampler
 from hpsearch.samplers.base import Key, SpaceSampler
 from hpsearch.samplers.jittered_grid import JitteredGridSampler, choose_levels
 from hpsearch.samplers.past import Past, best_of_past
 from hpsearch.samplers.random import RandomSampler
 from hpsearch.samplers.sobol import SobolSampler
-from hpsearch.space import Space
+from hpsearch.space.space import Space
 
 __all__ = [
     "GpSampler",

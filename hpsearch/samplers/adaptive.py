@@ -25,13 +25,13 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from hpsearch.distributions import Range
 from hpsearch.samplers.base import Key
 from hpsearch.samplers.past import Past, best_of_past
 from hpsearch.samplers.sobol import SobolSampler
-from hpsearch.seeding import derive_seed
-from hpsearch.space import Space
-from hpsearch.trial import Direction
+from hpsearch.space.distributions import Range
+from hpsearch.space.space import Space
+from hpsearch.trial.seeding import derive_seed
+from hpsearch.trial.trial import Direction
 
 _START_UP = 10  # trials that end before a model is asked: the default of both samplers in Optuna
 _FAILED_PER_SCORED = 9  # TPE calls a tenth of the trials good, and no failed one may be among them

@@ -14,13 +14,13 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from hpsearch.distributions import Choice, Range
 from hpsearch.errors import SpaceUsedUpError
-from hpsearch.formatting import counted
 from hpsearch.samplers.past import Past
-from hpsearch.seeding import unit
-from hpsearch.space import Space
-from hpsearch.trial import Direction
+from hpsearch.space.distributions import Choice, Range
+from hpsearch.space.space import Space
+from hpsearch.text import counted
+from hpsearch.trial.seeding import unit
+from hpsearch.trial.trial import Direction
 
 _MAX_TRIES = 100_000  # of one config, of which constraints leave one in a thousand
 MAX_LISTED = 20_000  # configs of a space that can be gone through one by one in a second

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from hpsearch.distributions import Range
 from hpsearch.samplers.past import Past, best_of_past
-from hpsearch.space import Space
-from hpsearch.trial import Direction
+from hpsearch.space.distributions import Range
+from hpsearch.space.space import Space
+from hpsearch.trial.trial import Direction
 
 _DEEPEST = 0.25  # of a range; the outer part of few trials would reach its middle
 _OUTER_TIMES_ROOT, _BEST_PER_ROOT = 1.2, 1.45  # most bounds found in simulations, with under 5 % of false alarms

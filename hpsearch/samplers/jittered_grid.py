@@ -30,14 +30,14 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Self
 
-from hpsearch.config import MAX_LEVELS, check_levels
-from hpsearch.config_values import plain
-from hpsearch.distributions import Choice, Distribution
+from hpsearch.config.config import MAX_LEVELS, check_levels
 from hpsearch.errors import FieldError
 from hpsearch.samplers.base import MAX_LISTED, Key, SpaceSampler, draw_space
-from hpsearch.seeding import KeyPart, below, permutation, unit
-from hpsearch.space import Space
-from hpsearch.space_parsing import parse_space
+from hpsearch.space.distributions import Choice, Distribution
+from hpsearch.space.parsing import parse_space
+from hpsearch.space.space import Space
+from hpsearch.system.documents.values import plain
+from hpsearch.trial.seeding import KeyPart, below, permutation, unit
 
 _TRIES_IN_CELL = 8  # then the constraints, or earlier configs, may have left nothing of it
 _LEVELS_PER_DECADE = 2  # a cell then spans a factor of about 3, the usual step of learning rates tried by hand

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hpsearch.trial import Direction, State, StopReason, TrialRecord
+from hpsearch.trial.trial import Direction, State, StopReason, TrialRecord
 
 _SAYS_NOTHING = (StopReason.ERROR, StopReason.LOST)  # a bug or a machine is to blame, not the config
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
-from hpsearch.config_values import plain
 from hpsearch.samplers.base import SpaceSampler, draw_uniform
-from hpsearch.space_parsing import parse_space
+from hpsearch.space.parsing import parse_space
+from hpsearch.system.documents.values import plain
 
 
 class RandomSampler(SpaceSampler):

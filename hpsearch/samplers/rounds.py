@@ -12,14 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from hpsearch.config import DEFAULT_TRIALS, Search, SearchRound, StudyConfig
-from hpsearch.distributions import Range
+from hpsearch.config.config import DEFAULT_TRIALS, Search, SearchRound, StudyConfig
 from hpsearch.samplers.edges import Edge
 from hpsearch.samplers.jittered_grid import choose_levels
 from hpsearch.samplers.past import Past, best_of_past
-from hpsearch.seeding import derive_seed
-from hpsearch.space import Bounds, Space
-from hpsearch.trial import Direction
+from hpsearch.space.distributions import Range
+from hpsearch.space.space import Bounds, Space
+from hpsearch.trial.seeding import derive_seed
+from hpsearch.trial.trial import Direction
 
 _EXPANSION_SHARE = 4  # an expansion has a quarter of the search's trials
 _FEWEST_IN_EXPANSION = 8

@@ -6,11 +6,11 @@ import functools
 from collections.abc import Mapping
 from typing import Any, Self
 
-from hpsearch.config_values import plain
 from hpsearch.samplers.base import SpaceSampler, draw_space, draw_uniform
-from hpsearch.seeding import derive_seed
-from hpsearch.space import Space
-from hpsearch.space_parsing import parse_space
+from hpsearch.space.parsing import parse_space
+from hpsearch.space.space import Space
+from hpsearch.system.documents.values import plain
+from hpsearch.trial.seeding import derive_seed
 
 _BLOCK = 1024  # points that are made at once: a thousand cost little more than one
 _MOST_POINTS = 2**30  # scipy's, with its 30 bits

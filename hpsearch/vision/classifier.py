@@ -6,10 +6,10 @@ import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hpsearch.config_objectives import ImageClassifier
+from hpsearch.config.objectives import ImageClassifier
 from hpsearch.errors import ObjectiveError
-from hpsearch.seeding import derive_seed
-from hpsearch.trial import Config
+from hpsearch.trial.seeding import derive_seed
+from hpsearch.trial.trial import Config
 from hpsearch.vision.data import DATA_SETS, channel_statistics, load
 from hpsearch.vision.parameters import Hyperparameters
 

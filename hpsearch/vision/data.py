@@ -11,9 +11,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hpsearch.config_objectives import ImageClassifier
+from hpsearch.config.objectives import ImageClassifier
 from hpsearch.errors import InputError
-from hpsearch.seeding import permutation
+from hpsearch.trial.seeding import permutation
 
 if TYPE_CHECKING:
     import numpy as np

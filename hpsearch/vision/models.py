@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from hpsearch.config_objectives import ImageClassifier
+from hpsearch.config.objectives import ImageClassifier
 from hpsearch.errors import FieldError
+from hpsearch.text import nearest
 from hpsearch.vision.data import CLASSES, DATA_SETS
 from hpsearch.vision.parameters import OWN_MODELS
-from hpsearch.wording import nearest
 
 _CNN_WIDTH, _MLP_WIDTH = 16, 128
 _RGB = 3

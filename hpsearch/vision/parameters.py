@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hpsearch.config_objectives import ImageClassifier
-from hpsearch.distributions import Choice, Range
+from hpsearch.config.objectives import ImageClassifier
 from hpsearch.errors import FieldError
-from hpsearch.space import Space
-from hpsearch.wording import Path, nearest
+from hpsearch.space.distributions import Choice, Range
+from hpsearch.space.space import Space
+from hpsearch.text import Path, nearest
 
 OWN_MODELS = ("small_cnn", "mlp")
 

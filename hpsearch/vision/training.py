@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from hpsearch.errors import ObjectiveError
-from hpsearch.seeding import derive_seed
+from hpsearch.trial.seeding import derive_seed
 from hpsearch.vision.augment import augmented
 from hpsearch.vision.models import Network
 from hpsearch.vision.optimizers import FlatOptimizer

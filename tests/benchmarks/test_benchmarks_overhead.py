@@ -9,9 +9,9 @@ from types import ModuleType
 
 import pytest
 
-from hpsearch.api import load_study
-from hpsearch.events import TrialEnded, TrialMeasured
-from hpsearch.trial import Stage, TrialSpec
+from hpsearch.study.study import load_study
+from hpsearch.trial.events import TrialEnded, TrialMeasured
+from hpsearch.trial.trial import Stage, TrialSpec
 from support.factories import spec
 from support.paths import ROOT
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hpsearch.events import TrialMeasured
+from hpsearch.trial.events import TrialMeasured
 from support.bench import Stop, results
 from support.chaos.studies import outcome
 
@@ -40,7 +40,7 @@ def test_a_trial_that_is_resumed_after_every_epoch_is_bitwise_the_uninterrupted_
 
 
 def test_without_the_random_state_it_would_be_another(bench, monkeypatch):
-    monkeypatch.setattr("hpsearch.executors.worker.restore", lambda _: None)
+    monkeypatch.setattr("hpsearch.executors.worker.worker.restore", lambda _: None)
     whole = bench.run(space(bench), name="whole")
     bench.stop_at(TrialMeasured, 3)
     with pytest.raises(Stop):
@@ -60,7 +60,7 @@ def test_a_random_state_that_cannot_be_read_is_told_and_does_not_stop_the_trial(
         raise ValueError("Incorrect padding")
 
     with monkeypatch.context() as patched:
-        patched.setattr("hpsearch.executors.worker.restore", unreadable)
+        patched.setattr("hpsearch.executors.worker.worker.restore", unreadable)
         study = bench.resume("torn")
     assert study.state == "done"
     log = (study.folder / "trials/00000/attempt-2/log.txt").read_text()

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
+from hpsearch.config.file import find_space, load_space_file, shipped_spaces
 from hpsearch.errors import Interrupted
-from hpsearch.events import TrialScored
-from hpsearch.space_file import find_space, load_space_file, shipped_spaces
+from hpsearch.trial.events import TrialScored
 from support.bench import Bench, Stop, begin
 from support.documents import read_yaml
 from support.paths import ROOT
@@ -247,7 +247,7 @@ def test_the_hint_to_go_on_works_as_it_is_printed(bench: Bench, invoke: Invoke):
 
 @pytest.mark.parametrize(("number", "code"), [(2, 130), (15, 143), (1, 129)])
 def test_a_signal_is_told_by_the_exit_code(bench: Bench, invoke: Invoke, monkeypatch, number, code):
-    from hpsearch.interrupts import Interrupts
+    from hpsearch.system.signals import Interrupts
 
     def interrupted(self: Interrupts) -> None:
         del self
@@ -287,7 +287,7 @@ HEAVY = """
 import json
 import sys
 
-from hpsearch.cli import app
+from hpsearch.cli.app import app
 
 for arguments in json.loads(sys.argv[1]):
     try:
@@ -339,4 +339,4 @@ def test_spaces_ship_with_the_package():
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"] == {"spaces": "hpsearch/spaces"}
-    assert project["project"]["scripts"] == {"hpsearch": "hpsearch.cli:main"}
+    assert project["project"]["scripts"] == {"hpsearch": "hpsearch.cli.app:main"}

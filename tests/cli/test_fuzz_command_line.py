@@ -12,13 +12,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hpsearch.budget import as_overrides, parse_changes, parse_duration
-from hpsearch.cli_options import ExecutorName, places, resource_request
-from hpsearch.directory import find_folder, new_folder, unused_name
+from hpsearch.cli.options import ExecutorName, places, resource_request
+from hpsearch.config.budget import as_overrides, parse_changes, parse_duration
 from hpsearch.errors import StudyNotFoundError
-from hpsearch.executors.resources import claimed_resources
-from hpsearch.storage_url import redact
-from hpsearch.store_connection import connect
+from hpsearch.executors.planning import claimed_resources
+from hpsearch.store.connection import connect
+from hpsearch.store.folders import find_folder, new_folder, unused_name
+from hpsearch.store.url import redact
 from support.bench import begin
 from support.cli import invoke
 from support.fuzzing import HOSTILE, SMALL, broken_files, cases, checked, listing, refusal, texts

@@ -7,10 +7,10 @@ import sys
 import pytest
 from rich.console import Console
 
-from hpsearch import events
+from hpsearch.cli.progress import Progress, format_duration
 from hpsearch.errors import Interrupted
-from hpsearch.progress import Progress, format_duration
-from hpsearch.trial import Measurement, Stage, StopReason
+from hpsearch.trial import events
+from hpsearch.trial.trial import Measurement, Stage, StopReason
 from support.factories import key, measured
 from support.studies import TRACEBACK, config, params
 

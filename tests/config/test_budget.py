@@ -9,18 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpsearch.budget import Limits, Spent, as_overrides, compact_duration, parse_changes, parse_duration
-from hpsearch.config import DEFAULT_TRIALS, MOST_TRIALS
+from hpsearch.cli.progress import _plain_line, _View
+from hpsearch.config.budget import Limits, Spent, as_overrides, compact_duration, parse_changes, parse_duration
+from hpsearch.config.config import DEFAULT_TRIALS, MOST_TRIALS
+from hpsearch.driver.goals import check_limits
+from hpsearch.driver.ledger import Ledger
+from hpsearch.driver.session import Session
 from hpsearch.errors import BudgetSpentError, FieldError, InputError
-from hpsearch.events import Forecast, StageStarted, TrialMeasured, TrialScored, TrialStarted
-from hpsearch.goals import check_limits
-from hpsearch.interrupts import Interrupts
-from hpsearch.progress import _plain_line, _View
+from hpsearch.executors.resources import Resources
 from hpsearch.samplers.rounds import first_round
-from hpsearch.stages.context import Context
-from hpsearch.stages.ledger import Ledger
-from hpsearch.store import Store
-from hpsearch.trial import Measurement, Stage, State, StopReason, TrialRecord
+from hpsearch.store.store import Store
+from hpsearch.study.study import Study
+from hpsearch.system.signals import Interrupts
+from hpsearch.trial.events import Forecast, StageStarted, TrialMeasured, TrialScored, TrialStarted
+from hpsearch.trial.trial import Measurement, Stage, State, StopReason, TrialRecord
 from support.factories import sample_config
 
 
@@ -147,25 +149,24 @@ class Desk:
     def __init__(self, folder, budget=None, *, gpu_share=0.0, total=100, **changes):
         small = {"objective": {"epochs": 10}, "search": {"trials": total}, "finalists": None, "ensemble": None}
         self.config = sample_config(**(small | changes))
-        limits = Limits(**(budget or {})).as_dict()
+        self.folder, limits = folder, Limits(**(budget or {})).as_dict()
         attributes = {"rounds": [first_round(self.config).as_dict()], "trials": total, "budget": limits}
         self.store = Store.create(folder, "sample", None, self.config.direction, attributes)
         self.now, self.events, self.gpu_share, self.slots = 0.0, [], gpu_share, 2
         self.open()
 
     def open(self):
-        context = Context(
-            config=self.config,
+        session = Session(
+            study=Study("sample", self.folder, self.config, self.store),
             trials=100,
-            store=self.store,
-            folder=None,
+            resources=Resources(slots=2, text="2 CPU workers"),
             executor=None,
             publish=self.events.append,
             interrupts=Interrupts(),
             check=lambda: None,
             can_predict=True,
         )
-        self.ledger = Ledger(context, lambda: self.slots, lambda: self.gpu_share, lambda: self.now)
+        self.ledger = Ledger(session, lambda: self.slots, lambda: self.gpu_share, lambda: self.now)
 
     def begin(self, number, stage=Stage.SEARCH):
         why = self.ledger.no_room(stage, number, 10)

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpsearch.config import Stall, parse_config, plain
-from hpsearch.config_errors import describe
-from hpsearch.config_objectives import Command, ImageClassifier, Python
+from hpsearch.config.config import Stall, parse_config, plain
+from hpsearch.config.errors import describe
+from hpsearch.config.objectives import Command, ImageClassifier, Python
 from hpsearch.errors import FieldError
-from hpsearch.trial import Direction
+from hpsearch.trial.trial import Direction
 from support import strategies
 
 RAW = {

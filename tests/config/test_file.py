@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.config_objectives import Command
-from hpsearch.distributions import Choice, Range
+from hpsearch.config.file import find_space, load_space_file, shipped_spaces
+from hpsearch.config.objectives import Command
 from hpsearch.errors import InputError
-from hpsearch.space_file import find_space, load_space_file, shipped_spaces
+from hpsearch.space.distributions import Choice, Range
 
 TEXT = """\
 study: demo

@@ -14,13 +14,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from hpsearch.budget import Limits
-from hpsearch.config import StudyConfig, parse_config
+from hpsearch.config.budget import Limits
+from hpsearch.config.config import StudyConfig, parse_config
+from hpsearch.config.file import load_space_file
 from hpsearch.errors import InputError, SpaceUsedUpError
 from hpsearch.report.tables import plan_line
 from hpsearch.samplers import make_sampler
 from hpsearch.samplers.rounds import first_round
-from hpsearch.space_file import load_space_file
 from support import strategies
 from support.fuzzing import (
     HOSTILE,

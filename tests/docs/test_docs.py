@@ -8,16 +8,22 @@ from typing import get_args
 
 import optuna
 import pytest
+from typer.testing import CliRunner
 
-from hpsearch import api, config, config_budget, config_objectives, constraints, samplers
+from hpsearch import api, samplers
+from hpsearch.cli.app import app
+from hpsearch.config import budget_section as config_budget
+from hpsearch.config import config
+from hpsearch.config import objectives as config_objectives
 from hpsearch.executors.resources import ResourceRequest
-from hpsearch.objectives.command import check_command
-from hpsearch.report import document
+from hpsearch.objectives.command.objective import check_command
 from hpsearch.report.region import bounds_in_words
 from hpsearch.samplers.edges import Edge
-from hpsearch.space_options import OPTIONS
-from hpsearch.space_parsing import KINDS, parse_space
-from hpsearch.trial import Stage
+from hpsearch.space import constraints
+from hpsearch.space.options import OPTIONS
+from hpsearch.space.parsing import KINDS, parse_space
+from hpsearch.study import document
+from hpsearch.trial.trial import Stage
 from hpsearch.vision.parameters import Hyperparameters
 from support import studies as report_studies
 from support.documents import read_yaml, write_yaml
@@ -25,8 +31,10 @@ from support.paths import ROOT
 
 DOCS = ROOT / "docs"
 README, OBJECTIVES, SPACES = ROOT / "README.md", DOCS / "objectives.md", DOCS / "spaces.md"
+RESULTS, TUNERS = DOCS / "results.md", DOCS / "optuna-and-tune.md"
 COMMANDS, CHOOSING = DOCS / "commands.md", DOCS / "choosing-a-space.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
+STALE = "stale: run python docs/make_results.py"
 REST = ".…"  # in a table of keys: the same below this one as below the one before
 SECTIONS = {
     "search": config.Search,
@@ -109,6 +117,42 @@ def test_the_first_space_file_is_the_shipped_one():
     assert parsed_yaml(blocks(README, "yaml")[0]) == parsed_yaml((ROOT / "spaces" / "cnn.yaml").read_text())
 
 
+def test_the_readme_is_short_and_shows_the_study_of_its_space_file():
+    assert len(README.read_text().splitlines()) <= 150
+    (output,) = blocks(README, "console")
+    file = parsed_yaml(blocks(README, "yaml")[0])
+    trials, epochs, finalists = file["search"]["trials"], file["objective"]["epochs"], file["finalists"]
+    (plan,) = [line for line in output.splitlines() if line.startswith("study ")]
+    planned = [trials, epochs, finalists["configs"] * finalists["seeds"], epochs, file["ensemble"]["members"]]
+    *numbers, _, members = map(int, re.findall(r"\d+", plan))  # one before the last is of the machine: its workers
+    assert [*numbers, members] == planned, STALE
+    best = [line for line in output.splitlines() if line.startswith("best  ")]
+    (summary,) = blocks(RESULTS, "console")
+    assert best == [line for line in summary.splitlines() if line.startswith("best  ")], STALE
+
+
+def test_options_and_weights_are_those_there_are():
+    (text,) = re.findall(r"^## hpsearch run\n(.*?)^## ", (DOCS / "cli.md").read_text(), re.DOTALL | re.MULTILINE)
+    options = {word.split()[0] for word in first_words(DOCS / "running.md", "option")}
+    assert options
+    assert options <= set(re.findall(r"^  (--[\w-]+)", text, re.MULTILINE))
+    weights = get_args(config.Ensemble.model_fields["weights"].annotation)
+    assert set(first_words(DOCS / "pipeline.md", "`weights`")) == set(weights)
+
+
+def headings(text):
+    """Return the titles of a summary's sections, and the heads of the tables that no space has columns in."""
+    titles = set(re.findall(r"^[A-Z][a-z]+$", text, re.MULTILINE)) - {"Bounds"}
+    return titles, [line.split() for line in text.splitlines() if "mean ± std" in line or "val log loss" in line]
+
+
+def test_the_summary_is_what_show_prints(finished, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "110")
+    printed = CliRunner().invoke(app, ["show", str(finished.folder)]).output
+    (summary,) = blocks(RESULTS, "console")
+    assert headings(summary) == headings(printed), STALE
+
+
 @pytest.mark.parametrize("text", [text for page in PAGES for text in blocks(page, "python")])
 def test_python_compiles(text):
     compile(text, "snippet", "exec")
@@ -121,16 +165,16 @@ def only(page, word):
 
 def test_the_sampler_serves_optuna(capsys):
     namespace = {}
-    exec(only(README, "create_study"), namespace)  # noqa: S102 - running the snippet is the test
+    exec(only(TUNERS, "create_study"), namespace)  # noqa: S102 - running the snippet is the test
     assert len(namespace["study"].trials) == 20
     assert "lr" in capsys.readouterr().out
 
 
 @pytest.fixture
 def finished(tmp_path):
-    """A study that is done, in the folder that the README's snippets load."""
+    """A study that is done, in the folder that the snippets load."""
     folder = tmp_path / "studies" / "cnn"
-    store, _ = report_studies.finished(folder)
+    store = report_studies.finished(folder).store
     report_studies.vote(store)
     store.put("space", report_studies.RAW)
     store.close()
@@ -142,7 +186,7 @@ def finished(tmp_path):
 def test_a_study_loads_as_frames_and_in_optuna(finished, monkeypatch, capsys):
     monkeypatch.chdir(finished.folder.parents[1])
     namespace = {}
-    exec(only(README, "load_study"), namespace)  # noqa: S102 - running the snippet is the test
+    exec(only(RESULTS, "load_study"), namespace)  # noqa: S102 - running the snippet is the test
     assert namespace["best_first"]["number"].iloc[0] == 5
     assert namespace["search"].best_trial.number == 5
     assert "batch_size" in capsys.readouterr().out
@@ -151,7 +195,7 @@ def test_a_study_loads_as_frames_and_in_optuna(finished, monkeypatch, capsys):
 
 
 def test_the_columns_are_those_of_the_frames(finished):
-    text = re.search(r"The columns of `study.trials` are (.*?)\n\n", README.read_text(), re.DOTALL)[1]
+    text = re.search(r"The columns of `study.trials` are (.*?)\n\n", RESULTS.read_text(), re.DOTALL)[1]
     own, rest = text.split("`study.finalists`")
     columns = re.findall(r"`([^`]+)`", own)
     names = [f"params.{name}" for name in report_studies.RAW["space"]]
@@ -171,7 +215,7 @@ def keys_of(value, path=""):
 
 
 def test_the_keys_of_the_json_document_are_all_there_is(finished):
-    documented = first_words(README, "key")
+    documented = first_words(RESULTS, "key")
     assert len(documented) == len(set(documented))
     crowded = Edge(name="lr", side="high", bound=0.1, near=5, best=7, inner=0.03, proposed=1.0)
     found = keys_of(finished.document() | {"edges": [document._edge(crowded)]})
@@ -187,9 +231,6 @@ def test_the_keys_of_the_json_document_are_all_there_is(finished):
 
 
 def test_the_distributions_are_all_there_is():
-    assert {kind for word in first_words(README, "distribution") for kind in re.findall(r"\{(\w+): \[", word)} == {
-        *KINDS
-    }
     assert set(first_words(SPACES, "kind")) == set(KINDS)
 
 
@@ -234,7 +275,7 @@ def test_the_options_beside_a_distribution_are_all_there_is():
 def test_the_samplers_are_all_there_is():
     known = get_args(config.Search.model_fields["sampler"].annotation)
     assert set(first_words(README, "sampler")) == set(first_words(CHOOSING, "sampler")) == set(known)
-    (named,) = re.findall(r"Optuna samplers too: (.*?)\.\n", README.read_text())
+    (named,) = re.findall(r"Optuna samplers too: (.*?)\.\n", TUNERS.read_text())
     classes = [getattr(samplers, name) for name in re.findall(r"`(\w+)`", named)]
     space = parse_space({"lr": {"uniform": [0.0, 1.0]}})
     made = {type(samplers.make_sampler(config.Search(sampler=name), space, 0, {"lr": 2})) for name in known}
@@ -295,7 +336,7 @@ def test_the_search_beyond_a_bound_is_what_the_page_shows(bench):
     said = [notice for notice in bench.notices() if "bound" in notice]
     assert said == grew.splitlines()
     assert tight.splitlines() == ["Bounds", said[0].rpartition(": ")[0]]
-    assert grown.splitlines() == ["Bounds", *bounds_in_words(study.store, study.config)]
+    assert grown.splitlines() == ["Bounds", *bounds_in_words(study)]
     records = study.store.records(Stage.SEARCH)
     first, last = (min(some, key=lambda one: one.value) for some in (records[:24], records))
     (sentence,) = re.findall(r"The best of the first.*?\.\n", CHOOSING.read_text(), re.DOTALL)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from hpsearch import api, pipeline
+from hpsearch import api
+from hpsearch.driver import driving, pipeline
 from hpsearch.errors import BudgetSpentError, InputError
-from hpsearch.events import Event, Forecast, StudyOpened, TrialMeasured, TrialScored, TrialStarted
-from hpsearch.store import Store
-from hpsearch.trial import Stage
+from hpsearch.store.store import Store
+from hpsearch.trial.events import Event, Forecast, StudyOpened, TrialMeasured, TrialScored, TrialStarted
+from hpsearch.trial.trial import Stage
 from support.bench import Bench, Stop, results
 from support.waiting import wait_until
 
@@ -181,8 +183,11 @@ def test_a_space_that_is_used_up_ends_a_search_that_only_the_budget_would_end(be
 
 
 def test_gpu_hours_are_trials_times_their_share(bench, clock, monkeypatch):
+    def with_half_a_gpu(session):
+        return replace(session, resources=replace(session.resources, gpus_per_slot=0.5))
+
     run = pipeline.run_pipeline
-    monkeypatch.setattr(api, "run_pipeline", lambda context, slots, _: run(context, slots, 0.5))
+    monkeypatch.setattr(driving, "run_pipeline", lambda session: run(with_half_a_gpu(session)))
     path = bench.space("climb", budget={"gpu_hours": 0.01, "epochs": 100}, finalists=None, **OPEN)
     study = bench.run(path)
     assert (study.state, counts(study)) == ("done", (3, 0))  # 10 s of a GPU each, of 36 s

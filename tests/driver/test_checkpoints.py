@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.interrupts import Interrupts
-from hpsearch.ranking import top
-from hpsearch.stages.checkpoints import CheckpointKeeper, best_checkpoints
-from hpsearch.stages.context import Context
-from hpsearch.store import Store
-from hpsearch.trial import Measurement, Stage, State, StopReason, TrialRecord
-from hpsearch.trial_dir import AttemptWriter, attempt_folder
+from hpsearch.driver.checkpoints import CheckpointKeeper, best_checkpoints
+from hpsearch.driver.session import Session
+from hpsearch.executors.resources import Resources
+from hpsearch.selection.ranking import top
+from hpsearch.store.store import Store
+from hpsearch.study.study import Study
+from hpsearch.system.signals import Interrupts
+from hpsearch.trial.folder import AttemptWriter, attempt_folder
+from hpsearch.trial.trial import Measurement, Stage, State, StopReason, TrialRecord
 from support.factories import sample_config, spec
 
 KEPT = 3
@@ -23,15 +25,14 @@ REASONS = (StopReason.FINISHED, StopReason.FINISHED, StopReason.STALLED, StopRea
 
 
 @pytest.fixture
-def context(tmp_path: Path) -> Iterator[Context]:
+def session(tmp_path: Path) -> Iterator[Session]:
     config = sample_config(keep_checkpoints=KEPT)
     store = Store.create(tmp_path, "sample", None, config.direction, {})
     interrupts = Interrupts()
-    yield Context(
-        config=config,
+    yield Session(
+        study=Study("sample", tmp_path, config, store),
         trials=TRIALS,
-        store=store,
-        folder=tmp_path,
+        resources=Resources(slots=1, text="1 CPU worker"),
         executor=lambda: pytest.fail("workers were started"),
         publish=lambda _: None,
         interrupts=interrupts,
@@ -41,15 +42,15 @@ def context(tmp_path: Path) -> Iterator[Context]:
     store.close()
 
 
-def train(context: Context, number: int, value: float, reason: StopReason) -> TrialRecord:
+def train(session: Session, number: int, value: float, reason: StopReason) -> TrialRecord:
     """Write a trial of one epoch, with its checkpoint, and store its end."""
-    config, store = context.config, context.store
+    config, store = session.study.config, session.study.store
     record = TrialRecord(
         stage=Stage.SEARCH, number=number, state=State.RUNNING, params={"lr": 0.01, "wd": 0.001}, attempt=1
     )
     store.create_trial(record, config.space)
     task = spec(
-        attempt_folder(context.folder, Stage.SEARCH, number, 1).parent,
+        attempt_folder(session.study.folder, Stage.SEARCH, number, 1).parent,
         number,
         config=record.params,
         epochs=1,
@@ -72,8 +73,8 @@ def train(context: Context, number: int, value: float, reason: StopReason) -> Tr
     )
 
 
-def on_disk(context: Context) -> list[int]:
-    return sorted(int(path.parts[-3]) for path in context.folder.glob("trials/*/*/epoch-*.pt"))
+def on_disk(session: Session) -> list[int]:
+    return sorted(int(path.parts[-3]) for path in session.study.folder.glob("trials/*/*/epoch-*.pt"))
 
 
 def rows() -> list[tuple[float, StopReason]]:
@@ -82,31 +83,31 @@ def rows() -> list[tuple[float, StopReason]]:
     return [(value, made.choice(REASONS)) for value in values]
 
 
-def test_after_each_trial_the_best_so_far_have_their_checkpoint(context):
-    keeper = CheckpointKeeper(context)
+def test_after_each_trial_the_best_so_far_have_their_checkpoint(session):
+    keeper = CheckpointKeeper(session)
     for number, (value, reason) in enumerate(rows()):
-        keeper.trial_ended(train(context, number, value, reason))
-        best = top(context.store.records(Stage.SEARCH), context.config.direction, KEPT)
-        assert on_disk(context) == sorted(record.number for record in best)
-        assert [kept.record.number for kept in best_checkpoints(context, best)] == [record.number for record in best]
+        keeper.trial_ended(train(session, number, value, reason))
+        best = top(session.study.store.records(Stage.SEARCH), session.study.config.direction, KEPT)
+        assert on_disk(session) == sorted(record.number for record in best)
+        assert [kept.record.number for kept in best_checkpoints(session, best)] == [record.number for record in best]
 
 
-def test_a_trial_costs_no_look_at_those_before_it(context, monkeypatch):
-    keeper, looks = CheckpointKeeper(context), []
+def test_a_trial_costs_no_look_at_those_before_it(session, monkeypatch):
+    keeper, looks = CheckpointKeeper(session), []
     records = Store.records
     monkeypatch.setattr(Store, "records", lambda store, stage: looks.append(stage) or records(store, stage))
     for number, (value, reason) in enumerate(rows()):
-        keeper.trial_ended(train(context, number, value, reason))
+        keeper.trial_ended(train(session, number, value, reason))
     assert looks == [Stage.SEARCH]  # the first: an earlier driver may have left something
 
 
-def test_a_later_driver_removes_what_is_left_and_goes_on_from_the_best(context):
-    ended = [train(context, number, value, reason) for number, (value, reason) in enumerate(rows())]
-    assert on_disk(context) == list(range(TRIALS))
-    best = top(ended, context.config.direction, KEPT)
+def test_a_later_driver_removes_what_is_left_and_goes_on_from_the_best(session):
+    ended = [train(session, number, value, reason) for number, (value, reason) in enumerate(rows())]
+    assert on_disk(session) == list(range(TRIALS))
+    best = top(ended, session.study.config.direction, KEPT)
     other = next(record.number for record in ended if record not in best)
-    half_written = attempt_folder(context.folder, Stage.SEARCH, other, 1) / ".epoch-00002.pt.123.tmp"
+    half_written = attempt_folder(session.study.folder, Stage.SEARCH, other, 1) / ".epoch-00002.pt.123.tmp"
     half_written.write_bytes(b"")
-    CheckpointKeeper(context).trial_ended(ended[-1])
-    assert on_disk(context) == sorted(record.number for record in best)
+    CheckpointKeeper(session).trial_ended(ended[-1])
+    assert on_disk(session) == sorted(record.number for record in best)
     assert not half_written.exists()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from hpsearch.errors import InputError
-from hpsearch.events import Event, Notice, StageStarted, TrialStarted
-from hpsearch.executors.claims import VARIABLE, Claim, choosing
-from hpsearch.executors.cores import Cores
+from hpsearch.executors.machine.claims import VARIABLE, Claim, choosing
+from hpsearch.executors.machine.cores import Cores
+from hpsearch.trial.events import Event, Notice, StageStarted, TrialStarted
 from support.bench import Bench, Stop
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 import sample_objectives
-from hpsearch.events import Notice, TrialScored
 from hpsearch.export.provenance import provenance
-from hpsearch.repository import code_state
-from hpsearch.trial import Stage
+from hpsearch.system.git import code_state
+from hpsearch.trial.events import Notice, TrialScored
+from hpsearch.trial.trial import Stage
 from support.bench import Bench
 from support.documents import with_sections
 from support.repositories import committed, git
@@ -41,7 +41,7 @@ def test_every_trial_and_the_study_have_their_code(bench: Bench, repo):
     assert study.store.get("code") == state
     assert codes(study) == [state] * 4
     assert [trial["code"] for trial in study.document()["trials"]] == [state] * 4
-    assert provenance(study.store, study.config, study.best)["code"] == state
+    assert provenance(study, study.best)["code"] == state
     assert not warnings(bench)
     study.store.reload()
     assert codes(study) == [state] * 4
@@ -80,7 +80,7 @@ def test_outside_of_a_repository_nothing_is_recorded(bench: Bench):
     study = bench.run(space(bench))
     assert codes(study) == [None] * 4
     assert study.store.get("code") is None
-    assert "code" not in provenance(study.store, study.config, study.best)
+    assert "code" not in provenance(study, study.best)
 
 
 def test_the_code_of_python_is_where_its_module_lies(bench: Bench):

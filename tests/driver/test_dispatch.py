@@ -9,17 +9,28 @@ from pathlib import Path
 
 import pytest
 
+from hpsearch.driver.dispatch import Dispatcher, Planned
+from hpsearch.driver.session import Session
 from hpsearch.errors import Interrupted, StudyError
-from hpsearch.events import Event, Notice, TrialEnded, TrialEvent, TrialMeasured, TrialScored, TrialStarted, WorkerLost
 from hpsearch.executors.base import Task
-from hpsearch.interrupts import Interrupts
-from hpsearch.pruning.divergence import DivergenceRule
-from hpsearch.stages.context import Context
-from hpsearch.stages.dispatch import Dispatcher, Planned
-from hpsearch.store import Store
-from hpsearch.store_backend import Changes
-from hpsearch.trial import Stage, State, StopReason, TrialRecord, TrialSpec
-from hpsearch.trial_dir import AttemptWriter
+from hpsearch.executors.resources import Resources
+from hpsearch.selection.divergence import DivergenceRule
+from hpsearch.store.backend import Changes
+from hpsearch.store.store import Store
+from hpsearch.study.study import Study
+from hpsearch.system.signals import Interrupts
+from hpsearch.trial.events import (
+    Event,
+    Notice,
+    TrialEnded,
+    TrialEvent,
+    TrialMeasured,
+    TrialScored,
+    TrialStarted,
+    WorkerLost,
+)
+from hpsearch.trial.folder import AttemptWriter
+from hpsearch.trial.trial import Stage, State, StopReason, TrialRecord, TrialSpec
 from support.factories import ended, history, measured, sample_config
 
 Script = Callable[["Scripted"], Iterator[list[TrialEvent]]]
@@ -87,18 +98,17 @@ class Bench:
             assert executor is not None, "workers were started"
             return executor
 
-        context = Context(
-            config=self.config,
+        session = Session(
+            study=Study("sample", self.folder, self.config, self.store),
             trials=3,
-            store=self.store,
-            folder=self.folder,
+            resources=Resources(slots=1, text="1 CPU worker"),
             executor=start,
             publish=self.events.append,
             interrupts=self.interrupts,
             check=self.interrupts.check,
             can_predict=False,
         )
-        return Dispatcher(context, stage, (DivergenceRule(),), clock=lambda: self.now)
+        return Dispatcher(session, stage, (DivergenceRule(),), clock=lambda: self.now)
 
     def run(self, script: Script, trials: int = 1, slots: int = 1) -> Scripted:
         executor = Scripted(script, slots)

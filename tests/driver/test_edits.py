@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from hpsearch.errors import InputError
-from hpsearch.events import TrialScored
-from hpsearch.store import Store
-from hpsearch.trial import Stage
+from hpsearch.store.store import Store
+from hpsearch.trial.events import TrialScored
+from hpsearch.trial.trial import Stage
 from support.bench import Bench, Stop, begin, results
 from support.documents import read_yaml
 

@@ -11,9 +11,9 @@ import pytest
 
 from hpsearch import api
 from hpsearch.errors import SpaceFileError
-from hpsearch.events import Event, Notice, StageEnded, StageStarted, TrialMeasured, TrialScored, TrialStarted
-from hpsearch.store import Store
-from hpsearch.trial import Stage, StopReason
+from hpsearch.store.store import Store
+from hpsearch.trial.events import Event, Notice, StageEnded, StageStarted, TrialMeasured, TrialScored, TrialStarted
+from hpsearch.trial.trial import Stage, StopReason
 from support.bench import Bench, Stop, results
 
 ONLY_SEARCH = {"finalists": None, "ensemble": None, "objective": {"epochs": 1}}

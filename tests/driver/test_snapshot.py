@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from hpsearch.driver.snapshot import take_snapshot
 from hpsearch.errors import InputError
-from hpsearch.events import Notice, TrialScored
-from hpsearch.relocation import Place
-from hpsearch.repository import code_state
-from hpsearch.snapshot import take_snapshot
-from hpsearch.trial import Stage
+from hpsearch.system.git import code_state
+from hpsearch.system.place import Place
+from hpsearch.trial.events import Notice, TrialScored
+from hpsearch.trial.trial import Stage
 from support.bench import Bench
 from support.documents import with_sections
 from support.repositories import committed, git

@@ -5,17 +5,21 @@ import random
 import shutil
 import sys
 import tempfile
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
+from hpsearch.driver.session import Caller
+from hpsearch.driver.verification import Exported
+from hpsearch.driver.verification import verify as verify_study
 from hpsearch.errors import InputError, StudyError
-from hpsearch.events import Notice, TrialScored
 from hpsearch.export.read import read_config
-from hpsearch.ranking import prediction_interval
-from hpsearch.seeding import derive_seed
-from hpsearch.space_parsing import parse_space
-from hpsearch.trial import Stage
-from hpsearch.verification import verify
+from hpsearch.selection.ranking import prediction_interval
+from hpsearch.space.parsing import parse_space
+from hpsearch.trial.events import Notice, TrialScored
+from hpsearch.trial.seeding import derive_seed
+from hpsearch.trial.trial import Stage
 from support.bench import INLINE, Bench, begin
 from support.cli import invoke, said
 from support.documents import with_sections
@@ -33,6 +37,12 @@ def train(config, trial):
     for epoch in trial.epochs():
         yield {"score": 1 - abs(config["lr"] - 0.1) + random.gauss(0, 0.01) + SHIFT, "config": config["wd"]}
 """
+
+
+def verify(bench, exported=None, **chosen):
+    caller = Caller(request=INLINE, publish=bench.publish)
+    with closing(bench.load("sample")) as study:
+        return verify_study(study, exported or Exported(), caller, **chosen)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +87,7 @@ def test_an_exported_config_lands_within_with_new_seeds(bench: Bench, study, mon
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     noisy().SEEDS.clear()
-    found = verify("sample", studies=bench.studies, request=INLINE)
+    found = verify(bench)
     best = study.best
     assert found.config == best.config
     assert (found.trial, found.differences, found.outside) == (best.trial, {}, {})
@@ -96,11 +106,11 @@ def test_code_that_has_become_worse_or_better_is_seen(bench: Bench, study):
     assert "\nwithin 0." in printed or "\nwithin 1." in printed
     noisy().SHIFT = -0.3
     printed = said("verify", "sample", "--executor", "inline", code=1)
-    found = verify("sample", studies=bench.studies, request=INLINE)
+    found = verify(bench)
     assert found.within is False
     assert found.found.mean == pytest.approx(found.promised.mean - 0.3, abs=0.05)
     noisy().SHIFT = 0.3
-    found = verify("sample", studies=bench.studies, request=INLINE, seeds=2)
+    found = verify(bench, seeds=2)
     assert (found.within, found.found.n) == (False, 2)
 
 
@@ -113,7 +123,7 @@ def test_other_code_than_the_study_had_is_said(bench: Bench, study, git_identity
     printed = said("verify", "sample", "--executor", "inline", "--seeds", "2")
     assert f"code: commit {commit} now, in no repository when the study was made\n" in printed
     study.store.put("code", {"commit": "0" * 40, "diff_hash": None, "dirty": False})
-    found = verify("sample", studies=bench.studies, request=INLINE, seeds=1, publish=bench.publish)
+    found = verify(bench, seeds=1)
     assert [state.commit for state in found.code] == [git(bench.folder, "rev-parse", "HEAD"), "0" * 40]
     assert not any("code has changed" in e.message for e in bench.events if isinstance(e, Notice))
 
@@ -130,7 +140,7 @@ def test_the_output_and_the_exit_code(bench: Bench, study, capfd):
 
 def test_rounded_values_are_said_and_trained(bench: Bench, study):
     (bench.folder / "other.json").write_text(json.dumps({"a": {"lr": 2, "wd": 0.25}}))
-    found = verify("sample", "other.json", key="a", studies=bench.studies, request=INLINE, seeds=2)
+    found = verify(bench, Exported(path=Path("other.json"), key="a"), seeds=2)
     assert found.config == {"lr": 2.0, "wd": 0.25}
     assert found.differences == {name: (found.config[name], value) for name, value in study.best.config.items()}
     assert found.outside == {"lr": 2.0}
@@ -141,22 +151,22 @@ def test_rounded_values_are_said_and_trained(bench: Bench, study):
 def test_another_finalist_and_one_that_is_none(bench: Bench, study):
     sources = {record.source for record in study.store.records(Stage.FINALISTS)}
     (other,) = sources - {study.best.trial}
-    found = verify("sample", trial=other, studies=bench.studies, request=INLINE, seeds=1)
+    found = verify(bench, trial=other, seeds=1)
     assert found.trial == other
     with pytest.raises(InputError, match="is no finalist; allowed: "):
-        verify("sample", trial=99, studies=bench.studies, request=INLINE)
+        verify(bench, trial=99)
 
 
 def test_a_config_that_fails_is_an_error(bench: Bench, study, monkeypatch):
     monkeypatch.setattr(noisy().random, "gauss", lambda *_: float("nan"))
     with pytest.raises(StudyError, match="none of 2 trainings ended with a value"):
-        verify("sample", studies=bench.studies, request=INLINE, seeds=2)
+        verify(bench, seeds=2)
 
 
 def test_what_can_not_be_compared_is_refused(bench: Bench):
     study = bench.run(bench.space("climb", finalists=None, ensemble=None))
     with pytest.raises(InputError, match="has no finalists to compare with"):
-        verify("sample", studies=bench.studies, request=INLINE)
+        verify(bench)
     assert study.document()["finalists"] == []
 
 

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from hpsearch.config import parse_config
+from hpsearch.config.config import parse_config
+from hpsearch.driver.warm_start import earlier_trials
 from hpsearch.errors import InputError
-from hpsearch.report.frame import trials_frame, write_csv
-from hpsearch.trial import Stage
-from hpsearch.warm_start import earlier_trials
+from hpsearch.study.frame import trials_frame, write_csv
+from hpsearch.trial.trial import Stage
 from support.bench import Bench
 from support.factories import sample_raw
 
@@ -169,7 +169,7 @@ def space_of(bench: Bench, **search):
 
 def test_a_study_and_its_csv_file_say_the_same(bench: Bench):
     study = bench.run(space_of(bench), name="old")
-    write_csv(trials_frame(study.store, study.config), bench.folder / "old.csv")
+    write_csv(trials_frame(study), bench.folder / "old.csv")
     both = [
         earlier_trials(made(SPACE, warm_start=source), bench.studies, None)
         for source in ({"study": "old"}, {"csv": str(bench.folder / "old.csv")})
@@ -222,7 +222,7 @@ def test_a_parameter_with_the_name_of_a_column(bench: Bench):
     space = {"mode": {"choice": ["a", "b"]}, "seed": {"randint": [0, 2**32], "when": {"mode": "a"}}}
     path = bench.space("any_config", space=space, search={"trials": 3}, **ONLY_SEARCH)
     study = bench.run(path, name="old")
-    write_csv(trials_frame(study.store, study.config), bench.folder / "old.csv")
+    write_csv(trials_frame(study), bench.folder / "old.csv")
     config = made(space, warm_start={"csv": str(bench.folder / "old.csv")})
     assert [dict(one.params) for one in earlier_trials(config, bench.studies, None).known] == [
         dict(r.params) for r in study.store.records(Stage.SEARCH)

@@ -12,13 +12,13 @@ import psutil
 import pytest
 
 from hpsearch.errors import InputError, ResourceError
-from hpsearch.events import TrialEnded, TrialMeasured, WorkerLost
 from hpsearch.executors.base import Executor
 from hpsearch.executors.inline import InlineExecutor
 from hpsearch.executors.resources import Resources
-from hpsearch.interrupts import Interrupts
-from hpsearch.trial import Stage, StopReason
-from hpsearch.trial_dir import read_manifest
+from hpsearch.system.signals import Interrupts
+from hpsearch.trial.events import TrialEnded, TrialMeasured, WorkerLost
+from hpsearch.trial.folder import read_manifest
+from hpsearch.trial.trial import Stage, StopReason
 from support.conformance.executors import Conformance
 from support.executors import ANY, UNSAVED, collect, task, until_free, workplace
 
@@ -52,7 +52,7 @@ class TestRay(Conformance):
         self.address = ray_address
 
     def make(self, function: str, **changes: object) -> Executor:
-        from hpsearch.executors.ray import RayExecutor
+        from hpsearch.executors.ray.executor import RayExecutor
 
         slots, gpus, cpus = (changes.pop(k, d) for k, d in (("slots", 1), ("gpus_per_slot", 0), ("cpus_per_slot", 1)))
         resources = Resources(slots=slots, text="workers", gpus_per_slot=gpus, cpus_per_slot=cpus, address=self.address)
@@ -108,7 +108,7 @@ class TestRay(Conformance):
 
 @pytest.mark.slow
 def test_a_local_cluster_leaves_nothing_behind(tmp_path):
-    from hpsearch.executors.ray import RayExecutor
+    from hpsearch.executors.ray.executor import RayExecutor
 
     executor = RayExecutor(workplace("climb"), Resources(slots=2, text="2 CPU workers", cpus_per_slot=1), Interrupts())
     until_free(executor, 2)
@@ -124,7 +124,7 @@ def test_a_local_cluster_leaves_nothing_behind(tmp_path):
 
 
 def test_no_cluster_at_the_address():
-    from hpsearch.executors.ray import RayExecutor
+    from hpsearch.executors.ray.executor import RayExecutor
 
     with pytest.raises(ResourceError, match=r"--ray-address: no Ray cluster answers at 127\.0\.0\.1:1"):
         RayExecutor(workplace("climb"), Resources(slots=1, text="1 CPU worker", address="127.0.0.1:1"), Interrupts())
@@ -135,7 +135,7 @@ def test_ray_does_not_ship_the_folder_though_it_was_imported_first():
         "import os; os.environ.pop('RAY_ENABLE_UV_RUN_RUNTIME_ENV', None)\n"
         "import ray._private.ray_constants as constants\n"
         "before = constants.RAY_ENABLE_UV_RUN_RUNTIME_ENV\n"
-        "import hpsearch.executors.ray\n"
+        "import hpsearch.executors.ray.executor\n"
         "print(before, constants.RAY_ENABLE_UV_RUN_RUNTIME_ENV)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

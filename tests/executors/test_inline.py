@@ -9,7 +9,7 @@ import pytest
 
 from hpsearch.executors.base import Workplace
 from hpsearch.executors.inline import InlineExecutor
-from hpsearch.interrupts import Interrupts
+from hpsearch.system.signals import Interrupts
 from support.factories import sample_config
 from support.paths import OBJECTIVES
 

@@ -9,9 +9,10 @@ import sys
 import pytest
 
 from hpsearch.errors import InputError, ResourceError
-from hpsearch.executors.claims import VARIABLE, Claim, choosing
-from hpsearch.executors.cores import Cores
-from hpsearch.executors.resources import ResourceRequest, Resources, claimed_resources, plan_resources
+from hpsearch.executors.machine.claims import VARIABLE, Claim, choosing
+from hpsearch.executors.machine.cores import Cores
+from hpsearch.executors.planning import claimed_resources, plan_resources
+from hpsearch.executors.resources import ResourceRequest, Resources
 from support.fake_nvml import GIB, FakeGpu, FakeNvml
 
 NO_GPUS = FakeNvml()
@@ -19,7 +20,7 @@ NO_GPUS = FakeNvml()
 
 @pytest.fixture(autouse=True)
 def eight_cores(tmp_path, monkeypatch):
-    monkeypatch.setattr("hpsearch.executors.cores._mine", lambda: tuple(range(8)))
+    monkeypatch.setattr("hpsearch.executors.machine.cores._mine", lambda: tuple(range(8)))
     monkeypatch.setenv(VARIABLE, str(tmp_path / "claims"))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
 

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from hpsearch.errors import InputError
 from hpsearch.export import plan_export
-from hpsearch.merging.scalars import yaml_text
+from hpsearch.system.documents.scalars import yaml_text
 from support.documents import read_yaml
 
 PROVENANCE = {

@@ -23,7 +23,7 @@ from ruamel.yaml.error import YAMLError
 
 from hpsearch.export import plan_export
 from hpsearch.export.read import read_config
-from hpsearch.space_parsing import parse_space
+from hpsearch.space.parsing import parse_space
 from support import strategies  # noqa: F401 - loads the profile
 from support.documents import read_yaml
 

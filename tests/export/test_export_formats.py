@@ -12,7 +12,7 @@ import pytest
 
 from hpsearch.errors import InputError
 from hpsearch.export import load_frozen_trial, plan_export
-from hpsearch.trial import Stage
+from hpsearch.trial.trial import Stage
 from support.bench import Bench
 from support.cli import said
 from support.documents import read_yaml

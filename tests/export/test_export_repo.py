@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from hpsearch.export.bundle import write_bundle
-from hpsearch.trial import Stage
+from hpsearch.trial.trial import Stage
 from support.bench import Bench
 from support.cli import said
 from support.documents import read_yaml
@@ -102,7 +102,7 @@ def test_an_ensemble_that_can_not_be_written_leaves_nothing(bench: Bench, study,
     with monkeypatch.context() as patch:
         patch.setattr("os.fsync", _full)
         with pytest.raises(Exception, match="No space left"):
-            write_bundle(study.store, study.config, study.folder, bench.folder / "x")
+            write_bundle(study, bench.folder / "x")
     (study.folder / study.store.get("ensemble")["members"][0]["checkpoint"]).unlink()
     assert "is gone" in said("export", "sample", "--ensemble", "--to", bench.folder / "x", code=2)
     assert set(bench.folder.iterdir()) == before

@@ -23,12 +23,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from hpsearch.events import TrialEnded
 from hpsearch.executors.base import Workplace
-from hpsearch.executors.worker import Worker
+from hpsearch.executors.worker.worker import Worker
 from hpsearch.report.tables import study_summary, trial_detail
-from hpsearch.trial import Stage, StopReason
-from hpsearch.trial_dir import LOG, MANIFEST, read_manifest
+from hpsearch.trial.events import TrialEnded
+from hpsearch.trial.folder import LOG, MANIFEST, read_manifest
+from hpsearch.trial.trial import Stage, StopReason
 from support.bench import Bench
 from support.factories import sample_config, spec
 from support.fuzzing import LONGEST_MESSAGE, cases, checked, texts, values
@@ -241,8 +241,8 @@ def test_a_study_goes_on_past_all_of_them_and_can_be_shown(bench: Bench):
     json.dumps(study.document(), allow_nan=False)
     assert len(study.trials) == count
     console = Console(width=80, file=tempfile.TemporaryFile("w+"))  # noqa: SIM115 - nobody reads it
-    console.print(study_summary(study.store, study.config, study.folder))
+    console.print(study_summary(study))
     for number in range(count):
-        console.print(trial_detail(study.store, study.config, study.folder, number))
+        console.print(trial_detail(study, number))
     with suppress(OSError):
         console.file.close()

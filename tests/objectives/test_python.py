@@ -7,8 +7,8 @@ from itertools import count
 import numpy as np
 import pytest
 
-from hpsearch.config import parse_config
-from hpsearch.config_objectives import Python
+from hpsearch.config.config import parse_config
+from hpsearch.config.objectives import Python
 from hpsearch.errors import FieldError, InputError, ObjectiveError
 from hpsearch.objectives.loading import check_objective, load_objective
 from hpsearch.objectives.python import PythonObjective

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hpsearch.checkpoint import load_state
 from hpsearch.errors import CheckpointError, ObjectiveError, TrialStopped
 from hpsearch.objectives import base
 from hpsearch.objectives.base import inside
-from hpsearch.trial import Direction, StopReason
-from hpsearch.trial_dir import MANIFEST, read_manifest
+from hpsearch.trial.checkpoint import load_state
+from hpsearch.trial.folder import MANIFEST, read_manifest
+from hpsearch.trial.trial import Direction, StopReason
 from support.attempts import EPOCHS, drive, make, saving
 
 

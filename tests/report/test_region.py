@@ -6,7 +6,7 @@ import pytest
 
 from hpsearch import api
 from hpsearch.report.region import bounds_in_words, first_in_words
-from hpsearch.store import Store
+from hpsearch.store.store import Store
 from support.bench import Bench
 
 LR = {"lr": {"loguniform": [1e-3, 1e-1]}}
@@ -21,7 +21,7 @@ def run(bench: Bench, function: str, *, finalists: dict | None = None, epochs: i
 
 
 def first(study: api.Study) -> str:
-    return first_in_words(study.store, study.config)
+    return first_in_words(study)
 
 
 def test_the_best_is_compared_with_what_was_tried_first(bench: Bench):
@@ -57,12 +57,12 @@ def test_a_diverged_one_is_no_rival(bench: Bench):
 def test_nothing_is_said_of_a_study_without_them(bench: Bench):
     study = run(bench, "planted", trials=3)
     assert first(study) == ""
-    assert bounds_in_words(study.store, study.config) == []
+    assert bounds_in_words(study) == []
 
 
 def test_bounds_that_are_too_tight_are_told_without_expansion(bench: Bench):
     study = run(bench, "planted", trials=14)
-    (line,) = bounds_in_words(study.store, study.config)
+    (line,) = bounds_in_words(study)
     assert line.startswith("lr: ")
     assert line.endswith("the upper bound 0.1, which may be too tight (try up to 1)")
     (edge,) = study.document()["edges"]

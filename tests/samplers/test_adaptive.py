@@ -10,12 +10,12 @@ from dataclasses import replace
 import optuna
 import pytest
 
-from hpsearch.config import Search
+from hpsearch.config.config import Search
 from hpsearch.errors import SpaceUsedUpError
 from hpsearch.samplers import GpSampler, Past, SobolSampler, TpeSampler, make_sampler
 from hpsearch.samplers.adaptive import as_trained, fence, mix
-from hpsearch.space_parsing import parse_space
-from hpsearch.trial import Direction
+from hpsearch.space.parsing import parse_space
+from hpsearch.trial.trial import Direction
 
 BOTH = pytest.mark.parametrize("kind", [TpeSampler, GpSampler])
 RAW = {
@@ -79,8 +79,8 @@ def test_another_process_proposes_the_same_and_optuna_says_nothing():
         "import json, sys, warnings\n"
         "warnings.simplefilter('error')\n"
         "from hpsearch.samplers import GpSampler, Past, TpeSampler\n"
-        "from hpsearch.trial import Direction\n"
-        "from hpsearch.space_parsing import parse_space\n"
+        "from hpsearch.trial.trial import Direction\n"
+        "from hpsearch.space.parsing import parse_space\n"
         "assert not {'torch', 'scipy', 'ray'} & set(sys.modules)\n"
         "space = parse_space(json.loads(sys.argv[2]))\n"
         "past = [Past(params=params, value=value) for params, value in json.loads(sys.argv[1])]\n"

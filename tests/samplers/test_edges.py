@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import hypergeom
 
-from hpsearch.distributions import Range
 from hpsearch.samplers import JitteredGridSampler
 from hpsearch.samplers.edges import Edge, _chance, crowded_edges, in_words
 from hpsearch.samplers.past import Past
-from hpsearch.space_parsing import parse_space
-from hpsearch.trial import Direction
+from hpsearch.space.distributions import Range
+from hpsearch.space.parsing import parse_space
+from hpsearch.trial.trial import Direction
 from support import strategies
 
 RAW = {

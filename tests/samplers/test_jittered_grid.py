@@ -6,11 +6,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from hpsearch.config.file import load_space_file
 from hpsearch.errors import FieldError, SpaceUsedUpError
 from hpsearch.samplers import JitteredGridSampler, choose_levels
 from hpsearch.samplers.jittered_grid import grid_cell
-from hpsearch.space_file import load_space_file
-from hpsearch.space_parsing import parse_space
+from hpsearch.space.parsing import parse_space
 from support import strategies
 from support.paths import ROOT
 

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpsearch.config import Search, parse_config
-from hpsearch.distributions import Range
+from hpsearch.config.config import Search, parse_config
 from hpsearch.errors import SpaceUsedUpError
 from hpsearch.samplers import Past, best_of_past, make_sampler
 from hpsearch.samplers.edges import Edge, crowded_edges
@@ -26,7 +25,8 @@ from hpsearch.samplers.rounds import (
     round_of,
     zoom,
 )
-from hpsearch.trial import Direction
+from hpsearch.space.distributions import Range
+from hpsearch.trial.trial import Direction
 from support import strategies
 from support.factories import sample_raw
 

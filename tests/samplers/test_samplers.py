@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from hpsearch.config import Search, plain
-from hpsearch.distributions import Range
+from hpsearch.config.config import Search, plain
 from hpsearch.errors import FieldError, SpaceUsedUpError
 from hpsearch.samplers import JitteredGridSampler, RandomSampler, SobolSampler, choose_levels, make_sampler
 from hpsearch.samplers.base import draw_from
 from hpsearch.samplers.sobol import sobol_point
-from hpsearch.space_parsing import parse_space
+from hpsearch.space.distributions import Range
+from hpsearch.space.parsing import parse_space
 from support import strategies
 
 RAW = {
@@ -125,9 +125,9 @@ def test_a_config_depends_on_its_number_only(sampler):
 def test_another_process_draws_the_same(name):
     code = (
         "import json, sys\n"
-        "from hpsearch.config import Search\n"
+        "from hpsearch.config.config import Search\n"
         "from hpsearch.samplers import choose_levels, make_sampler\n"
-        "from hpsearch.space_parsing import parse_space\n"
+        "from hpsearch.space.parsing import parse_space\n"
         "raw, name = json.loads(sys.argv[1])\n"
         "space = parse_space(raw)\n"
         "sampler = make_sampler(Search(sampler=name), space, 5, choose_levels(space, 48, {}))\n"
@@ -298,7 +298,7 @@ def test_sobol_points_are_those_of_scipy():
     import numpy as np
     from scipy.stats import qmc
 
-    from hpsearch.seeding import derive_seed
+    from hpsearch.trial.seeding import derive_seed
 
     space = parse_space({"a": {"uniform": [0, 1]}, "b": {"choice": [1, 2]}, "c": {"randint": [0, 9]}})
     whole = qmc.Sobol(3, scramble=True, seed=np.random.default_rng(derive_seed(9, "sobol"))).random(4096)

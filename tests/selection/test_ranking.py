@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpsearch import ranking
-from hpsearch.ranking import (
+from hpsearch.selection import ranking
+from hpsearch.selection.ranking import (
     Finalist,
     Leaders,
     finalist,
@@ -17,7 +17,7 @@ from hpsearch.ranking import (
     top,
     winner,
 )
-from hpsearch.trial import Direction, Stage, State, StopReason, TrialRecord
+from hpsearch.trial.trial import Direction, Stage, State, StopReason, TrialRecord
 
 MAX, MIN = Direction.MAXIMIZE, Direction.MINIMIZE
 finite = st.floats(-1e6, 1e6, allow_nan=False)

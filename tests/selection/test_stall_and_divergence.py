@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpsearch.pruning.divergence import DivergenceRule
-from hpsearch.pruning.stall import StallRule
-from hpsearch.trial import Direction, Measurement, StopReason
+from hpsearch.selection.divergence import DivergenceRule
+from hpsearch.selection.stall import StallRule
+from hpsearch.trial.trial import Direction, Measurement, StopReason
 from support import strategies
 
 

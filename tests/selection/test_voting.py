@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import log_loss
 
-from hpsearch.voting import Scores, predict_classes, score, select, vote, weigh
+from hpsearch.selection.voting import Scores, predict_classes, score, select, vote, weigh
 
 SURE, HALF = [0.9, 0.1], [0.5, 0.5]
 KINDS = ("uniform", "accuracy", "confidence")

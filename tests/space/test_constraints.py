@@ -9,9 +9,9 @@ import math
 import pytest
 from hypothesis import example, given
 
-from hpsearch import constraints
-from hpsearch.constraints import parse_constraint
 from hpsearch.errors import FieldError
+from hpsearch.space import constraints
+from hpsearch.space.constraints import parse_constraint
 from support.expressions import ARBITRARY, CONFIGS, TRUTHS, UndefinedError
 
 PATH = ("constraints", 0)

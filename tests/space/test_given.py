@@ -3,11 +3,11 @@
 import pytest
 from hypothesis import given, settings
 
-from hpsearch.distributions import Range
 from hpsearch.errors import FieldError
-from hpsearch.given_configs import params_of
 from hpsearch.samplers import RandomSampler
-from hpsearch.space_parsing import parse_space
+from hpsearch.space.distributions import Range
+from hpsearch.space.given import params_of
+from hpsearch.space.parsing import parse_space
 from support import strategies
 
 RAW = {

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpsearch.config import parse_config
+from hpsearch.config.config import parse_config
+from hpsearch.config.file import load_space_file
 from hpsearch.errors import FieldError, SpaceFileError
-from hpsearch.space import Scaling
-from hpsearch.space_file import load_space_file
-from hpsearch.space_parsing import parse_space
+from hpsearch.space.parsing import parse_space
+from hpsearch.space.space import Scaling
 from support import strategies
 
 VALID = """\

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpsearch.distributions import Choice, Range
 from hpsearch.errors import FieldError
-from hpsearch.space_parsing import parse_space
-from hpsearch.wording import nearest
+from hpsearch.space.distributions import Choice, Range
+from hpsearch.space.parsing import parse_space
+from hpsearch.text import nearest
 from support import strategies
 
 

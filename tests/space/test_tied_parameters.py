@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from hpsearch import api
+from hpsearch.driver.verification import _outside
 from hpsearch.export.frozen import load_frozen_trial
 from hpsearch.export.read import read_config
-from hpsearch.trial import Stage
-from hpsearch.verification import _outside
+from hpsearch.trial.trial import Stage
 from support.bench import Bench
 from support.cli import invoke, said
 from support.documents import read_yaml, with_sections

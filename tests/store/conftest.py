@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hpsearch import locking
-from hpsearch.locking import DriverLock
+from hpsearch.store import lock as locking
+from hpsearch.store.lock import DriverLock
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from hpsearch import api
-from hpsearch.directory import find_folder, making, new_folder, study_folders, unused_name
 from hpsearch.errors import InputError, StudyError, StudyExistsError, StudyLockedError, StudyNotFoundError
-from hpsearch.events import TrialScored
-from hpsearch.store import Store
+from hpsearch.store.folders import find_folder, making, new_folder, study_folders, unused_name
+from hpsearch.store.store import Store
+from hpsearch.trial.events import TrialScored
 from support.bench import Bench, Stop
 
 TINY = {"objective": {"epochs": 1}, "search": {"trials": 2, "sampler": "random"}, "finalists": None, "ensemble": None}

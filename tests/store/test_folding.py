@@ -15,7 +15,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 from optuna.trial import TrialState
 
-from hpsearch.store_folding import folded
+from hpsearch.store.folding import folded
 
 Log = dict[str, Any]
 

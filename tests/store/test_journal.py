@@ -20,13 +20,14 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
-from hpsearch import store_connection, store_journal
 from hpsearch.errors import InputError, StudyError, StudyNotFoundError
-from hpsearch.events import TrialScored
-from hpsearch.store import STUDY_FILE, Store
-from hpsearch.store_folding import folded
-from hpsearch.store_journal import JournalFile
-from hpsearch.trial import Direction, Stage, StopReason
+from hpsearch.store import connection as store_connection
+from hpsearch.store import journal as store_journal
+from hpsearch.store.folding import folded
+from hpsearch.store.journal import JournalFile
+from hpsearch.store.store import STUDY_FILE, Store
+from hpsearch.trial.events import TrialScored
+from hpsearch.trial.trial import Direction, Stage, StopReason
 from support.bench import Stop, results
 from support.conformance.stores import CONFIG, END, Conformance, add, contents, measurements, running
 from support.waiting import wait_until
@@ -270,7 +271,7 @@ class TestWrites:
 
     def test_a_writer_killed_in_an_append_does_not_hold_up_the_next(self, folder):
         script = (
-            "import os, signal, sys; from pathlib import Path; from hpsearch.store_journal import JournalFile\n"
+            "import os, signal, sys; from pathlib import Path; from hpsearch.store.journal import JournalFile\n"
             "with JournalFile(Path(sys.argv[1]), make=False)._locked(): os.kill(os.getpid(), signal.SIGKILL)"
         )
         subprocess.run([sys.executable, "-c", script, journal_of(folder)], check=False)

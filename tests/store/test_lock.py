@@ -13,10 +13,10 @@ import psutil
 import pytest
 import sqlalchemy as sa
 
-from hpsearch import locking
 from hpsearch.errors import StudyError, StudyLockedError
-from hpsearch.holder import EXPIRE_S
-from hpsearch.locking import LOCK_FILE
+from hpsearch.store import lock as locking
+from hpsearch.store.lock import LOCK_FILE
+from hpsearch.system.lock_holder import EXPIRE_S
 from support.conformance.locks import DatabasePlace, FilePlace, Races
 
 HOST = socket.gethostname()

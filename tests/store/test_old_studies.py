@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from optuna.storages import RDBStorage
 
-from hpsearch.api import load_study
-from hpsearch.store import FORMAT, STUDY_FILE
+from hpsearch.store.store import FORMAT, STUDY_FILE
+from hpsearch.study.study import load_study
 from support.documents import read_yaml
 from support.paths import TESTS
 

@@ -15,14 +15,14 @@ import pytest
 import sqlalchemy as sa
 from optuna.storages import RDBStorage
 
-from hpsearch import store_connection
-from hpsearch.api import load_study
 from hpsearch.errors import InputError, StudyError
-from hpsearch.events import TrialScored
-from hpsearch.store import Store
-from hpsearch.store_backend import Backend
-from hpsearch.store_sql import SqlBackend
-from hpsearch.trial import Direction, Stage, StopReason
+from hpsearch.store import connection as store_connection
+from hpsearch.store.backend import Backend
+from hpsearch.store.sql import SqlBackend
+from hpsearch.store.store import Store
+from hpsearch.study.study import load_study
+from hpsearch.trial.events import TrialScored
+from hpsearch.trial.trial import Direction, Stage, StopReason
 from support.bench import results
 from support.conformance.locks import DatabasePlace, Races
 from support.conformance.stores import Conformance, SharedDatabase, add, contents

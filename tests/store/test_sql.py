@@ -19,9 +19,9 @@ from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from hpsearch import store_sql
-from hpsearch.store_backend import Backend, Changes, StoredTrial
-from hpsearch.store_sql import DatabaseBackend, SqlBackend, backend_of
+from hpsearch.store import sql as store_sql
+from hpsearch.store.backend import Backend, Changes, StoredTrial
+from hpsearch.store.sql import DatabaseBackend, SqlBackend, backend_of
 
 DISTRIBUTIONS = {
     "lr": FloatDistribution(1e-4, 1.0, log=True),

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from hpsearch import store_sqlite
 from hpsearch.errors import StudyError
-from hpsearch.events import TrialMeasured, TrialScored
+from hpsearch.store import sqlite as store_sqlite
+from hpsearch.trial.events import TrialMeasured, TrialScored
 from support.bench import Bench, Stop, begin, results
 from support.cli import invoke
 from support.waiting import wait_until

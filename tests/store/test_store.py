@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from hpsearch import store as store_module
 from hpsearch.errors import InputError, StudyError, StudyNotFoundError
-from hpsearch.store import FORMAT, STUDY_FILE, Store
-from hpsearch.trial import Direction, StopReason
+from hpsearch.store import store as store_module
+from hpsearch.store.store import FORMAT, STUDY_FILE, Store
+from hpsearch.trial.trial import Direction, StopReason
 from support.conformance.stores import Conformance, SharedDatabase, add, contents
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.trial_dir import read_manifest
+from hpsearch.trial.folder import read_manifest
 from support.faulty_disk import Disk, needs_mounts
 from support.outcomes import outcome, trained
 from support.waiting import wait_until

@@ -20,12 +20,12 @@ import psutil
 import pytest
 
 from fault_objectives import EPOCHS, FAULTS
-from hpsearch.checkpoint import load_state, save_state
 from hpsearch.errors import CheckpointError
-from hpsearch.events import StageEnded, StageStarted, TrialMeasured, WorkerLost
 from hpsearch.executors.inline import InlineExecutor
-from hpsearch.trial import Measurement, PredictSpec, Stage
-from hpsearch.trial_dir import MANIFEST, AttemptWriter, read_manifest
+from hpsearch.trial.checkpoint import load_state, save_state
+from hpsearch.trial.events import StageEnded, StageStarted, TrialMeasured, WorkerLost
+from hpsearch.trial.folder import MANIFEST, AttemptWriter, read_manifest
+from hpsearch.trial.trial import Measurement, PredictSpec, Stage
 from support.bench import Bench, Stop, results
 from support.factories import spec
 from support.paths import OBJECTIVES

@@ -18,12 +18,13 @@ import psutil
 import pytest
 import sqlalchemy as sa
 
-from hpsearch import holder, locking
 from hpsearch.errors import StudyError, StudyLockedError
-from hpsearch.holder import EXPIRE_S, Holder
-from hpsearch.locking import DatabaseLock
-from hpsearch.store import Store
-from hpsearch.trial import Direction
+from hpsearch.store import lock as locking
+from hpsearch.store.lock import DatabaseLock
+from hpsearch.store.store import Store
+from hpsearch.system import lock_holder as holder
+from hpsearch.system.lock_holder import EXPIRE_S, Holder
+from hpsearch.trial.trial import Direction
 from support.outcomes import outcome, trained
 from support.waiting import wait_until
 
@@ -34,12 +35,12 @@ HOUR_S, DAY_S = 3600.0, 86400.0
 
 
 HASTY = """
-import hpsearch.holder
-import hpsearch.locking
+import hpsearch.system.lock_holder
+import hpsearch.store.lock
 from sample_objectives import climb
 
-hpsearch.holder.EXPIRE_S = hpsearch.locking.EXPIRE_S = 2.0
-hpsearch.locking.BEAT_S, hpsearch.locking.WATCH_S = 0.2, 1.0
+hpsearch.system.lock_holder.EXPIRE_S = hpsearch.store.lock.EXPIRE_S = 2.0
+hpsearch.store.lock.BEAT_S, hpsearch.store.lock.WATCH_S = 0.2, 1.0
 train = climb
 """
 
@@ -107,7 +108,7 @@ def test_a_driver_that_was_frozen_writes_nothing_after_another_has_taken_over(cl
 
 
 def configs_of(cli) -> dict:
-    from hpsearch.api import load_study
+    from hpsearch.study.study import load_study
 
     study = load_study(cli.folder / "studies/sample", storage=f"sqlite:///{cli.folder}/shared.db")
     found = {r.number: (r.params, r.seed, r.value, dict(r.values)) for r in study.store.records("search")}

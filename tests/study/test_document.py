@@ -1,10 +1,11 @@
 import json
+from dataclasses import replace
 
 import pytest
 
-from hpsearch.report.document import study_document
-from hpsearch.store import Store
-from hpsearch.trial import Stage, StopReason
+from hpsearch.store.store import Store
+from hpsearch.study.document import study_document
+from hpsearch.trial.trial import Stage, StopReason
 from support.studies import add, config, finished, make, score, scores, searched, vote
 
 KEYS = ["schema_version", "study", "state", "metric", "direction", "trials", "finalists", "ensemble"]
@@ -16,16 +17,16 @@ def study(tmp_path):
     return tmp_path / "cnn"
 
 
-def document(store, settings, folder):
-    made = study_document(store, settings, folder)
+def document(study):
+    made = study_document(study)
     assert json.loads(json.dumps(made, allow_nan=False)) == made
     return made
 
 
 def test_it_has_the_shape_that_tools_read(study):
-    store, settings = finished(study)
-    vote(store)
-    found = document(store, settings, study)
+    one = finished(study)
+    vote(one.store)
+    found = document(one)
     assert list(found) == [*KEYS, "rounds", "edges", "test_readings", "best", "budget"]
     assert list(found["trials"][0]) == [*TRIAL_KEYS, "error", "dir", "code"]
     assert list(found["finalists"][0])[:6] == ["trial", "params", "values", "mean", "std", "ci95"]
@@ -36,8 +37,8 @@ def test_it_has_the_shape_that_tools_read(study):
 
 
 def test_trials_come_by_number_with_resolved_configs(study):
-    store, settings = searched(study)
-    trials = document(store, settings, study)["trials"]
+    one = searched(study)
+    trials = document(one)["trials"]
     assert [t["number"] for t in trials] == list(range(7))
     assert trials[1]["params"]["optimizer"] == "adamw"
     assert trials[1]["params"]["head"] == [256, 64]
@@ -47,8 +48,8 @@ def test_trials_come_by_number_with_resolved_configs(study):
 
 
 def test_what_did_not_end_well_has_nulls(study):
-    store, settings = searched(study)
-    trials = document(store, settings, study)["trials"]
+    one = searched(study)
+    trials = document(one)["trials"]
     assert (trials[4]["state"], trials[4]["stop_reason"], trials[4]["value"]) == ("PRUNED", "diverged", None)
     assert (trials[3]["state"], trials[3]["stop_reason"]) == ("FAIL", "error")
     assert trials[3]["error"].startswith("ValueError")
@@ -56,15 +57,15 @@ def test_what_did_not_end_well_has_nulls(study):
 
 
 def test_a_study_without_trials(study):
-    store, settings = make(study)
-    found = document(store, settings, study)
+    one = make(study)
+    found = document(one)
     assert (found["state"], found["trials"], found["finalists"]) == ("unfinished", [], [])
     assert (found["ensemble"], found["test_readings"], found["best"]) == (None, 0, None)
 
 
 def test_finalists_come_best_first_and_the_one_with_a_failed_seed_last(study):
-    store, settings = finished(study)
-    found = document(store, settings, study)
+    one = finished(study)
+    found = document(one)
     first, second = found["finalists"]
     assert (first["trial"], second["trial"]) == (1, 5)
     assert first["values"] == [0.9667, 0.9651, 0.9644]
@@ -77,56 +78,56 @@ def test_finalists_come_best_first_and_the_one_with_a_failed_seed_last(study):
 
 
 def test_one_seed_has_no_interval(study):
-    store, settings = searched(study)
-    add(store, settings, study, 0, [0.9], StopReason.FINISHED, stage=Stage.FINALISTS, source=5, replicate=0)
-    only = document(store, settings, study)["finalists"]
+    one = searched(study)
+    add(one, 0, [0.9], StopReason.FINISHED, stage=Stage.FINALISTS, source=5, replicate=0)
+    only = document(one)["finalists"]
     assert [(f["trial"], f["mean"], f["std"], f["ci95"]) for f in only] == [(5, 0.9, None, None)]
 
 
 def test_the_test_scores_are_those_of_the_present_members(study):
-    store, settings = finished(study)
-    vote(store, (0, 3), readings=2)
-    found = document(store, settings, study)
+    one = finished(study)
+    vote(one.store, (0, 3), readings=2)
+    found = document(one)
     assert found["test_readings"] == 2
     assert found["ensemble"]["val"]["ensemble"] == score(0.98)
     assert found["ensemble"]["test"] == scores(0.975)
-    store.put("ensemble", store.get("ensemble") | {"members": store.get("ensemble")["members"][:1]})
-    assert document(store, settings, study)["ensemble"]["test"] is None
+    one.store.put("ensemble", one.store.get("ensemble") | {"members": one.store.get("ensemble")["members"][:1]})
+    assert document(one)["ensemble"]["test"] is None
 
 
 def test_a_reading_that_was_interrupted_counts_and_has_no_scores(study):
-    store, settings = finished(study)
-    vote(store)
-    store.put("test_readings", [store.get("test_readings")[0] | {"scores": None}])
-    found = document(store, settings, study)
+    one = finished(study)
+    vote(one.store)
+    one.store.put("test_readings", [one.store.get("test_readings")[0] | {"scores": None}])
+    found = document(one)
     assert (found["test_readings"], found["ensemble"]["test"]) == (1, None)
 
 
 def test_numbers_that_are_not_finite_are_null(study):
-    store, settings = finished(study)
-    vote(store)
-    store.put("ensemble", store.get("ensemble") | {"val": {"ensemble": score(0.9, float("inf"))}})
-    assert document(store, settings, study)["ensemble"]["val"]["ensemble"]["log_loss"] is None
+    one = finished(study)
+    vote(one.store)
+    one.store.put("ensemble", one.store.get("ensemble") | {"val": {"ensemble": score(0.9, float("inf"))}})
+    assert document(one)["ensemble"]["val"]["ensemble"]["log_loss"] is None
 
 
 def test_another_process_reads_the_same_document(study):
-    store, settings = finished(study)
-    vote(store)
-    mine = document(store, settings, study)
-    store.close()
-    again = Store.open(study)
-    assert document(again, settings, study) == mine
+    one = finished(study)
+    vote(one.store)
+    mine = document(one)
+    one.store.close()
+    again = replace(one, store=Store.open(study))
+    assert document(again) == mine
 
 
 def test_a_trial_that_a_killed_driver_left_half_written_has_no_params_and_no_folder(study):
-    store, settings = make(study)
-    store._storage.create_new_trial(store._ids[Stage.SEARCH])
-    store.close()
-    (trial,) = document(Store.open(study), settings, study)["trials"]
+    one = make(study)
+    one.store._storage.create_new_trial(one.store._ids[Stage.SEARCH])
+    one.store.close()
+    (trial,) = document(replace(one, store=Store.open(study)))["trials"]
     assert (trial["params"], trial["dir"], trial["epochs"]) == ({}, None, 0)
 
 
 def test_without_finalists_the_best_is_the_searchs(study):
-    store, settings = searched(study, config(finalists=None))
-    best = document(store, settings, study)["best"]
+    one = searched(study, config(finalists=None))
+    best = document(one)["best"]
     assert (best["trial"], best["mean"], best["std"], best["n"]) == (5, 0.97121, None, 0)

@@ -6,8 +6,8 @@ from contextlib import closing
 from pathlib import Path
 
 from hpsearch.objectives.base import Trial, iterate
-from hpsearch.trial import TrialSpec
-from hpsearch.trial_dir import AttemptWriter
+from hpsearch.trial.folder import AttemptWriter
+from hpsearch.trial.trial import TrialSpec
 from support.factories import spec
 
 EPOCHS = 4

@@ -12,9 +12,9 @@ import pytest
 import torch  # noqa: F401 - imported before the freeze
 
 from hpsearch import api
-from hpsearch.events import Event, Notice, TrialEvent
 from hpsearch.executors.resources import ResourceRequest
-from hpsearch.trial import Stage
+from hpsearch.trial.events import Event, Notice, TrialEvent
+from hpsearch.trial.trial import Stage
 from support.documents import write_yaml
 from support.factories import sample_raw
 from support.paths import OBJECTIVES

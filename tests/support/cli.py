@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 from typer.testing import CliRunner, Result
 
-from hpsearch.cli import app
+from hpsearch.cli.app import app
 from support.warm import Server, Warm
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hpsearch.events import PredictionsReady, TrialEnded, TrialEvent, WorkerLost
 from hpsearch.executors.base import Executor, Workplace
-from hpsearch.pruning.divergence import DivergenceRule
-from hpsearch.pruning.stall import StallRule
-from hpsearch.trial import Direction, TrialSpec
+from hpsearch.selection.divergence import DivergenceRule
+from hpsearch.selection.stall import StallRule
+from hpsearch.trial.events import PredictionsReady, TrialEnded, TrialEvent, WorkerLost
+from hpsearch.trial.trial import Direction, TrialSpec
 from support.factories import sample_config, spec
 from support.paths import OBJECTIVES
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from hpsearch.config import StudyConfig, parse_config
-from hpsearch.events import GpuUse, TrialEnded, TrialMeasured
-from hpsearch.trial import Direction, Measurement, Stage, StopReason, TrialSpec
+from hpsearch.config.config import StudyConfig, parse_config
+from hpsearch.trial.events import GpuUse, TrialEnded, TrialMeasured
+from hpsearch.trial.trial import Direction, Measurement, Stage, StopReason, TrialSpec
 
 GIB = 1 << 30
 

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from hpsearch.config_objectives import Command
-from hpsearch.importers import plan_import
-from hpsearch.objectives.command_line import check_command
+from hpsearch.config.file import load_space_file
+from hpsearch.config.objectives import Command
+from hpsearch.drafting.from_tuners import plan_import
+from hpsearch.objectives.command.line import check_command
 from hpsearch.samplers import choose_levels, make_sampler
-from hpsearch.space_file import load_space_file
 
 
 def imported(source, kind=None):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hpsearch.api import load_study
-from hpsearch.trial import Stage
+from hpsearch.study.study import load_study
+from hpsearch.trial.trial import Stage
 
 
 def outcome(folder: Path) -> dict[tuple[Stage, int], tuple]:

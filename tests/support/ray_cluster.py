@@ -12,7 +12,7 @@ os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": 
 
 import ray  # reads the environment above
 
-from hpsearch.executors.ray_internals import without_helpers
+from hpsearch.executors.ray.internals import without_helpers
 
 
 def main() -> None:

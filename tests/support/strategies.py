@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from hpsearch.distributions import Choice, Range
-from hpsearch.space import Space
-from hpsearch.space_parsing import parse_space
+from hpsearch.space.distributions import Choice, Range
+from hpsearch.space.parsing import parse_space
+from hpsearch.space.space import Space
 
 # The same examples in every run, on machines of any speed, and no folder left behind.
 settings.register_profile("hpsearch", deadline=None, derandomize=True, database=None)

@@ -5,10 +5,11 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hpsearch.config import parse_config
-from hpsearch.store import Store
-from hpsearch.trial import Measurement, Stage, State, StopReason, TrialRecord, TrialSpec
-from hpsearch.trial_dir import LOG, AttemptWriter, attempt_folder
+from hpsearch.config.config import parse_config
+from hpsearch.store.store import Store
+from hpsearch.study.study import Study
+from hpsearch.trial.folder import LOG, AttemptWriter, attempt_folder
+from hpsearch.trial.trial import Measurement, Stage, State, StopReason, TrialRecord, TrialSpec
 
 EPOCHS = 20
 RAW = {
@@ -36,23 +37,24 @@ def config(**changes):
 
 
 def make(folder, settings=None):
-    """Return an empty study, and its config."""
+    """Return an empty study."""
     settings = settings or config()
     folder.mkdir(parents=True, exist_ok=True)
     store = Store.create(folder, settings.study, None, settings.direction, {"trials": settings.search.trials})
-    return store, settings
+    return Study(settings.study, folder, settings, store)
 
 
 def params(settings, number):
     return {name: d.draw((0.37 + 0.29 * number) % 1) for name, d in settings.space.parameters.items()}
 
 
-def add(store, settings, folder, number, values, reason=None, **fields):
+def add(study, number, values, reason=None, **fields):
     """Add a trial with its folder; without a reason it is running.
 
     Args:
         fields: `stage`, `source`, `replicate`, `traceback`, `log`.
     """
+    store, settings, folder = study.store, study.config, study.folder
     stage = fields.get("stage", Stage.SEARCH)
     source = fields.get("source", number)
     record = TrialRecord(
@@ -117,45 +119,46 @@ def _copy(builder, folder):
     for name, content in _files(builder).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
-    return Store.open(folder), config()
+    store = Store.open(folder)
+    return Study(store.name, folder, config(), store)
 
 
 @cache
 def _files(builder):
     with TemporaryDirectory() as name:
-        store, _ = globals()[builder](Path(name), config())
-        store.close()
+        globals()[builder](Path(name), config()).close()
         return {str(path.relative_to(name)): path.read_bytes() for path in Path(name).rglob("*") if path.is_file()}
 
 
 def _search(folder, settings):
-    store, settings = make(folder, settings)
+    study = make(folder, settings)
     rising = [0.1 + 0.85 * (1 - math.exp(-e / 4)) for e in range(1, EPOCHS + 1)]
-    add(store, settings, folder, 0, [v - 0.02 for v in rising], StopReason.FINISHED)
-    add(store, settings, folder, 1, [0.2, 0.9712, *[0.9] * 7], StopReason.STALLED, log="epoch 1\n[red]epoch 2\n")
-    add(store, settings, folder, 2, [0.3, math.nan], StopReason.DIVERGED)
-    add(store, settings, folder, 3, [0.5], StopReason.ERROR, traceback=TRACEBACK)
-    add(store, settings, folder, 4, [math.nan], StopReason.DIVERGED)
-    add(store, settings, folder, 5, [0.4, 0.97121, 0.8], StopReason.STALLED)
-    add(store, settings, folder, 6, [0.6, 0.7])
-    return store, settings
+    add(study, 0, [v - 0.02 for v in rising], StopReason.FINISHED)
+    add(study, 1, [0.2, 0.9712, *[0.9] * 7], StopReason.STALLED, log="epoch 1\n[red]epoch 2\n")
+    add(study, 2, [0.3, math.nan], StopReason.DIVERGED)
+    add(study, 3, [0.5], StopReason.ERROR, traceback=TRACEBACK)
+    add(study, 4, [math.nan], StopReason.DIVERGED)
+    add(study, 5, [0.4, 0.97121, 0.8], StopReason.STALLED)
+    add(study, 6, [0.6, 0.7])
+    return study
 
 
 def _finish(folder, settings):
-    store, settings = _search(folder, settings)
+    study = _search(folder, settings)
+    store, settings = study.store, study.config
     end = {"metric": settings.metric, "direction": settings.direction, "worker": "gpu1:4711", "error": None}
     history = [Measurement(epoch=e, metrics={settings.metric: v}) for e, v in ((1, 0.6), (2, 0.7))]
     store.end_trial(Stage.SEARCH, 6, StopReason.STALLED, history=history, **end)
     store.flush()
-    add(store, settings, folder, 7, [0.65], StopReason.FINISHED)
+    add(study, 7, [0.65], StopReason.FINISHED)
     values = {5: [[0.95, 0.968], [0.2, 0.961], [math.nan]], 1: [[0.9, 0.9667], [0.9, 0.9651], [0.9, 0.9644]]}
     pairs = [(source, replicate) for source in values for replicate in range(3)]
     for number, (source, replicate) in enumerate(pairs):
         curve = values[source][replicate]
         reason = StopReason.DIVERGED if math.isnan(curve[0]) else StopReason.FINISHED
-        add(store, settings, folder, number, curve, reason, stage=Stage.FINALISTS, source=source, replicate=replicate)
+        add(study, number, curve, reason, stage=Stage.FINALISTS, source=source, replicate=replicate)
     store.put("done", value=True)
-    return store, settings
+    return study
 
 
 def score(accuracy, log_loss=0.1234, n=360):

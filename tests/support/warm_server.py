@@ -21,7 +21,13 @@ from support.paths import TESTS
 from support.speed import keep_what_is_there, read_migrations_once
 
 MODULES = (
-    *("hpsearch.cli", "hpsearch.api", "hpsearch.progress", "hpsearch.executors.inline", "hpsearch.report.tables"),
+    *(
+        "hpsearch.cli.app",
+        "hpsearch.api",
+        "hpsearch.cli.progress",
+        "hpsearch.executors.inline",
+        "hpsearch.report.tables",
+    ),
     *("lightning", "omegaconf", "pandas", "ray.tune", "torch._dynamo"),
     *("sklearn.datasets", "sklearn.linear_model", "sklearn.model_selection"),
     *("transformers.models.bert.modeling_bert", "transformers.trainer"),
@@ -58,7 +64,7 @@ def become_command(arguments: list[str], folder: str, environment: dict[str, str
         os.dup2(file, number)
         os.close(file)
     sys.argv = ["hpsearch", *arguments]
-    from hpsearch.cli import app
+    from hpsearch.cli.app import app
 
     app(arguments, prog_name="hpsearch")
 

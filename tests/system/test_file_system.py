@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.file_system import file_system, is_network
+from hpsearch.system.file_system import file_system, is_network
 
 TABLE = r"""
 22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw,errors=remount-ro

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from hpsearch.errors import InputError
-from hpsearch.repository import CodeState, code_state, commit_files, top_of
+from hpsearch.system.git import CodeState, code_state, commit_files, top_of
 from support.repositories import committed, everything, git
 
 pytestmark = pytest.mark.usefixtures("git_identity")

@@ -13,8 +13,8 @@ import psutil
 import pytest
 from optuna.storages.journal import JournalFileOpenLock, JournalFileSymlinkLock
 
-from hpsearch.holder import EXPIRE_S, Holder
-from hpsearch.lock_file import HeldError, LockFile
+from hpsearch.system.lock_file import HeldError, LockFile
+from hpsearch.system.lock_holder import EXPIRE_S, Holder
 
 ME = Holder.this_process()
 

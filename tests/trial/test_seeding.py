@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpsearch.seeding import below, derive_seed, permutation, unit
+from hpsearch.trial.seeding import below, derive_seed, permutation, unit
 from support import strategies
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from hpsearch.config_objectives import ImageClassifier, Split
+from hpsearch.config.objectives import ImageClassifier, Split
 from hpsearch.errors import InputError
 from hpsearch.vision import ImageClassifierObjective, check_data
 from hpsearch.vision.data import _digits, channel_statistics, load, stratified

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from hpsearch.config_objectives import ImageClassifier
+from hpsearch.config.objectives import ImageClassifier
 from hpsearch.errors import FieldError
 from hpsearch.vision.models import NetworkSpec, check_model
 

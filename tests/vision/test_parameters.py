@@ -3,10 +3,10 @@ import sys
 
 import pytest
 
-from hpsearch.config_objectives import ImageClassifier
+from hpsearch.config.file import load_space_file, shipped_spaces
+from hpsearch.config.objectives import ImageClassifier
 from hpsearch.errors import FieldError
-from hpsearch.space_file import load_space_file, shipped_spaces
-from hpsearch.space_parsing import parse_space
+from hpsearch.space.parsing import parse_space
 from hpsearch.vision import check_parameters
 from hpsearch.vision.parameters import Hyperparameters
 
@@ -76,8 +76,8 @@ def test_configs_are_checked_again_when_a_trial_starts():
 
 def test_checks_of_an_own_model_import_neither_torch_nor_sklearn():
     code = (
-        "import sys; from hpsearch.config_objectives import ImageClassifier\n"
-        "from hpsearch.space_parsing import parse_space\n"
+        "import sys; from hpsearch.config.objectives import ImageClassifier\n"
+        "from hpsearch.space.parsing import parse_space\n"
         "from hpsearch.vision import ImageClassifierObjective, check_data, check_parameters\n"
         "settings = ImageClassifier(use='image_classifier', data='digits', epochs=2)\n"
         "check_data(settings); check_parameters(parse_space({'lr': {'loguniform': [1e-3, 1]}}), settings)\n"

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from hpsearch.checkpoint import load_state
-from hpsearch.config_objectives import ImageClassifier
+from hpsearch.config.objectives import ImageClassifier
 from hpsearch.errors import ObjectiveError
-from hpsearch.seeding import derive_seed
+from hpsearch.trial.checkpoint import load_state
+from hpsearch.trial.seeding import derive_seed
 from hpsearch.vision import ImageClassifierObjective
 from hpsearch.vision.augment import augmented
 from hpsearch.vision.models import NetworkSpec
@@ -298,10 +298,10 @@ def test_a_worker_trains_on_digits_without_torchvision_and_scikit_learn(tmp_path
     # Each of them would take a worker's start another second.
     code = (
         "import sys\n"
-        "from hpsearch.config_objectives import ImageClassifier\n"
+        "from hpsearch.config.objectives import ImageClassifier\n"
         "from hpsearch.executors.base import Workplace\n"
-        "from hpsearch.executors.worker import Worker\n"
-        "from hpsearch.trial import Direction, Stage, TrialSpec\n"
+        "from hpsearch.executors.worker.worker import Worker\n"
+        "from hpsearch.trial.trial import Direction, Stage, TrialSpec\n"
         "objective = ImageClassifier(use='image_classifier', data='digits', epochs=1)\n"
         "config = {'lr': 0.1, 'batch_size': 256}\n"
         "spec = TrialSpec(stage=Stage.SEARCH, number=0, config=config, seed=1, attempt=1, epochs=1,\n"

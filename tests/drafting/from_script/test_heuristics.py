@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpsearch.init.heuristics import nice, role, suggest
-from hpsearch.init.measurements import guess_measurements
-from hpsearch.init.script import parse
-from hpsearch.init.setting import Setting
-from hpsearch.space_parsing import parse_space
+from hpsearch.drafting.from_script.heuristics import nice, role, suggest
+from hpsearch.drafting.from_script.measurements import guess_measurements
+from hpsearch.drafting.from_script.script import parse
+from hpsearch.drafting.from_script.setting import Setting
+from hpsearch.space.parsing import parse_space
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hpsearch.config.file import load_space_file
+from hpsearch.drafting.from_script import plan_space
 from hpsearch.errors import InputError
-from hpsearch.init import plan_space
-from hpsearch.objectives.command_line import check_command
-from hpsearch.space_file import load_space_file
+from hpsearch.objectives.command.line import check_command
 from support.cli import invoke
 
 SCRIPT = """

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.space_file import load_space_file
+from hpsearch.config.file import load_space_file
 
 SCRIPT = """
 import lightning.pytorch as pl

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpsearch.importers.wandb_parameters import DISTRIBUTIONS
-from hpsearch.objectives.command_line import command_line
-from hpsearch.space_file import load_space_file
+from hpsearch.config.file import load_space_file
+from hpsearch.drafting.from_tuners.wandb_parameters import DISTRIBUTIONS
+from hpsearch.objectives.command.line import command_line
 from support import strategies
 from support.cli import invoke
 from support.imported import drawn, imported
@@ -117,7 +117,7 @@ def test_an_imported_command_runs():
 
 def test_the_help_imports_nothing_heavy():
     code = (
-        "import sys\nfrom typer.testing import CliRunner\nfrom hpsearch.cli import app\n"
+        "import sys\nfrom typer.testing import CliRunner\nfrom hpsearch.cli.app import app\n"
         "assert CliRunner().invoke(app, ['import', '--help']).exit_code == 0\n"
         "assert not {'ray', 'torch', 'optuna'} & set(sys.modules)\n"
     )

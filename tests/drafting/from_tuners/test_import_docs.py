@@ -6,9 +6,9 @@ import pytest
 from ray import tune
 from ray.tune.search import sample
 
-from hpsearch.importers import nni, wandb, wandb_command, wandb_parameters
-from hpsearch.importers.draft import Draft
-from hpsearch.importers.ray_tune import _add
+from hpsearch.drafting.from_tuners import nni, wandb, wandb_command, wandb_parameters
+from hpsearch.drafting.from_tuners.draft import Draft
+from hpsearch.drafting.from_tuners.ray_tune import _add
 from support.documents import read_yaml
 from support.paths import ROOT
 

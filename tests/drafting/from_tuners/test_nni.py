@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from hpsearch.drafting.from_tuners import plan_import
 from hpsearch.errors import InputError
-from hpsearch.importers import plan_import
 from support.imported import drawn, imported
 
 MNIST = {

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from ray import tune
 
-from hpsearch.distributions import Choice
+from hpsearch.drafting.from_tuners import plan_import
+from hpsearch.drafting.from_tuners.draft import Draft
+from hpsearch.drafting.from_tuners.ray_tune import _add
 from hpsearch.errors import InputError
-from hpsearch.importers import plan_import
-from hpsearch.importers.draft import Draft
-from hpsearch.importers.ray_tune import _add
-from hpsearch.space_parsing import parse_space
+from hpsearch.space.distributions import Choice
+from hpsearch.space.parsing import parse_space
 from support.imported import drawn, imported
 from support.strategies import lies_in
 
@@ -234,7 +234,7 @@ def test_what_is_wrong_is_said_with_its_place(target, message):
 def test_a_module_without_ray_does_without():
     Path("plain_space.py").write_text("space = {'a': {'grid_search': [1, 2]}, 'b': 3}\n")
     code = (
-        "import sys; from hpsearch.importers import plan_import\n"
+        "import sys; from hpsearch.drafting.from_tuners import plan_import\n"
         "assert plan_import('plain_space:space').searched == ('a',)\n"
         "assert not {'ray', 'torch'} & set(sys.modules)\n"
     )

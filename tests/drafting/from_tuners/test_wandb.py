@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from hpsearch.drafting.from_tuners import plan_import
 from hpsearch.errors import InputError
-from hpsearch.importers import plan_import
-from hpsearch.objectives.command_line import command_line
+from hpsearch.objectives.command.line import command_line
 from support.imported import drawn, imported
 
 LOG_10 = math.log(10)

@@ -6,8 +6,8 @@ import pytest
 
 import sample_objectives
 from hpsearch.errors import StudyError
-from hpsearch.events import Notice, StageEnded
-from hpsearch.trial import Stage
+from hpsearch.trial.events import Notice, StageEnded
+from hpsearch.trial.trial import Stage
 from support.bench import Bench, Stop
 
 
@@ -72,7 +72,7 @@ def test_a_kill_between_the_reading_and_its_scores_makes_no_second_reading(bench
 def test_a_kill_before_the_choice_is_stored_chooses_the_same(bench: Bench, monkeypatch):
     space = bench.space()
     whole = bench.run(space, name="whole").document()["ensemble"]
-    monkeypatch.setattr("hpsearch.stages.ensemble._choose", _stop)
+    monkeypatch.setattr("hpsearch.driver.stages.ensemble._choose", _stop)
     with pytest.raises(Stop):
         bench.run(space, name="cut")
     before = reads_of_test(bench)

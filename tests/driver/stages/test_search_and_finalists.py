@@ -7,11 +7,11 @@ import json
 import pytest
 
 from hpsearch.errors import StudyError
-from hpsearch.events import StageEnded, StageStarted, TrialEnded, TrialMeasured, TrialScored, TrialStarted
 from hpsearch.executors.inline import InlineExecutor
-from hpsearch.store import Store
-from hpsearch.trial import Stage, State, StopReason
-from hpsearch.trial_dir import MANIFEST, attempt_folder, read_manifest
+from hpsearch.store.store import Store
+from hpsearch.trial.events import StageEnded, StageStarted, TrialEnded, TrialMeasured, TrialScored, TrialStarted
+from hpsearch.trial.folder import MANIFEST, attempt_folder, read_manifest
+from hpsearch.trial.trial import Stage, State, StopReason
 from support.bench import Bench, Stop, results
 
 SMALL = {"finalists": None, "ensemble": None}

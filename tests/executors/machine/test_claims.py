@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from hpsearch.errors import ResourceError
-from hpsearch.executors.claims import VARIABLE, Claim, choosing, claims_folder
+from hpsearch.executors.machine.claims import VARIABLE, Claim, choosing, claims_folder
 from support.waiting import wait_until
 
 HOLD = """
 import sys
 from pathlib import Path
-from hpsearch.executors.claims import Claim, choosing
+from hpsearch.executors.machine.claims import Claim, choosing
 with choosing(Path(sys.argv[1])) as choice:
     held = choice.take(Claim(study=sys.argv[2], pid=1, cpus=2, gpus=("GPU-a",)))
 print("held", flush=True)
@@ -29,7 +29,7 @@ sys.stdin.read()
 FORK = """
 import os, sys
 from pathlib import Path
-from hpsearch.executors.claims import Claim, choosing
+from hpsearch.executors.machine.claims import Claim, choosing
 with choosing(Path(sys.argv[1])) as choice:
     held = choice.take(Claim(study="cnn", pid=1))
 if os.fork() == 0:
@@ -43,7 +43,7 @@ os.wait()
 RACE = """
 import sys
 from pathlib import Path
-from hpsearch.executors.claims import Claim, choosing
+from hpsearch.executors.machine.claims import Claim, choosing
 sys.stdin.readline()
 with choosing(Path(sys.argv[1])) as choice:
     taken = {gpu for claim in choice.others for gpu in claim.gpus}
@@ -125,7 +125,7 @@ def test_studies_that_start_at_once_choose_different_gpus(tmp_path):
 
 
 def test_nobody_chooses_while_another_does(tmp_path, monkeypatch):
-    monkeypatch.setattr("hpsearch.executors.claims._WAIT_S", 0.05)
+    monkeypatch.setattr("hpsearch.executors.machine.claims._WAIT_S", 0.05)
     with choosing(tmp_path), pytest.raises(ResourceError, match="another study has held this lock"), choosing(tmp_path):
         pass
 
@@ -192,7 +192,7 @@ def test_studies_that_come_and_go_always_meet(tmp_path):
     code = """
 import sys
 from pathlib import Path
-from hpsearch.executors.claims import Claim, choosing
+from hpsearch.executors.machine.claims import Claim, choosing
 for number in range(60):
     with choosing() as choice:
         assert not choice.notice, choice.notice

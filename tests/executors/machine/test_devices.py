@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hpsearch.executors.claims import Claim
-from hpsearch.executors.devices import open_device, visible_gpus
+from hpsearch.executors.machine.claims import Claim
+from hpsearch.executors.machine.devices import open_device, visible_gpus
 from support.fake_nvml import GIB, FakeGpu, FakeNvml
 
 

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from hpsearch.events import GpuUse
-from hpsearch.executors.devices import open_device
-from hpsearch.executors.memory import GpuMeter, NoMeter, meter_for
+from hpsearch.executors.machine.devices import open_device
+from hpsearch.executors.machine.memory import GpuMeter, NoMeter, meter_for
+from hpsearch.trial.events import GpuUse
 from support.fake_nvml import GIB, FakeGpu, FakeNvml
 from support.waiting import wait_until
 
@@ -122,7 +122,7 @@ def test_nothing_to_ask(monkeypatch):
 
 
 def test_a_command_is_looked_at_all_the_time(monkeypatch):
-    monkeypatch.setattr("hpsearch.executors.memory._POLL_S", 0.001)
+    monkeypatch.setattr("hpsearch.executors.machine.memory._POLL_S", 0.001)
     monkeypatch.delitem(sys.modules, "torch", raising=False)
     gpu = FakeGpu("GPU-a", used=GIB)
     meter = GpuMeter(device(gpu), elsewhere=True, polls=True)
@@ -140,7 +140,7 @@ def test_a_command_is_looked_at_all_the_time(monkeypatch):
 
 
 def test_what_a_command_left_running_is_kept(monkeypatch, tmp_path):
-    monkeypatch.setattr("hpsearch.executors.memory._GONE_S", 0.05)
+    monkeypatch.setattr("hpsearch.executors.machine.memory._GONE_S", 0.05)
     monkeypatch.delitem(sys.modules, "torch", raising=False)
     folder = str(tmp_path / "attempt-1")
     code = "import sys; print(flush=True); sys.stdin.read()"

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpsearch.events import TrialEvent
-from hpsearch.executors.packing import (
+from hpsearch.executors.machine.packing import (
     MOST,
     PeakWatch,
     Seat,
@@ -19,7 +18,8 @@ from hpsearch.executors.packing import (
     trials_that_fit,
     usable,
 )
-from hpsearch.trial import StopReason
+from hpsearch.trial.events import TrialEvent
+from hpsearch.trial.trial import StopReason
 from support.factories import GIB, ended, gpu_use, measured
 
 

@@ -9,7 +9,7 @@ import sys
 import psutil
 import pytest
 
-from hpsearch.executors.processes import MARK, end_marked, marking
+from hpsearch.executors.machine.processes import MARK, end_marked, marking
 from support.waiting import wait_until
 
 PARENT = """

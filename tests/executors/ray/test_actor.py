@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from hpsearch.events import TrialEnded, TrialEvent, TrialMeasured, TrialStarted
-from hpsearch.executors.ray_actor import messages
-from hpsearch.trial import Measurement, Stage, StopReason
+from hpsearch.executors.ray.actor import messages
+from hpsearch.trial.events import TrialEnded, TrialEvent, TrialMeasured, TrialStarted
+from hpsearch.trial.trial import Measurement, Stage, StopReason
 
 TRIAL = {"stage": Stage.SEARCH, "number": 0, "attempt": 1}
 

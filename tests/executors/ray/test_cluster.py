@@ -16,17 +16,18 @@ from typing import Any
 
 import pytest
 
-from hpsearch.config_objectives import parse_objective
+from hpsearch.config.objectives import parse_objective
 from hpsearch.errors import InputError, ResourceError, StudyError
-from hpsearch.events import Notice, TrialEnded, WorkerLost
-from hpsearch.executors.ray_actor import Home
-from hpsearch.executors.ray_cluster import ClusterWatch, Node, cpus_of_gpus
-from hpsearch.executors.ray_files import Needs, Token, check_shipping, runtime_environment
-from hpsearch.executors.ray_internals import without_helpers
-from hpsearch.executors.resources import ResourceRequest, Resources, plan_resources
-from hpsearch.interrupts import Interrupts
-from hpsearch.relocation import Place
-from hpsearch.trial import StopReason
+from hpsearch.executors.planning import plan_resources
+from hpsearch.executors.ray.actor import Home
+from hpsearch.executors.ray.cluster import ClusterWatch, Node, cpus_of_gpus
+from hpsearch.executors.ray.files import Needs, Token, check_shipping, runtime_environment
+from hpsearch.executors.ray.internals import without_helpers
+from hpsearch.executors.resources import ResourceRequest, Resources
+from hpsearch.system.place import Place
+from hpsearch.system.signals import Interrupts
+from hpsearch.trial.events import Notice, TrialEnded, WorkerLost
+from hpsearch.trial.trial import StopReason
 from support.documents import read_yaml
 from support.executors import UNSAVED, collect, task, workplace
 from support.outcomes import outcome
@@ -168,7 +169,7 @@ def test_a_worker_says_what_it_cannot_see(tmp_path):
 
 
 def test_the_token_of_a_driver_that_was_killed_goes_with_the_next(tmp_path):
-    code = f"from pathlib import Path; from hpsearch.executors.ray_files import Token; Token(Path({str(tmp_path)!r}))"
+    code = f"from pathlib import Path; from hpsearch.executors.ray.files import Token; Token(Path({str(tmp_path)!r}))"
     subprocess.run([sys.executable, "-c", code], check=True)
     (left,) = tmp_path.iterdir()
     token = Token(tmp_path)
@@ -270,7 +271,7 @@ def nodes(cluster: Nodes) -> Iterator[Nodes]:
 @pytest.fixture
 def start(nodes: Nodes, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """Start an executor on the cluster."""
-    from hpsearch.executors.ray import RayExecutor
+    from hpsearch.executors.ray.executor import RayExecutor
 
     executors = []
 
@@ -434,7 +435,7 @@ def test_nodes_that_cannot_see_the_study_or_the_code(cli, space_file, nodes, mon
 def test_code_that_is_too_large_to_be_sent_says_so(nodes, tmp_path, monkeypatch):
     from ray._private.runtime_env import packaging
 
-    from hpsearch.executors.ray import RayExecutor
+    from hpsearch.executors.ray.executor import RayExecutor
 
     monkeypatch.setattr(packaging, "GCS_STORAGE_MAX_SIZE", 10_000)
     resources = Resources(slots=1, text="workers", cpus_per_slot=1, address=nodes.address, ship_code=True)

@@ -11,15 +11,15 @@ import ray
 
 import packing_objectives
 from hpsearch import api
-from hpsearch.events import Event, Notice, TrialEnded, TrialEvent, WorkerLost
 from hpsearch.executors.base import Workplace
-from hpsearch.executors.ray import RayExecutor
-from hpsearch.executors.ray_actor import Home
-from hpsearch.executors.ray_packing import Packer
-from hpsearch.executors.ray_slots import Slot
+from hpsearch.executors.ray.actor import Home
+from hpsearch.executors.ray.executor import RayExecutor
+from hpsearch.executors.ray.packer import Packer
+from hpsearch.executors.ray.slots import Slot
 from hpsearch.executors.resources import ResourceRequest, Resources
-from hpsearch.interrupts import Interrupts
-from hpsearch.trial import PredictSpec, Stage, StopReason, TrialSpec
+from hpsearch.system.signals import Interrupts
+from hpsearch.trial.events import Event, Notice, TrialEnded, TrialEvent, WorkerLost
+from hpsearch.trial.trial import PredictSpec, Stage, StopReason, TrialSpec
 from support.factories import ended, gpu_use, sample_config, sample_raw, spec
 from support.paths import OBJECTIVES
 from support.waiting import wait_until

@@ -10,11 +10,11 @@ import sys
 import numpy as np
 import pytest
 
-from hpsearch.executors.random_state import captured, prepare, restore
+from hpsearch.executors.worker.random_state import captured, prepare, restore
 
 LATE = """
 import sys
-from hpsearch.executors.random_state import prepare
+from hpsearch.executors.worker.random_state import prepare
 
 prepare(7, 3)
 prepare(8, 3)  # the next trial; the first one did not need torch
@@ -34,7 +34,7 @@ import torch.nn.functional  # its parts are imported as ever
 
 COMMAND = """
 import sys
-from hpsearch.executors.random_state import prepare
+from hpsearch.executors.worker.random_state import prepare
 
 before = list(sys.meta_path)
 prepare(7, None)

@@ -16,16 +16,16 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from hpsearch.config import parse_config
-from hpsearch.config_objectives import Command
-from hpsearch.distributions import Range
+from hpsearch.config.config import parse_config
+from hpsearch.config.objectives import Command
 from hpsearch.errors import FieldError, ObjectiveError
-from hpsearch.objectives import command_process
 from hpsearch.objectives.base import iterate
-from hpsearch.objectives.command import CommandObjective, check_command, command_line
+from hpsearch.objectives.command import process as command_process
+from hpsearch.objectives.command.objective import CommandObjective, check_command, command_line
 from hpsearch.objectives.loading import check_objective, load_objective
-from hpsearch.space import Space
-from hpsearch.trial_dir import LOG
+from hpsearch.space.distributions import Range
+from hpsearch.space.space import Space
+from hpsearch.trial.folder import LOG
 from support.attempts import begun
 from support.factories import spec
 
@@ -446,11 +446,11 @@ def test_a_supervisor_that_is_killed_takes_its_command_along(tmp_path):
 
 WORKER = """
 import logging, sys
-from hpsearch.config_objectives import Command
+from hpsearch.config.objectives import Command
 from hpsearch.objectives.base import Trial
-from hpsearch.objectives.command import CommandObjective
-from hpsearch.trial import Direction, Stage, TrialSpec
-from hpsearch.trial_dir import AttemptWriter
+from hpsearch.objectives.command.objective import CommandObjective
+from hpsearch.trial.trial import Direction, Stage, TrialSpec
+from hpsearch.trial.folder import AttemptWriter
 program, folder = sys.argv[1:]
 spec = TrialSpec(
     stage=Stage.SEARCH, number=0, config={"program": program}, seed=0, attempt=1, epochs=3,

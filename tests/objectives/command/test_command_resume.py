@@ -9,10 +9,10 @@ from contextlib import closing
 
 import pytest
 
-from hpsearch.config import parse_config
-from hpsearch.objectives import supervisor
+from hpsearch.config.config import parse_config
+from hpsearch.objectives.command import supervisor
 from hpsearch.objectives.loading import load_objective
-from hpsearch.trial_dir import PRINTED
+from hpsearch.trial.folder import PRINTED
 from support.attempts import begun
 from support.factories import spec
 from support.waiting import wait_until

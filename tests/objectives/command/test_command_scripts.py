@@ -7,11 +7,11 @@ from contextlib import closing
 
 import pytest
 
-from hpsearch.config import parse_config
+from hpsearch.config.config import parse_config
 from hpsearch.errors import FieldError, ObjectiveError
-from hpsearch.objectives.command_line import command_line
+from hpsearch.objectives.command.line import command_line
 from hpsearch.objectives.loading import check_objective, load_objective
-from hpsearch.trial_dir import AttemptWriter
+from hpsearch.trial.folder import AttemptWriter
 from support.attempts import begun
 from support.documents import read_yaml
 from support.factories import spec
@@ -276,7 +276,7 @@ def test_an_interpreter_that_is_not_there_or_not_used_is_refused(tmp_path, envir
 
 
 def test_a_link_to_an_interpreter_stays_a_link(space_file, environment):
-    from hpsearch.space_file import load_space_file
+    from hpsearch.config.file import load_space_file
 
     raw = {"objective": {"python": None, "epochs": 1}}
     path = space_file(**raw)

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from hpsearch.errors import StudyError
-from hpsearch.events import TrialMeasured
-from hpsearch.objectives.folders import unpack
-from hpsearch.trial import Stage, StopReason
+from hpsearch.objectives.frameworks.folders import unpack
+from hpsearch.trial.events import TrialMeasured
+from hpsearch.trial.trial import Stage, StopReason
 from support.bench import Bench, Stop, results
 
 NUMBERS = count()
@@ -20,7 +20,7 @@ import os
 import torch
 from transformers import BertConfig, BertForSequenceClassification, Trainer, TrainingArguments
 
-from hpsearch.objectives.huggingface import HpsearchCallback
+from hpsearch.objectives.frameworks.huggingface import HpsearchCallback
 
 BROKEN = False
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from hpsearch.errors import InputError, StudyError
-from hpsearch.events import TrialMeasured
-from hpsearch.trial import Stage, StopReason
+from hpsearch.trial.events import TrialMeasured
+from hpsearch.trial.trial import Stage, StopReason
 from support.bench import Bench, Stop, results
 
 pytestmark = pytest.mark.filterwarnings("ignore:.isinstance.treespec, LeafSpec:FutureWarning")  # within Lightning
@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from hpsearch.objectives.lightning import HpsearchCallback
+from hpsearch.objectives.frameworks.lightning import HpsearchCallback
 
 
 def audit(line):

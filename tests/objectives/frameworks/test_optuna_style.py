@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hpsearch.errors import FieldError, InputError, StudyError
-from hpsearch.trial import Stage, State, StopReason
+from hpsearch.trial.trial import Stage, State, StopReason
 from support.bench import Bench
 
 NUMBERS = count()

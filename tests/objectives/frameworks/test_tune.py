@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from hpsearch.errors import CheckpointError, InputError, StudyError
-from hpsearch.events import TrialMeasured
-from hpsearch.objectives.folders import packed, unpack
-from hpsearch.trial import Stage
+from hpsearch.objectives.frameworks.folders import packed, unpack
+from hpsearch.trial.events import TrialMeasured
+from hpsearch.trial.trial import Stage
 from support.bench import Bench, Stop, results
 
 NUMBERS = count()
@@ -125,7 +125,9 @@ def test_something_else_is_refused(bench: Bench):
 
 
 def test_our_module_does_not_import_ray():
-    code = "import sys, hpsearch.objectives.tune; assert 'ray' not in sys.modules and 'torch' not in sys.modules"
+    code = (
+        "import sys, hpsearch.objectives.frameworks.tune;assert 'ray' not in sys.modules and 'torch' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -26,7 +26,7 @@ WORKER = re.compile(rb'"worker": "[^"]*"')
 
 
 def hpsearch(folder: Path, *arguments: str, **environment: str) -> str:
-    command = [sys.executable, "-c", "from hpsearch.cli import main; main()", *arguments]
+    command = [sys.executable, "-c", "from hpsearch.cli.app import main; main()", *arguments]
     return subprocess.run(
         command, cwd=folder, env={**os.environ, **environment}, stdout=subprocess.PIPE, check=False, text=True
     ).stdout

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hpsearch.api import Study, load_study
-from hpsearch.trial import Stage, TrialRecord
+from hpsearch.study.study import Study, load_study
+from hpsearch.trial.trial import Stage, TrialRecord
 from support.documents import write_yaml
 from support.factories import sample_raw
 from support.paths import OBJECTIVES

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 
 from hpsearch.errors import StudyNotFoundError
-from hpsearch.trial import Stage, State, TrialRecord
+from hpsearch.trial.trial import Stage, State, TrialRecord
 from support.chaos.moments import SIGNALS, Moment, Moments, Toll
 from support.chaos.studies import Kind, Outcome, end_of, loaded, newest_manifest, outcome, prepare
 from support.cli import Cli

@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pytest
 
-from hpsearch.events import TrialEnded, TrialMeasured, TrialStarted
 from hpsearch.executors.base import Executor
-from hpsearch.trial import PredictSpec, Stage, StopReason
-from hpsearch.trial_dir import read_manifest
+from hpsearch.trial.events import TrialEnded, TrialMeasured, TrialStarted
+from hpsearch.trial.folder import read_manifest
+from hpsearch.trial.trial import PredictSpec, Stage, StopReason
 from support.executors import ANY, collect, task, until_free
 
 SHARED = (ANY, "Classifier")

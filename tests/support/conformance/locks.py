@@ -11,9 +11,9 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from hpsearch.errors import StudyLockedError
-from hpsearch.holder import EXPIRE_S
-from hpsearch.lock_file import LockFile
-from hpsearch.locking import LOCK_FILE, DatabaseLock, DriverLock, FileLock
+from hpsearch.store.lock import LOCK_FILE, DatabaseLock, DriverLock, FileLock
+from hpsearch.system.lock_file import LockFile
+from hpsearch.system.lock_holder import EXPIRE_S
 
 
 class DatabasePlace:

@@ -16,9 +16,9 @@ from optuna.storages import BaseStorage
 
 from hpsearch.errors import InputError, StudyError, StudyNotFoundError
 from hpsearch.samplers import make_sampler
-from hpsearch.store import FORMAT, STUDY_FILE, Store
-from hpsearch.store_backend import Backend
-from hpsearch.trial import Direction, Stage, State, StopReason, TrialRecord
+from hpsearch.store.backend import Backend
+from hpsearch.store.store import FORMAT, STUDY_FILE, Store
+from hpsearch.trial.trial import Direction, Stage, State, StopReason, TrialRecord
 from support.factories import history, sample_config
 
 CONFIG = sample_config(

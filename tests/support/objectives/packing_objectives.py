@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from hpsearch.events import GpuUse
+from hpsearch.trial.events import GpuUse
 
 GIB = 1 << 30
 PEAKS_GIB = {0: 3.0, 1: 7.5, 2: 5.0}  # of the first trials; 0.9 * 24 / 7.5 leaves room for 2

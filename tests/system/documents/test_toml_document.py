@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpsearch.errors import InputError
-from hpsearch.merging import merge, open_document
+from hpsearch.system.documents import merge, open_document
 
 TEXT = """\
 # top

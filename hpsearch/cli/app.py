@@ -1,0 +1,267 @@
+"""The command line.
+
+Heavy modules are imported by the commands that need them: --help, list and show import neither torch nor ray.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from hpsearch.cli import export, importing, init, verify
+from hpsearch.cli.options import (
+    AddressOption,
+    BudgetOption,
+    CpusOption,
+    ExecutorName,
+    ExecutorOption,
+    FreshOption,
+    GpusOption,
+    PackingOption,
+    ShipOption,
+    SpaceArgument,
+    StorageOption,
+    StudiesOption,
+    StudyArgument,
+    TrialsOption,
+    WorkersOption,
+    resource_request,
+)
+from hpsearch.cli.view import console, driving, print_smoke, print_summary, write_trials
+from hpsearch.errors import HpsearchError, InputError, Interrupted, printable
+
+EXIT_FAILED, EXIT_INPUT, EXIT_SIGNAL = 1, 2, 128
+
+
+class _Group(TyperGroup):
+    """Turns our errors into one message and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except InputError as error:
+            typer.echo(f"error: {printable(str(error))}", err=True)
+            raise typer.Exit(EXIT_INPUT) from None
+        except HpsearchError as error:
+            typer.echo(f"error: {printable(str(error))}", err=True)
+            raise typer.Exit(EXIT_FAILED) from None
+        except KeyboardInterrupt as error:
+            number = error.signal_number if isinstance(error, Interrupted) else signal.SIGINT
+            raise typer.Exit(EXIT_SIGNAL + number) from None
+
+
+app = typer.Typer(
+    name="hpsearch",
+    cls=_Group,
+    help="From a search space to a model you can ship: search, prune, retrain, ensemble, export.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.command()
+def run(
+    space: SpaceArgument,
+    *,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="S", help="The study's name; the space file's by default.")
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Go on with the study if there is one of this name: a line that a batch queue can repeat."
+        ),
+    ] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="With --resume: draw the trials to come from new bounds that the space file has by now."
+        ),
+    ] = False,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Set a value of the space file; can be repeated."),
+    ] = None,
+    trials: TrialsOption = None,
+    budget: BudgetOption = None,
+    smoke: Annotated[
+        bool,
+        typer.Option(
+            "--smoke",
+            help="Run every stage small, in a temporary directory: 2 trials of 2 epochs, 1 finalist with 2 seeds, "
+            "an ensemble.",
+        ),
+    ] = False,
+    snapshot: Annotated[
+        bool,
+        typer.Option(
+            "--snapshot", help="Copy the git repository of the code into the study, and run all trials from the copy."
+        ),
+    ] = False,
+    gpus: GpusOption = None,
+    workers: WorkersOption = None,
+    trials_per_gpu: PackingOption = "1",
+    cpus_per_trial: CpusOption = None,
+    ray_address: AddressOption = None,
+    executor: ExecutorOption = ExecutorName.RAY,
+    fresh_process: FreshOption = False,
+    ship_code: ShipOption = False,
+    studies: StudiesOption = Path("studies"),
+    storage: StorageOption = None,
+) -> None:
+    """Run the whole pipeline: search, finalists, ensemble."""
+    from hpsearch import api
+
+    request = resource_request(
+        gpus,
+        workers,
+        trials_per_gpu,
+        cpus_per_trial,
+        ray_address,
+        executor,
+        fresh_process=fresh_process,
+        ship_code=ship_code,
+    )
+    overrides = [*(set_ or []), *([] if trials is None else [f"search.trials={trials}"])]
+    with driving(studies) as show_:
+        if smoke:
+            document = api.smoke(
+                space, overrides=overrides, request=request, publish=show_.publish, opened=show_.watched
+            )
+        else:
+            study = api.run(
+                space,
+                name=name,
+                resume=resume,
+                force=force,
+                overrides=overrides,
+                budget=budget,
+                snapshot=snapshot,
+                request=request,
+                studies=studies,
+                storage=storage,
+                publish=show_.publish,
+                opened=show_.opened,
+            )
+    if smoke:
+        print_smoke(document)
+    else:
+        print_summary(study)
+
+
+@app.command()
+def resume(
+    study: StudyArgument,
+    *,
+    trials: Annotated[
+        int | None,
+        typer.Option("--trials", min=1, metavar="N", help="The search's new total; fewer than done finish it now."),
+    ] = None,
+    budget: BudgetOption = None,
+    gpus: GpusOption = None,
+    workers: WorkersOption = None,
+    trials_per_gpu: PackingOption = "1",
+    cpus_per_trial: CpusOption = None,
+    ray_address: AddressOption = None,
+    executor: ExecutorOption = ExecutorName.RAY,
+    fresh_process: FreshOption = False,
+    ship_code: ShipOption = False,
+    studies: StudiesOption = Path("studies"),
+    storage: StorageOption = None,
+) -> None:
+    """Go on with a study where it stopped."""
+    from hpsearch import api
+
+    request = resource_request(
+        gpus,
+        workers,
+        trials_per_gpu,
+        cpus_per_trial,
+        ray_address,
+        executor,
+        fresh_process=fresh_process,
+        ship_code=ship_code,
+    )
+    with driving(studies) as show_:
+        loaded = api.resume(
+            study,
+            trials=trials,
+            budget=budget,
+            request=request,
+            studies=studies,
+            storage=storage,
+            publish=show_.publish,
+            opened=show_.opened,
+        )
+    print_summary(loaded)
+
+
+@app.command("list")
+def list_(*, studies: StudiesOption = Path("studies"), storage: StorageOption = None) -> None:
+    """List the studies of a directory."""
+    from hpsearch import api
+    from hpsearch.report.tables import studies_table, study_row
+
+    rows = []
+    for study in api.list_studies(studies, storage):
+        if isinstance(study, InputError):
+            typer.echo(f"warning: {study}", err=True)
+        else:
+            rows.append(study_row(study))
+    if not rows:
+        typer.echo(f"no studies in {printable(str(studies))}; hpsearch run cnn makes one", err=True)
+        return
+    console().print(studies_table(rows))
+
+
+@app.command()
+def show(
+    study: StudyArgument,
+    *,
+    trial: Annotated[
+        int | None,
+        typer.Option("--trial", min=0, metavar="N", help="One trial: config, curve, why it ended, traceback, log."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The whole study as JSON, for tools.")] = False,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write the search trials to a CSV file.")
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option("--top", min=1, metavar="N", help="The N best trials, one line each.")
+    ] = None,
+    studies: StudiesOption = Path("studies"),
+    storage: StorageOption = None,
+) -> None:
+    """Show a study, or one of its trials."""
+    from hpsearch import api
+    from hpsearch.report import tables
+
+    loaded = api.load_study(study, studies=studies, storage=storage)
+    if csv is not None:
+        write_trials(loaded, csv)
+    if as_json:
+        typer.echo(json.dumps(loaded.document(), indent=1, allow_nan=False))
+    elif trial is not None:
+        console().print(tables.trial_detail(loaded, trial))
+    elif top is not None:
+        console().print(tables.leaderboard(loaded, top))
+    elif csv is None:
+        print_summary(loaded)
+
+
+app.command()(export.export)
+app.command()(verify.verify)
+app.command()(init.init)
+app.command("import")(importing.import_)
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    app()

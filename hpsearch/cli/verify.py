@@ -1,0 +1,118 @@
+"""The command `verify`."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hpsearch.cli.options import (
+    AddressOption,
+    CpusOption,
+    ExecutorName,
+    ExecutorOption,
+    FreshOption,
+    GpusOption,
+    MapOption,
+    PackingOption,
+    StorageOption,
+    StudiesOption,
+    StudyArgument,
+    WorkersOption,
+    places,
+    resource_request,
+)
+from hpsearch.text import counted, mean_and_std, value_format
+
+if TYPE_CHECKING:
+    from hpsearch.driver.verification import Verification
+
+_EXIT_ELSEWHERE = 1
+
+
+def verify(
+    study: StudyArgument,
+    *,
+    from_: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="PATH", help="The exported file. The space file's export.to by default."),
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option("--key", metavar="A.B", help="The mapping in it; its top level by default.")
+    ] = None,
+    map_: MapOption = None,
+    trial: Annotated[
+        int | None, typer.Option("--trial", min=0, metavar="N", help="The finalist to compare with, not the winner.")
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option("--seeds", min=1, metavar="N", help="New seeds; as many as the finalist had.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="What was found as JSON, for tools.")] = False,
+    gpus: GpusOption = None,
+    workers: WorkersOption = None,
+    trials_per_gpu: PackingOption = "1",
+    cpus_per_trial: CpusOption = None,
+    ray_address: AddressOption = None,
+    executor: ExecutorOption = ExecutorName.RAY,
+    fresh_process: FreshOption = False,
+    studies: StudiesOption = Path("studies"),
+    storage: StorageOption = None,
+) -> None:
+    """Retrain an exported config with new seeds: does it land where the finalists did?"""
+    from hpsearch.cli.view import driving
+    from hpsearch.driver.session import Caller
+    from hpsearch.driver.verification import Exported
+    from hpsearch.driver.verification import verify as verified
+    from hpsearch.study.study import load_study
+
+    request = resource_request(
+        gpus, workers, trials_per_gpu, cpus_per_trial, ray_address, executor, fresh_process=fresh_process
+    )
+    exported = Exported(path=from_, key=key, names=places(map_ or ()))
+    with driving(studies) as show, closing(load_study(study, studies=studies, storage=storage)) as loaded:
+        caller = Caller(request=request, publish=show.publish, opened=show.watched)
+        found = verified(loaded, exported, caller, trial=trial, seeds=seeds)
+    if as_json:
+        content = {**asdict(found), "within": found.within, "direction": str(found.direction)}
+        typer.echo(json.dumps(content, indent=1, default=str))
+    else:
+        typer.echo("\n".join(_lines(found)))
+    if found.within is False:
+        raise typer.Exit(_EXIT_ELSEWHERE)
+
+
+def _lines(found: Verification) -> list[str]:
+    promised, new = found.promised, found.found
+    written = value_format([promised.mean, new.mean, *(found.interval or ())])
+    lines = [
+        f"{name}: {ours} in the file, {theirs} in trial {found.trial}"
+        for name, (ours, theirs) in found.differences.items()
+    ]
+    lines += [f"{name}: {value} is outside of the space that was searched" for name, value in found.outside.items()]
+    ours, theirs = found.code
+    if ours != theirs:
+        lines.append(f"code: {ours or 'in no repository'} now, {theirs or 'in no repository'} when the study was made")
+    for what, stats, noun in ((f"trial {found.trial}", promised, "seed"), ("the file", new, "new seed")):
+        failed = f", {stats.n_failed} failed" if stats.n_failed else ""
+        value = mean_and_std(stats.mean, stats.std, written)
+        lines.append(f"{what}: {found.metric} {value} over {counted(stats.n, noun)}{failed}")
+    return [*lines, _verdict(found)]
+
+
+def _verdict(found: Verification) -> str:
+    if found.interval is None:
+        return "not judged: one seed of the finalist says nothing of how much seeds differ"
+    written = value_format([*found.interval, found.found.mean])
+    low, high = map(written, found.interval)
+    expected = f"{low} to {high}, where a mean of {counted(found.found.n, 'new seed')} lies in 95 of 100 cases"
+    if found.within:
+        return f"within {expected}"
+    mean = found.found.mean or 0.0
+    side = found.interval[1] if mean > found.interval[1] else found.interval[0]
+    better = found.direction.better(mean, side)
+    hint = "; it is better than expected: is the same thing measured?" if better else ""
+    return f"NOT within {expected}: {written(abs(mean - side))} beyond{hint}"

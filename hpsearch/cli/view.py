@@ -1,0 +1,113 @@
+"""What the commands print: a study's progress while it runs, its summary, and how to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from hpsearch.errors import BudgetSpentError, HpsearchError, InputError
+from hpsearch.trial.events import Notice
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from hpsearch.cli.progress import Progress
+    from hpsearch.study.study import Study
+    from hpsearch.trial.events import Event
+
+
+class Show:
+    """Shows a study's progress from the moment that it is there; before that, only notices.
+
+    Args:
+        stack: What the live view is closed with.
+    """
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._progress: Progress | None = None
+        self.study: Study | None = None
+
+    def opened(self, study: Study) -> None:
+        """Begin the view of a study that can be resumed from now on."""
+        self.study = study
+        self.watched(study)
+
+    def watched(self, study: Study) -> None:
+        """Begin the view of a study."""
+        from hpsearch.cli.progress import Progress
+
+        self._progress = self._stack.enter_context(Progress(study.config))
+
+    def publish(self, event: Event) -> None:
+        """Show an event."""
+        if self._progress is not None:
+            self._progress.publish(event)
+        elif isinstance(event, Notice):
+            typer.echo(event.message, err=True)
+
+
+@contextmanager
+def driving(studies: Path) -> Iterator[Show]:
+    """Show a study's progress; after an interruption or a failure, say how to go on."""
+    from hpsearch.system.signals import raising_signals
+
+    with raising_signals(), ExitStack() as stack:
+        show = Show(stack)
+        try:
+            yield show
+        except (KeyboardInterrupt, HpsearchError) as error:
+            stack.close()
+            if show.study is not None and not isinstance(error, InputError):
+                interrupted = isinstance(error, KeyboardInterrupt)
+                state = "interrupted; nothing is lost" if interrupted else "stopped; all that has ended is kept"
+                more = f" --budget {error.more}" if isinstance(error, BudgetSpentError) and error.more else ""
+                typer.echo(f"{state}. To go on: {_resume_line(show.study, studies)}{more}", err=True)
+            raise
+
+
+def _resume_line(study: Study, studies: Path) -> str:
+    from hpsearch.report.paths import study_argument
+
+    return f"hpsearch resume {study_argument(study, studies)}"
+
+
+def console() -> Console:
+    """Return where results are printed: standard output."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def print_summary(study: Study) -> None:
+    """Print what came out of a study."""
+    from hpsearch.report.tables import study_summary
+
+    console().print(study_summary(study))
+
+
+def print_smoke(document: dict[str, Any]) -> None:
+    """Print that a smoke test passed."""
+    ensemble = document["ensemble"]
+    parts = [f"{len(document['trials'])} trials", f"{sum(len(f['values']) for f in document['finalists'])} finalists"]
+    parts.append(f"an ensemble of {len(ensemble['members'])}" if ensemble else "no ensemble")
+    typer.echo(f"smoke test passed: {', '.join(parts)}; nothing was kept")
+
+
+def write_trials(study: Study, path: Path) -> None:
+    """Write the search trials to a CSV file.
+
+    Raises:
+        InputError: It can't be written.
+    """
+    from hpsearch.study.frame import write_csv
+
+    try:
+        write_csv(study.trials, path)
+    except OSError as error:
+        raise InputError(f"--csv {path}: can't be written: {error.strerror}") from None
+    typer.echo(f"trials of study {study.name} written to {path}", err=True)

@@ -1,0 +1,232 @@
+"""What a study may spend and what it has spent, as values: parsed, put together, and in words."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from hpsearch.errors import InputError
+from hpsearch.text import counted, format_duration, nearest
+
+HOUR_S = 3600.0
+DURATION = "a duration such as 2h, 1h 30min, 45min, 90s, 1.5h or 2d"
+_UNITS_S = {"d": 86400.0, "h": HOUR_S, "min": 60.0, "m": 60.0, "s": 1.0}
+_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(d|h|min|m|s)\s*")
+_LIFTED = "none"
+_MORE = 1.5  # of a limit that is spent: what to resume with, as a suggestion
+
+
+def parse_duration(text: str) -> float:
+    """Return a duration in seconds.
+
+    Args:
+        text: Numbers with `d`, `h`, `min` (or `m`) and `s`, each unit at most once, the largest first.
+
+    Raises:
+        ValueError: It is no duration, or 0.
+    """
+    found, position, before = 0.0, 0, math.inf
+    stripped = text.strip()
+    while position < len(stripped):
+        part = _PART.match(stripped, position)
+        if part is None or _UNITS_S[part[2]] >= before:
+            break
+        before = _UNITS_S[part[2]]
+        found += float(part[1]) * before
+        position = part.end()
+    if position < len(stripped) or not 0 < found < math.inf:
+        msg = f"{text!r} is not {DURATION}"
+        raise ValueError(msg)
+    return found
+
+
+def compact_duration(seconds: float) -> str:
+    """Return a duration as `parse_duration` reads it, rounded up to seconds, such as `1h30min`."""
+    left = math.ceil(seconds)
+    parts = []
+    for unit in ("d", "h", "min", "s"):
+        count, left = divmod(left, int(_UNITS_S[unit]))
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spent:
+    """What a study has spent so far.
+
+    Attributes:
+        time_s: Wall time of the commands that ran it, in seconds.
+        gpu_s: Seconds of its trials, each times its share of a GPU.
+        epochs: That its trials have trained, finalists too.
+    """
+
+    time_s: float = 0.0
+    gpu_s: float = 0.0
+    epochs: int = 0
+
+    def __str__(self) -> str:
+        parts = [format_duration(self.time_s), _hours(self.gpu_s) if self.gpu_s else "", _epochs(self.epochs)]
+        return ", ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """What a study may spend; None for no limit. Whichever is reached first ends the search.
+
+    Attributes:
+        time_s: Wall time, in seconds.
+        gpu_s: GPU time, in seconds.
+        epochs: Of all trials together, finalists too.
+        trials: Of the search.
+    """
+
+    time_s: float | None = None
+    gpu_s: float | None = None
+    epochs: int | None = None
+    trials: int | None = None
+
+    @property
+    def any(self) -> bool:
+        """Whether anything is limited."""
+        return any(value is not None for value in asdict(self).values())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
+        return asdict(self)
+
+    def changed(self, changes: Mapping[str, Any]) -> Limits:
+        """Return these limits with some of them set anew, as `parse_changes` gives them."""
+        return replace(self, **changes)
+
+    def reached(self, spent: Spent) -> bool:
+        """Return whether time, GPU time or epochs are spent in full."""
+        return any(limit is not None and used >= limit for limit, used in self._beside(spent))
+
+    def _beside(self, spent: Spent) -> list[tuple[float | None, float]]:
+        return [(self.time_s, spent.time_s), (self.gpu_s, spent.gpu_s), (self.epochs, spent.epochs)]
+
+    def used(self, spent: Spent) -> str:
+        """Return what is spent of each limit, such as `10 min of 2 h, 812 of 5,000 epochs`."""
+        parts = []
+        if self.time_s is not None:
+            parts.append(f"{format_duration(spent.time_s)} of {format_duration(self.time_s)}")
+        if self.gpu_s is not None:
+            parts.append(f"{spent.gpu_s / HOUR_S:.2g} of {_hours(self.gpu_s)}")
+        if self.epochs is not None:
+            parts.append(f"{spent.epochs:,} of {_epochs(self.epochs)}")
+        return ", ".join(parts)
+
+    def more_than(self, spent: Spent) -> str:
+        """Return what `--budget` could say to go on: half as much again of each limit that is spent."""
+        parts = []
+        if self.time_s is not None and spent.time_s >= self.time_s:
+            parts.append(compact_duration(_MORE * spent.time_s))
+        if self.gpu_s is not None and spent.gpu_s >= self.gpu_s:
+            parts.append(f"gpu_hours={_MORE * spent.gpu_s / HOUR_S:.2g}")
+        if self.epochs is not None and spent.epochs >= self.epochs:
+            parts.append(f"epochs={math.ceil(_MORE * spent.epochs)}")
+        return ",".join(parts)
+
+    @property
+    def doubled(self) -> str:
+        """Twice these limits, as `--budget` takes them; the trials stay."""
+        parts = []
+        if self.time_s is not None:
+            parts.append(compact_duration(2 * self.time_s))
+        if self.gpu_s is not None:
+            parts.append(f"gpu_hours={2 * self.gpu_s / HOUR_S:g}")
+        if self.epochs is not None:
+            parts.append(f"epochs={2 * self.epochs}")
+        return ",".join(parts)
+
+    def __str__(self) -> str:
+        parts = [
+            "" if self.time_s is None else format_duration(self.time_s),
+            "" if self.gpu_s is None else _hours(self.gpu_s),
+            "" if self.epochs is None else _epochs(self.epochs),
+            "" if self.trials is None else counted(self.trials, "trial"),
+        ]
+        return ", ".join(part for part in parts if part)
+
+
+def in_gpu_hours(gpu_s: float) -> str:
+    """Return GPU time in words, such as `7.4 GPU hours`."""
+    return _hours(gpu_s)
+
+
+def _hours(gpu_s: float) -> str:
+    hours = gpu_s / HOUR_S
+    number = f"{hours:.2g}" if hours < 1 else f"{hours:,.1f}".removesuffix(".0")
+    return f"{number} GPU {'hour' if number == '1' else 'hours'}"
+
+
+def _epochs(count: int) -> str:
+    return f"{count:,} {'epoch' if count == 1 else 'epochs'}"
+
+
+def parse_changes(text: str) -> dict[str, Any]:
+    """Return the limits that `--budget` sets, by the names of `Limits`; None for one that it lifts.
+
+    Args:
+        text: Limits with commas between them: a duration, or `NAME=VALUE` with `time`, `gpu_hours`, `epochs` or
+            `trials`; `none` lifts one.
+
+    Raises:
+        InputError: It is anything else.
+    """
+    found: dict[str, Any] = {}
+    for name, value in _pieces(text):
+        if name not in _FIELDS:
+            near = nearest(name, list(_FIELDS))
+            hint = f"; did you mean {near!r}?" if near else ""
+            raise InputError(f"--budget {text}: unknown limit {name!r}; allowed: {', '.join(_FIELDS)}{hint}")
+        field, read, allowed = _FIELDS[name]
+        try:
+            changed = None if value == _LIFTED else read(value)
+        except ValueError:
+            raise InputError(f"--budget {text}: {name} is {value!r}; allowed: {allowed}, or {_LIFTED}") from None
+        if field in found:
+            raise InputError(f"--budget {text}: {name} stands there twice; allowed: once")
+        found[field] = changed
+    return found
+
+
+def _gpu_seconds(text: str) -> float:
+    hours = float(text)
+    if not 0 < hours < math.inf:
+        raise ValueError(text)
+    return hours * HOUR_S
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise ValueError(text)
+    return int(text)
+
+
+_FIELDS: dict[str, tuple[str, Callable[[str], float], str]] = {
+    "time": ("time_s", parse_duration, DURATION),
+    "gpu_hours": ("gpu_s", _gpu_seconds, "a number > 0"),
+    "epochs": ("epochs", _count, "an integer >= 1"),
+    "trials": ("trials", _count, "an integer >= 1"),
+}
+
+
+def as_overrides(text: str) -> list[str]:
+    """Return what `--budget` says as it would be set in a space file: `PATH=VALUE`.
+
+    Raises:
+        InputError: As `parse_changes`.
+    """
+    parse_changes(text)
+    return [f"budget.{name}={'null' if value == _LIFTED else value}" for name, value in _pieces(text)]
+
+
+def _pieces(text: str) -> list[tuple[str, str]]:
+    """Return names and values; a value by itself is a time."""
+    parts = [part.partition("=") for part in text.split(",")]
+    return [(name.strip(), value.strip()) if equals else ("time", name.strip()) for name, equals, value in parts]

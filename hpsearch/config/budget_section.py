@@ -1,0 +1,41 @@
+"""The `budget` section of a space file."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from hpsearch.config.budget import DURATION, HOUR_S, Limits, parse_duration
+from hpsearch.config.section import Section
+
+
+def _duration(text: str) -> str:
+    parse_duration(text)
+    return text
+
+
+class Budget(Section):
+    """What a study may spend; whichever is spent first ends the search. None for no limit.
+
+    Attributes:
+        time: Wall time of the commands that run the study, such as `2h`.
+        gpu_hours: Hours of the trials, each times its share of a GPU.
+        epochs: Of all trials, finalists too.
+        trials: Of the search.
+    """
+
+    time: Annotated[str, AfterValidator(_duration)] | None = Field(default=None, description=f"{DURATION}, or null")
+    gpu_hours: float | None = Field(default=None, gt=0)
+    epochs: int | None = Field(default=None, ge=1)
+    trials: int | None = Field(default=None, ge=1)
+
+    @property
+    def limits(self) -> Limits:
+        """The same in seconds."""
+        return Limits(
+            time_s=None if self.time is None else parse_duration(self.time),
+            gpu_s=None if self.gpu_hours is None else self.gpu_hours * HOUR_S,
+            epochs=self.epochs,
+            trials=self.trials,
+        )

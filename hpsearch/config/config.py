@@ -1,0 +1,352 @@
+"""A space file's content: mappings in, a validated and frozen `StudyConfig` out, or one message on what is wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from hpsearch.config.budget_section import Budget
+from hpsearch.config.objectives import OBJECTIVE_WAYS, Command, Objective, parse_objective
+from hpsearch.config.section import Section, Share, validated
+from hpsearch.errors import FieldError
+from hpsearch.space.distributions import Choice
+from hpsearch.space.given import params_of
+from hpsearch.space.parsing import parse_space
+from hpsearch.space.space import Space
+from hpsearch.system.documents.values import plain
+from hpsearch.text import nearest, shown
+from hpsearch.trial.trial import Direction
+
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+_MIN_PATIENCE_EPOCHS = 5  # shorter patience cost up to 10 points of accuracy on recorded curves (DESIGN, section 6)
+
+MAX_LEVELS = 1000  # a sampler makes a permutation of them for each config
+
+
+class Stall(Section):
+    """When a trial counts as stalled.
+
+    Attributes:
+        patience: Epochs without a new best, or a share of the trial's epochs (at least 5).
+        min_delta: How much better a new best has to be, in the metric's own unit.
+        warmup: Epochs that never count as stalled.
+    """
+
+    patience: Annotated[int, Field(ge=1)] | Share = "25%"
+    min_delta: float = Field(default=0.0, ge=0)
+    warmup: int = Field(default=0, ge=0)
+
+    def patience_epochs(self, epochs: int) -> int:
+        """Return the patience for trials of so many epochs."""
+        if isinstance(self.patience, int):
+            return self.patience
+        return max(_MIN_PATIENCE_EPOCHS, math.ceil(float(self.patience.removesuffix("%")) / 100 * epochs))
+
+
+class Prune(Section):
+    """What ends a trial early. A diverged one always ends."""
+
+    stall: Stall | None = Stall()
+
+
+class SearchRound(Section):
+    """One round of a search from coarse to fine.
+
+    Attributes:
+        trials: How many.
+        epochs: Of each of its trials; None for the objective's.
+        around: From the second round on, of how many of the best trials so far the ranges are drawn around.
+    """
+
+    trials: int = Field(ge=1)
+    epochs: int | None = Field(default=None, ge=1)
+    around: int = Field(default=3, ge=1)
+
+
+class Expand(Section):
+    """Whether ranges grow on a side where the best trials crowd.
+
+    Attributes:
+        rounds: At most so many times.
+        trials: More trials for each of them; None for a quarter of the search's, at least 8.
+    """
+
+    rounds: int = Field(default=2, ge=1)
+    trials: int | None = Field(default=None, ge=1)
+
+
+class WarmStart(Section):
+    """Where trials come from that were trained before.
+
+    Attributes:
+        study: A study's name or path; the name is looked up in the directory that the new study is made in.
+        csv: A CSV file; relative to the space file.
+        best: So many of its best configs are trained first here.
+    """
+
+    study: str | None = Field(default=None, min_length=1)
+    csv: str | None = Field(default=None, min_length=1)
+    best: int = Field(default=1, ge=0)
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> Self:
+        if (self.study is None) == (self.csv is None):
+            msg = "one of study: NAME and csv: FILE"
+            raise ValueError(msg)
+        return self
+
+
+DEFAULT_TRIALS = 48
+MOST_TRIALS = 100_000
+"""Of a search that only its budget ends: as many as a study was seen to bear."""
+
+
+class Search(Section):
+    """How configs are proposed.
+
+    Attributes:
+        trials: How many; None for the sum over the rounds, or 48. With rounds, the last one gets more or fewer.
+        levels: Levels of a grid by parameter; those left out are chosen when the study is made.
+        jitter: 1.0 draws from a whole cell of the grid, 0.0 takes its centre.
+        first: Configs to try first, as trials get them.
+        warm_start: None for none.
+        expand: None to leave ranges as they are.
+        rounds: From coarse to fine; empty for one round with the objective's epochs.
+    """
+
+    sampler: Literal["jittered_grid", "random", "sobol", "tpe", "gp"] = "jittered_grid"
+    trials: int | None = Field(default=None, ge=1)
+    levels: dict[str, Annotated[int, Field(ge=1, le=MAX_LEVELS)]] = Field(default={})
+    jitter: float = Field(default=1.0, ge=0, le=1)
+    first: list[dict[str, Any]] = Field(default=[])
+    warm_start: WarmStart | None = None
+    expand: Expand | None = None
+    rounds: list[SearchRound] = Field(default=[])
+
+    @property
+    def total(self) -> int:
+        """Trials in total, but for those of expansions."""
+        return self.trials or sum(one.trials for one in self.rounds) or DEFAULT_TRIALS
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it goes on until the budget is spent, for nothing says how many trials it has."""
+        return self.trials == MOST_TRIALS
+
+
+class Finalists(Section):
+    """How many of the best configs are retrained, with how many seeds each."""
+
+    configs: int = Field(default=3, ge=1)
+    seeds: int = Field(default=5, ge=1)
+
+
+class Ensemble(Section):
+    """The vote of the best checkpoints.
+
+    Attributes:
+        members: At most so many.
+        vote: `soft` averages probabilities, `hard` counts votes.
+        weights: What a member's weight is proportional to.
+    """
+
+    members: int = Field(default=5, ge=1)
+    vote: Literal["soft", "hard"] = "soft"
+    weights: Literal["uniform", "accuracy", "confidence"] = "confidence"
+
+
+class Faults(Section):
+    """What is done about bad luck (DESIGN, section 8)."""
+
+    trial_timeout_s: float | None = Field(default=None, gt=0)
+    epoch_timeout_s: float | None = Field(default=None, gt=0)
+    max_retries: int = Field(default=2, ge=0)
+    max_identical_errors: int = Field(default=3, ge=1)
+
+
+ExportFormat = Literal["yaml", "json", "toml", "hydra", "args", "env", "python", "lightning", "optuna"]
+
+
+class Export(Section):
+    """Where `hpsearch export STUDY` writes.
+
+    Attributes:
+        to: The file; relative to the space file.
+        format: Left unsaid, by the file's suffix.
+        key: The mapping in it that the values belong in.
+        map: Parameters by name to their names in the file.
+    """
+
+    to: str = Field(min_length=1)
+    format: ExportFormat | None = None
+    key: str | None = Field(default=None, min_length=1)
+    map: dict[str, Annotated[str, Field(min_length=1)]] = Field(default={})
+
+
+class _File(Section):
+    study: str = Field(
+        pattern=_NAME, description="a name of letters, digits, '.', '_' and '-' that starts with a letter or a digit"
+    )
+    metric: str = Field(
+        min_length=1, description="the name of a metric that the objective yields, such as val_accuracy"
+    )
+    direction: Literal["maximize", "minimize"]
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    objective: dict[str, Any] = Field(description=f"a mapping with epochs and one of {', '.join(OBJECTIVE_WAYS)}")
+    space: dict[str, Any] = Field(description="a mapping of parameters, such as lr: {loguniform: [1e-4, 1e-1]}")
+    constraints: list[str] = Field(default=[])
+    search: Search = Search()
+    prune: Prune | None = Prune()
+    budget: Budget | None = None
+    finalists: Finalists | None = Finalists()
+    ensemble: Ensemble | None = Ensemble()
+    keep_checkpoints: int = Field(default=10, ge=1)
+    faults: Faults = Faults()
+    export: Export | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StudyConfig:
+    """A validated space file.
+
+    Attributes:
+        raw: The file's content after `--set`, as JSON types; what a study stores, and parses again when it is resumed.
+    """
+
+    study: str
+    metric: str
+    direction: Direction
+    seed: int
+    objective: Objective
+    space: Space
+    search: Search
+    prune: Prune | None
+    budget: Budget | None
+    finalists: Finalists | None
+    ensemble: Ensemble | None
+    keep_checkpoints: int
+    faults: Faults
+    export: Export | None
+    raw: Mapping[str, Any]
+
+    @property
+    def hash(self) -> str:
+        """Sixteen hexadecimal digits that change with any value of the file."""
+        canonical = json.dumps(self.raw, sort_keys=True, default=str)
+        return hashlib.blake2b(canonical.encode(), digest_size=8).hexdigest()
+
+
+def parse_config(raw: Any) -> StudyConfig:
+    """Return the study that a space file's content describes.
+
+    Args:
+        raw: Nested mappings, lists and scalars, as YAML or JSON gives them.
+
+    Raises:
+        FieldError: The first thing that is wrong.
+    """
+    if not isinstance(raw, Mapping):
+        problem = "is empty" if raw is None else f"found {shown(raw)}"
+        raise FieldError((), problem, f"a mapping with {', '.join(_File.model_fields)}")
+    raw = plain(raw)
+    file = validated(_File, raw, ())
+    objective = parse_objective(file.objective)
+    space = parse_space(file.space, constraints=file.constraints)
+    _check_names(space, objective)
+    search = _searched(file)
+    _check_search(search, space, objective)
+    return StudyConfig(
+        study=file.study,
+        metric=file.metric,
+        direction=Direction(file.direction),
+        seed=file.seed,
+        objective=objective,
+        space=space,
+        search=search,
+        prune=file.prune,
+        budget=file.budget,
+        finalists=file.finalists,
+        ensemble=file.ensemble,
+        keep_checkpoints=file.keep_checkpoints,
+        faults=file.faults,
+        export=file.export,
+        raw=raw,
+    )
+
+
+def _searched(file: _File) -> Search:
+    """Return the search; with a budget and without a number of trials it is open."""
+    search = file.search
+    if file.budget is None or not file.budget.limits.any or search.trials is not None or search.rounds:
+        return search
+    if search.expand is not None:
+        raise FieldError(
+            ("search", "expand"),
+            "follows on the last trial, and with a budget and no number of trials there is none",
+            "search.trials beside it",
+        )
+    return search.model_copy(update={"trials": MOST_TRIALS})
+
+
+def _check_names(space: Space, objective: Objective) -> None:
+    settings = set(type(objective).model_fields)
+    for name in space.names:
+        if name in settings:
+            raise FieldError(
+                ("space", name), f"{name!r} is a setting of the objective", "another name, or set it under objective"
+            )
+
+
+def _check_search(search: Search, space: Space, objective: Objective) -> None:
+    check_levels(space, search.levels)
+    for name, axis in space.parameters.items():
+        if isinstance(axis, Choice) and axis.count > MAX_LEVELS and search.sampler == "jittered_grid":
+            allowed = f"at most {MAX_LEVELS} with search.sampler jittered_grid; sobol and random take any number"
+            raise FieldError(("space", name, "choice"), f"has {axis.count} values", allowed)
+    keys = [space.key(params_of(space, one, ("search", "first", at))) for at, one in enumerate(search.first)]
+    for position, key in enumerate(keys):
+        if (earlier := keys.index(key)) < position:
+            raise FieldError(
+                ("search", "first", position), f"is the config of search.first.{earlier}", "different configs"
+            )
+    if len(search.first) > search.total:
+        raise FieldError(
+            ("search", "first"), f"has {len(search.first)} configs", f"at most search.trials, {search.total}"
+        )
+    for position, planned in enumerate(search.rounds):
+        if planned.epochs is not None and planned.epochs > objective.epochs:
+            path = ("search", "rounds", position, "epochs")
+            raise FieldError(path, f"found {planned.epochs}", f"at most objective.epochs, {objective.epochs}")
+        if planned.epochs not in (None, objective.epochs) and isinstance(objective, Command) and not _told(objective):
+            path = ("search", "rounds", position, "epochs")
+            raise FieldError(path, "the command is never told its epochs", "{epochs} in objective.command")
+
+
+def _told(command: Command) -> bool:
+    """Return whether a command learns how many epochs a trial has."""
+    in_file = command.config_file is not None and "epochs" in command.config_file.map
+    return in_file or "{epochs}" in str(command.command)
+
+
+def check_levels(space: Space, levels: Mapping[str, int]) -> None:
+    """Check numbers of levels against a space.
+
+    Raises:
+        FieldError: One is of no parameter, is not from 1 to 1000, or differs from the number of choices.
+    """
+    for name, count in levels.items():
+        path = ("search", "levels", name)
+        axis = space.parameters.get(name)
+        if axis is None:
+            known = list(space.parameters)
+            raise FieldError(path, f"{name!r} is not a parameter", ", ".join(known), nearest(name, known))
+        if isinstance(axis, Choice) and count != axis.count:
+            raise FieldError(path, f"found {count}", f"{axis.count}, one for each choice; or leave it out")
+        if not 1 <= count <= MAX_LEVELS:
+            raise FieldError(path, f"found {count}", f"an integer >= 1 and <= {MAX_LEVELS}")

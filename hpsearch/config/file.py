@@ -1,0 +1,235 @@
+"""Reading a space file: text, `--set` overrides, the lines of its fields, and the files that ship with the package."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
+from ruamel.yaml.reader import ReaderError
+
+from hpsearch.config.config import StudyConfig, parse_config
+from hpsearch.errors import FieldError, InputError, SpaceFileError
+from hpsearch.system.documents.values import YAML_ERRORS, plain
+from hpsearch.text import nearest, shown
+
+_LARGEST = 4 << 20  # bytes
+_PATHS = (  # fields that name files
+    ("objective", "data_dir"),
+    ("objective", "cwd"),
+    ("objective", "interpreter"),
+    ("objective", "config_file", "template"),
+    ("search", "warm_start", "csv"),
+    ("search", "warm_start", "study"),
+    ("export", "to"),
+)
+
+
+def shipped_spaces() -> dict[str, Path]:
+    """Return the space files that ship with the package, by name."""
+    package = Path(__file__).parent.parent
+    # A wheel carries them inside the package; a checkout has them beside it.
+    folder = next((f for f in (package / "spaces", package.parent / "spaces") if f.is_dir()), None)
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))} if folder else {}
+
+
+def find_space(name: str) -> Path:
+    """Return the file that `hpsearch run NAME` means: a path, or the name of a shipped one.
+
+    Raises:
+        InputError: There is neither.
+    """
+    path = Path(name)
+    with suppress(OSError):  # a name that is too long, a folder that may not be entered
+        if path.is_file():
+            return path
+    shipped = shipped_spaces()
+    if name in shipped:
+        return shipped[name]
+    near = nearest(name, list(shipped))
+    hint = f"; did you mean {near!r}?" if near else ""
+    msg = (
+        f"{name}: no such space file; allowed: a YAML file, or one that ships with hpsearch: {', '.join(shipped)}{hint}"
+    )
+    raise InputError(msg)
+
+
+def load_space_file(path: Path, overrides: Sequence[str] = ()) -> StudyConfig:
+    """Return the study that a file describes.
+
+    Args:
+        path: The YAML file.
+        overrides: `PATH=VALUE`, such as `search.trials=8`; files in them are relative to the working directory.
+
+    Raises:
+        SpaceFileError: With file, line, field, what was found, and what is allowed.
+        InputError: The file can't be read.
+    """
+    text = _read(path)
+    raw, node = _parse_yaml(text, str(path))
+    try:
+        raw = plain(raw)
+        _resolve_paths(raw, path.parent)
+    except FieldError as error:
+        raise SpaceFileError(str(path), _line(node, error.path), str(error)) from None
+    changed = _apply_overrides(raw, overrides) if isinstance(raw, dict) else {}
+    try:
+        return parse_config(raw)
+    except FieldError as error:
+        culprit = _culprit(error, changed, text)
+        if culprit:
+            raise SpaceFileError(culprit, None, str(error)) from None
+        raise SpaceFileError(str(path), _line(node, error.path), str(error)) from None
+
+
+def file_content(path: Path) -> Any:
+    """Return what a space file says without `--set`, as JSON types and with its paths resolved; it is not checked.
+
+    Raises:
+        InputError: It can't be read, or holds what JSON can't.
+    """
+    raw = plain(_parse_yaml(_read(path), str(path))[0])
+    _resolve_paths(raw, path.parent)
+    return raw
+
+
+def _read(path: Path) -> str:
+    try:
+        if (size := path.stat().st_size) > _LARGEST:
+            raise InputError(f"{path}: has {size} bytes; allowed: at most {_LARGEST}")
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        msg = f"{path}: not a text file: byte {error.start} is not UTF-8; allowed: YAML in UTF-8"
+    except (OSError, ValueError) as error:  # a null character in the name is a ValueError
+        msg = f"{path}: can't be read: {getattr(error, 'strerror', None) or error}"
+    raise InputError(msg)
+
+
+def _culprit(error: FieldError, changed: Mapping[tuple[str, ...], str], text: str) -> str:
+    """Return the overrides to blame for an error, or an empty string if it is the file's own."""
+    for key, override in changed.items():
+        shared = min(len(key), len(error.path))
+        if shared and error.path[:shared] == key[:shared]:
+            return f"--set {override}"
+    if not changed:
+        return ""
+    try:
+        parse_config(_parse_yaml(text, "")[0])
+    except FieldError:
+        return ""
+    return " ".join(f"--set {override}" for override in changed.values())
+
+
+def _parse_yaml(text: str, file: str) -> tuple[Any, Node | None]:
+    try:
+        # typ="safe" builds no Python objects; pure=True is the YAML 1.2 parser, to which 1e-5 is a number.
+        return YAML(typ="safe", pure=True).load(text), YAML(typ="safe", pure=True).compose(text)
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        problem = (error.problem or str(error)).splitlines()[0]
+        raise SpaceFileError(file, line, f"not valid YAML: {problem}") from None
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        found = chr(error.character) if isinstance(error.character, int) else error.character
+        raise SpaceFileError(file, line, f"not valid YAML: the character {found!r} is not allowed") from None
+    except YAML_ERRORS as error:
+        problem = next(iter(str(error).splitlines()), type(error).__name__)
+        raise SpaceFileError(file, None, f"not valid YAML: {problem}") from None
+
+
+def _line(node: Node | None, path: Sequence[str | int]) -> int | None:
+    """Return the line, from 1, of the deepest part of a path that the file has."""
+    if node is None:
+        return 1
+    line: int = node.start_mark.line + 1
+    for part in path:
+        if isinstance(node, MappingNode):
+            pairs = [(key, value) for key, value in node.value if key.value in (str(part), shown(part))]
+        elif isinstance(node, SequenceNode) and isinstance(part, int) and part < len(node.value):
+            pairs = [(node.value[part], node.value[part])]
+        else:
+            pairs = []
+        if not pairs:
+            break
+        line, node = pairs[0][0].start_mark.line + 1, pairs[0][1]
+    return line
+
+
+def _resolve_paths(raw: Any, folder: Path) -> None:
+    for keys in _PATHS:
+        values = raw
+        for key in keys[:-1]:
+            values = values.get(key) if isinstance(values, dict) else None
+        if isinstance(values, dict) and _is_path(values.get(keys[-1]), keys):
+            values[keys[-1]] = _resolve(values[keys[-1]], folder, keys)
+
+
+def _is_path(value: Any, keys: tuple[str, ...]) -> bool:
+    # A study without a slash is looked up by its name.
+    return isinstance(value, str) and (keys[-1] != "study" or "/" in value)
+
+
+def _resolve(name: str, folder: Path, keys: tuple[str, ...]) -> str:
+    try:
+        path = folder / Path(name).expanduser()
+        resolved = path.resolve()
+        # A virtual environment's interpreter is a link, and known by its own place.
+        return os.path.abspath(path) if keys[-1] == "interpreter" else str(resolved)  # noqa: PTH100 - as it says
+    except (
+        RuntimeError,
+        OSError,
+        ValueError,
+    ) as error:  # the home of an unknown user, a loop of links, a null character
+        raise FieldError(
+            keys, f"found {shown(name)}: {error}", "a path, relative to the space file or absolute"
+        ) from None
+
+
+def _apply_overrides(raw: Any, overrides: Sequence[str]) -> dict[tuple[str, ...], str]:
+    """Set values in place and return the texts of the overrides by path."""
+    changed = {}
+    for text in overrides:
+        name, equals, value_text = text.partition("=")
+        keys = tuple(name.split("."))
+        if not equals or not all(keys):
+            raise SpaceFileError(f"--set {text}", None, "allowed: PATH=VALUE, such as search.trials=8")
+        value = _parse_override(value_text, f"--set {text}")
+        if keys in _PATHS and _is_path(value, keys):
+            value = _resolve(value, Path(), keys)
+        _assign(raw, keys, value, text)
+        changed[keys] = text
+    return changed
+
+
+def _parse_override(text: str, option: str) -> Any:
+    try:
+        return _parse_yaml(text, option)[0]
+    except SpaceFileError as error:
+        raise SpaceFileError(option, None, error.message) from None  # an option has no lines
+
+
+def _assign(raw: Any, keys: tuple[str, ...], value: object, text: str) -> None:
+    target = raw
+    for position, key in enumerate(keys[:-1]):
+        # A name may hold dots itself (optimizer.lr): the rest as one key, where the file has it.
+        rest = ".".join(keys[position:])
+        if isinstance(target, dict) and rest in target:
+            target[rest] = value
+            return
+        if not isinstance(target, dict):
+            break
+        if target.get(key) is None:
+            target[key] = {}
+        target = target[key]
+    if not isinstance(target, dict):
+        raise SpaceFileError(
+            f"--set {text}",
+            None,
+            f"{'.'.join(keys[:-1])} is not a section of the file; allowed: PATH=VALUE, such as search.trials=8",
+        )
+    target[keys[-1]] = value

@@ -1,0 +1,163 @@
+"""The values of a config file: Hydra's, Lightning CLI's, or anybody's in YAML, JSON or TOML."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ruamel.yaml import YAML
+
+from hpsearch.drafting.from_script.setting import Setting
+from hpsearch.errors import InputError
+from hpsearch.system.documents.values import YAML_ERRORS
+
+ConfigKind = Literal["hydra", "lightning", "plain"]
+_MAX_DEPTH = 12
+_MAX_VALUES, _MAX_VISITS = 2000, 20_000  # aliases can make a short file endless
+_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_PACKAGE = re.compile(r"^#\s*@package\s+(\S+)", re.MULTILINE)
+_NOT_SET = "???"  # OmegaConf's word for a value that has to be given
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConfigSource:
+    """What a config file holds.
+
+    Attributes:
+        notes: What could not be read.
+    """
+
+    kind: ConfigKind
+    settings: tuple[Setting, ...]
+    notes: tuple[str, ...] = ()
+
+
+def read_config(path: Path) -> ConfigSource:
+    """Return the values of a config file; with a Hydra config's groups, where they lie beside it.
+
+    Raises:
+        InputError: It can't be read, or is no mapping.
+    """
+    raw = _load(path)
+    kind = _kind(raw)
+    if kind != "hydra":
+        return ConfigSource(kind=kind, settings=tuple(_flat(raw)))
+    return _read_hydra(path, raw)
+
+
+def hydra_config(folder: Path, name: str) -> Path:
+    """Return the file of a Hydra config.
+
+    Args:
+        name: With or without `.yaml`.
+
+    Raises:
+        InputError: It is not there.
+    """
+    for file in (name, f"{name}.yaml", f"{name}.yml"):
+        if (folder / file).is_file():
+            return folder / file
+    raise InputError(f"{folder / name}.yaml: the config that @hydra.main names is not there; allowed: a file that is")
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_bytes().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: can't be read: {getattr(error, 'strerror', None) or error}") from None
+    try:
+        raw = _parsed(text, path.suffix.lower())
+    except YAML_ERRORS as error:
+        problem = (getattr(error, "problem", None) or str(error) or type(error).__name__).splitlines()[0]
+        raise InputError(f"{path}: not a valid config: {problem}") from None
+    if not isinstance(raw, dict) or not raw:
+        raise InputError(f"{path}: holds no settings; allowed: a mapping of names to values")
+    return raw
+
+
+def _parsed(text: str, suffix: str) -> Any:
+    if suffix == ".toml":
+        return tomllib.loads(text)
+    if suffix == ".json":
+        return json.loads(text)
+    return YAML(typ="safe", pure=True).load(text)
+
+
+def _kind(raw: Mapping[str, Any]) -> ConfigKind:
+    if isinstance(raw.get("defaults"), list) or isinstance(raw.get("hydra"), Mapping):
+        return "hydra"
+    parts = [raw.get(name) for name in ("model", "data", "optimizer", "lr_scheduler")]
+    if any(isinstance(part, Mapping) and "class_path" in part for part in parts):
+        return "lightning"
+    return "lightning" if isinstance(raw.get("trainer"), Mapping) and "seed_everything" in raw else "plain"
+
+
+def _flat(raw: Mapping[Any, Any], prefix: str = "", kind: ConfigKind = "plain") -> Iterator[Setting]:
+    for count, (name, value) in enumerate(_leaves(raw, prefix, iter(range(_MAX_VISITS)))):
+        if count >= _MAX_VALUES:
+            return
+        if kind == "hydra" and name.split(".")[0] in {"defaults", "hydra"}:
+            continue
+        missing = value == _NOT_SET
+        yield Setting(name=name, default=None if missing else value, required=missing)
+
+
+def _leaves(raw: Mapping[Any, Any], prefix: str, visits: Iterator[int]) -> Iterator[tuple[str, Any]]:
+    for key, value in raw.items():
+        if next(visits, None) is None:
+            return
+        if not isinstance(key, str) or not _NAME.fullmatch(key):
+            continue
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            if name.count(".") < _MAX_DEPTH:
+                yield from _leaves(value, f"{name}.", visits)
+        elif value is None or (isinstance(value, (str, int, float, bool)) and not _is_interpolated(value)):
+            yield name, value
+
+
+def _is_interpolated(value: object) -> bool:
+    return isinstance(value, str) and "${" in value
+
+
+def _read_hydra(path: Path, raw: Mapping[str, Any]) -> ConfigSource:
+    """Return the values of a primary config over those of its groups."""
+    found: dict[str, Setting] = {}
+    notes: list[str] = []
+    entries = raw.get("defaults")
+    for group, option in _groups(entries if isinstance(entries, list) else []):
+        file = path.parent / group / f"{option}.yaml"
+        if not file.resolve().is_relative_to(path.parent.resolve()) or not file.is_file():
+            notes.append(f"the config group {group or option}/{option}.yaml is not beside {path.name} and is not read")
+            continue
+        prefix = _package(file, group)
+        found |= {setting.name: setting for setting in _flat(_load(file), prefix, "hydra")}
+    found |= {setting.name: setting for setting in _flat(raw, "", "hydra")}
+    return ConfigSource(kind="hydra", settings=tuple(found.values()), notes=tuple(notes))
+
+
+def _package(file: Path, group: str) -> str:
+    """Return where a group's values go: under its name, or where its `@package` line says."""
+    said = _PACKAGE.search(file.read_text(errors="replace"))
+    if said is not None and said[1] == "_global_":
+        return ""
+    place = group.replace("/", ".") if said is None or said[1] == "_group_" else said[1]
+    return f"{place}." if place else ""
+
+
+def _groups(entries: list[Any]) -> Iterator[tuple[str, str]]:
+    for entry in entries:
+        if isinstance(entry, str) and entry != "_self_":
+            group, _, option = entry.strip("/").rpartition("/")
+            yield group, option
+        elif isinstance(entry, Mapping):
+            for key, option in entry.items():
+                words = str(key).split()
+                group = words[-1].strip("/") if words else ""
+                if isinstance(option, str) and not group.startswith("hydra/") and "@" not in group:
+                    yield group, option.removesuffix(".yaml")

@@ -1,0 +1,93 @@
+"""Checks of single fields of another tool's file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from hpsearch.errors import FieldError
+from hpsearch.text import Path, shown
+
+LARGEST_INTEGER = 2**63  # of a space file
+_LONGEST_NAME = 200  # characters of a parameter's name
+
+
+def mapping(value: Any, path: Path, allowed: str) -> Mapping[str, Any]:
+    """Return a mapping that is not empty.
+
+    Raises:
+        FieldError: It is none, or empty.
+    """
+    if not isinstance(value, Mapping) or not value:
+        raise FieldError(path, f"found {shown(value)}", allowed)
+    return value
+
+
+def items(value: Any, path: Path) -> list[Any]:
+    """Return a list that is not empty.
+
+    Raises:
+        FieldError: It is none, or empty.
+    """
+    if not isinstance(value, (list, tuple)) or not value:
+        raise FieldError(path, f"found {shown(value)}", "a list of values, not empty")
+    return list(value)
+
+
+def number(value: Any, path: Path) -> float:
+    """Return a finite number; integers stay integers.
+
+    Raises:
+        FieldError: It is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise FieldError(path, f"found {shown(value)}", "a number")
+    if not (abs(value) < LARGEST_INTEGER if isinstance(value, int) else math.isfinite(value)):
+        raise FieldError(path, f"found {shown(value)}", "finite numbers, and integers below 2**63")
+    return value
+
+
+def integer(value: Any, path: Path) -> int:
+    """Return an integer, also of a float that is one.
+
+    Raises:
+        FieldError: It is none.
+    """
+    checked = number(value, path)
+    if checked != int(checked):
+        raise FieldError(path, f"found {shown(value)}", "an integer")
+    return int(number(int(checked), path))
+
+
+def name(value: Any, path: Path) -> str:
+    """Return the name of a parameter.
+
+    Raises:
+        FieldError: A space file, or a command, can't have it.
+    """
+    if not isinstance(value, str) or not value or not value.isprintable() or len(value) > _LONGEST_NAME:
+        raise FieldError(path, f"the name {shown(value)} can't be a parameter's", "printable text, not empty")
+    if "{" in value or "}" in value:
+        raise FieldError(path, f"the name {shown(value)} has braces", "names without { and }")
+    return value
+
+
+def exponential(value: float, path: Path) -> float:
+    """Return e to the power of a bound, rounded to the digits that people write exponents for.
+
+    Raises:
+        FieldError: It is too large or too small for a float.
+    """
+    try:
+        result = math.exp(value)
+    except OverflowError:
+        result = math.inf
+    if not 0 < result < math.inf:
+        raise FieldError(path, f"e to the power of {shown(value)} is no number", "an exponent of e, such as -9.21")
+    return rounded(result)
+
+
+def rounded(value: float) -> float:
+    """Return a number with 6 digits: exponents such as -9.21034 stand for 1e-4."""
+    return float(f"{value:.6g}")

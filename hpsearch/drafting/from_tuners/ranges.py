@@ -1,0 +1,171 @@
+"""Numeric distributions of other tools as those of a space file, whose bounds are all inclusive."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+from hpsearch.drafting.from_tuners.fields import LARGEST_INTEGER, exponential, number, rounded
+from hpsearch.errors import FieldError
+from hpsearch.text import Path, shown
+
+_MOST_STEPS = 2**53  # as a space file allows
+_CLOSE = Fraction(1, 10**9)  # relative: how far a bound may be off a multiple of the step, for it is a rounded number
+_SPREAD = 2  # standard deviations on each side: 95% of a normal distribution
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a parameter of another tool becomes.
+
+    Attributes:
+        raw: As a space file has it: a mapping with a distribution, or a scalar for a constant.
+        note: What differs from there; the user is told.
+        comment: What helps to recognise it; stands in the file alone.
+        is_lost: There is nothing that it could become; `note` says why.
+    """
+
+    raw: Any = None
+    note: str = ""
+    comment: str = ""
+    is_lost: bool = False
+
+    def noting(self, *notes: str) -> Found:
+        """Return the same with notes before its own."""
+        return replace(self, note="; ".join(note for note in (*notes, self.note) if note))
+
+
+def interval(low: float, high: float, path: Path, *, log: bool = False) -> Found:
+    """Return a continuous range, both ends included.
+
+    Raises:
+        FieldError: The bounds are in the wrong order, too far apart, or not above 0 although they are logarithmic.
+    """
+    _check(low, high, path, log=log)
+    if low == high:
+        return Found(low, note="its bounds are the same: a constant")
+    return Found({"loguniform" if log else "uniform": [low, high]})
+
+
+def integers(low: int, high: int, path: Path, *, log: bool = False) -> Found:
+    """Return a range of integers, both ends included.
+
+    Raises:
+        FieldError: As `interval`.
+    """
+    _check(low, high, path, log=log)
+    if low == high:
+        return Found(low, note=f"{low} is its only value: a constant")
+    return Found({"lograndint" if log else "randint": [low, high]})
+
+
+def stepped(low: float, high: float, step: float, path: Path, *, log: bool = False, whole: bool = False) -> Found:
+    """Return a range of the multiples of a step, with the bounds moved inward to such multiples.
+
+    Args:
+        whole: The values are integers; the step is one too.
+
+    Raises:
+        FieldError: As `interval`, or the step is not above 0.
+    """
+    _check(low, high, path, log=log)
+    if step <= 0:
+        raise FieldError(path, f"the step is {shown(step)}", "a step above 0")
+    unit = Fraction(repr(step))
+    exact = Fraction(repr(low)) / unit, Fraction(repr(high)) / unit
+    first, last = _multiple(exact[0], math.ceil), _multiple(exact[1], math.floor)
+    first = max(first, 1) if log else first  # a bound may be next to 0, which no logarithmic range has
+    if first > last:
+        return _between(exact, unit, step, whole=whole)
+    ends = [_value(count * unit, whole=whole) for count in (first, last)]
+    if max(-first, last) > _MOST_STEPS or any(Fraction(repr(end)) % unit for end in ends):
+        if whole and max(-low, high) < LARGEST_INTEGER:
+            plain = integers(math.ceil(low), math.floor(high), path, log=log)
+        else:
+            plain = interval(low, high, path, log=log)
+        return plain.noting(f"multiples of {shown(step)} are too many or too long: no step")
+    moved = [
+        f"{side} {shown(there)} is no multiple of {shown(step)}: {shown(end)}"
+        for side, there, end, count, place in zip(("low", "high"), (low, high), ends, (first, last), exact, strict=True)
+        if abs(place - count) > _CLOSE * max(1, abs(count))
+    ]
+    if first == last:
+        return Found(ends[0], note=f"{shown(ends[0])} is its only value: a constant")
+    whole = whole and all(isinstance(end, int) for end in ends)
+    kind = f"{'log' if log else ''}{'randint' if whole else 'uniform'}"
+    if isinstance(step, int):  # as people write them
+        ends = [int(end) if abs(end) < LARGEST_INTEGER else end for end in ends]
+    raw = {kind: ends} if whole and step == 1 else {f"q{kind}": [*ends, step]}
+    return Found(raw).noting(*moved)
+
+
+def normal(mean: float, deviation: float, path: Path, step: float | None = None, *, log: bool = False) -> Found:
+    """Return a range that stands in for a normal distribution, which a space file does not have.
+
+    Args:
+        step: Values are multiples of it; None for all numbers. A step of type int makes integers.
+        log: The logarithm of the value is distributed so.
+
+    Raises:
+        FieldError: The deviation is below 0, or the range is not finite.
+    """
+    if deviation < 0:
+        raise FieldError(path, f"the standard deviation is {shown(deviation)}", "a number of at least 0")
+    low, high = mean - _SPREAD * deviation, mean + _SPREAD * deviation
+    low, high = (exponential(end, path) if log else rounded(number(end, path)) for end in (low, high))
+    name = f"{'log' if log else ''}normal({mean:g}, {deviation:g})"
+    note = f"{name} is not there: a range of 2 standard deviations on each side stands in"
+    return _standing_in(low, high, step, path, log=log).noting(note)
+
+
+def beta(a: float, b: float, path: Path, step: float | None = None) -> Found:
+    """Return a range that stands in for a beta distribution, which a space file does not have.
+
+    Args:
+        step: As for `normal`.
+
+    Raises:
+        FieldError: A shape is not above 0.
+    """
+    if a <= 0 or b <= 0:
+        raise FieldError(path, f"the shapes are {shown(a)} and {shown(b)}", "numbers above 0")
+    mean, deviation = a / (a + b), math.sqrt(a * b / (a + b + 1)) / (a + b)
+    low, high = (rounded(min(max(mean + sign * _SPREAD * deviation, 0), 1)) for sign in (-1, 1))
+    note = f"beta({a:g}, {b:g}) is not there: a range of 2 standard deviations on each side stands in"
+    return _standing_in(low, high, step, path).noting(note)
+
+
+def _standing_in(low: float, high: float, step: float | None, path: Path, *, log: bool = False) -> Found:
+    if step is None:
+        return interval(low, high, path, log=log)
+    return stepped(low, high, step, path, log=log, whole=isinstance(step, int))
+
+
+def _check(low: float, high: float, path: Path, *, log: bool) -> None:
+    if low > high:
+        raise FieldError(path, f"low {shown(low)} is above high {shown(high)}", "low <= high")
+    if log and low <= 0:
+        raise FieldError(path, f"low is {shown(low)}", "a low above 0, for the range is logarithmic")
+    if not math.isfinite(float(high) - float(low)):
+        raise FieldError(path, f"found {shown(low)} and {shown(high)}", "bounds whose difference is a finite number")
+
+
+def _multiple(place: Fraction, inward: Callable[[Fraction], int]) -> int:
+    nearest = round(place)
+    return nearest if abs(place - nearest) <= _CLOSE * max(1, abs(nearest)) else inward(place)
+
+
+def _between(exact: tuple[Fraction, Fraction], unit: Fraction, step: float, *, whole: bool) -> Found:
+    """Return what values between two neighbouring multiples are rounded to."""
+    ends = [_value(round(place) * unit, whole=whole) for place in exact]
+    note = f"there is no multiple of {shown(step)} between its bounds"
+    if ends[0] == ends[1]:
+        return Found(ends[0], note=f"{note}: a constant, the nearest one")
+    return Found({"choice": ends}, note=f"{note}: the nearest ones")
+
+
+def _value(exact: Fraction, *, whole: bool) -> float:
+    return int(exact) if whole and abs(exact) < LARGEST_INTEGER else float(exact)

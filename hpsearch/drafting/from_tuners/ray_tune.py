@@ -1,0 +1,236 @@
+"""A `param_space` of Ray Tune: https://docs.ray.io/en/latest/tune/api/search_space.html.
+
+Only the user's module imports ray.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from hpsearch.drafting.from_tuners import ranges
+from hpsearch.drafting.from_tuners.choices import choice, constant, labels
+from hpsearch.drafting.from_tuners.draft import Condition, Draft, Setting
+from hpsearch.drafting.from_tuners.fields import integer, name, number
+from hpsearch.drafting.from_tuners.ranges import Found
+from hpsearch.drafting.from_tuners.tuner_space import finish
+from hpsearch.errors import FieldError
+from hpsearch.objectives.importing import check_arguments, find
+from hpsearch.space.distributions import Scalar
+from hpsearch.text import Path, nearest, shown
+
+_ALLOWED = "a dict, or a function without arguments that returns one"
+_GRID = "grid_search"
+_MAX_DEPTH = 20  # a mapping may hold itself
+_FIELD = ("FILE",)
+
+
+def read_param_space(target: str, study: str) -> Draft:
+    """Return what becomes of a `param_space`; its module is imported, and a function is called.
+
+    Args:
+        target: `module:name`.
+        study: The study's name.
+
+    Raises:
+        FieldError: There is no such thing, or it is no search space.
+    """
+    # What the module prints doesn't belong into the space file on standard output.
+    with contextlib.redirect_stdout(sys.stderr):
+        space = _space(target)
+    draft = Draft(origin=f"Ray Tune's {target}", study=study)
+    module = target.partition(":")[0]
+    draft.python = Setting(f"{module}:FILL_IN", note=draft.python.note)
+    _add_all(draft, space, (target,), "", {})
+    _set_search(draft)
+    finish(draft)
+    return draft
+
+
+def _set_search(draft: Draft) -> None:
+    """Set the search where a part of the space is a grid; else it says nothing about it."""
+    sizes = {name: len(found.raw["choice"]) for name, found in draft.found.items() if found.comment == _GRID}
+    if not sizes:
+        return
+    draft.search["sampler"] = Setting("jittered_grid", comment=f"{_GRID} of {', '.join(sizes)}")
+    if set(sizes) == set(draft.searched):
+        draft.search["trials"] = Setting(math.prod(sizes.values()), comment="each of the grid's configs once")
+
+
+def _space(target: str) -> Mapping[Any, Any]:
+    found = _imported(target)
+    if callable(found):
+        check_arguments(found, _FIELD, target, ())
+        try:
+            found = found()
+        except (Exception, SystemExit) as error:
+            raise FieldError(_FIELD, f"{target}() failed: {type(error).__name__}: {error}", _ALLOWED) from error
+    if not isinstance(found, Mapping) or not found:
+        raise FieldError(_FIELD, f"{target} is {shown(found)}", _ALLOWED)
+    return found
+
+
+def _imported(target: str) -> Any:
+    try:
+        return find(target, None, _FIELD, _ALLOWED)
+    except FieldError:
+        module_name, _, wanted = target.partition(":")
+        module = sys.modules.get(module_name)
+        if module is None or hasattr(module, wanted):
+            raise
+    known = [key for key, value in vars(module).items() if isinstance(value, Mapping) and not key.startswith("_")]
+    problem = f"{module_name} ({module.__file__}) has no {wanted!r}"
+    raise FieldError(_FIELD, problem, ", ".join(known) or _ALLOWED, nearest(wanted, known))
+
+
+def _domain(value: Any) -> bool:
+    """Return whether a value is one that Ray Tune draws."""
+    sample = sys.modules.get("ray.tune.search.sample")  # there if the user's module uses it
+    return sample is not None and isinstance(value, sample.Domain)
+
+
+def _grid(value: Any) -> bool:
+    return isinstance(value, Mapping) and list(value) == [_GRID]
+
+
+def _has_domain(value: Any, depth: int = 0) -> bool:
+    if _domain(value) or _grid(value):
+        return True
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else ()
+    return depth < _MAX_DEPTH and any(_has_domain(one, depth + 1) for one in inner)
+
+
+def _add_all(draft: Draft, values: Mapping[Any, Any], path: Path, prefix: str, when: Condition) -> None:
+    if len(path) > _MAX_DEPTH:
+        raise FieldError(path[:2], "is nested too deeply", f"at most {_MAX_DEPTH} levels")
+    for key, value in values.items():
+        _add(draft, value, (*path, key), prefix + name(key, (*path, str(key))), when)
+
+
+def _add(draft: Draft, value: Any, path: Path, full: str, when: Condition) -> None:
+    options = _options(value, path)
+    if options is not None and any(map(_has_domain, options)):
+        _add_branches(draft, options, path, full, when)
+    elif isinstance(value, Mapping) and not _grid(value) and value:
+        _add_all(draft, value, path, f"{full}.", when)
+    elif isinstance(value, (list, tuple)) and _has_domain(value):
+        _add_all(draft, {str(at): one for at, one in enumerate(value)}, path, f"{full}.", when)
+    else:
+        draft.add(full, _found(value, options, path), path, when)
+
+
+def _options(value: Any, path: Path) -> list[Any] | None:
+    if _grid(value):
+        options = value[_GRID]
+        if not isinstance(options, (list, tuple)) or not options:
+            raise FieldError((*path, _GRID), f"found {shown(options)}", "a list of values, not empty")
+        return list(options)
+    return list(value.categories) if _domain(value) and hasattr(value, "categories") else None
+
+
+def _found(value: Any, options: list[Any] | None, path: Path) -> Found:
+    if options is not None:
+        found = _choice(options, path)
+        is_choice = _grid(value) and isinstance(found.raw, Mapping)
+        return replace(found, comment=_GRID) if is_choice else found
+    if _domain(value):
+        return _distribution(value, path)
+    try:
+        return constant(_plain(value, path))
+    except TypeError:
+        return Found(note=f"a value of type {type(value).__name__}, which a space file can't hold", is_lost=True)
+
+
+def _choice(options: list[Any], path: Path) -> Found:
+    try:
+        return choice([_plain(option, path) for option in options], path)
+    except TypeError:
+        named = [getattr(option, "__name__", option) for option in options]
+    try:
+        found = choice([_plain(option, path) for option in named], path)
+    except TypeError:
+        return Found(note=f"a choice among {shown(options)}, which a space file can't hold", is_lost=True)
+    return found.noting("functions and classes stand here by their names: the objective looks them up")
+
+
+def _plain(value: Any, path: Path, depth: int = 0) -> Any:
+    """Return a value as JSON's types.
+
+    Raises:
+        TypeError: It has something else inside.
+        FieldError: It has a number that is not finite, or is nested too deeply.
+    """
+    if depth > _MAX_DEPTH:
+        raise FieldError(path, "is nested too deeply", f"at most {_MAX_DEPTH} levels")
+    if isinstance(value, Mapping):
+        if not all(isinstance(key, str) for key in value):
+            raise TypeError
+        return {key: _plain(one, path, depth + 1) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one, path, depth + 1) for one in value]
+    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
+        return _plain(value.tolist(), path, depth + 1)
+    if value is None or type(value) in (bool, str):
+        return value
+    if type(value) in (int, float):
+        return number(value, path)
+    raise TypeError
+
+
+def _distribution(domain: Any, path: Path) -> Found:
+    sample = sys.modules["ray.tune.search.sample"]
+    sampler, step = domain.get_sampler(), None
+    if isinstance(sampler, sample.Quantized):
+        sampler, step = sampler.get_sampler(), sampler.q
+    log = isinstance(sampler, sample.LogUniform)
+    if isinstance(domain, sample.Float) and isinstance(sampler, sample.Normal):
+        mean, deviation = number(float(sampler.mean), path), number(float(sampler.sd), path)
+        return ranges.normal(mean, deviation, path, None if step is None else float(step))
+    if isinstance(domain, sample.Float) and (log or isinstance(sampler, sample.Uniform)):
+        low, high = (number(float(end), path) for end in (domain.lower, domain.upper))
+        if step is None:
+            return ranges.interval(low, high, path, log=log)
+        return ranges.stepped(low, high, float(step), path, log=log)
+    if isinstance(domain, sample.Integer) and (log or isinstance(sampler, sample.Uniform)):
+        return _integers(domain, step, path, log=log)
+    kind = "sample_from" if domain.is_function() else type(domain).__name__
+    return Found(note=f"{kind}: a value that code computes; a range, or code of the objective, can take its place",
+                 is_lost=True)  # fmt: skip
+
+
+def _integers(domain: Any, step: Any, path: Path, *, log: bool) -> Found:
+    low, high = (integer(_plain(end, path), path) for end in (domain.lower, domain.upper))
+    if step is not None and step != 1:  # with a step, other than 1, Ray Tune includes the upper bound
+        return ranges.stepped(low, high, integer(_plain(step, path), path), path, log=log, whole=True)
+    if high <= low:
+        raise FieldError(path, f"found {low} and {high}", "low < high: high itself is excluded")
+    found = ranges.integers(low, high - 1, path, log=log)
+    return Found(found.raw, found.note, comment=f"{high} was excluded")
+
+
+def _add_branches(draft: Draft, options: list[Any], path: Path, full: str, when: Condition) -> None:
+    """Add a choice between mappings with parameters of their own, which are there if it is chosen."""
+    if not all(isinstance(option, Mapping) and not _grid(option) for option in options):
+        note = "a choice that has another distribution inside, beside the choices"
+        draft.add(full, Found(note=note, is_lost=True), path, when)
+        return
+    key, called = _telling(options)
+    parent = draft.add(f"{full}.{key}", choice(called, path), path, when)
+    if key == "_name":
+        draft.notes.append(f"{full}: nothing in its options tells them apart: {parent} says which it is")
+    for at, (option, label) in enumerate(zip(options, called, strict=True)):
+        inner = {inside: value for inside, value in option.items() if inside != key}
+        _add_all(draft, inner, (*path, at), f"{full}.", {parent: (label,)})
+
+
+def _telling(options: list[Any]) -> tuple[str, list[Scalar]]:
+    """Return the key whose value says which option it is, and its values."""
+    for key in options[0]:
+        values = [option.get(key) for option in options]
+        if all(isinstance(value, (str, int)) for value in values) and len(set(values)) == len(values):
+            return str(key), values
+    return "_name", list(labels([None] * len(options)))

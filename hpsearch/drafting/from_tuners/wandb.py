@@ -1,0 +1,143 @@
+"""A W&B sweep: https://docs.wandb.ai/models/sweeps/sweep-config-keys."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from hpsearch.config.config import DEFAULT_TRIALS, MAX_LEVELS
+from hpsearch.drafting.from_tuners.draft import Draft, Setting
+from hpsearch.drafting.from_tuners.fields import integer, mapping
+from hpsearch.drafting.from_tuners.flow import short
+from hpsearch.drafting.from_tuners.wandb_command import set_objective
+from hpsearch.drafting.from_tuners.wandb_parameters import add_parameters
+from hpsearch.errors import FieldError
+from hpsearch.space.distributions import Range
+from hpsearch.space.parsing import parse_space
+from hpsearch.text import nearest, shown
+
+SAMPLERS = {"grid": "jittered_grid", "random": "random", "bayes": "tpe"}
+_METHODS = (*SAMPLERS, "custom")
+_MOST_TRIALS = 10_000  # of a grid that nobody wants to see through
+_COUNTED = 10**15
+_READ = ("method", "metric", "parameters", "name", "program", "command", "run_cap", "early_terminate")
+_SILENT = ("apiVersion", "kind", "$schema")
+LEFT_OUT = {
+    "entity": "where W&B keeps its runs",
+    "project": "where W&B keeps its runs",
+    "description": "",
+    "controller": "there is no server",
+    "scheduler": "hpsearch proposes configs itself",
+    "metrics": "a study has one metric",
+    "job": "the command runs here",
+    "image_uri": "the command runs here",
+}
+
+
+def read_sweep(raw: Mapping[str, Any], origin: str, study: str) -> Draft:
+    """Return what becomes of a sweep.
+
+    Args:
+        raw: The content of its file.
+        origin: The file, for the first line of the new one.
+        study: The study's name, if the sweep has none.
+
+    Raises:
+        FieldError: It is not what W&B allows.
+    """
+    draft = Draft(origin=f"the W&B sweep {origin}", study=_name(raw) or study)
+    if "parameters" not in raw:
+        raise FieldError(("parameters",), "is missing", "a mapping of the parameters to search")
+    add_parameters(draft, raw["parameters"], ("parameters",))
+    if any("." in name for name in draft.found):
+        draft.notes.append("nested parameters have dotted names, such as optimizer.lr, also in the command")
+    _set_metric(draft, raw)
+    if "early_terminate" in raw:
+        _set_early_end(draft, raw["early_terminate"])
+    set_objective(draft, raw)
+    _set_search(draft, raw)
+    for key, value in raw.items():
+        if key not in (*_READ, *_SILENT):
+            reason = LEFT_OUT.get(key, "it is none of W&B's keys")
+            draft.notes.append(f"{key}: {short(value)}{f': {reason}' if reason else ''}")
+    return draft
+
+
+def _name(raw: Mapping[str, Any]) -> str:
+    name = raw.get("name", "")
+    if not isinstance(name, str):
+        raise FieldError(("name",), f"found {shown(name)}", "text")
+    return name
+
+
+def _set_metric(draft: Draft, raw: Mapping[str, Any]) -> None:
+    if "metric" not in raw:
+        draft.metric = Setting(draft.metric.value, note="the sweep has no metric")
+        draft.direction = Setting(draft.direction.value, note="as W&B without a goal")
+        return
+    metric = mapping(raw["metric"], ("metric",), "{name: NAME, goal: minimize or maximize}")
+    name = metric.get("name")
+    if not isinstance(name, str) or not name:
+        raise FieldError(("metric", "name"), f"found {shown(name)}", "the name of a metric")
+    goal = metric.get("goal", "minimize")
+    if goal not in ("minimize", "maximize"):
+        near = nearest(str(goal), ["minimize", "maximize"])
+        raise FieldError(("metric", "goal"), f"found {shown(goal)}", "minimize, maximize", near)
+    draft.metric = Setting(name)
+    draft.direction = Setting(goal, comment="" if "goal" in metric else "as W&B without a goal")
+    for key, value in metric.items():
+        if key not in ("name", "goal"):
+            end = ": a search ends after its trials" if key == "target" else ""
+            draft.notes.append(f"metric.{key}: {short(value)}{end}")
+
+
+def _set_early_end(draft: Draft, raw: Any) -> None:
+    given = mapping(raw, ("early_terminate",), "{type: hyperband, min_iter: N}, or max_iter and s")
+    draft.notes.append(
+        f"early_terminate: {short(given)}: trials are not ended by their rank, but where they stall (prune.stall)"
+    )
+    if "max_iter" in given:
+        longest = integer(given["max_iter"], ("early_terminate", "max_iter"))
+        if longest >= 1:
+            draft.epochs = Setting(longest, note="max_iter of early_terminate")
+
+
+def _set_search(draft: Draft, raw: Mapping[str, Any]) -> None:
+    method = raw.get("method")
+    if method not in _METHODS:
+        found = "is missing" if "method" not in raw else f"found {shown(method)}"
+        raise FieldError(("method",), found, ", ".join(_METHODS), nearest(str(method), _METHODS))
+    if method in SAMPLERS:
+        comment = "W&B's is a Gaussian process: gp is one too" if method == "bayes" else ""
+        draft.search["sampler"] = Setting(SAMPLERS[method], comment=comment)
+    else:
+        draft.notes.append(f"method: {method}: the sampler is the one of every new study")
+    if "run_cap" in raw:
+        trials = integer(raw["run_cap"], ("run_cap",))
+        if trials < 1:
+            raise FieldError(("run_cap",), f"found {trials}", "an integer of at least 1")
+        draft.search["trials"] = Setting(trials, comment="run_cap")
+    elif method == "grid":
+        draft.search["trials"] = _grid_size(draft)
+    else:
+        draft.search["trials"] = Setting(DEFAULT_TRIALS, note="the sweep has no run_cap, and would not end")
+    levels = _levels(draft) if method == "grid" else {}
+    if levels:
+        draft.search["levels"] = Setting(levels, comment="each value, as a grid has it")
+
+
+def _grid_size(draft: Draft) -> Setting:
+    size = draft.size
+    if size <= _MOST_TRIALS:
+        return Setting(int(size), comment="each of the grid's configs once")
+    count = "infinitely many" if size == math.inf else f"{size}" if size < _COUNTED else f"more than {_COUNTED}"
+    return Setting(DEFAULT_TRIALS, note=f"the grid has {count} configs")
+
+
+def _levels(draft: Draft) -> dict[str, int]:
+    """Return a level for each value of a range, where they can be counted."""
+    if not draft.searched:
+        return {}
+    ranges = {name: axis for name, axis in parse_space(draft.carried).parameters.items() if isinstance(axis, Range)}
+    return {name: int(axis.count) for name, axis in ranges.items() if axis.count <= MAX_LEVELS}

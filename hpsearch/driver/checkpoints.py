@@ -1,0 +1,107 @@
+"""Which checkpoints stay on disk: `best` of the top trials and of all finalists."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from hpsearch.driver.session import Session
+from hpsearch.errors import CheckpointError
+from hpsearch.selection.ranking import Leaders
+from hpsearch.trial.events import Notice
+from hpsearch.trial.folder import PRINTED, attempt_folder, read_manifest, trial_folder
+from hpsearch.trial.trial import Stage, State, TrialRecord
+
+
+@dataclass(frozen=True, slots=True)
+class KeptCheckpoint:
+    """A checkpoint that is on disk, of a trial that can win."""
+
+    record: TrialRecord
+    folder: Path
+    file: str
+
+
+class CheckpointKeeper:
+    """Removes the checkpoints of trials that have ended and are not among the best.
+
+    Args:
+        session: Says how many stay.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._leaders: Leaders | None = None  # None before the first trial of the search has ended
+
+    def trial_ended(self, record: TrialRecord) -> None:
+        """Clean up after a trial has ended, and after the one that it pushed out of the best."""
+        trial = trial_folder(self._session.study.folder, record.stage, record.number)
+        last = attempt_folder(self._session.study.folder, record.stage, record.number, record.attempt).name
+        for attempt in _attempts(trial):
+            _remove(f"{trial}/{attempt}", but=_best_file(trial / last) if attempt == last and record.eligible else "")
+        if record.stage is Stage.FINALISTS:
+            return
+        ended = [record]
+        if self._leaders is None:
+            self._leaders = Leaders(self._session.study.config.direction, self._session.study.config.keep_checkpoints)
+            ended = [r for r in self._session.study.store.records(Stage.SEARCH) if r.state is not State.RUNNING]
+        # All at first: an earlier driver may have been killed before it cleaned up.
+        for out in map(self._leaders.add, ended):
+            if out is not None:
+                trial = trial_folder(self._session.study.folder, Stage.SEARCH, out.number)
+                for attempt in _attempts(trial):
+                    _remove(f"{trial}/{attempt}")
+
+
+def _best_file(folder: Path) -> str:
+    """Return the name of an attempt's best checkpoint; empty if there is none."""
+    with suppress(CheckpointError):
+        manifest = read_manifest(folder)
+        return manifest.best.file if manifest is not None and manifest.best is not None else ""
+    return ""
+
+
+def _remove(attempt: str, but: str = "") -> None:
+    """Remove the checkpoints of an attempt that has ended, and what a killed worker left half-written.
+
+    Args:
+        attempt: Its folder.
+        but: The one that stays: the best. A worker that was killed before it could clean up left `last` too.
+    """
+    for name in _listed(attempt):
+        if name != but and (name == PRINTED or fnmatchcase(name, "epoch-*.pt") or fnmatchcase(name, ".*.tmp")):
+            with suppress(FileNotFoundError, IsADirectoryError):  # a folder is none of ours
+                Path(attempt, name).unlink()
+
+
+def _attempts(trial: Path) -> list[str]:
+    return [name for name in _listed(trial) if name.startswith("attempt-")]
+
+
+def _listed(folder: Path | str) -> list[str]:
+    """Return the names in a folder; none if there is no such folder."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return os.listdir(folder)  # noqa: PTH208 - a resume lists 20,000 folders, and Paths take twice as long
+    return []
+
+
+def best_checkpoints(session: Session, records: list[TrialRecord]) -> list[KeptCheckpoint]:
+    """Return the best checkpoints of these trials that are on disk, in the same order; tell of those that should be."""
+    found = []
+    for record in records:
+        folder = attempt_folder(session.study.folder, record.stage, record.number, record.attempt)
+        try:
+            manifest = read_manifest(folder)
+        except CheckpointError as error:
+            session.publish(Notice(message=f"{error}; the vote goes without its checkpoint"))
+            continue
+        if record.state is not State.COMPLETE or manifest is None or manifest.best is None:
+            continue
+        if (folder / manifest.best.file).is_file():
+            found.append(KeptCheckpoint(record, folder, manifest.best.file))
+        else:
+            session.publish(Notice(message=f"{folder / manifest.best.file}: is gone; the vote goes without it"))
+    return found

@@ -1,0 +1,101 @@
+"""How far a study is to go: the search's total and the budget, stored before anything follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hpsearch.config.budget import Limits, parse_changes
+from hpsearch.config.config import StudyConfig
+from hpsearch.driver.proposals import Proposals
+from hpsearch.errors import InputError
+from hpsearch.study.study import Study
+from hpsearch.trial.trial import Stage
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Goals:
+    """What a user sets anew for a study.
+
+    Attributes:
+        trials: The search's total; None for the one that it has.
+        budget: Limits by name, as `parse_changes` gives them; the others stay.
+    """
+
+    trials: int | None = None
+    budget: Mapping[str, Any] | None = None
+
+    @classmethod
+    def given(cls, trials: int | None, budget: str | None) -> Goals:
+        """Return what `--trials` and `--budget` say.
+
+        Raises:
+            InputError: One of them is wrong.
+        """
+        if trials is not None and trials < 1:
+            raise InputError(f"--trials {trials}: allowed: 1 or more")
+        return cls(trials=trials, budget=None if budget is None else parse_changes(budget))
+
+    def limits(self, study: Study) -> Limits:
+        """Return what the study may spend from now on."""
+        return _limits_so_far(study).changed(self.budget or {})
+
+    def total(self, study: Study) -> int:
+        """Return the search's total from now on."""
+        total: int | None = self.trials or study.store.get("trials_given")
+        if total is None and self._reopens(study):
+            return Proposals(study, None).planned_total
+        return int(total or study.store.get("trials"))
+
+    def _reopens(self, study: Study) -> bool:
+        """Whether stages that the budget has ended may go on."""
+        return self.trials is not None or self.limits(study) != _limits_so_far(study)
+
+    def settle(self, study: Study) -> int:
+        """Store the goals, the budget last: killed before, a resume with the same ones does all of it again.
+
+        Returns:
+            The search's total.
+        """
+        total, limits = self.total(study), self.limits(study)
+        if self.trials is not None:
+            study.store.put(
+                "trials_given", self.trials
+            )  # what follows can be told from it, should this be the last word
+        ended = [key for key in ("search_end", "finalists_end") if study.store.get(key)]
+        reopened = bool(ended) and self._reopens(study)
+        if reopened or total > len(study.store.records(Stage.SEARCH)):
+            study.store.put("done", False)  # noqa: FBT003 - an attribute's value
+        study.store.put("trials", total)
+        for key in ended if reopened else ():
+            study.store.put(key, None)
+        if limits != study.limits:
+            study.store.put("budget", limits.as_dict())
+        return total
+
+
+def _limits_so_far(study: Study) -> Limits:
+    if study.store.get("budget") is not None or study.config.budget is None:
+        return study.limits
+    return study.config.budget.limits
+
+
+def check_limits(limits: Limits, config: StudyConfig, *, gpus: bool) -> str:
+    """Check that a budget ends its study.
+
+    Args:
+        gpus: Whether trials have GPUs.
+
+    Returns:
+        What there is to say of it; empty if nothing is.
+
+    Raises:
+        InputError: Nothing would end the search.
+    """
+    idle = limits.gpu_s is not None and not gpus
+    ends = limits.changed({"gpu_s": None}).any if not gpus else limits.any
+    if config.search.is_open and not ends:
+        found = "budget.gpu_hours: CPU workers spend none, and nothing else ends" if idle else "nothing would end"
+        raise InputError(f"{found} the search; allowed: another limit (--budget 2h), or search.trials")
+    return "budget.gpu_hours limits nothing here: CPU workers spend no GPU hours" if idle else ""

@@ -1,0 +1,148 @@
+"""What the search trains next: which config has a number, and which round comes after the last one.
+
+All of it follows from what the store holds, so a resumed study goes on as if it had never stopped.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import Any
+
+from hpsearch.samplers import SpaceSampler, make_sampler
+from hpsearch.samplers.edges import Edge
+from hpsearch.samplers.rounds import Round, expansion, explored, fitted, planned_rounds, round_of, zoom
+from hpsearch.space.space import Space
+from hpsearch.study.study import Study
+from hpsearch.trial.trial import Stage
+
+
+class Proposals:
+    """The configs of a search.
+
+    Args:
+        study: Has the rounds so far, the configs to try first, and the trials.
+        total: That a user has set anew; None for the space file's.
+    """
+
+    def __init__(self, study: Study, total: int | None) -> None:
+        self._study, self._total = study, total
+        self._config, self._store = study.config, study.store
+        self.rounds = study.rounds
+        if total is not None:
+            self.rounds = fitted(self.rounds, study.config, len(study.store.records(Stage.SEARCH)), total)
+        self._first: list[dict[str, Any]] = study.store.get("first", [])
+        self._samplers: dict[int, SpaceSampler] = {}
+
+    def space(self, number: int) -> Space:
+        """Return what a trial is drawn from."""
+        return round_of(self.rounds, number)[1].space(self._config.space)
+
+    def draw(self, number: int) -> dict[str, Any]:
+        """Return a trial's params, as they are stored.
+
+        Raises:
+            SpaceUsedUpError: No config is left.
+        """
+        if number < len(self._first):
+            return dict(self._first[number])
+        position, one = round_of(self.rounds, number)
+        sampler = self._samplers.get(position)
+        if sampler is None:
+            sampler = self._samplers[position] = self._make_sampler(position, one)
+        if sampler.adaptive:
+            return sampler.propose(number, self._study.past, self._config.direction)
+        return sampler.draw(number - max(one.start, len(self._first)))
+
+    def _make_sampler(self, position: int, one: Round) -> SpaceSampler:
+        space = self._config.space
+        earlier = [record.params for record in self._store.records(Stage.SEARCH) if record.number < one.start]
+        known = [*self._first, *earlier, *(trial["params"] for trial in self._store.get("warm_start", []))]
+        taken = [space.key(params) for params in known if space.is_complete(params)]
+        config = self._config
+        sampler = make_sampler(config.search, one.space(space), one.seed(config.seed, position), one.levels, taken)
+        if not sampler.adaptive:  # configs that are stored need not be drawn again to tell what would repeat them
+            stored = (r.params for r in self._store.records(Stage.SEARCH)[max(one.start, len(self._first)) : one.end])
+            sampler.recall(itertools.takewhile(one.space(space).is_complete, stored))
+        return sampler
+
+    def next_round(self) -> tuple[Round | None, list[Edge]]:
+        """Return the round after those so far, all of whose trials have ended, with the edges that it moves."""
+        if self._end is not None:
+            return None, []
+        if self._total is None:
+            edges = self._study.edges(self.rounds)
+            following = expansion(self._config, self.rounds, edges)
+            if following is not None:
+                return following, [edge for edge in edges if edge.proposed != edge.bound]
+        if self._is_used_up:
+            return None, []
+        past = self._study.past
+        return zoom(self._config, self.rounds, past, self._config.direction, self._total), []
+
+    @property
+    def _is_used_up(self) -> bool:
+        """Whether the whole space has no more configs; a round with bounds of its own is only a part of it."""
+        return bool(self._store.get("used_up")) and not self.rounds[-1].bounds
+
+    @property
+    def _end(self) -> int | None:
+        """How many trials there are, where the budget has ended the search."""
+        end: int | None = self._store.get("search_end")
+        return end
+
+    def numbers(self, one: Round) -> range:
+        """Return the numbers of a round's trials, as far as the budget goes."""
+        return range(one.start, one.end if self._end is None else min(one.end, self._end))
+
+    @property
+    def total(self) -> int:
+        """How many trials the search is to have, as far as is known."""
+        return self.planned_total if self._end is None else self._end
+
+    @property
+    def planned_total(self) -> int:
+        """How many trials it is to have when the budget does not end it."""
+        last = self.rounds[-1]
+        if self._total is not None and not self._store.get("used_up"):
+            return max(self._total, last.end)
+        following = [] if self._is_used_up else planned_rounds(self._config.search)[last.planned + 1 :]
+        return last.end + sum(one.trials for one in following)
+
+    @property
+    def explored(self) -> Space:
+        """The space with the bounds that hold all that was sampled."""
+        return explored(self._config.space, self.rounds)
+
+    @property
+    def unfinished(self) -> Round:
+        """The last round: those before it had ended when it began."""
+        return self.rounds[-1]
+
+    def begin(self, following: Round) -> None:
+        """Store a round before its first trial: its bounds follow from what is known now."""
+        self.rounds.append(following)
+        if self._store.get("used_up"):
+            self._store.put("used_up", False)  # noqa: FBT003 - an attribute's value
+        self._put_rounds()
+
+    def use_up(self, count: int) -> bool:
+        """Store that the last round has no config for trial `count` and those after it.
+
+        Returns:
+            Whether the whole space has none.
+        """
+        self.rounds[-1] = replace(self.rounds[-1], trials=count - self.rounds[-1].start)
+        self._store.put("used_up", True)  # noqa: FBT003 - an attribute's value
+        self._put_rounds()
+        return self._is_used_up
+
+    def end(self, count: int) -> None:
+        """Store that the search is over with so many trials, for the budget has no room for more."""
+        self._store.put("search_end", count)
+        self._store.put("trials", count)
+
+    def _put_rounds(self) -> None:
+        # The rounds last: killed before that, a resumed study comes to the same ones again.
+        self._store.put("trials", self.total)
+        self._store.put("rounds", [one.as_dict() for one in self.rounds])

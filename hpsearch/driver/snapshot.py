@@ -1,0 +1,124 @@
+"""A study's own copy of the user's code, which all of its trials run from (`run --snapshot`)."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hpsearch.errors import InputError
+from hpsearch.objectives.relocating import relocated_objective
+from hpsearch.study.study import Study
+from hpsearch.system.git import GitError, ignored_paths, listed_files, top_of
+from hpsearch.system.place import Place
+from hpsearch.text import counted
+
+FOLDER = "code"
+_ATTRIBUTE = "snapshot"
+_CACHES = ("__pycache__",)
+_MEGABYTE = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a copy holds.
+
+    Attributes:
+        top: The repository's top folder, absolute.
+        files: How many files were copied.
+        size: Of all of them, in bytes.
+    """
+
+    top: Path
+    files: int
+    size: int
+
+    def attributes(self) -> dict[str, str]:
+        """Return what a store keeps of a copy."""
+        return {_ATTRIBUTE: str(self.top)}
+
+    def __str__(self) -> str:
+        return f"{counted(self.files, 'file')} of {self.top} ({self.size / _MEGABYTE:.1f} MB)"
+
+
+def take_snapshot(code: Path, study_folder: Path, studies: Path) -> Taken:
+    """Copy the files of a repository that git tracks, or neither tracks nor ignores, into a study's folder.
+
+    What git ignores (data, virtual environments) is linked: it is not code, and relative paths find it.
+
+    Args:
+        code: A folder in the repository.
+        study_folder: Gets the folder `code`, whole or not at all.
+        studies: The directory that studies lie in, which is never part of a copy.
+
+    Raises:
+        InputError: The code is in no repository, or can't be copied.
+    """
+    top = top_of(code)
+    if top is None:
+        raise InputError(f"--snapshot: {code} is in no git repository, which says what is code; allowed: code in one")
+    temporary, target = study_folder / f".{FOLDER}.tmp", study_folder / FOLDER
+    for left in (temporary, target):  # by a command that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    size = 0
+    try:
+        names = listed_files(top, [studies])
+        for name in names:
+            size += _copied(top / name, temporary / name)
+        for name in ignored_paths(top, [studies]):
+            _link(top / name, temporary / name)
+        temporary.mkdir(parents=True, exist_ok=True)
+        temporary.rename(target)
+    except (OSError, GitError) as error:
+        raise InputError(f"--snapshot: {top} can't be copied to {target}: {error}") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return Taken(top.resolve(), len(names), size)
+
+
+def _copied(source: Path, target: Path) -> int:
+    if not source.exists() and not source.is_symlink():
+        return 0  # deleted, and not committed yet
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir() and not source.is_symlink():  # a submodule
+        shutil.copytree(source, target, symlinks=True, ignore=shutil.ignore_patterns(".git", *_CACHES))
+        return sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
+    shutil.copy2(source, target, follow_symlinks=False)
+    return target.lstat().st_size
+
+
+def _link(source: Path, target: Path) -> None:
+    if source.name in _CACHES or source.suffix == ".pyc":
+        return  # Python makes them anew
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not target.is_symlink() and not target.exists():
+        target.symlink_to(source)
+
+
+def place_of(study: Study) -> Place:
+    """Return where a study's code runs.
+
+    Raises:
+        InputError: Its copy is gone.
+    """
+    top = study.store.get(_ATTRIBUTE)
+    copy = study.folder / FOLDER
+    if top is not None and not copy.is_dir():
+        raise InputError(f"study {study.name}: its copy of the code, {copy}, is gone; allowed: a study that has it")
+    return Place(None if top is None else Path(top), copy)
+
+
+def relocated(study: Study, place: Place) -> Study:
+    """Return a study with the paths of a command's code in the copy."""
+    config = replace(study.config, objective=relocated_objective(study.config.objective, place))
+    return replace(study, config=config)
+
+
+@contextlib.contextmanager
+def working_in(place: Place) -> Iterator[None]:
+    """Work in the copy's folder for the working directory meanwhile, as if the command had been given there."""
+    here = place.of(str(Path.cwd()))
+    with contextlib.chdir(here):
+        yield

@@ -1,0 +1,282 @@
+"""The ensemble: the best checkpoints vote. `val` chooses members and weights; `test` is read once they are stored."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from hpsearch.driver.checkpoints import KeptCheckpoint, best_checkpoints
+from hpsearch.driver.session import Session
+from hpsearch.errors import StudyError
+from hpsearch.executors.base import Executor
+from hpsearch.selection.ranking import top
+from hpsearch.trial.events import Notice, PredictionsReady, StageEnded, StageStarted, TrialEvent, WorkerLost
+from hpsearch.trial.trial import PredictSpec, Stage, StopReason, TrialRecord
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Predictions = tuple[NDArray[np.float64], NDArray[np.int64]]
+
+_POLL_S = 0.2
+
+
+class _UnreadableError(Exception):
+    """Checkpoints can't be read, by the numbers of their trials, with what is wrong."""
+
+    def __init__(self, problems: dict[int, str]) -> None:
+        super().__init__(problems)
+        self.problems = problems
+
+
+@dataclass(slots=True)
+class _Out:
+    """A task that is out, and when it was sent."""
+
+    spec: PredictSpec
+    sent: float
+
+
+def ensemble(session: Session) -> None:
+    """Choose the members and their weights, store them, then read the test split once."""
+    why_not = _why_not(session)
+    candidates = [] if why_not else best_checkpoints(session, _candidates(session))
+    if candidates:
+        session.publish(StageStarted(stage="ensemble", total=len(candidates), done=0, epochs=0))
+    while candidates:
+        try:
+            chosen = _choose(session, candidates)
+            scores = _read_test(session, candidates, chosen)
+        except _UnreadableError as error:
+            for problem in error.problems.values():
+                session.publish(Notice(message=f"{problem}; the vote goes without it"))
+            candidates = [c for c in candidates if c.record.number not in error.problems]
+        else:
+            session.publish(StageEnded(stage="ensemble", summary=_summary(chosen, scores)))
+            return
+    why_not = why_not or "no checkpoint of a trial that can win is on disk and can be read"
+    session.publish(StageEnded(stage="ensemble", summary=f"skipped: {why_not}"))
+
+
+def _why_not(session: Session) -> str:
+    if session.study.config.ensemble is None:
+        return "the space file has ensemble: null"
+    if not session.can_predict:
+        return "the objective has no predict(checkpoint, split), which a vote needs"
+    return ""
+
+
+def _candidates(session: Session) -> list[TrialRecord]:
+    """Return the finalists' trials, or the best search trials where there are none."""
+    sources = sorted(one.source for one in session.study.ranked_finalists)
+    found = [record for source in sources for record in session.study.replicates(source) if record.eligible]
+    if session.study.config.finalists is None or (not found and session.study.store.get("finalists_end")):
+        return top(
+            session.study.store.records(Stage.SEARCH),
+            session.study.config.direction,
+            session.study.config.keep_checkpoints,
+        )
+    return found
+
+
+def _choose(session: Session, candidates: Sequence[KeptCheckpoint]) -> dict[str, Any]:
+    """Return the ensemble of these candidates; it is stored, and chosen again only for other candidates."""
+    from hpsearch.selection import voting
+
+    settings = session.study.config.ensemble
+    assert settings is not None  # noqa: S101 - the stage is skipped without
+    names = [[c.record.stage.value, c.record.number] for c in candidates]
+    stored: dict[str, Any] | None = session.study.store.get("ensemble")
+    if stored is not None and stored["candidates"] == names:
+        return stored
+    probabilities, labels = _predictions(session, candidates, "val")
+    members = voting.select(probabilities, labels, settings.members)
+    weights = voting.weigh(probabilities[members], labels, settings.weights)
+    chosen = {
+        "candidates": names,
+        "members": [
+            {
+                "stage": candidates[index].record.stage.value,
+                "number": candidates[index].record.number,
+                "trial": _source(candidates[index].record),
+                "seed": candidates[index].record.seed,
+                "weight": float(weight),
+                "checkpoint": f"{candidates[index].folder.relative_to(session.study.folder)}/{candidates[index].file}",
+            }
+            for index, weight in zip(members, weights, strict=True)
+        ],
+        "vote": settings.vote,
+        "val": _score(probabilities[members], labels, weights, settings.vote, best=0),
+    }
+    session.study.store.put("ensemble", chosen)
+    return chosen
+
+
+def _source(record: TrialRecord) -> int:
+    return record.number if record.source is None else record.source
+
+
+def _read_test(session: Session, candidates: Sequence[KeptCheckpoint], chosen: dict[str, Any]) -> dict[str, Any]:
+    """Read the test split for an ensemble that has not been scored yet; the reading is stored before it is made."""
+    import numpy as np
+
+    readings: list[dict[str, Any]] = session.study.store.get("test_readings", [])
+    members = [[m["stage"], m["number"]] for m in chosen["members"]]
+    weights = [m["weight"] for m in chosen["members"]]
+    reading = {"members": members, "weights": weights, "vote": chosen["vote"]}
+    current = next((r for r in readings if all(r[key] == value for key, value in reading.items())), None)
+    if current is not None and current["scores"] is not None:
+        return dict(current["scores"])
+    if current is None:
+        # Later readings come after somebody may have looked at the earlier scores: they are not blind any more.
+        current = reading | {
+            "scores": None,
+            "trials": session.study.store.get("trials", session.trials),
+            "seen_before": bool(readings),
+        }
+        readings = [*readings, current]
+        session.study.store.put("test_readings", readings)
+    by_name = {(c.record.stage.value, c.record.number): c for c in candidates}
+    voters = [by_name[stage, number] for stage, number in members]
+    probabilities, labels = _predictions(session, voters, "test")
+    scores = _score(probabilities, labels, np.asarray(weights), chosen["vote"], best=0)
+    session.study.store.put(
+        "test_readings", [r if r is not current else current | {"scores": scores} for r in readings]
+    )
+    return scores
+
+
+def _score(
+    probabilities: NDArray[np.float64], labels: NDArray[np.int64], weights: NDArray[np.float64], vote: Any, *, best: int
+) -> dict[str, Any]:
+    """Return the vote's scores beside those of its members.
+
+    Args:
+        probabilities: (n_members, n_samples, n_classes).
+        best: The member that is best on `val`: what one would ship without an ensemble.
+    """
+    from hpsearch.selection import voting
+
+    together = voting.vote(probabilities, weights, vote)
+    classes = voting.predict_classes(probabilities, weights, vote)
+    single = [voting.score(one, labels) for one in probabilities]
+    return {
+        "ensemble": asdict(voting.score(together, labels, classes)),
+        "best_single": asdict(single[best]),
+        "mean_single": {
+            "accuracy": sum(s.accuracy for s in single) / len(single),
+            "log_loss": sum(s.log_loss for s in single) / len(single),
+            "n": single[0].n,
+        },
+    }
+
+
+def _predictions(session: Session, checkpoints: Sequence[KeptCheckpoint], split: str) -> Predictions:
+    """Return the candidates' probabilities (n_candidates, n_samples, n_classes) and the labels (n_samples,)."""
+    import numpy as np
+
+    paths = _predict_all(session, checkpoints, split)
+    arrays = []
+    for checkpoint in checkpoints:
+        with np.load(paths[checkpoint.record.number], allow_pickle=False) as file:
+            arrays.append((file["probabilities"], file["labels"]))
+    labels = arrays[0][1]
+    if any(not np.array_equal(labels, other) for _, other in arrays):
+        raise StudyError(f"predict(checkpoint, {split!r}) gave different labels for different checkpoints")
+    shapes = {probabilities.shape for probabilities, _ in arrays}
+    if len(shapes) > 1:
+        raise StudyError(f"predict(checkpoint, {split!r}) gave probabilities of different shapes: {sorted(shapes)}")
+    return np.stack([probabilities for probabilities, _ in arrays]), labels
+
+
+def _predict_all(session: Session, checkpoints: Sequence[KeptCheckpoint], split: str) -> dict[int, str]:
+    """Return the files with the predictions, by the numbers of the trials.
+
+    Raises:
+        _UnreadableError: Some of the checkpoints can't be read.
+        StudyError: `predict` failed, or its worker ended again and again.
+    """
+    session.check()
+    executor = session.executor()
+    waiting = [_spec(checkpoint, split) for checkpoint in checkpoints]
+    retries = session.study.config.faults.max_retries
+    out: dict[int, _Out] = {}
+    paths: dict[int, str] = {}
+    problems: dict[int, str] = {}
+    while waiting or out:
+        session.check()
+        while waiting and executor.free:
+            spec = waiting.pop(0)
+            out[spec.number] = _Out(spec, time.monotonic())
+            executor.submit(spec)
+        for event in _heard(session, out, executor.poll(_POLL_S)):
+            if isinstance(event, PredictionsReady):
+                del out[event.number]
+                if event.unreadable:
+                    problems[event.number] = event.error or ""
+                elif event.path is None:
+                    raise _failed(session, event)
+                else:
+                    paths[event.number] = event.path
+            elif isinstance(event, WorkerLost):
+                if retries == 0:
+                    raise StudyError(f"the worker ended in predict(checkpoint, {split!r}): {event.detail}")
+                retries -= 1
+                session.publish(Notice(message=f"a worker ended in predict ({event.detail}); tried again on another"))
+                waiting.append(out.pop(event.number).spec)
+        _end_late(executor, out, session.study.config.faults.trial_timeout_s)
+    if problems:
+        raise _UnreadableError(problems)
+    return paths
+
+
+def _heard(session: Session, out: Mapping[int, _Out], happened: Iterable[TrialEvent | Notice]) -> Iterator[TrialEvent]:
+    """Yield what concerns the tasks that are out, and publish notices."""
+    for event in happened:
+        if isinstance(event, Notice):
+            session.publish(event)
+            continue
+        task = out.get(event.number)
+        # Else it is of a worker that is lost after its task was done.
+        if task is not None and (event.stage, event.attempt) == (task.spec.stage, task.spec.attempt):
+            yield event
+
+
+def _end_late(executor: Executor, out: Mapping[int, _Out], limit: float | None) -> None:
+    """End the workers of tasks that take longer than a trial may; seconds."""
+    now = time.monotonic()
+    for task in out.values():
+        if limit is not None and now - task.sent > limit:
+            task.sent = now  # once is enough
+            executor.end(task.spec.key, StopReason.TIMEOUT, f"longer than trial_timeout_s, {limit:g} s")
+
+
+def _failed(session: Session, event: PredictionsReady) -> StudyError:
+    """Show the objective's traceback, and return the error that ends the study."""
+    trace = (event.error or "").strip()
+    what = f"predict(checkpoint, {event.split!r}) failed for {event.stage} trial {event.number}"
+    session.publish(Notice(message=what, detail=trace))
+    return StudyError(f"{what}: {trace.splitlines()[-1] if trace else 'no reason was given'}; mend it, then resume")
+
+
+def _spec(checkpoint: KeptCheckpoint, split: str) -> PredictSpec:
+    record = checkpoint.record
+    return PredictSpec(
+        stage=record.stage,
+        number=record.number,
+        attempt=record.attempt,
+        folder=str(checkpoint.folder),
+        checkpoint=checkpoint.file,
+        split=split,
+    )
+
+
+def _summary(chosen: dict[str, Any], scores: dict[str, Any]) -> str:
+    together, single = scores["ensemble"], scores["best_single"]
+    return (
+        f"{len(chosen['members'])} members; test accuracy {together['accuracy']:.4f} "
+        f"(best single {single['accuracy']:.4f}) on {together['n']} samples"
+    )

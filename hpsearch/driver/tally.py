@@ -1,0 +1,190 @@
+"""What a study's trials have cost so far, as running sums: a look at them does not go through all trials."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hpsearch.samplers.rounds import round_of
+from hpsearch.study.study import Study
+from hpsearch.trial.events import Event, TrialEvent, TrialMeasured, TrialScored, TrialStarted
+from hpsearch.trial.trial import Stage, State
+
+
+@dataclass(slots=True)
+class Sums:
+    """Of trials that have ended.
+
+    Attributes:
+        trials: How many.
+        epochs: That they have trained.
+        full: That they would have trained, had nothing ended them early.
+        seconds: That they took, or would have taken in a warm worker.
+    """
+
+    trials: int = 0
+    epochs: int = 0
+    full: int = 0
+    seconds: float = 0.0
+
+    def add(self, full: int, epochs: int, seconds: float) -> None:
+        """Count a trial."""
+        self.trials += 1
+        self.full += full
+        self.epochs += epochs
+        self.seconds += seconds
+
+
+@dataclass(slots=True)
+class _Out:
+    """A trial that is out, or is about to be.
+
+    Attributes:
+        full: Its epochs.
+        done: Those that are committed.
+        began: When this driver heard of its start.
+        heard: When it heard of it last.
+        measured: Seconds of the epochs that it has heard of.
+        epochs: How many these are.
+        before: What earlier attempts cost this driver, in seconds.
+        cold: Whether it is its worker's first trial, whose first epoch also imports, compiles and fills caches.
+        first: Seconds of its first epoch, as measured.
+    """
+
+    full: int
+    done: int = 0
+    began: float | None = None
+    heard: float = 0.0
+    measured: float = 0.0
+    epochs: int = 0
+    before: float = 0.0
+    cold: bool = False
+    first: float = 0.0
+
+    @property
+    def typical(self) -> float:
+        """What it would have cost in a warm worker, in seconds."""
+        if not self.cold or self.epochs <= 1:
+            return self.seconds
+        others = (self.measured - self.first) / (self.epochs - 1)
+        return self.seconds - max(0.0, self.first - others)
+
+    @property
+    def seconds(self) -> float:
+        """What it has cost; events may come late and together, so that the clock alone could say too little."""
+        return self.before + (0.0 if self.began is None else max(self.heard - self.began, self.measured))
+
+
+class Tally:
+    """Counts what trials cost, by their events.
+
+    Args:
+        study: Has the trials of earlier drivers.
+        clock: Seconds, monotonic.
+
+    Attributes:
+        ended: The sums of each stage.
+        epochs: That all trials have trained, those that are out too.
+        seconds: What the trials of this driver took, each second counted for each of them.
+    """
+
+    def __init__(self, study: Study, clock: Callable[[], float]) -> None:
+        self._study, self._clock = study, clock
+        self.ended = {stage: Sums() for stage in Stage}
+        self._out: dict[tuple[Stage, int], _Out] = {}
+        self._workers: set[str] = set()
+        self.epochs = 0
+        self.seconds = 0.0
+        rounds = study.rounds
+        for stage in Stage:
+            for record in study.store.records(stage):
+                one = round_of(rounds, record.number)[1].epochs
+                full = one if stage is Stage.SEARCH else study.config.objective.epochs
+                if record.state is State.RUNNING:
+                    out = self._out[stage, record.number] = _Out(full=full, done=max(record.values, default=0))
+                    self.epochs += out.done
+                else:
+                    self.ended[stage].add(full, record.epochs, record.seconds)
+                    self.epochs += record.epochs
+
+    def begin(self, stage: Stage, number: int, full: int) -> None:
+        """Count a trial as out, which is about to be sent."""
+        self._out[stage, number] = _Out(full=full)
+
+    def withdraw(self, stage: Stage, number: int) -> None:
+        """Count a trial as out no more, which was not sent."""
+        self._out.pop((stage, number), None)
+
+    def saw(self, event: Event) -> None:
+        """Count what an event tells."""
+        if isinstance(event, TrialStarted):
+            self._started(event)
+        elif isinstance(event, TrialMeasured):
+            out = self._of(event)
+            out.epochs += 1
+            if out.epochs == 1:
+                out.first = event.measurement.seconds
+            self._heard(out, max(out.done, event.measurement.epoch), event.measurement.seconds)
+        elif isinstance(event, TrialScored):
+            self._scored(event)
+
+    def _started(self, event: TrialStarted) -> None:
+        out = self._of(event)
+        out.before, out.measured = out.seconds, 0.0
+        out.began = out.heard = self._clock()
+        out.cold = event.worker not in self._workers
+        self._workers.add(event.worker)
+
+    def _heard(self, out: _Out, done: int, measured: float = 0.0) -> None:
+        before = out.seconds
+        out.heard = max(out.heard, self._clock())
+        out.measured += measured
+        self.seconds += max(0.0, out.seconds - before)
+        self.epochs += done - out.done
+        out.done = done
+
+    def _scored(self, event: TrialScored) -> None:
+        out = self._of(event)
+        self._heard(out, event.epochs)
+        del self._out[event.stage, event.number]
+        known = out.began is not None and out.epochs == event.epochs  # all of it was trained now
+        self.ended[event.stage].add(out.full, event.epochs, out.typical if known else event.seconds)
+
+    def _of(self, event: TrialEvent) -> _Out:
+        out = self._out.get((event.stage, event.number))
+        if out is None:
+            if event.stage is Stage.SEARCH:
+                full = self._study.full_epochs(Stage.SEARCH, event.number)
+            else:
+                full = self._study.config.objective.epochs
+            out = self._out[event.stage, event.number] = _Out(full=full)
+        return out
+
+    def s_per_epoch(self, stage: Stage) -> float | None:
+        """Return what an epoch of a stage has cost, in seconds; of any, before its first; None before all."""
+        costs = [(sums.seconds, sums.epochs, of is stage) for of, sums in self.ended.items()]
+        costs += [(one.typical, one.epochs, of is stage) for (of, _), one in self._out.items() if one.epochs]
+        own = [cost for cost in costs if cost[2]]
+        if not any(epochs for _, epochs, _ in own):
+            own = costs
+        epochs = sum(epochs for _, epochs, _ in own)
+        return sum(seconds for seconds, _, _ in own) / epochs if epochs else None
+
+    @property
+    def is_out(self) -> bool:
+        """Whether any trial is out."""
+        return bool(self._out)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether any trial that is out has epochs to go."""
+        return any(one.done < one.full for one in self._out.values())
+
+    def epochs_out(self, stage: Stage) -> int:
+        """Return how many epochs the trials of a stage that are out have trained."""
+        return sum(one.done for (of, _), one in self._out.items() if of is stage)
+
+    @property
+    def epochs_to_go(self) -> int:
+        """Epochs that all trials that are out may still train."""
+        return sum(one.full - one.done for one in self._out.values())

@@ -1,0 +1,214 @@
+"""`verify`: does the config in a training repo still reach what the study promised?"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from hpsearch.driver.dispatch import Dispatcher, Planned
+from hpsearch.driver.session import Caller, Session, in_session
+from hpsearch.errors import InputError, StudyError
+from hpsearch.executors.planning import claimed_resources
+from hpsearch.export.read import read_config
+from hpsearch.objectives.loading import check_objective
+from hpsearch.selection.divergence import DivergenceRule
+from hpsearch.selection.ranking import Finalist, SeedStatistics, prediction_interval, seed_statistics, winner
+from hpsearch.space.distributions import Range
+from hpsearch.space.space import Space
+from hpsearch.store.store import Store
+from hpsearch.study.study import Study
+from hpsearch.system.git import CodeState
+from hpsearch.trial.events import StageStarted
+from hpsearch.trial.seeding import derive_seed
+from hpsearch.trial.trial import Direction, Stage, TrialRecord
+
+_EQUAL = 1e-9  # relative: what summing in another order may change
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verification:
+    """What came out.
+
+    Attributes:
+        trial: The finalist that the file is compared with.
+        config: As the file has it.
+        differences: By name, the file's value and the finalist's.
+        outside: Names whose value lies outside of the space, with it.
+        promised: The finalist's seeds.
+        found: The new ones.
+        interval: Where the mean of so many new seeds lies in 95 of 100 cases; None for a finalist of one seed.
+        code: The state of the code that was trained, and of the study's; each None where there is none.
+    """
+
+    trial: int
+    metric: str
+    direction: Direction
+    config: Mapping[str, Any]
+    differences: Mapping[str, tuple[Any, Any]]
+    outside: Mapping[str, Any]
+    promised: SeedStatistics
+    found: SeedStatistics
+    interval: tuple[float, float] | None
+    code: tuple[CodeState | None, CodeState | None]
+
+    @property
+    def within(self) -> bool | None:
+        """Whether the new mean is where it was to be expected; None if one seed says nothing of that."""
+        if self.interval is None or self.found.mean is None:
+            return None if self.interval is None else False
+        low, high = self.interval
+        margin = _EQUAL * max(abs(low), abs(high))
+        return low - margin <= self.found.mean <= high + margin
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exported:
+    """Where a config was exported to.
+
+    Attributes:
+        path: The file; None for the space file's `export.to`.
+        key: The mapping in it; None for the space file's if it is the same file, else the top level.
+        names: As `export` takes them, over those of the space file.
+    """
+
+    path: Path | None = None
+    key: str | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+
+
+def verify(
+    study: Study, exported: Exported, caller: Caller, *, trial: int | None = None, seeds: int | None = None
+) -> Verification:
+    """Retrain an exported config with new seeds, as finalists are, and compare.
+
+    It trains in a temporary directory that is removed. The study stays as it is, and the test split is not read.
+
+    Args:
+        caller: Its `opened` takes the study in the temporary directory.
+        trial: The finalist to compare with; None for the winner.
+        seeds: How many; None for as many as that finalist had.
+
+    Raises:
+        InputError: There is nothing to compare, or nothing that can be trained.
+        StudyError: No seed ended with a value.
+        Interrupted: A signal came.
+    """
+    finalist = _finalist(study, trial)
+    config = _read(study, exported)
+    count = seeds or len(study.replicates(finalist.source))
+    check_objective(study.config, study.store.get("module_folder"))
+    ended = _retrain(study, config, finalist, count, caller)
+    values = [record.value for record in ended if record.eligible and record.value is not None]
+    expected = study.config.space.config(finalist.params)
+    return Verification(
+        trial=finalist.source,
+        metric=study.config.metric,
+        direction=study.config.direction,
+        config=config,
+        differences={
+            name: (config.get(name), expected.get(name))
+            for name in {**expected, **config}
+            if config.get(name) != expected.get(name)
+        },
+        outside=_outside(config, study.explored_space),
+        promised=finalist.statistics,
+        found=seed_statistics(values, count - len(values)),
+        interval=prediction_interval(finalist.statistics.values, len(values)),
+        code=(CodeState.from_dict(ended[0].code), CodeState.from_dict(study.store.get("code"))),
+    )
+
+
+def _finalist(study: Study, trial: int | None) -> Finalist:
+    found = [one for one in study.ranked_finalists if one.statistics.n]
+    if not found:
+        raise InputError(
+            f"study {study.name}: has no finalists to compare with; allowed: a study that has retrained some"
+        )
+    if trial is None:
+        best = winner(found, study.config.direction)
+        assert best is not None  # noqa: S101 - each of them has a value
+        return best
+    chosen = next((one for one in found if one.source == trial), None)
+    if chosen is None:
+        raise InputError(f"--trial {trial}: is no finalist; allowed: {', '.join(str(one.source) for one in found)}")
+    return chosen
+
+
+def _read(study: Study, exported: Exported) -> dict[str, Any]:
+    default = study.config.export
+    path, key, names = exported.path, exported.key, exported.names
+    if path is None:
+        if default is None:
+            raise InputError(f"study {study.name}: its space file has no export; allowed: --from PATH")
+        path = Path(default.to)
+    if default is not None and path.resolve() == Path(default.to).resolve():
+        key, names = key or default.key, {**default.map, **names}
+    return read_config(path, key or ".", names, study.config.space)
+
+
+def _outside(config: Mapping[str, Any], space: Space) -> dict[str, Any]:
+    found = {}
+    for name, value in config.items():
+        distribution = space.parameters.get(name)
+        if distribution is None:
+            inside = value == space.constants[name]
+        elif isinstance(distribution, Range):
+            inside = _is_inside(distribution, value, name, config, space)
+        else:
+            inside = value in distribution.values
+        if not inside:
+            found[name] = value
+    return found
+
+
+def _is_inside(axis: Range, value: float, name: str, config: Mapping[str, Any], space: Space) -> bool:
+    try:
+        searched = value / space.scale_of(name, config)
+    except (TypeError, ValueError, ZeroDivisionError, KeyError):  # a size that nothing can be scaled by
+        return False
+    margin = _EQUAL * abs(searched)
+    return axis.low - margin <= searched <= axis.high + margin
+
+
+def _retrain(
+    study: Study, config: Mapping[str, Any], finalist: Finalist, count: int, caller: Caller
+) -> list[TrialRecord]:
+    """Return the trainings, at least one of which has ended well."""
+    # A space of constants: what trains is the file's config, rounded or not, within the bounds or not.
+    fixed = replace(study.config, space=Space({}, dict(config), tuple(config)))
+    with (
+        claimed_resources(caller.request, count, study.name) as resources,
+        tempfile.TemporaryDirectory(prefix="hpsearch-verify-") as temporary,
+        caller.interrupts.listening(),
+    ):
+        folder = Path(temporary).resolve() / study.name
+        folder.mkdir()
+        attributes = {"module_folder": study.store.get("module_folder")}
+        store = Store.create(folder, study.name, None, study.config.direction, attributes)
+        try:
+            retrained = Study(study.name, folder, fixed, store)
+            caller.opened(retrained)
+            with in_session(retrained, resources, count, caller) as session:
+                _train(session, finalist.source, len(study.replicates(finalist.source)), count)
+            ended = store.records(Stage.FINALISTS)
+        finally:
+            store.close()
+    if not any(record.eligible for record in ended):
+        error = next((f": {record.error}" for record in ended if record.error), "")
+        raise StudyError(f"none of {count} trainings ended with a value{error}")
+    return ended
+
+
+def _train(session: Session, source: int, used: int, count: int) -> None:
+    config = session.study.config
+
+    def plan(number: int) -> Planned:
+        replicate = used + number  # those before were the finalists' own
+        seed = derive_seed(config.seed, Stage.FINALISTS, source, replicate)
+        return Planned(number=number, params={}, seed=seed, source=source, replicate=replicate)
+
+    session.publish(StageStarted(stage="finalists", total=count, done=0, epochs=config.objective.epochs))
+    Dispatcher(session, Stage.FINALISTS, (DivergenceRule(),)).run(range(count), plan)

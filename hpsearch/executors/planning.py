@@ -1,0 +1,199 @@
+"""From what was asked for and what is there to workers; the errors say what is there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from hpsearch.errors import InputError, ResourceError
+from hpsearch.executors.machine.claims import Claim, choosing
+from hpsearch.executors.machine.cores import Cores
+from hpsearch.executors.machine.devices import Gpu, visible_gpus
+from hpsearch.executors.machine.packing import MOST, share_of
+from hpsearch.executors.resources import ResourceRequest, Resources
+from hpsearch.text import counted
+
+
+@contextmanager
+def claimed_resources(request: ResourceRequest, trials: int, study: str, nvml: Any = None) -> Iterator[Resources]:
+    """Give what to take of what is there; until the exit other studies of this user leave it alone.
+
+    Args:
+        trials: As in `plan_resources`.
+        study: Its name, which others are told.
+        nvml: The module `pynvml`; None to import it.
+
+    Raises:
+        ResourceError: More is asked for than there is, or claims can't be kept.
+        InputError: The options contradict each other.
+    """
+    _check(request)
+    if request.ray_address is not None:  # Ray knows what is free there
+        yield plan_resources(request, trials)
+        return
+    with choosing() as choice:
+        resources = plan_resources(request, trials, choice.others, nvml)
+        mine = Claim(study=study, pid=os.getpid(), cpus=resources.cpus, cores=Cores().mine, gpus=resources.gpu_keys)
+        held = choice.take(mine)
+    with held:
+        yield replace(resources, notice="; ".join(filter(None, (resources.notice, choice.notice))))
+
+
+def plan_resources(request: ResourceRequest, trials: int, claims: Sequence[Claim] = (), nvml: Any = None) -> Resources:
+    """Return what to take of what is there.
+
+    Args:
+        trials: No more CPU workers are started than there are trials, unless they were asked for.
+        claims: What other studies have of this machine.
+        nvml: The module `pynvml`; None to import it.
+
+    Raises:
+        ResourceError: More is asked for than there is.
+        InputError: The options contradict each other.
+    """
+    _check(request)
+    if request.ray_address is not None:
+        return _cluster(request, request.ray_address)
+    cores = Cores(claims)
+    gpus = [] if request.workers is not None else visible_gpus(claims, nvml)
+    if request.executor == "inline":
+        return _inline(request, cores, gpus)
+    if request.gpus is not None:
+        return _gpus(request, request.gpus, cores, gpus)
+    if request.workers is not None:
+        return _cpus(request, request.workers, cores)
+    idle = sum(not gpu.busy for gpu in gpus)
+    if idle:
+        return _gpus(request, idle, cores, gpus)
+    resources = _cpus(request, min(trials, max(1, cores.left // (request.cpus_per_trial or 1))), cores)
+    return _with_notice(resources, _no_idle_gpu(request, gpus))
+
+
+def _check(request: ResourceRequest) -> None:
+    if request.gpus is not None and request.workers is not None:
+        raise InputError("--gpus and --workers: both were given; allowed: one of them")
+    if request.ship_code and request.ray_address is None:
+        raise InputError("--ship-code: workers on this machine see the code; allowed: with --ray-address")
+    if request.executor == "inline":
+        _check_inline(request)
+    elif request.workers is not None and request.trials_per_gpu != 1:
+        raise InputError(
+            f"--trials-per-gpu {request.trials_per_gpu} and --workers: CPU workers share no GPU; allowed: one of them"
+        )
+    elif request.ray_address is not None and request.gpus is None and request.workers is None:
+        raise InputError("--ray-address: how much of the cluster? allowed: --gpus N or --workers N, at most so many")
+
+
+def _check_inline(request: ResourceRequest) -> None:
+    if request.fresh_process:
+        raise InputError("--fresh-process: the inline executor has one process; allowed: --executor ray")
+    for option, value in (("--workers", request.workers), ("--gpus", request.gpus)):
+        if value is not None and value > 1:
+            raise InputError(f"{option} {value}: the inline executor runs one trial at a time; allowed: 1")
+    if request.ray_address is not None:
+        raise InputError("--ray-address: the inline executor uses no cluster; allowed: --executor ray")
+    if request.trials_per_gpu != 1:
+        raise InputError(
+            f"--trials-per-gpu {request.trials_per_gpu}: the inline executor runs one trial at a time; allowed: 1"
+        )
+
+
+def _inline(request: ResourceRequest, cores: Cores, gpus: Sequence[Gpu]) -> Resources:
+    threads = request.cpus_per_trial or cores.left
+    if gpus:
+        gpu = gpus[0]
+        resources = Resources(
+            slots=1,
+            text="1 GPU, in this process",
+            gpus_per_slot=1,
+            cpus_per_slot=threads,
+            visible_gpus=(gpu.name,),
+            gpu_keys=(gpu.key,),
+        )
+    elif request.gpus:
+        raise ResourceError("--gpus 1: this machine has 0 visible GPUs; allowed: --workers 1")
+    else:
+        resources = Resources(slots=1, text="1 CPU worker, in this process", cpus_per_slot=threads)
+    return resources if request.cpus_per_trial else _with_notice(resources, cores.notice(counted(threads, "thread")))
+
+
+def _cluster(request: ResourceRequest, address: str) -> Resources:
+    if request.gpus is None:
+        count = request.workers or 1
+        text = f"up to {counted(count, 'CPU worker')} of the Ray cluster"
+        threads = request.cpus_per_trial or 1
+        return Resources(slots=count, text=text, cpus_per_slot=threads, address=address, ship_code=request.ship_code)
+    packed = request.trials_per_gpu if isinstance(request.trials_per_gpu, int) else 1
+    return Resources(
+        slots=request.gpus * packed,
+        text=f"up to {counted(request.gpus, 'GPU')} of the Ray cluster",
+        gpus_per_slot=share_of(packed),
+        trials_per_gpu=packed,
+        cpus_per_slot=request.cpus_per_trial,
+        most_per_gpu=MOST if request.trials_per_gpu == "auto" else 1,
+        cpus_given=request.cpus_per_trial is not None,
+        address=address,
+        ship_code=request.ship_code,
+    )
+
+
+def _gpus(request: ResourceRequest, count: int, cores: Cores, gpus: Sequence[Gpu]) -> Resources:
+    if count > len(gpus):
+        raise ResourceError(
+            f"--gpus {count}: this machine has {counted(len(gpus), 'visible GPU')}; "
+            f"allowed: {f'up to {len(gpus)}, ' if gpus else ''}--workers N for CPU workers, "
+            "or --ray-address of a cluster"
+        )
+    taken = gpus[:count]
+    packed = request.trials_per_gpu if isinstance(request.trials_per_gpu, int) else 1
+    slots = count * packed
+    threads = request.cpus_per_trial or max(1, cores.left // slots)
+    if request.trials_per_gpu == "auto":
+        shared, most = (
+            ", as many trials on each as fit",
+            max(1, min(MOST, cores.left // (count * (request.cpus_per_trial or 1)))),
+        )
+    else:
+        shared, most = f", {packed} trials on each" if packed > 1 else "", 1
+    resources = Resources(
+        slots=slots,
+        text=counted(count, "GPU") + shared,
+        gpus_per_slot=share_of(packed),
+        trials_per_gpu=packed,
+        cpus_per_slot=threads,
+        visible_gpus=tuple(gpu.name for gpu in taken),
+        notice="; ".join(f"GPU {gpu.name} is in use by {gpu.user} too" for gpu in taken if gpu.busy),
+        gpu_keys=tuple(gpu.key for gpu in taken),
+        most_per_gpu=most,
+        cpus_given=request.cpus_per_trial is not None,
+    )
+    return resources if request.cpus_per_trial else _with_notice(resources, cores.notice(_threads_each(threads, slots)))
+
+
+def _cpus(request: ResourceRequest, count: int, cores: Cores) -> Resources:
+    threads = request.cpus_per_trial or max(1, cores.left // count)
+    resources = Resources(slots=count, text=counted(count, "CPU worker"), cpus_per_slot=threads)
+    if request.workers is None:
+        return _with_notice(resources, cores.notice(counted(count, "worker")))
+    return resources if request.cpus_per_trial else _with_notice(resources, cores.notice(_threads_each(threads, count)))
+
+
+def _threads_each(threads: int, slots: int) -> str:
+    return counted(threads, "thread") + (" for each worker" if slots > 1 else "")
+
+
+def _no_idle_gpu(request: ResourceRequest, gpus: Sequence[Gpu]) -> str:
+    """Return what there is to say of CPU workers that nobody asked for."""
+    if gpus:
+        by = "; ".join(f"GPU {gpu.name} by {gpu.user}" for gpu in gpus)
+        return f"all {len(gpus)} GPUs are busy ({by}), so CPU workers are used; --gpus N takes them all the same"
+    if request.trials_per_gpu != 1:
+        return f"--trials-per-gpu {request.trials_per_gpu} says nothing to CPU workers, and there is no GPU"
+    return ""
+
+
+def _with_notice(resources: Resources, more: str) -> Resources:
+    return replace(resources, notice="; ".join(filter(None, (resources.notice, more))))

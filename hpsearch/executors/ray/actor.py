@@ -1,0 +1,165 @@
+"""What a Ray actor runs: a worker process that serves trials as streams of events. Ray is there when it runs."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from hpsearch.errors import Interrupted
+from hpsearch.executors.base import Task, Workplace
+from hpsearch.executors.ray.files import Needs, in_copy
+from hpsearch.executors.worker.worker import Worker
+from hpsearch.trial.events import TrialEvent, TrialMeasured
+from hpsearch.trial.folder import LOG
+from hpsearch.trial.trial import PredictSpec
+
+_SHORT_S, _TOGETHER_S = 0.02, 0.1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Home:
+    """Where a worker runs.
+
+    Attributes:
+        node: Ray's name of the machine.
+        gpus: The ids of its GPUs there, as Ray names them.
+        problem: Why no trial can run there; empty if it can.
+    """
+
+    node: str
+    host: str
+    pid: int
+    gpus: tuple[str, ...] = ()
+    problem: str = ""
+
+
+class Actor:
+    """A worker process; Ray makes an actor class of it.
+
+    Args:
+        workplace: What all workers of the study share.
+        needs: What this one must see of its files.
+    """
+
+    def __init__(self, workplace: Workplace, needs: Needs) -> None:
+        if not workplace.gpu:
+            # Ray leaves it unset for CPU workers, so that they would see every GPU.
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # the driver's, by which idle GPUs are found
+        os.environ["OMP_NUM_THREADS"] = str(workplace.threads)
+        self._needs = needs
+        if needs.sent_from is not None:
+            workplace = in_copy(workplace, needs.sent_from, str(Path.cwd()))
+        with suppress(OSError):  # `ready` says so
+            os.chdir(workplace.folder)
+        for folder in (workplace.module_folder, workplace.folder):
+            if folder is not None:
+                sys.path.insert(0, folder)
+        if workplace.place is not None:
+            # A package of the repository that is installed in editable mode is on the path by the original.
+            sys.path[:] = [workplace.place.of(entry) if entry else entry for entry in sys.path]
+        self._worker = Worker(workplace, own_process=True, check=_Termination().check)
+
+    def ready(self) -> Home:
+        """Tell that the process is up, and where."""
+        import ray
+
+        context = ray.get_runtime_context()
+        gpus = tuple(context.get_accelerator_ids().get("GPU", ()))
+        return Home(
+            node=context.get_node_id(),
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            gpus=gpus,
+            problem=self._needs.problem(),
+        )
+
+    def run(self, task: Task) -> Iterator[list[TrialEvent]]:
+        """Run a task as a stream of messages, each with some events.
+
+        Raises:
+            SystemExit: This process was told to end: for Ray it is lost, and the task goes to another.
+        """
+        log = nullcontext() if isinstance(task, PredictSpec) else _output_to(Path(task.folder) / LOG)
+        with log:
+            try:
+                yield from messages(self._worker.run(task))
+            except Interrupted as told:
+                sys.exit(128 + told.signal_number)
+
+
+class _Termination:
+    """Whether SIGTERM has told this process to end: a node that shuts down, `scancel`, Ray as it ends.
+
+    Ray's handler raises SystemExit, which an objective might raise by itself, or catch: a trial that is interrupted by
+    it has not ended, and must not be taken for one that has failed.
+    """
+
+    def __init__(self) -> None:
+        self._number: int | None = None
+        self._before = signal.getsignal(signal.SIGTERM)
+        signal.signal(signal.SIGTERM, self._handle)
+
+    def check(self) -> None:
+        """Raise if it has.
+
+        Raises:
+            Interrupted: It has.
+        """
+        if self._number is not None:
+            raise Interrupted(self._number)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self._number = number
+        if callable(self._before):
+            self._before(number, frame)
+        sys.exit(128 + number)
+
+
+def messages(events: Iterable[TrialEvent], clock: Callable[[], float] = time.monotonic) -> Iterator[list[TrialEvent]]:
+    """Put events together where nobody waits for them one by one: a message costs the driver a millisecond.
+
+    The last epoch is told with the trial's end, and epochs that are shorter than 20 ms together, up to 0.1 s.
+
+    Args:
+        events: Of one task.
+        clock: Seconds, monotonic.
+    """
+    together: list[TrialEvent] = []
+    before_s, told = math.inf, clock()
+    for event in events:
+        together.append(event)
+        if isinstance(event, TrialMeasured):
+            longer_s, before_s = max(before_s, event.measurement.seconds), event.measurement.seconds
+            if event.last or (longer_s < _SHORT_S and clock() - told < _TOGETHER_S):
+                continue
+        yield together
+        together, told = [], clock()
+
+
+@contextmanager
+def _output_to(path: Path) -> Iterator[None]:
+    """Append what this process and its children print to a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    saved = [os.dup(1), os.dup(2)]
+    with path.open("ab") as file:
+        for descriptor in (1, 2):
+            os.dup2(file.fileno(), descriptor)
+    try:
+        yield
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(Exception):  # an objective may have closed it, or put its own in its place
+                stream.flush()
+        for descriptor, before in zip((1, 2), saved, strict=True):
+            os.dup2(before, descriptor)
+            os.close(before)

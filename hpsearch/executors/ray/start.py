@@ -1,0 +1,233 @@
+"""How Ray is started here, or a running cluster joined; the only importer of ray: the executor takes it from here."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from hpsearch.errors import ResourceError, StudyError
+from hpsearch.executors.machine.processes import has_mark, marking
+from hpsearch.executors.ray import internals
+from hpsearch.executors.resources import Resources
+from hpsearch.system.signals import Interrupts
+
+# Else `uv run` makes Ray ship the working directory to each worker, which is an error above 512 MiB.
+os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"  # we set CUDA_VISIBLE_DEVICES of CPU workers ourselves
+
+import ray
+
+internals.forget_uv()
+
+__all__ = ["Connection", "first_line", "ray"]
+
+_PREFIX = "hps-ray-"  # short: socket paths end at 107 bytes
+_OBJECT_STORE_BYTES = 100 * 1024 * 1024  # events are small, and a store of Ray's default size takes memory and time
+_CONNECT_TIMEOUT_S = 10.0
+_START_TIMEOUT_S = 120.0
+
+
+class Connection:
+    """Ray while an executor lives: one that is started here, or a cluster that runs already.
+
+    Args:
+        resources: What is taken, and the address of the cluster; None starts one here.
+        interrupts: Looked at while Ray starts.
+        runtime_environment: What Ray is to send to the workers; None for nothing.
+
+    Raises:
+        ResourceError: The cluster can't be reached, or what is to be sent is too large.
+        StudyError: Ray does not start here.
+        Interrupted: A signal came meanwhile.
+    """
+
+    def __init__(
+        self, resources: Resources, interrupts: Interrupts, runtime_environment: dict[str, Any] | None = None
+    ) -> None:
+        self._resources, self._runtime_environment = resources, runtime_environment
+        self._folder: Path | None = None
+        self._initialiser = _Initialiser()
+        self._stack = ExitStack()
+        self._stack.enter_context(internals.silent())
+        try:
+            self._connect(interrupts)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Leave the cluster, or end it if it is ours, with its files."""
+        ray.shutdown()  # also where it was not initialised to its end
+        self._initialiser.end()
+        self._stack.close()
+        if self._folder is not None:
+            _end_processes_of(self._folder)
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _connect(self, interrupts: Interrupts) -> None:
+        options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+        if self._resources.address is None:
+            _sweep()
+            # Ray asks for a token; one of our own keeps it from writing one into the user's home.
+            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+            self._folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_short_temporary_folder()))
+            options |= self._local_options(self._folder)
+        else:
+            options |= {"address": self._resources.address, "runtime_env": self._runtime_environment}
+            _check_listening(self._resources.address)
+        try:
+            with ExitStack() as starting:
+                starting.enter_context(_visible(self._resources.visible_gpus))
+                if self._folder is not None:
+                    starting.enter_context(marking(self._folder.name))
+                    starting.enter_context(internals.without_helpers())
+                self._initialiser.run(options, interrupts)
+        except ray.exceptions.RuntimeEnvSetupError as error:
+            raise _not_sent(self._runtime_environment, str(error)) from None
+        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+            if self._resources.address is None:
+                raise StudyError(f"Ray doesn't start on this machine: {error}") from None
+            raise _no_cluster(self._resources.address, first_line(error)) from None
+
+    def _local_options(self, folder: Path) -> dict[str, Any]:
+        resources = self._resources
+        return {
+            "address": "local",  # never a stray cluster that an environment variable names
+            "num_cpus": resources.cpus,
+            "num_gpus": len(resources.visible_gpus) if resources.gpus_per_slot else 0,
+            "include_dashboard": False,
+            "object_store_memory": _OBJECT_STORE_BYTES,
+            "_temp_dir": str(folder),
+        }
+
+
+class _Initialiser:
+    """Runs `ray.init` in a thread, so that signals are answered meanwhile: it spends seconds where Python can't.
+
+    There it also leaves the handlers of signals alone. The thread lives until `end`, for Ray's processes ask the kernel
+    to be killed when their parent thread ends.
+    """
+
+    def __init__(self) -> None:
+        self._done, self._leave = threading.Event(), threading.Event()
+        self._failure: BaseException | None = None
+
+    def run(self, options: dict[str, Any], interrupts: Interrupts) -> None:
+        """Initialise Ray.
+
+        Raises:
+            Interrupted: A signal came meanwhile.
+            TimeoutError: It takes too long.
+        """
+        threading.Thread(target=self._initialise, args=(options,), name="ray.init", daemon=True).start()
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while not self._done.wait(0.1):
+            interrupts.check()
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"it did not answer within {_START_TIMEOUT_S:.0f} s")
+        if self._failure is not None:
+            raise self._failure
+
+    def end(self) -> None:
+        """Let the thread end."""
+        self._leave.set()
+
+    def _initialise(self, options: dict[str, Any]) -> None:
+        try:
+            ray.init(**options)
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the caller's thread
+            self._failure = error
+        self._done.set()
+        self._leave.wait()
+
+
+def _check_listening(address: str) -> None:
+    """Look whether anything listens at HOST:PORT: Ray itself tries for five minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or "/" in address:
+        return  # "auto", or a form that only Ray knows
+    try:
+        socket.create_connection((host, int(port)), timeout=_CONNECT_TIMEOUT_S).close()
+    except OSError as error:
+        raise _no_cluster(address, str(error)) from None
+
+
+def _no_cluster(address: str, reason: str) -> ResourceError:
+    return ResourceError(
+        f"--ray-address: no Ray cluster answers at {address}: {reason}; "
+        "allowed: HOST:PORT of its head (with RAY_AUTH_MODE=token if it asks for a token)"
+    )
+
+
+def _not_sent(environment: dict[str, Any] | None, text: str) -> ResourceError:
+    folder = (environment or {}).get("working_dir")
+    allowed = "or a path that all machines share, without --ship-code"
+    if found := re.search(r"Package size \((\S+)\) exceeds the maximum size of ([\d.]+)", text):
+        size, limit = found.groups()
+        return ResourceError(
+            f"--ship-code: {folder} is too large to be sent, {size}, where Ray's limit is {limit} MiB; allowed: large "
+            f"files in .gitignore, {allowed}"
+        )
+    return ResourceError(
+        f"--ship-code: {folder} can't be sent: {text.splitlines()[-1]}; allowed: another folder, {allowed}"
+    )
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error, or its type where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+@contextmanager
+def _visible(names: tuple[str, ...]) -> Iterator[None]:
+    """Let Ray hand out these GPUs in this order: it reads the variable when it starts."""
+    before = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if names:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(names)
+    try:
+        yield
+    finally:
+        if names and before is None:
+            del os.environ["CUDA_VISIBLE_DEVICES"]
+        elif names and before is not None:
+            os.environ["CUDA_VISIBLE_DEVICES"] = before
+
+
+def _short_temporary_folder() -> str | None:
+    folder = tempfile.gettempdir()
+    return folder if len(folder) < 20 or not Path("/tmp").is_dir() else "/tmp"  # noqa: S108, PLR2004 - mkdtemp makes it safe
+
+
+def _sweep() -> None:
+    """Remove what a driver that was killed has left: Ray's processes and its folder."""
+    for folder in Path(_short_temporary_folder() or tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+        pid = folder.name.removeprefix(_PREFIX).split("-")[0]
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+            _end_processes_of(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _end_processes_of(folder: Path) -> None:
+    """Kill the processes of a Ray that was started with this folder, and what its workers' objectives have started.
+
+    Its name is in the command lines of the former, and is the mark of the latter.
+    """
+    for process in psutil.process_iter(["cmdline", "pid"]):
+        if process.info["pid"] == os.getpid():
+            continue
+        if any(folder.name in part for part in process.info["cmdline"] or []) or has_mark(process, folder.name):
+            with suppress(psutil.Error):
+                process.kill()

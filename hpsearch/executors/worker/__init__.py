@@ -1,0 +1,1 @@
+"""What runs beside an objective in a worker: commits, logs, failures and random states."""

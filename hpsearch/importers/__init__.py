@@ -1,5 +1,0 @@
-"""A space file from the search space of another tool: a W&B sweep, an NNI search space, Ray Tune's `param_space`."""
-
-from hpsearch.importers.plan import ImportPlan, plan_import
-
-__all__ = ["ImportPlan", "plan_import"]

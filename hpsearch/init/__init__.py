@@ -1,5 +1,0 @@
-"""A first space file from a training script or its config; nothing of the script is run or imported."""
-
-from hpsearch.init.plan import SpacePlan, plan_space
-
-__all__ = ["SpacePlan", "plan_space"]

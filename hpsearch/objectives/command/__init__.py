@@ -1,0 +1,1 @@
+"""The command objective: the user's own command, run without a shell."""

@@ -1,0 +1,84 @@
+"""The config file that a command reads: one of the user's, with a trial's values in it, and the rest as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hpsearch.config.objectives import ConfigFile
+from hpsearch.errors import FieldError, InputError
+from hpsearch.space.space import Space
+from hpsearch.system.documents import SUFFIXES, merge, open_document
+from hpsearch.system.files import atomic_write
+from hpsearch.text import nearest
+
+CONFIG_FILE = "config_file"
+_FIELD = ("objective", CONFIG_FILE)
+OWN_VALUES = ("seed", "epochs", "trial_dir", "number", "resume_from")  # they go in where `map` says
+
+
+def config_file_path(settings: ConfigFile, trial_dir: str | Path) -> Path:
+    """Return where the file of an attempt is."""
+    return Path(trial_dir) / f"{CONFIG_FILE}{Path(settings.template).suffix.lower()}"
+
+
+def render_config_file(settings: ConfigFile, values: Mapping[str, Any], own: Mapping[str, Any]) -> str:
+    """Return the template's text with values merged into it.
+
+    Args:
+        values: Parameters and constants by name.
+        own: The trial's `seed`, `epochs`, `trial_dir`, `number` and `resume_from`; used where `map` names them.
+
+    Raises:
+        FieldError: The template is not there or can't be read, or the values don't fit into it.
+    """
+    template = Path(settings.template)
+    kind = SUFFIXES.get(template.suffix.lower())
+    if kind is None:
+        allowed = f"a file that ends in {', '.join(SUFFIXES)}"
+        raise FieldError((*_FIELD, "template"), f"found {settings.template!r}", allowed)
+    try:
+        text = template.read_bytes().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        problem = f"{settings.template} can't be read: {getattr(error, 'strerror', None) or error}"
+        raise FieldError((*_FIELD, "template"), problem, "a text file that is there") from None
+    merged = {settings.map.get(name, name): value for name, value in values.items()}
+    merged |= {settings.map[name]: value for name, value in own.items() if name in settings.map}
+    try:
+        return merge(open_document(text, settings.template, kind), settings.key, merged, set(settings.map.values()))
+    except InputError as error:
+        raise FieldError(_FIELD, str(error), "values that the template has a place for") from None
+
+
+def check_config_file(settings: ConfigFile, space: Space) -> None:
+    """Refuse a template that the configs of a space can't be merged into.
+
+    Raises:
+        FieldError: As `render_config_file`; or `map` names what there is not, or one place twice.
+    """
+    known = (*space.names, *OWN_VALUES)
+    for name in settings.map:
+        if name not in known:
+            raise FieldError(
+                (*_FIELD, "map", name), f"{name!r} is not a parameter", ", ".join(known), nearest(name, known)
+            )
+    places = [settings.map.get(name, name) for name in (*space.names, *(n for n in OWN_VALUES if n in settings.map))]
+    twice = next((place for place in places if places.count(place) > 1), None)
+    if twice is not None:
+        raise FieldError((*_FIELD, "map"), f"two values go to {twice!r}", "a place for each")
+    own = dict.fromkeys(OWN_VALUES, 0)
+    everything = replace(space, conditions={})
+    values = everything.config({name: axis.draw(0.5) for name, axis in space.parameters.items()})
+    render_config_file(settings, values, own)
+
+
+def write_config_file(settings: ConfigFile, trial_dir: Path, values: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+    """Write an attempt's config file.
+
+    Raises:
+        FieldError: As `render_config_file`.
+    """
+    with atomic_write(config_file_path(settings, trial_dir)) as file:
+        file.write(render_config_file(settings, values, own).encode())

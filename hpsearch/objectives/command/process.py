@@ -1,0 +1,187 @@
+"""A command that runs: its processes, what it prints, and how it ended."""
+
+from __future__ import annotations
+
+import queue
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Self
+
+from hpsearch.errors import ObjectiveError
+from hpsearch.objectives.command.metrics import Source
+
+if TYPE_CHECKING:
+    import logging
+
+_GRACE_S = 2.0
+_SUPERVISOR_S = 5.0  # for the supervisor to notice and to walk, on a busy machine; Ctrl-C has to end within 10 s
+_ESCAPED_S = 1.0
+_POLL_S = 0.2
+_STDERR_LINES = 20
+_CHUNK_BYTES = 1 << 16
+_LINE_BYTES = 1 << 18  # a line's rest is dropped beyond this
+_OUT_OF_MEMORY = re.compile(r"OutOfMemoryError|CUDA out of memory|CUDA error: out of memory")  # PyTorch's words
+
+
+class CommandOutOfMemoryError(ObjectiveError, MemoryError):
+    """The command ended with an error because a GPU's memory was used up."""
+
+
+class RunningCommand:
+    """A running command: two threads read what it prints, so that it never waits for a verdict.
+
+    Args:
+        arguments: The program and its arguments.
+        log: Gets all that it prints.
+        source: Says which lines may hold measurements; the rest need not pile up while the worker is busy.
+        kept: The file that all lines are kept in, also when this process is killed; None for none.
+
+    Raises:
+        ObjectiveError: It can't be started.
+    """
+
+    def __init__(
+        self,
+        arguments: list[str],
+        cwd: str | None,
+        environment: Mapping[str, str],
+        log: logging.Logger,
+        source: Source,
+        kept: Path | None = None,
+    ) -> None:
+        log.info("command: %s", shlex.join(arguments))
+        supervisor = Path(__file__).with_name("supervisor.py")
+        self._log, self._source = log, source
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - running the user's command is the task
+                [sys.executable, "-I", "-S", str(supervisor), str(_GRACE_S), str(kept or ""), *arguments],
+                bufsize=0,
+                cwd=cwd,
+                env=environment,
+                start_new_session=True,  # Ctrl-C on the terminal reaches the driver, which decides
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+        except (OSError, ValueError) as error:
+            msg = f"the command can't be started: {error}"
+            raise ObjectiveError(msg) from error
+        self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._stderr: deque[str] = deque(maxlen=_STDERR_LINES)
+        self._pumps = [
+            threading.Thread(target=self._pump, args=pair, daemon=True)
+            for pair in ((self._process.stdout, self._put), (self._process.stderr, self._put_error))
+        ]
+        for pump in self._pumps:
+            pump.start()
+
+    def _pump(self, stream: IO[bytes], keep: Callable[[str], None]) -> None:
+        try:
+            with stream:
+                for line in _lines(stream):
+                    self._log.info("%s", line)
+                    keep(line)
+        finally:
+            self._queue.put(None)
+
+    def _put(self, line: str) -> None:
+        if self._source.wants(line):
+            self._queue.put(line)
+
+    def _put_error(self, line: str) -> None:
+        self._stderr.append(line)
+        if self._source.reads_stderr:
+            self._put(line)
+
+    def output(self) -> Iterator[str | None]:
+        """Yield the lines that the source wants as they come, until the command has ended and all was read.
+
+        For a source that polls files, None comes now and then between them, and once in the end.
+        """
+        reading, silent_since = len(self._pumps), time.monotonic()
+        while reading:
+            try:
+                line = self._queue.get(timeout=_POLL_S if self._source.polls else _ESCAPED_S)
+            except queue.Empty:
+                if self._process.poll() is not None and time.monotonic() - silent_since > _ESCAPED_S:
+                    break  # what still holds the pipe has escaped the supervisor
+                if self._source.polls:
+                    yield None
+                continue
+            silent_since = time.monotonic()
+            if line is None:
+                reading -= 1
+            else:
+                yield line
+        if self._source.polls:
+            yield None
+
+    def check(self) -> None:
+        """Wait for the end of the command.
+
+        Raises:
+            ObjectiveError: It ended with an error; the message has the end of its standard error.
+        """
+        code = self._process.wait()
+        if code == 0:
+            return
+        how = f"exit code {code}" if code > 0 else _signal_name(-code)
+        last = next((line.strip() for line in reversed(self._stderr) if line.strip()), "")
+        tail = "\n".join((f": {last}", "The end of its standard error:", *self._stderr)) if last else ""
+        msg = f"the command ended with {how}{tail}"
+        if any(_OUT_OF_MEMORY.search(line) for line in self._stderr):
+            raise CommandOutOfMemoryError(msg)
+        raise ObjectiveError(msg)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.stdin is not None:
+            self._process.stdin.close()  # the supervisor ends the command, if it still runs
+        try:
+            self._process.wait(_GRACE_S + _SUPERVISOR_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()  # and the kernel kills the command, whose parent it was
+            self._process.wait()
+        for pump in self._pumps:
+            pump.join(_ESCAPED_S)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _lines(stream: IO[bytes]) -> Iterator[str]:
+    """Yield lines as they come; of a huge one its beginning, of one that a progress bar overwrites its last state."""
+    rest = b""
+    while chunk := stream.read(_CHUNK_BYTES):
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from map(_shown, lines)
+        if len(rest) > _LINE_BYTES:
+            rest = rest[rest.rfind(b"\r") + 1 :][:_LINE_BYTES]
+    if rest:
+        yield _shown(rest)
+
+
+def kept_lines(path: Path) -> Iterator[str]:
+    """Yield the lines that a command's supervisor has kept."""
+    with path.open("rb", buffering=0) as stream:
+        yield from _lines(stream)
+
+
+def _shown(line: bytes) -> str:
+    last = line.rstrip(b"\r").rpartition(b"\r")[2]
+    text = last[:_LINE_BYTES].decode(errors="replace")
+    return text if len(last) < _LINE_BYTES else f"{text} [cut]"

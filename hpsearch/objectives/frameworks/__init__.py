@@ -1,0 +1,1 @@
+"""Objectives that other frameworks shape: Lightning, Hugging Face, Optuna and Ray Tune."""

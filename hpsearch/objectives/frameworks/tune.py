@@ -1,0 +1,136 @@
+"""A `ray.tune.Trainable` class as an objective: each `step()` is an epoch. It needs no Ray Tune and no cluster."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from hpsearch.config.objectives import Tune
+from hpsearch.errors import FieldError, ObjectiveError
+from hpsearch.objectives.base import Metrics, Trial, inside
+from hpsearch.objectives.frameworks.folders import packed, unpack
+from hpsearch.objectives.importing import find
+from hpsearch.trial.trial import Config
+
+_FIELD = ("objective", "tune")
+_ALLOWED = "a subclass of ray.tune.Trainable with setup and step"
+_OWN_METHODS = ("train", "step", "setup", "cleanup", "save_checkpoint", "load_checkpoint")
+_RESULT = "_hpsearch_result"
+
+
+class TuneObjective:
+    """Makes one instance for each trial, steps it, and cleans it up.
+
+    What `save_checkpoint` writes or returns goes into hpsearch's own checkpoint after each step, so a trial that was
+    interrupted goes on from there by `load_checkpoint`. A class without `save_checkpoint` starts again.
+
+    Args:
+        settings: Names the class.
+        extra_path: A folder to import from, after the working directory: the space file's.
+
+    Raises:
+        FieldError: There is no such class, or it is no Trainable.
+    """
+
+    can_predict = False
+
+    def __init__(self, settings: Tune, extra_path: str | None = None) -> None:
+        target = find(settings.tune, extra_path, _FIELD, _ALLOWED)
+        # By its methods, for only the user's module needs ray.
+        if not isinstance(target, type) or not all(callable(getattr(target, name, None)) for name in _OWN_METHODS):
+            found = "a class that is none" if isinstance(target, type) else f"a {type(target).__name__}"
+            raise FieldError(_FIELD, f"{settings.tune} is {found}", _ALLOWED)
+        if "FunctionTrainable" in {base.__name__ for base in target.__mro__}:
+            raise FieldError(_FIELD, f"{settings.tune} is a wrapped function", f"{_ALLOWED}; python: for a function")
+        self._class = target
+
+    def setup(self, device: str) -> None:
+        """Do nothing: a Trainable is made for each trial."""
+
+    def train(self, config: Config, trial: Trial) -> Generator[Metrics, None, None]:
+        """Yield the numbers of each step's result, until the epochs are done or a result has `done: True`.
+
+        Raises:
+            ObjectiveError: A result is no mapping.
+            CheckpointError: `save_checkpoint` returned what a checkpoint can't hold.
+        """
+        state = trial.load_checkpoint()
+        # Its __init__ removes keys of its own from what it is given.
+        trainable = _inside_the_trial(self._class, trial.dir)(config=dict(config))
+        try:
+            if state is not None:
+                _load(trainable, state, trial.dir)
+            for _ in trial.epochs():
+                trainable.train()
+                result = getattr(trainable, _RESULT)
+                _save(trainable, trial)
+                yield _numbers(result, inside(trial).metric)
+                if result.get("done"):
+                    trial.log.info("the Trainable says that it is done")
+                    return
+        finally:
+            trainable.stop()
+
+    def predict(self, checkpoint: Any, split: str) -> NoReturn:
+        """Refuse: a Trainable has no way to be asked for predictions.
+
+        Raises:
+            ObjectiveError: Always.
+        """
+        del checkpoint, split  # of no use here
+        msg = "a ray.tune.Trainable can't predict"
+        raise ObjectiveError(msg)
+
+
+def _inside_the_trial(target: type, folder: Path) -> Callable[..., Any]:
+    """Return the class with its log folder in the trial's, and with its results as `step` gave them.
+
+    Tune would make a log folder below the home folder; its `train` adds fields of its own to the results.
+    """
+
+    def setup_logdir(self: Any) -> None:
+        self._logdir = str(folder)
+
+    def step(self: Any) -> Any:
+        result = target.step(self)  # type: ignore[attr-defined]  # checked to be there
+        setattr(self, _RESULT, result)
+        return result
+
+    return type(target.__name__, (target,), {"_setup_logdir": setup_logdir, "step": step, "__doc__": target.__doc__})
+
+
+def _save(trainable: Any, trial: Trial) -> None:
+    folder = trial.dir / ".tune-checkpoint"
+    folder.mkdir()
+    try:
+        given = trainable.save_checkpoint(str(folder))
+        content = given if isinstance(given, Mapping) else None
+        trial.save_checkpoint({"iteration": trainable.iteration, "state": content, "files": packed(folder)})
+    except NotImplementedError:
+        return  # it starts again after an interruption
+    finally:
+        shutil.rmtree(folder)
+
+
+def _load(trainable: Any, state: Mapping[str, Any], trial_dir: Path) -> None:
+    """Give a Trainable its checkpoint in the form in which it gave it."""
+    folder = trial_dir / ".tune-checkpoint"
+    try:
+        unpack(state["files"], folder)
+        trainable.load_checkpoint(str(folder) if state["state"] is None else state["state"])
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    # As Trainable.restore does: its users read `iteration` and `training_iteration`.
+    trainable._iteration = state["iteration"]  # noqa: SLF001 - there is no public way to set it
+    trainable._restored = True  # noqa: SLF001
+
+
+def _numbers(result: Mapping[str, Any], metric: str) -> dict[str, Any]:
+    """Return the numbers of a result, which may hold anything."""
+    return {
+        name: value
+        for name, value in result.items()
+        if name == metric or (name != "done" and isinstance(value, int | float) and not isinstance(value, bool))
+    }

@@ -1,1 +1,0 @@
-"""Rules that end trials early: pure functions of measurements."""

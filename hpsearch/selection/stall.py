@@ -1,0 +1,37 @@
+"""A trial is stalled when it has had no new best for `patience` epochs. It keeps its best value and can win."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hpsearch.trial.trial import Direction, Measurement, StopReason
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StallRule:
+    """End a trial that no longer improves.
+
+    Attributes:
+        patience_epochs: Epochs without a new best that end it.
+        min_delta: A new best is better by more than this, in the metric's own unit.
+        warmup_epochs: The patience starts after these at the earliest.
+    """
+
+    metric: str
+    direction: Direction
+    patience_epochs: int
+    min_delta: float = 0.0
+    warmup_epochs: int = 0
+
+    def __call__(self, history: Sequence[Measurement]) -> StopReason | None:
+        """Return `stalled`, or None to go on."""
+        best: float | None = None
+        best_epoch = 0
+        for measurement in history:
+            value = measurement.metrics[self.metric]
+            if math.isfinite(value) and (best is None or (value - best) * self.direction.sign > self.min_delta):
+                best, best_epoch = value, measurement.epoch
+        since = history[-1].epoch - max(best_epoch, self.warmup_epochs) if history else 0
+        return StopReason.STALLED if since >= self.patience_epochs else None

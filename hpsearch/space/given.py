@@ -1,0 +1,104 @@
+"""Configs that a user gives, as trials get them, back to the params that a store holds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from hpsearch.errors import FieldError
+from hpsearch.space.distributions import Choice, Distribution, Range
+from hpsearch.space.space import Space
+from hpsearch.text import Path, nearest, shown
+
+_EQUAL = 1e-9  # relative: what scaling back and forth may change
+
+
+def params_of(space: Space, config: Mapping[str, Any], path: Path = ()) -> dict[str, Any]:
+    """Return the params that make a config.
+
+    Args:
+        space: Its bounds hold.
+        config: A value for each active parameter, as trained: scaled, choices by name or by value. Constants may be
+            among them.
+        path: Where the config stands in the file, for messages.
+
+    Raises:
+        FieldError: A parameter is unknown, missing, or has a value that the space does not have; or a constraint does
+            not hold.
+    """
+    for name, value in config.items():
+        if name not in space.names:
+            raise FieldError(
+                (*path, name), f"{name!r} is not in the space", ", ".join(space.names), nearest(name, space.names)
+            )
+        if name in space.constants and space.constants[name] != value:
+            raise FieldError((*path, name), f"found {shown(value)}", f"{shown(space.constants[name])}, the constant")
+    # What is scaled depends on the others.
+    plain = {
+        name: _stored(axis, config[name], (*path, name))
+        for name, axis in space.parameters.items()
+        if name in config and name not in space.scalings
+    }
+    given = {
+        name: plain[name] if name in plain else _unscaled(space, name, config[name], plain, path)
+        for name in space.parameters
+        if name in config
+    }
+    active = space.active(given)
+    for name in active:
+        if name not in given:
+            raise FieldError((*path, name), "is missing", "a value for each parameter whose conditions are met")
+    for name in given:
+        if name not in active:
+            wanted = ", ".join(f"{parent}: {shown(list(values))}" for parent, values in space.conditions[name].items())
+            raise FieldError((*path, name), "has a value although its conditions are not met", f"it only with {wanted}")
+    for constraint in space.constraints:
+        if not constraint.holds(space.scalars(given)):
+            raise FieldError(path, f"does not satisfy {constraint.text!r}", "a config that all constraints hold for")
+    return given
+
+
+def _stored(axis: Distribution, value: Any, path: Path) -> Any:
+    if isinstance(axis, Choice):
+        return _name(axis, value, path)
+    kinds = int if axis.integer else (int, float)
+    if not isinstance(value, kinds) or isinstance(value, bool) or not math.isfinite(value):
+        raise FieldError(path, f"found {shown(value)}", "an integer" if axis.integer else "a finite number")
+    return _inside(axis, value, path)
+
+
+def _unscaled(space: Space, name: str, value: Any, others: Mapping[str, Any], path: Path) -> Any:
+    """Return the searched value of a parameter that is scaled.
+
+    Args:
+        value: As trained.
+        others: The stored values of those that are not scaled.
+        path: Where the config stands.
+    """
+    axis, per = space.parameters[name], space.scalings[name].per
+    if per not in space.constants and per not in others:
+        raise FieldError((*path, per), "is missing", f"a value, for {name} depends on it")
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return _stored(axis, value, (*path, name))  # which says what is allowed
+    sizes = {per: space.parameters[per].resolve(others[per])} if per in others else space.constants
+    return _stored(axis, value / space.scale_of(name, sizes), (*path, name))
+
+
+def _name(axis: Choice, value: Any, path: Path) -> Any:
+    for known in (axis.values, axis.names):  # a config has values; a name may be another's value
+        for name, one in zip(axis.names, known, strict=True):
+            if type(one) is type(value) and one == value:
+                return name
+    names = [one if isinstance(one, str) else shown(one) for one in axis.names]
+    raise FieldError(path, f"found {shown(value)}", ", ".join(names), nearest(str(value), names))
+
+
+def _inside(axis: Range, value: float, path: Path) -> float:
+    margin = _EQUAL * (abs(value) if axis.log else max(abs(axis.low), abs(axis.high)))
+    if not axis.low - margin <= value <= axis.high + margin:
+        raise FieldError(path, f"{shown(value)} is outside of the range", f"from {axis.low:g} to {axis.high:g}")
+    inside = type(axis.low)(min(max(value, axis.low), axis.high))
+    if abs(axis.resolve(inside) - value) > margin:
+        raise FieldError(path, f"{shown(value)} is not a multiple of {axis.quantum}", "a value that trials can have")
+    return inside

@@ -1,0 +1,179 @@
+"""What is searched: parameters with their distributions, and what ties them to each other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from hpsearch.space.constraints import Constraint
+from hpsearch.space.distributions import Distribution, Range, Scalar
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+
+Bounds = Mapping[str, tuple[float, float]]
+"""Low and high by the name of a numeric parameter, both included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """How a trial's value follows from the searched one, which is meant for a reference size.
+
+    The linear rule: Goyal et al., Accurate, Large Minibatch SGD (2017). The square-root rule, which keeps the variance
+    of a step: Krizhevsky, One weird trick (2014); for Adam, Malladi et al., On the SDEs and Scaling Rules (2022).
+
+    Attributes:
+        per: The parameter or constant whose value counts, such as batch_size.
+        reference: The size that the searched value is meant for.
+        rule: `linear` or `sqrt`.
+    """
+
+    per: str
+    reference: float
+    rule: str = "linear"
+
+    def factor(self, size: float) -> float:
+        """Return what to multiply the searched value by at a size above 0."""
+        ratio = size / self.reference
+        return math.sqrt(ratio) if self.rule == "sqrt" else ratio
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Parameters with their distributions, and constants.
+
+    A parameter is *active* in a config if its conditions are met; the others are absent from it. Params are what a
+    store holds of a config: values as drawn, of active parameters only. The config is what a trial gets.
+
+    Attributes:
+        order: All names in the order of the file.
+        conditions: By parameter, the stored values that others have to have; all must be met. They have no cycle.
+        scalings: By parameter, how its value follows from another's.
+        limits: By parameter, the bounds that no expansion crosses.
+        constraints: What a config has to satisfy.
+    """
+
+    parameters: Mapping[str, Distribution]
+    constants: Mapping[str, Any] = field(default_factory=dict)
+    order: tuple[str, ...] = ()
+    conditions: Mapping[str, Mapping[str, tuple[Scalar, ...]]] = field(default_factory=dict)
+    scalings: Mapping[str, Scaling] = field(default_factory=dict)
+    limits: Bounds = field(default_factory=dict)
+    constraints: tuple[Constraint, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Parameters and constants, in the order of the file."""
+        return self.order or (*self.parameters, *self.constants)
+
+    @property
+    def size(self) -> float:
+        """How many configs there are at most; infinite if a continuous parameter is among them."""
+        counts = [distribution.count for distribution in self.parameters.values()]
+        return math.inf if math.inf in counts else math.prod(counts)  # which may be beyond a float's range
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether independent draws can give the same config again: unless a continuous parameter is always active."""
+        return all(math.isfinite(d.count) or name in self.conditions for name, d in self.parameters.items())
+
+    def active(self, params: Mapping[str, Any]) -> list[str]:
+        """Return the parameters that a config has, in the order of the file.
+
+        Args:
+            params: A stored value for each of them; those of others don't count.
+        """
+        if not self.conditions:
+            return list(self.parameters)
+        return [name for name in self.parameters if self._is_active(name, params)]
+
+    def _is_active(self, name: str, params: Mapping[str, Any]) -> bool:
+        for parent, wanted in self.conditions.get(name, {}).items():
+            if parent in self.constants:
+                value = self.constants[parent]
+            elif parent in params and self._is_active(parent, params):
+                value = params[parent]
+            else:
+                return False
+            if value not in wanted:
+                return False
+        return True
+
+    def only_active(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the params without those of inactive parameters.
+
+        Raises:
+            KeyError: One of an active parameter is missing.
+        """
+        return {name: params[name] for name in self.active(params)}
+
+    def is_complete(self, params: Mapping[str, Any]) -> bool:
+        """Return whether there is a value for each active parameter."""
+        return all(name in params for name in self.active(params))
+
+    def config(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the config for stored params: rounded, choices by value, scaled, constants included.
+
+        Args:
+            params: One stored value for each active parameter.
+
+        Raises:
+            KeyError: One is missing.
+        """
+        values = {name: self.parameters[name].resolve(params[name]) for name in self.active(params)}
+        for name, scaling in self.scalings.items():
+            if name in values:
+                values[name] *= scaling.factor(self._size_of(scaling, values))
+        return {
+            name: self.constants[name] if name in self.constants else values[name]
+            for name in self.names
+            if name in self.constants or name in values
+        }
+
+    def _size_of(self, scaling: Scaling, values: Mapping[str, Any]) -> float:
+        return float(self.constants[scaling.per] if scaling.per in self.constants else values[scaling.per])
+
+    def scale_of(self, name: str, config: Mapping[str, Any]) -> float:
+        """Return what a parameter's searched value was multiplied by in a config; 1 if it is not scaled."""
+        scaling = self.scalings.get(name)
+        return 1.0 if scaling is None else scaling.factor(self._size_of(scaling, config))
+
+    def key(self, params: Mapping[str, Any]) -> tuple[tuple[str, Scalar], ...]:
+        """Return what two params have in common if and only if they make the same config."""
+        return tuple(
+            (name, axis.resolve(params[name]) if isinstance(axis := self.parameters[name], Range) else params[name])
+            for name in self.active(params)
+        )
+
+    def allows(self, params: Mapping[str, Any]) -> bool:
+        """Return whether a config satisfies all constraints."""
+        if not self.constraints:
+            return True
+        values = self.scalars(params)
+        return all(constraint.holds(values) for constraint in self.constraints)
+
+    def scalars(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what constraints read: the config, with choices by name."""
+        config = self.config(params)
+        names = {name: params[name] for name in config if not isinstance(self.parameters.get(name), Range | None)}
+        return config | names
+
+    def with_bounds(self, bounds: Bounds) -> Space:
+        """Return the same space with other bounds for some of its ranges."""
+        if not bounds:
+            return self
+        changed: dict[str, Distribution] = {}
+        for name, axis in self.parameters.items():
+            if name in bounds and isinstance(axis, Range):
+                low, high = bounds[name]
+                changed[name] = replace(axis, low=type(axis.low)(low), high=type(axis.high)(high))
+            else:
+                changed[name] = axis
+        return replace(self, parameters=changed)
+
+    def optuna_distributions(self, params: Mapping[str, Any] | None = None) -> dict[str, BaseDistribution]:
+        """Return the Optuna distributions of the stored values, by name: of all parameters, or of those in a config."""
+        names = self.parameters if params is None else self.active(params)
+        return {name: self.parameters[name].to_optuna() for name in names}

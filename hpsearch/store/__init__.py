@@ -1,0 +1,1 @@
+"""The study's database, its lock, and the folders of studies."""

@@ -1,0 +1,168 @@
+"""Where a study's store is, and how it is opened.
+
+Without a URL it is a file in the study's folder: SQLite, or on a network file system a journal. A database server that
+was there and is away for a moment is waited for.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import optuna
+import sqlalchemy as sa
+from optuna.storages import RDBStorage
+
+from hpsearch.errors import InputError
+from hpsearch.store.backend import Backend
+from hpsearch.store.journal import SCHEME, JournalBackend
+from hpsearch.store.sql import backend_of, is_known
+from hpsearch.store.sqlite import BUSY_S, check_tables, file_of, opener
+from hpsearch.store.url import opening
+from hpsearch.system.file_system import is_network
+
+DATABASE, JOURNAL = "study.db", "journal.log"
+FILES = {"sqlite": DATABASE, "journal": JOURNAL}  # by what --storage calls them
+_OUTAGE_S = 30.0  # a server's restart takes less, and the driver's lock outlives it
+_PAUSE_S = 0.5
+_RACES = 4  # Optuna has three steps in which others may be first: its tables, its version, its revision
+CLOCK, SLEEP = time.monotonic, time.sleep
+# Of PostgreSQL's client: a server that says nothing is away. It takes the first in seconds, the second in milliseconds.
+_SILENCE = {"connect_timeout": 10, "tcp_user_timeout": 30_000}
+
+_logger = logging.getLogger(__name__)
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+# It would print a traceback where a signal that ends the command comes while a connection is closed.
+logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
+
+
+def new_place(folder: Path, storage: str | None) -> tuple[str, str | None]:
+    """Return where a new study's store is to be.
+
+    Args:
+        folder: The study's, which is there.
+        storage: What was asked for: a URL, a key of `FILES`, or None for what is right where the folder lies.
+
+    Returns:
+        Its URL, and the name of its file in the folder; None if it is elsewhere.
+
+    Raises:
+        InputError: It is the URL of a journal.
+    """
+    if storage is None:
+        storage = "journal" if is_network(folder) else "sqlite"
+    if storage.startswith("journal:"):
+        raise InputError(f"--storage {storage}: a journal lies in its study's folder; allowed: journal")
+    file = FILES.get(storage)
+    return (storage, None) if file is None else (url_of(folder, file), file)
+
+
+def url_of(folder: Path, file: str) -> str:
+    """Return the URL of a store that is a file in a study's folder."""
+    return f"{SCHEME if file == JOURNAL else 'sqlite:///'}{(folder / file).resolve()}"
+
+
+def connect(url: str, *, make: bool) -> Backend:
+    """Open a store.
+
+    Args:
+        url: Any that SQLAlchemy takes, or one of `url_of`.
+        make: Whether to make the file or Optuna's tables, where they are not there.
+
+    Raises:
+        InputError: It can't be opened.
+    """
+    with opening(url):
+        if url.startswith(SCHEME):
+            return JournalBackend(Path(url.removeprefix(SCHEME)), make=make)
+        return backend_of(_storage(url, make=make))
+
+
+def _storage(url: str, *, make: bool) -> RDBStorage:
+    parsed = sa.engine.make_url(url)
+    sqlite = parsed.get_backend_name() == "sqlite"
+    new = make and sqlite
+    if new:
+        parsed.get_dialect()().create_connect_args(parsed)  # raises, before a file is made, if there is no such URL
+        _make_file(url)
+    options = _options(parsed, make=make)
+    if make and not sqlite:
+        _make_tables(url, options)
+    if not new:
+        check_tables(parsed)
+    storage = RDBStorage(url, engine_kwargs=options, skip_table_creation=not new, skip_compatibility_check=True)
+    if not is_known(storage.engine):
+        storage.engine.dispose()
+        storage = RDBStorage(url, engine_kwargs=options, skip_table_creation=True)
+    if sqlite:
+        storage.remove_session()
+        storage.engine.dispose()
+        sa.event.listen(storage.engine, "connect", _relax)
+    else:
+        sa.event.listen(storage.engine, "do_connect", Outage().connect)
+    return storage
+
+
+def _make_tables(url: str, options: dict[str, Any]) -> None:
+    """Make Optuna's tables, where they are not there; others may be making them at the same moment."""
+    for left in reversed(range(_RACES)):
+        try:
+            RDBStorage(url, engine_kwargs=options | {"poolclass": sa.NullPool})
+        except (sa.exc.IntegrityError, sa.exc.ProgrammingError):
+            if not left:
+                raise
+        else:
+            return
+
+
+def _options(url: sa.URL, *, make: bool) -> dict[str, Any]:
+    if url.get_backend_name() == "sqlite":
+        file = file_of(url)
+        return {"connect_args": {"timeout": BUSY_S}} if file is None else {"creator": opener(file, make=make)}
+    limits = _SILENCE if url.get_driver_name() in {"psycopg", "psycopg2"} else {}
+    return {"pool_pre_ping": True, "connect_args": {k: v for k, v in limits.items() if k not in url.query}}
+
+
+class Outage:
+    """Waits for a server that takes no connections: 30 s in all, until it takes one again."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    def connect(
+        self, dialect: sa.Dialect, _: object, arguments: list[Any], options: dict[str, Any]
+    ) -> sa.engine.interfaces.DBAPIConnection:
+        """Return a new connection: SQLAlchemy's event `do_connect`."""
+        while True:
+            try:
+                connection = dialect.connect(*arguments, **options)
+            except dialect.loaded_dbapi.OperationalError:
+                now = CLOCK()
+                if self._since is None:
+                    self._since = now
+                    _logger.warning("the study's database takes no connections; waiting %g s for it", _OUTAGE_S)
+                if now - self._since > _OUTAGE_S:
+                    raise
+                SLEEP(_PAUSE_S)
+            else:
+                self._since = None
+                return connection
+
+
+def _make_file(url: str) -> None:
+    # WAL lets `show` read while the driver writes; the mode is kept in the file.
+    path = sa.engine.make_url(url).database
+    if path:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+
+
+def _relax(connection: sqlite3.Connection, _: object) -> None:
+    # With WAL a kill of the driver loses nothing at NORMAL; a power cut may lose the last commits, which the manifests,
+    # synced one by one, give back.
+    connection.execute("PRAGMA synchronous=NORMAL")

@@ -1,0 +1,158 @@
+"""Where studies lie: names to folders, and no name that leaves the studies directory."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from hpsearch.errors import InputError, StudyLockedError, StudyNotFoundError
+from hpsearch.store.connection import FILES, JOURNAL
+from hpsearch.store.pointer import STUDY_FILE, has_lost_its_pointer, read_pointer
+from hpsearch.system.file_system import why_unwritable
+from hpsearch.text import nearest
+
+_LONGEST = 100
+_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{_LONGEST - 1}}}")
+
+
+def new_folder(studies: Path, name: str) -> Path:
+    """Return the folder that a study of this name has.
+
+    Raises:
+        InputError: The name is not one.
+    """
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            f"--name {name!r}: not a study's name; allowed: letters, digits, '.', '_' and '-', "
+            "a letter or digit first, 100 at most"
+        )
+    try:
+        folder = studies.resolve() / name
+        folder.exists()
+    except (OSError, RuntimeError) as error:  # too long, a circle of links, a folder that may not be entered
+        raise InputError(f"{studies}: can't be looked at: {error}; give another --studies") from None
+    return folder
+
+
+def find_folder(studies: Path, study: str) -> Path:
+    """Return the folder of a study that is there, by name or path.
+
+    Raises:
+        StudyNotFoundError: There is none; the message names those that there are.
+    """
+    candidates = [new_folder(studies, study)] if _NAME.fullmatch(study) else []
+    with suppress(OSError, ValueError):  # a name that is too long, a null character
+        candidates.append(Path(study).resolve())
+        for folder in candidates:
+            if (folder / STUDY_FILE).is_file():
+                return folder
+            if has_lost_its_pointer(folder):
+                read_pointer(folder)  # says how to get it back
+    known = [folder.name for folder in study_folders(studies)]
+    near = nearest(study, known)
+    hint = f"; did you mean {near!r}?" if near else ""
+    raise StudyNotFoundError(
+        f"{study}: no such study in {studies}; allowed: {', '.join(known) or 'none is there yet'}, or a path{hint}"
+    )
+
+
+def study_folders(studies: Path) -> list[Path]:
+    """Return the folders of all studies in a directory, by name."""
+    try:
+        folders = list(studies.resolve().iterdir()) if studies.is_dir() else []
+    except OSError as error:
+        raise InputError(f"{studies}: can't be looked into: {error.strerror}; give another --studies") from None
+    return sorted(path for path in folders if (path / STUDY_FILE).is_file() or has_lost_its_pointer(path))
+
+
+# Beginnings of what making a study leaves first.
+_HALF_MADE = (STUDY_FILE, f".{STUDY_FILE}.", *FILES.values(), f".{JOURNAL}.", "code", ".code.")
+
+
+def is_half_made(folder: Path) -> bool:
+    """Return whether a folder that has no study holds nothing but what a killed command left of making one."""
+    # Nor is a link one: what lies behind it is not in the studies directory.
+    return not folder.is_symlink() and all(path.name.startswith(_HALF_MADE) for path in folder.iterdir())
+
+
+@contextmanager
+def making(folder: Path) -> Iterator[None]:
+    """Make the folder of a new study, held by this process meanwhile; after an error, what was made is gone again.
+
+    Raises:
+        StudyLockedError: Another process is making a study there.
+        InputError: The folder can't be made.
+    """
+    parent_is_new = not folder.parent.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        if parent_is_new:
+            with suppress(OSError):
+                folder.parent.rmdir()
+        raise InputError(
+            f"{folder}: the study's folder can't be made: {error.strerror}; give another --studies"
+        ) from None
+    try:
+        _claim(descriptor, folder)
+        for left in folder.glob(f".{STUDY_FILE}.*.tmp"):  # by a command that was killed here
+            left.unlink(missing_ok=True)
+        was_empty = not any(folder.iterdir())
+        try:
+            yield
+        except BaseException:
+            if was_empty:
+                with suppress(OSError):  # the first error says more
+                    _clear(folder, parent_is_new=parent_is_new)
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _claim(descriptor: int, folder: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise StudyLockedError(
+            f"{folder}: another process is making this study; allowed: one driver at a time"
+        ) from None
+    except OSError:
+        return  # a network file system without locks; two commands in the same second are all that they keep apart
+
+
+def _clear(folder: Path, *, parent_is_new: bool) -> None:
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    with suppress(OSError):
+        folder.rmdir()
+        if parent_is_new:
+            folder.parent.rmdir()
+
+
+def unused_name(studies: Path, name: str) -> str:
+    """Return the name, or the first of name-2, name-3, ... that no folder has."""
+    number, found = 1, name
+    while new_folder(studies, found).exists():
+        number += 1
+        suffix = f"-{number}"
+        found = name[: _LONGEST - len(suffix)] + suffix
+    return found
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a study's folder in which nothing can be written, before anything is begun there.
+
+    Raises:
+        InputError: It says why.
+    """
+    if why := why_unwritable(folder):
+        raise InputError(f"{folder}: can't be written: {why}; mend that, then resume (show works meanwhile)")

@@ -1,0 +1,89 @@
+"""What a store holds of its trials, in memory: read once, when it is first needed, and kept by every write."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any
+
+from hpsearch.store.backend import StoredTrial
+from hpsearch.store.records import record_of
+from hpsearch.trial.trial import Stage, TrialRecord
+
+
+class Mirror:
+    """The trials of a study.
+
+    Args:
+        read: Returns the stored trials of a stage by number.
+        reading: Turns what damaged rows raise into one error.
+
+    Attributes:
+        unfinished: Trials that had not ended in the storage when it was read, by stage and number.
+    """
+
+    def __init__(
+        self, read: Callable[[Stage], list[StoredTrial]], reading: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        self._read, self._reading = read, reading
+        self._records: dict[Stage, dict[int, TrialRecord]] | None = None
+        self._ids: dict[tuple[Stage, int], int] = {}
+        self.unfinished: list[tuple[Stage, int]] = []
+
+    def forget(self) -> None:
+        """Read anew when the trials are needed next."""
+        self._records = None
+
+    def load(self) -> None:
+        """Read the trials, if they are not here."""
+        if self._records is not None:
+            return
+        self._ids.clear()
+        self.unfinished.clear()
+        collecting = gc.isenabled()
+        gc.disable()  # it would look through all that has been read, again and again
+        try:
+            with self._reading():
+                self._records = {
+                    stage: dict(self._taken(stage, trial) for trial in self._read(stage)) for stage in Stage
+                }
+        finally:
+            if collecting:
+                gc.enable()
+
+    def _taken(self, stage: Stage, trial: StoredTrial) -> tuple[int, TrialRecord]:
+        self._ids[stage, trial.number] = trial.id
+        if not trial.state.is_finished():
+            self.unfinished.append((stage, trial.number))
+        return trial.number, record_of(stage, trial)
+
+    def of(self, stage: Stage) -> dict[int, TrialRecord]:
+        """Return the trials of a stage by number, ascending."""
+        self.load()
+        assert self._records is not None  # noqa: S101 - load has read them
+        return self._records[stage]
+
+    def id_of(self, stage: Stage, number: int) -> int:
+        """Return the storage's id of a trial.
+
+        Raises:
+            KeyError: There is none of that number.
+        """
+        self.load()
+        return self._ids[stage, number]
+
+    def add(self, record: TrialRecord, trial_id: int) -> None:
+        """Take in a new trial."""
+        self.put(record)
+        self._ids[record.stage, record.number] = trial_id
+
+    def put(self, record: TrialRecord) -> None:
+        """Take in what has become of a trial."""
+        self.of(record.stage)[record.number] = record
+
+    def change(self, stage: Stage, number: int, **changes: Any) -> None:
+        """Take in some of what has become of a trial."""
+        records = self.of(stage)
+        records[number] = replace(records[number], **changes)

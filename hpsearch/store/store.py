@@ -1,0 +1,387 @@
+"""The study's database, the only state there is; with `store_*` the only importer of Optuna's storages and studies.
+
+A study is two Optuna studies, `NAME/search` and `NAME/finalists`, that any Optuna tool opens. All reads go through one
+mirror that is filled when the store opens and kept by every write: with one writer it can't go stale.
+
+Measurements and ends of trials are written when `flush` is called, all in one transaction: manifests have them
+already, so that no worker has to wait. Whatever decides what comes next is written at once.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+import sqlalchemy as sa
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
+
+from hpsearch.errors import InputError, StudyError, StudyNotFoundError
+from hpsearch.space.space import Space
+from hpsearch.store.backend import Backend, Changes, StoredTrial
+from hpsearch.store.connection import FILES, connect, new_place, url_of
+from hpsearch.store.lock import DriverLock
+from hpsearch.store.mirror import Mirror
+from hpsearch.store.pointer import FORMAT, STUDY_FILE, check_format, read_pointer
+from hpsearch.store.records import final, finite
+from hpsearch.store.url import MEND, cause_of, opening, redact, remedy
+from hpsearch.system.files import write_json
+from hpsearch.trial.trial import Direction, Measurement, Stage, State, StopReason, TrialRecord
+
+
+class Store:
+    """One study in a database. `create` and `open` make it.
+
+    Raises:
+        StudyError: From any write that the database refuses (a full disk, a lost server).
+    """
+
+    def __init__(self, backend: Backend, name: str) -> None:
+        self._backend, self._storage = backend, backend.storage
+        self.name = name
+        self._changes = Changes()
+        self._ids: dict[Stage, int] = {}
+        self._mirror = Mirror(self._read_trials, self._reading)
+        self._lock: DriverLock | None = None
+        self._attributes: dict[str, Any] = {}
+
+    @classmethod
+    def create(
+        cls, folder: Path, name: str, url: str | None, direction: Direction, attributes: Mapping[str, Any]
+    ) -> Store:
+        """Make a study in the store; half of one that a kill left behind is made anew.
+
+        Args:
+            folder: The study's directory, which is there.
+            url: Or `sqlite` or `journal`, for a file in the folder; None for the one that suits its file system.
+            attributes: JSON values that are there from the start.
+
+        Raises:
+            InputError: The database can't be reached, or has a study of that name.
+        """
+        url, file = new_place(folder, url)
+        pointer = {"format": FORMAT, "study": name, "storage": None if file else redact(url), "file": file}
+        store = cls(connect(url, make=True), name)
+        with store._or_closed():
+            store._make_studies(direction)
+            for key, value in attributes.items():
+                store.put(key, value)
+            write_json(folder / STUDY_FILE, pointer)
+            store.put("format", FORMAT)  # last: without it the study does not exist
+            store._backend.settle()
+        return store
+
+    @classmethod
+    def open(cls, folder: Path, url: str | None = None) -> Store:
+        """Open the study of a directory.
+
+        Raises:
+            StudyNotFoundError: There is none.
+            InputError: Its database is elsewhere and was not given, or can't be read.
+        """
+        pointer = read_pointer(folder)
+        local, file = pointer["storage"] is None, pointer["file"]
+        if not local and (url is None or url in FILES):
+            raise InputError(
+                f"{folder}: the study's store is at {pointer['storage']}; give it with --storage or HPSEARCH_STORAGE"
+            )
+        if local and not (folder / file).is_file():
+            raise StudyNotFoundError(f"{folder}: its store {file} is missing")
+        store = cls(connect(url_of(folder, file) if local or url is None else url, make=False), pointer["study"])
+        with store._or_closed():
+            store._read_study()
+        return store
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no trial was ever begun."""
+        return not any(self._mirror.of(stage) for stage in Stage)
+
+    def remove(self) -> None:
+        """Remove the study from the database, with all that it has."""
+        with self._writing():
+            for study_id in self._ids.values():
+                self._storage.delete_study(study_id)
+        self.close()
+
+    def lock(self) -> DriverLock:
+        """Return the lock that makes one process this study's driver."""
+        self._lock = self._backend.lock(self.name)
+        return self._lock
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._backend.close()
+
+    @contextmanager
+    def _or_closed(self) -> Iterator[None]:
+        try:
+            with opening(self._backend.url):
+                yield
+        except BaseException:
+            self.close()
+            raise
+
+    # Reading: all from the mirror.
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return an attribute of the study."""
+        return self._attributes.get(key, default)
+
+    def records(self, stage: Stage) -> list[TrialRecord]:
+        """Return the trials of a stage, by number."""
+        return list(self._mirror.of(stage).values())
+
+    def record(self, stage: Stage, number: int) -> TrialRecord:
+        """Return one trial.
+
+        Raises:
+            KeyError: There is none of that number.
+        """
+        return self._mirror.of(stage)[number]
+
+    # Writing: the database first, then the mirror.
+
+    def put(self, key: str, value: Any) -> None:
+        """Set an attribute of the study to a JSON value, after all that has been noted before."""
+        self.flush()
+        with self._writing():
+            self._storage.set_study_user_attr(self._ids[Stage.SEARCH], key, value)
+        self._attributes[key] = json.loads(json.dumps(value))
+
+    def create_trial(self, record: TrialRecord, space: Space) -> None:
+        """Add a running trial with its params in one transaction.
+
+        Args:
+            record: Its number is the next of its stage.
+
+        Raises:
+            StudyError: The number is not the next: another writer was here.
+        """
+        attributes: dict[str, Any] = {"seed": record.seed, "attempt": record.attempt}
+        if record.source is not None:
+            attributes |= {"source": record.source, "replicate": record.replicate or 0}
+        if record.code is not None:
+            attributes["code"] = record.code
+        template = optuna.trial.create_trial(
+            state=TrialState.RUNNING,
+            params=dict(record.params),
+            distributions=space.optuna_distributions(record.params),
+            user_attrs=attributes,
+        )
+        with self._writing():
+            trial_id, number = self._backend.create_trial(self._ids[record.stage], record.number, template)
+        if number != record.number:
+            raise StudyError(
+                f"study {self.name}: trial {record.number} became {number}; something else writes its store"
+            )
+        self._mirror.add(record, trial_id)
+
+    def start_attempt(self, stage: Stage, number: int, attempt: int) -> None:
+        """Store an attempt's number, before it is sent out."""
+        self._set(stage, number, attempt=attempt)
+        self.flush()
+
+    def put_code(self, stage: Stage, number: int, code: Mapping[str, Any] | None) -> None:
+        """Note what code a trial's last attempt runs, if it is another than is known."""
+        if code != self.record(stage, number).code:
+            self._set(stage, number, code=code)
+
+    def add_measurement(self, stage: Stage, number: int, measurement: Measurement, metric: str) -> None:
+        """Note the metric after an epoch."""
+        self._set_value(stage, number, measurement.epoch, finite(measurement.metrics[metric]))
+
+    def _set_value(self, stage: Stage, number: int, epoch: int, value: float) -> None:
+        record = self.record(stage, number)
+        known = record.values.get(epoch)
+        if known is not None and (known == value or (math.isnan(known) and math.isnan(value))):
+            return
+        self._changes.values[self._mirror.id_of(stage, number), epoch] = value
+        self._mirror.change(stage, number, values={**record.values, epoch: value})
+
+    @property
+    def pending(self) -> int:
+        """How many changes wait for `flush`."""
+        return len(self._changes)
+
+    def flush(self) -> None:
+        """Write all that has been noted, in one transaction where the database has them."""
+        if not self._changes:
+            return
+        changes, self._changes = self._changes, Changes()
+        with self._writing():
+            self._backend.apply(changes)
+
+    def end_trial(
+        self,
+        stage: Stage,
+        number: int,
+        reason: StopReason,
+        *,
+        history: Sequence[Measurement],
+        metric: str,
+        direction: Direction,
+        worker: str | None,
+        error: str | None,
+    ) -> TrialRecord:
+        """Note the end of a trial.
+
+        Args:
+            history: All of its measurements; what is not stored yet, is first.
+        """
+        values = {m.epoch: finite(m.metrics[metric]) for m in history}
+        epochs = max(values, default=0)
+        for epoch in self.record(stage, number).values:
+            if epoch < epochs:
+                values.setdefault(epoch, math.nan)  # an earlier attempt's, which this one did not measure: not its own
+        for epoch, value in values.items():
+            self._set_value(stage, number, epoch, value)
+        best = direction.best([m.metrics[metric] for m in history])
+        if best is None and reason.state is State.COMPLETE:
+            reason = StopReason.DIVERGED
+        self._set(
+            stage,
+            number,
+            best_epoch=None if best is None else history[best[0]].epoch,
+            epochs=epochs,
+            seconds=round(sum(m.seconds for m in history), 3),
+            worker=worker,
+            error=error,
+            stop_reason=reason.value,  # last: a trial that has it has all the others, and `repair` only tells it
+        )
+        record = final(replace(self.record(stage, number), values=dict(sorted(values.items()))))
+        self._tell(record)
+        return record
+
+    def _tell(self, record: TrialRecord) -> None:
+        state = TrialState[record.state.value]
+        value = None if state is TrialState.FAIL else record.value
+        self._changes.ends[self._mirror.id_of(record.stage, record.number)] = state, value
+        self._mirror.put(record)
+
+    def _set(self, stage: Stage, number: int, **attributes: Any) -> None:
+        record = self.record(stage, number)
+        for key, value in attributes.items():
+            if value is not None or getattr(record, key) is not None:
+                self._changes.attributes[self._mirror.id_of(stage, number), key] = value
+        if "stop_reason" in attributes:
+            attributes["stop_reason"] = StopReason(attributes["stop_reason"])
+        self._mirror.change(stage, number, **attributes)
+
+    def _make_studies(self, direction: Direction) -> None:
+        optuna_direction = StudyDirection[direction.name]
+        existing = {study.study_name: study for study in self._storage.get_all_studies()}
+        names = {stage: f"{self.name}/{stage}" for stage in Stage}
+        halves = {name: self._storage.get_study_id_from_name(name) for name in names.values() if name in existing}
+        # What a kill left half-made has no trials; anything else is somebody's work.
+        if any("format" in existing[name].user_attrs or self._storage.get_n_trials(halves[name]) for name in halves):
+            raise InputError(f"{redact(self._backend.url)}: has a study {self.name} already; give another --name")
+        for study_id in halves.values():
+            self._storage.delete_study(study_id)
+        for stage, name in names.items():
+            self._ids[stage] = self._storage.create_new_study([optuna_direction], name)
+
+    def reload(self) -> None:
+        """Read all anew; what a driver does when it has got the lock, for another may have written until then.
+
+        Raises:
+            StudyNotFoundError: The study is not there, or only half-made.
+            InputError: It was made by a newer hpsearch.
+        """
+        self._read_study()
+        self._mirror.load()
+
+    def _read_study(self) -> None:
+        """Read what belongs to no trial; the trials follow when they are needed."""
+        with opening(self._backend.url):
+            for stage in Stage:
+                try:
+                    self._ids[stage] = self._storage.get_study_id_from_name(f"{self.name}/{stage}")
+                except KeyError:
+                    raise StudyNotFoundError(f"{redact(self._backend.url)}: has no study {self.name}") from None
+            with self._reading():
+                self._attributes = self._storage.get_study_user_attrs(self._ids[Stage.SEARCH])
+            self._check_format()
+        self._mirror.forget()
+
+    def _read_trials(self, stage: Stage) -> list[StoredTrial]:
+        with opening(self._backend.url), self._reading():
+            return self._backend.trials(self._ids[stage])
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            where = redact(self._backend.url)
+            raise InputError(f"{where}: is damaged: a row can't be read ({error!r}); {MEND}") from None
+
+    def check_whole(self) -> None:
+        """Check that the database is whole, before anything is built on what it holds.
+
+        Raises:
+            InputError: It is damaged.
+        """
+        with opening(self._backend.url):
+            damage = self._backend.damage()
+        if damage:
+            raise InputError(f"{redact(self._backend.url)}: is damaged: {damage}; {MEND}")
+
+    def _check_format(self) -> None:
+        if "format" not in self._attributes:
+            raise StudyNotFoundError(f"study {self.name}: its creation was interrupted; run it again")
+        check_format(f"study {self.name}", self._attributes["format"])
+
+    def repair(
+        self,
+        space_of: Callable[[int], Space],
+        draw: Callable[[int], Mapping[str, Any]],
+        seed_of: Callable[[int], int],
+    ) -> None:
+        """Finish what a killed driver had half written; only the driver calls this.
+
+        Args:
+            space_of: What a trial's params are drawn from.
+            draw: The sampler: a trial without params is filled with those of its own number.
+            seed_of: Gives such a trial the seed of its own number.
+        """
+        self._mirror.load()
+        for stage, number in self._mirror.unfinished:
+            record = self.record(stage, number)
+            if record.stop_reason is not None:
+                self._tell(record)
+            elif stage is Stage.SEARCH and not (space := space_of(number)).is_complete(record.params):
+                self._fill(record, space, draw(number))
+                self._set(stage, number, seed=seed_of(number))
+        self._mirror.unfinished.clear()
+        self.flush()
+
+    def _fill(self, record: TrialRecord, space: Space, params: Mapping[str, Any]) -> None:
+        trial_id = self._mirror.id_of(record.stage, record.number)
+        with self._writing():
+            for name, distribution in space.optuna_distributions(params).items():
+                if name not in record.params:  # Optuna never overwrites one
+                    internal = distribution.to_internal_repr(params[name])
+                    self._storage.set_trial_param(trial_id, name, internal, distribution)
+        self._mirror.change(record.stage, record.number, params={**params, **record.params})
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            if self._lock is not None:
+                self._lock.confirm()
+            self._backend.check_there()
+            yield
+        except (sa.exc.SQLAlchemyError, optuna.exceptions.OptunaError, OSError, KeyError) as error:
+            # A KeyError, or a trial that is final already: something else writes this store.
+            url = self._backend.url
+            raise StudyError(
+                f"study {self.name}: its store {redact(url)} can't be written: {cause_of(error, url)}; "
+                f"{remedy(error, url) or 'repair that'}, then resume"
+            ) from None

@@ -1,0 +1,114 @@
+"""Storage URLs, and what databases say about them, as people may see them: in a line and without secrets."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote, quote_plus
+
+import sqlalchemy as sa
+from optuna.exceptions import OptunaError
+
+from hpsearch.errors import InputError
+from hpsearch.system.file_system import is_full
+from hpsearch.system.files import is_disk_full
+
+_ERRORS = (sa.exc.SQLAlchemyError, OptunaError, sqlite3.Error)
+_UNKNOWN = "the storage URL"
+MEND = "mend it (sqlite3 has .recover) or put back a copy of it"
+_MAKE_ROOM = "make room on the disk"
+_PRIMARY_CODE = 0xFF  # of SQLite: the rest of a code says more exactly what happened
+_SECRET_WORDS = ("pass", "secret", "token")  # of a driver's options: password, sslpassword, passwd, ...
+_PACKAGES = {"psycopg": '"hpsearch[postgresql]"', "psycopg2": "psycopg2-binary", "mysqldb": "mysqlclient"}  # by driver
+
+
+def redact(url: str) -> str:
+    """Return a storage URL without its password, also one that stands among the options."""
+    parsed = _parsed(url)
+    if parsed is None:
+        return _UNKNOWN
+    hidden = {key: "***" for key in parsed.query if _is_secret(key)}
+    return parsed.update_query_dict(hidden).render_as_string(hide_password=True).replace("%2A", "*")
+
+
+@contextmanager
+def opening(url: str) -> Iterator[None]:
+    """Turn whatever keeps a store from being opened into one message.
+
+    Raises:
+        InputError: It can't be opened.
+    """
+    try:
+        yield
+    except (*_ERRORS, OSError, ImportError, RuntimeError, ValueError) as error:
+        hint = f"; {todo}" if (todo := remedy(error, url)) else ""
+        raise InputError(f"{redact(url)}: can't be opened as a store: {cause_of(error, url)}{hint}") from None
+
+
+def cause_of(error: BaseException, url: str) -> str:
+    """Return what the database's own driver said, in a line and without secrets."""
+    for wrapper in (error, error.__cause__):
+        if isinstance(wrapper, sa.exc.DBAPIError):
+            return _hide_secrets(str(wrapper.orig), url)
+    line = _hide_secrets(str(error.__cause__ or error), url)
+    return f"{line}; allowed: after pip install {_package(url)}" if isinstance(error, ImportError) else line
+
+
+def remedy(error: BaseException, url: str) -> str:
+    """Return what a user can do about an error of a store; empty if that is not known."""
+    original = error.orig if isinstance(error, sa.exc.DBAPIError) else error.__cause__
+    for one in (error, original, getattr(original, "orig", None)):
+        if is_disk_full(one):
+            return _MAKE_ROOM
+        if isinstance(one, sqlite3.Error):
+            return _remedy_of(getattr(one, "sqlite_errorcode", 0) & _PRIMARY_CODE, url)
+    return ""
+
+
+def _remedy_of(code: int, url: str) -> str:
+    parsed = _parsed(url)
+    folder = Path(parsed.database).parent if parsed is not None and parsed.database else Path()
+    blocked = code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and is_full(folder)
+    if code == sqlite3.SQLITE_FULL or blocked:
+        return _MAKE_ROOM
+    if code == sqlite3.SQLITE_BUSY:
+        return "end the process that holds it"
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return MEND
+    return ""
+
+
+def _hide_secrets(text: str, url: str) -> str:
+    parsed = _parsed(url)
+    if parsed is None:
+        return "it is not a URL such as postgresql://user:password@host/name, with special characters percent-encoded"
+    secrets = [str(parsed.password)] if parsed.password else []
+    secrets += [str(value) for key, value in parsed.query.items() if _is_secret(key)]
+    line = text.strip().partition("\n")[0]
+    for secret in secrets:
+        for form in (secret, quote(secret, safe=""), quote_plus(secret)):
+            line = line.replace(form, "***")
+    return line
+
+
+def _package(url: str) -> str:
+    driver = sa.engine.make_url(url).get_driver_name()
+    return _PACKAGES.get(driver, driver)
+
+
+def _is_secret(key: str) -> bool:
+    return any(word in key.lower() for word in _SECRET_WORDS)
+
+
+def _parsed(url: str) -> sa.URL | None:
+    try:
+        url.encode()
+        parsed = sa.engine.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):
+        return None
+    # A password with a bare @ or / ends up in part as the host or the port; with a slash too many it is in the path.
+    database = parsed.database or ""
+    misread = "@" in f"{parsed.host}{database if parsed.host else ''}" or ":" in database.rpartition("@")[0]
+    return None if misread else parsed

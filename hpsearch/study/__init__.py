@@ -1,0 +1,1 @@
+"""A study at rest: what its store says of it."""

@@ -1,0 +1,141 @@
+"""A study as one JSON document: what `show --json` prints and tools read. Its shape is stable (DESIGN, section 7)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from hpsearch.config.config import StudyConfig
+from hpsearch.samplers.edges import Edge
+from hpsearch.selection.ranking import Finalist
+from hpsearch.study.outcome import (
+    Outcome,
+)
+from hpsearch.trial.folder import attempt_folder
+from hpsearch.trial.trial import Stage, State, TrialRecord
+
+SCHEMA_VERSION = 1
+"""Raised when a key changes its meaning or goes; new keys leave it."""
+
+
+def study_document(study: Outcome) -> dict[str, Any]:
+    """Return what a study holds, as JSON types.
+
+    `params` are whole configs, as the objective got them: rounded, choices by value, constants included. `dir` is the
+    last attempt's folder, relative to the study's directory. Numbers that are not finite are null. `trials` are those
+    of the search, by number; `finalists` come best first, one entry for each config, `values` and `seeds` side by side;
+    `rounds` are those of the search that have begun; `edges` are the bounds that the best trials crowd;
+    `test_readings` counts how often the test split was read, and `ensemble.test` is null until it was read for these
+    members and weights; `budget` has what may be spent (null where nothing limits it), and what is.
+    """
+    best = study.best
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "study": study.name,
+        "state": study.state,
+        "metric": study.config.metric,
+        "direction": study.config.direction.value,
+        "trials": [_trial(record, study.config, study.folder) for record in study.store.records(Stage.SEARCH)],
+        "finalists": [_finalist(one, study.config) for one in study.ranked_finalists],
+        "ensemble": _ensemble(study),
+        "rounds": [one.as_dict() for one in study.rounds],
+        "edges": [_edge(edge) for edge in study.edges(study.rounds)],
+        "test_readings": len(study.store.get("test_readings", [])),
+        "best": best and {"trial": best.trial, "params": best.config, "mean": best.mean, "std": best.std, "n": best.n},
+        "budget": {
+            "limits": study.limits.as_dict(),
+            "spent": asdict(study.spent),
+            "ended_search": study.store.get("search_end") is not None,
+        },
+    }
+    return {key: json_value(value) for key, value in document.items()}
+
+
+def config_of(record: TrialRecord, config: StudyConfig) -> dict[str, Any]:
+    """Return a trial's whole config; empty for one whose params a killed driver left half written."""
+    if not config.space.is_complete(record.params):
+        return {}
+    return config.space.config(record.params)
+
+
+def epochs_of(record: TrialRecord) -> int:
+    """Return how many epochs a trial has trained, which the store sums up only when it ends."""
+    return max(record.values, default=0) if record.state is State.RUNNING else record.epochs
+
+
+def last_folder(record: TrialRecord, folder: Path) -> Path | None:
+    """Return the folder of a trial's last attempt; None if it was never sent out."""
+    return attempt_folder(folder, record.stage, record.number, record.attempt) if record.attempt else None
+
+
+def json_value(value: Any) -> Any:
+    """Return a copy in JSON types; a float that is not finite becomes None, and what JSON can't hold its text."""
+    if value is None or isinstance(value, (str, int)):  # most of what there is
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): json_value(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [json_value(item) for item in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    return str(value)
+
+
+def _trial(record: TrialRecord, config: StudyConfig, folder: Path) -> dict[str, Any]:
+    attempt = last_folder(record, folder)
+    return {
+        "number": record.number,
+        "state": record.state.value,
+        "stop_reason": record.stop_reason and record.stop_reason.value,
+        "params": config_of(record, config),
+        "value": record.value,
+        "best_epoch": record.best_epoch,
+        "epochs": epochs_of(record),
+        "seconds": record.seconds,
+        "seed": record.seed,
+        "error": record.error,
+        "dir": attempt and attempt.relative_to(folder).as_posix(),
+        "code": record.code,
+    }
+
+
+def _finalist(one: Finalist, config: StudyConfig) -> dict[str, Any]:
+    return {
+        "trial": one.source,
+        "params": config.space.config(one.params),
+        "values": one.statistics.values,
+        "mean": one.statistics.mean,
+        "std": one.statistics.std,
+        "ci95": one.statistics.ci95,
+        "seeds": one.seeds,
+        "n_failed": one.statistics.n_failed,
+        "search_value": one.search_value,
+        "optimism": one.optimism,
+    }
+
+
+def _ensemble(study: Outcome) -> dict[str, Any] | None:
+    ensemble = study.store.get("ensemble")
+    if ensemble is None:
+        return None
+    reading = study.current_reading
+    return {
+        "members": [{key: member[key] for key in ("trial", "seed", "weight")} for member in ensemble["members"]],
+        "val": ensemble["val"],
+        "test": reading and reading["scores"],
+    }
+
+
+def _edge(edge: Edge) -> dict[str, Any]:
+    """Return an edge as JSON types; `proposed` is null if the bound may not grow."""
+    return {
+        "parameter": edge.name,
+        "side": edge.side,
+        "bound": edge.bound,
+        "near": edge.near,
+        "best": edge.best,
+        "proposed": None if edge.proposed == edge.bound else edge.proposed,
+    }

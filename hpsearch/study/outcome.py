@@ -1,0 +1,200 @@
+"""What a study has come to, as a pure function of its store: finalists, winner, what is left to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from hpsearch.config.budget import Limits, Spent
+from hpsearch.config.config import StudyConfig
+from hpsearch.errors import FieldError, InputError
+from hpsearch.objectives.loading import check_bounds
+from hpsearch.samplers.edges import Edge, crowded_edges
+from hpsearch.samplers.past import Past
+from hpsearch.samplers.rounds import Round, explored, round_of
+from hpsearch.selection.ranking import Finalist, finalist, rank_finalists, top, winner
+from hpsearch.space.distributions import Range
+from hpsearch.space.space import Space
+from hpsearch.store.store import Store
+from hpsearch.trial.trial import Config, Stage, State, TrialRecord
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Best:
+    """The config to ship.
+
+    Attributes:
+        trial: The search trial that found it.
+        config: Rounded, constants included.
+        mean: Of the metric over seeds; without finalists the search's own value, which flatters.
+        std: None for fewer than 2 seeds.
+        n: Seeds; 0 without finalists.
+    """
+
+    trial: int
+    config: Config
+    mean: float
+    std: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A study's store, and what follows from it.
+
+    Attributes:
+        name: The name in the store. The folder has the same name, unless it was moved.
+        folder: Absolute path.
+        config: The space file that the study goes by.
+        store: The study's database.
+    """
+
+    name: str
+    folder: Path
+    config: StudyConfig
+    store: Store = field(repr=False)
+
+    @property
+    def state(self) -> str:
+        """`done`, or `unfinished`: it is running, or can be resumed."""
+        running = any(r.state is State.RUNNING for stage in Stage for r in self.store.records(stage))
+        return "done" if self.store.get("done") and not running else "unfinished"
+
+    def replicates(self, source: int) -> list[TrialRecord]:
+        """Return the trials that retrain a search trial's config."""
+        return [record for record in self.store.records(Stage.FINALISTS) if record.source == source]
+
+    @property
+    def ranked_finalists(self) -> list[Finalist]:
+        """The finalists of the search as it stands, best first; empty without that stage."""
+        section, direction = self.config.finalists, self.config.direction
+        if section is None:
+            return []
+        best = top(self.store.records(Stage.SEARCH), direction, section.configs)
+        found = [(record, self.replicates(record.number)) for record in best]
+        return rank_finalists(
+            [finalist(record, replicates, direction) for record, replicates in found if replicates], direction
+        )
+
+    @property
+    def best(self) -> Best | None:
+        """The winner by the finalists' mean, or the best search trial where no finalist has all of its seeds yet.
+
+        Where the budget has ended the finalists, the seeds that are there count. None before any trial has a value.
+        """
+        seeds = 0 if self.config.finalists is None else self.config.finalists.seeds
+        if self.store.get("finalists_end"):
+            seeds = 1
+        # The mean of the first seeds to end is no basis to choose by.
+        complete = [f for f in self.ranked_finalists if f.statistics.n + f.statistics.n_failed >= seeds]
+        won = winner(complete, self.config.direction)
+        if won is not None and won.statistics.mean is not None:
+            stats, resolved = won.statistics, self.config.space.config(won.params)
+            return Best(trial=won.source, config=resolved, mean=won.statistics.mean, std=stats.std, n=stats.n)
+        best = top(self.store.records(Stage.SEARCH), self.config.direction, 1)
+        if not best or best[0].value is None:
+            return None
+        resolved = self.config.space.config(best[0].params)
+        return Best(trial=best[0].number, config=resolved, mean=best[0].value, std=None, n=0)
+
+    def best_of_trial(self, number: int) -> Best | None:
+        """Return a search trial's config as `best` does, with the mean of its seeds where it was a finalist.
+
+        Raises:
+            InputError: There is no such trial.
+        """
+        records = self.store.records(Stage.SEARCH)
+        record = next((one for one in records if one.number == number), None)
+        if record is None:
+            raise InputError(f"--trial {number}: no such trial; allowed: 0 to {len(records) - 1}")
+        resolved = self.config.space.config(record.params)
+        stats = next((one.statistics for one in self.ranked_finalists if one.source == number), None)
+        if stats is not None and stats.mean is not None:
+            return Best(trial=number, config=resolved, mean=stats.mean, std=stats.std, n=stats.n)
+        return None if record.value is None else Best(trial=number, config=resolved, mean=record.value, std=None, n=0)
+
+    @property
+    def current_reading(self) -> dict[str, Any] | None:
+        """The reading of the test split that belongs to the stored ensemble: `scores` (or None), `seen_before`."""
+        ensemble = self.store.get("ensemble")
+        if ensemble is None:
+            return None
+        members = [[member["stage"], member["number"]] for member in ensemble["members"]]
+        weights = [member["weight"] for member in ensemble["members"]]
+        wanted = {"members": members, "weights": weights, "vote": ensemble["vote"]}
+        readings: list[dict[str, Any]] = self.store.get("test_readings", [])
+        return next((r for r in readings if all(r[key] == value for key, value in wanted.items())), None)
+
+    @property
+    def limits(self) -> Limits:
+        """What the study may spend."""
+        return Limits(**(self.store.get("budget") or {}))
+
+    @property
+    def spent(self) -> Spent:
+        """What the study has spent, as its store has it: epochs to the last one, times to within seconds."""
+        stored: dict[str, Any] = self.store.get("spent") or {}
+        records = (record for stage in Stage for record in self.store.records(stage))
+        epochs = sum(max(record.epochs, max(record.values, default=0)) for record in records)
+        return Spent(time_s=stored.get("time_s", 0.0), gpu_s=stored.get("gpu_s", 0.0), epochs=epochs)
+
+    @property
+    def total(self) -> int | None:
+        """How many search trials the study is to have, which a resume may have changed; None if the budget decides."""
+        return known_total(self.config, int(self.store.get("trials", self.config.search.total)), self.limits)
+
+    @property
+    def rounds(self) -> list[Round]:
+        """The search's rounds so far; one of them for a study that was made before there were any."""
+        stored = self.store.get("rounds")
+        if stored is not None:
+            return [Round.from_dict(one) for one in stored]
+        levels, trials = self.store.get("levels", {}), self.store.get("trials", self.config.search.total)
+        return [Round(start=0, trials=trials, epochs=self.config.objective.epochs, levels=levels)]
+
+    def full_epochs(self, stage: Stage, number: int) -> int:
+        """Return how many epochs a trial has when nothing ends it early."""
+        if stage is not Stage.SEARCH:
+            return self.config.objective.epochs
+        return round_of(self.rounds, number)[1].epochs
+
+    @property
+    def explored_space(self) -> Space:
+        """The space with the bounds that hold all that was sampled."""
+        return explored(self.config.space, self.rounds)
+
+    @property
+    def past(self) -> list[Past]:
+        """What samplers are told: the trials of an earlier study that this one starts from, then its own."""
+        earlier = [Past(params=one["params"], value=one["value"]) for one in self.store.get("warm_start", [])]
+        return earlier + [Past.of(record) for record in self.store.records(Stage.SEARCH)]
+
+    def edges(self, rounds: Sequence[Round]) -> list[Edge]:
+        """Return where the best trials crowd a bound; one that the objective is known to refuse does not grow."""
+        space = explored(self.config.space, rounds)
+        return [_allowed(edge, space, self.config) for edge in crowded_edges(space, self.past, self.config.direction)]
+
+
+def known_total(config: StudyConfig, trials: int, limits: Limits) -> int | None:
+    """Return how many trials a search is to have; None if only time, GPU time or epochs end it.
+
+    Args:
+        trials: The search's total as it is stored.
+        limits: What the study may spend.
+    """
+    if limits.trials is not None:
+        return min(trials, limits.trials)
+    return None if config.search.is_open and trials == config.search.total else trials
+
+
+def _allowed(edge: Edge, space: Space, config: StudyConfig) -> Edge:
+    axis = space.parameters[edge.name]
+    assert isinstance(axis, Range)  # noqa: S101 - others have no edges
+    bounds = (axis.low, edge.proposed) if edge.side == "high" else (edge.proposed, axis.high)
+    try:
+        check_bounds(config.objective, space.with_bounds({edge.name: bounds}), edge.name)
+    except FieldError as error:
+        return replace(edge, proposed=edge.bound, held_by=f"the objective takes {error.allowed}")
+    return edge

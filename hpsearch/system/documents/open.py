@@ -1,0 +1,31 @@
+"""From a file's text to a document that values can be merged into."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from hpsearch.errors import InputError
+from hpsearch.system.documents.json_document import JsonDocument
+from hpsearch.system.documents.merge import Document
+from hpsearch.system.documents.toml_document import TomlDocument
+from hpsearch.system.documents.yaml_document import YamlDocument
+
+FileFormat = Literal["yaml", "json", "toml"]
+FILE_FORMATS: tuple[FileFormat, ...] = ("yaml", "json", "toml")
+SUFFIXES: dict[str, FileFormat] = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".toml": "toml"}
+_DOCUMENTS: dict[FileFormat, type[Document]] = {"yaml": YamlDocument, "json": JsonDocument, "toml": TomlDocument}
+
+
+def open_document(text: str, file: str, file_format: FileFormat) -> Document:
+    """Return a document.
+
+    Args:
+        file: Its name, for messages.
+
+    Raises:
+        InputError: The text is not of the format.
+    """
+    try:
+        return _DOCUMENTS[file_format](text, file)
+    except RecursionError:
+        raise InputError(f"{file}: is nested too deeply; allowed: some hundred levels") from None

@@ -1,0 +1,172 @@
+"""A YAML file as text with the places of its values, from the marks of the parser's events.
+
+ruamel.yaml's own round trip re-indents sequences and joins lines; editing by marks changes nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MantissaNoDotYAML1_1Warning, MarkedYAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    CollectionStartEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    NodeEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+)
+
+from hpsearch.system.documents.merge import UNKNOWN, Document, Edit, Member, Value
+from hpsearch.system.documents.scalars import yaml_text
+from hpsearch.system.documents.values import YAML_ERRORS
+
+_COLON = re.compile(r"[ \t]*:")
+_COMMENT = re.compile(r"(?<!\S)#[^\r\n]*")
+_BREAK = re.compile(r"\r\n|\n|\r")
+_LINE = re.compile(r"[^\r\n]*")
+
+
+class YamlDocument(Document):
+    """See `Document`."""
+
+    def parse(self) -> Value | None:
+        """Return the value at the top, or None for an empty file."""
+        try:
+            events = list(YAML(typ="safe", pure=True).parse(self.text))
+        except MarkedYAMLError as error:
+            place = error.problem_mark.index if error.problem_mark else 0
+            raise self.error(place, f"not valid YAML: {(error.problem or str(error)).splitlines()[0]}") from None
+        except YAML_ERRORS as error:
+            problem = next(iter(str(error).splitlines()), type(error).__name__)
+            raise self.error(0, f"not valid YAML: {problem}") from None
+        starts = [event for event in events if isinstance(event, DocumentStartEvent)]
+        if len(starts) > 1:
+            raise self.error(starts[1].start_mark.index, "a second document begins; allowed: a file with one")
+        version = starts[0].version if starts else None
+        # In 1.1 `yes` is true and 010 is 8: a value by itself reads as in the file only with the file's version.
+        self._directive = f"%YAML {version[0]}.{version[1]}\n---\n" if version else ""
+        nodes = iter(e for e in events if isinstance(e, (NodeEvent, SequenceEndEvent, MappingEndEvent)))
+        first = next(nodes, None)
+        return None if first is None else self._value(first, nodes)
+
+    def load(self, value: Value) -> Any:
+        """Return what a reader of the file gets for a value; `UNKNOWN` where that depends on the rest of the file."""
+        line = max(self.text.rfind("\n", 0, value.start), self.text.rfind("\r", 0, value.start)) + 1
+        indent = " " * (value.start - line if value.block else 0)  # the lines that follow the first have it already
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", MantissaNoDotYAML1_1Warning)  # 1e-4 in a file of version 1.1
+                text = f"{self._directive}{indent}{self.text[value.start : value.end]}"
+                return YAML(typ="safe", pure=True).load(text)
+        except YAML_ERRORS:
+            return UNKNOWN
+
+    def replaced(self, member: Member, value: Any) -> Edit:
+        """Return the edit that sets a member's value."""
+        old = member.value
+        text = yaml_text(value, self.text[old.start : old.end])
+        if old.start == old.end:
+            text = f" {text}"
+        elif old.block and self._column(old.start) <= self._column(member.start):
+            text = f"  {text}"  # a list may stand as far left as its key, a flow collection may not
+        return Edit(old.start, old.end, text)
+
+    def appended(self, mapping: Value, members: Mapping[str, Any]) -> Edit:
+        """Return the edit that adds members at the end of a mapping."""
+        pairs = [f"{self._key(mapping, name)}: {yaml_text(value)}" for name, value in members.items()]
+        if mapping.block:
+            return self._appended_lines(mapping, pairs)
+        if not mapping.members:
+            return Edit(mapping.start + 1, mapping.start + 1, ", ".join(pairs))
+        last = mapping.members[-1].value.end
+        rest = _COMMENT.sub(lambda comment: " " * len(comment[0]), self.text[last : mapping.end])
+        comma = rest.find(",")
+        if comma >= 0:
+            return Edit(last + comma + 1, last + comma + 1, "".join(f" {pair}," for pair in pairs))
+        return Edit(last, last, "".join(f", {pair}" for pair in pairs))
+
+    def _appended_lines(self, mapping: Value, pairs: list[str]) -> Edit:
+        line = _LINE.match(self.text, mapping.end)
+        end = line.end() if line else mapping.end
+        found = _BREAK.search(self.text)
+        start = (found[0] if found else "\n") + " " * self._column(mapping.start)
+        return Edit(end, end, "".join(f"{start}{pair}" for pair in pairs))
+
+    def _key(self, mapping: Value, name: str) -> str:
+        """Return a key's text, with the quotes of the last one."""
+        last = mapping.members[-1].start if mapping.members else mapping.start
+        quote = self.text[last]
+        return yaml_text(name, quote if quote in "'\"" else "")
+
+    def _column(self, place: int) -> int:
+        return place - max(self.text.rfind("\n", 0, place), self.text.rfind("\r", 0, place)) - 1
+
+    def _value(self, event: Event, events: Iterator[Event]) -> Value:
+        start, end = event.start_mark.index, event.end_mark.index
+        if isinstance(event, AliasEvent):
+            return Value(start, end, content=self.text[start:end], barrier=f"is an alias (*{event.anchor})")
+        if isinstance(event, ScalarEvent):
+            return Value(start, self._scalar_end(event), content=event.value, barrier=_barrier(event))
+        if isinstance(event, MappingStartEvent):
+            return self._mapping(event, events)
+        return self._sequence(event, events)
+
+    def _scalar_end(self, event: ScalarEvent) -> int:
+        """Return where a scalar ends; the mark of a block scalar stands after the blank lines that follow."""
+        start, end = event.start_mark.index, event.end_mark.index
+        if event.style not in ("|", ">"):
+            return int(end)
+        text = self.text[start:end]
+        return int(start + len(text.rstrip(" \t\r\n")))
+
+    def _mapping(self, event: MappingStartEvent, events: Iterator[Event]) -> Value:
+        members: list[Member] = []
+        end = event.end_mark.index
+        for key_event in events:
+            if isinstance(key_event, MappingEndEvent):
+                end = key_event.end_mark.index if event.flow_style else end
+                break
+            key = self._value(key_event, events)
+            value = self._member_value(key, self._value(next(events), events))
+            name = key_event.value if isinstance(key_event, ScalarEvent) else None
+            members.append(Member(name, key.start, key.end, value))
+            end = value.end
+        block = not event.flow_style
+        start = members[0].start if block and members else event.start_mark.index
+        return Value(start, end, members=tuple(members), barrier=_barrier(event), block=block)
+
+    def _member_value(self, key: Value, value: Value) -> Value:
+        """Return a value, an empty one right after its colon; its mark stands at whatever comes next."""
+        if value.start != value.end:
+            return value
+        colon = _COLON.match(self.text, key.end)
+        if colon is None:
+            return Value(key.end, key.end, barrier="has no colon after its key")
+        return Value(colon.end(), colon.end())
+
+    def _sequence(self, event: Event, events: Iterator[Event]) -> Value:
+        start, end = event.start_mark.index, event.end_mark.index
+        flow = isinstance(event, CollectionStartEvent) and event.flow_style
+        for item in events:
+            if isinstance(item, SequenceEndEvent):
+                end = item.end_mark.index if flow else end
+                break
+            end = self._value(item, events).end
+        return Value(start, end, content=self.text[start:end], barrier=_barrier(event), block=not flow)
+
+
+def _barrier(event: Any) -> str:
+    """Return why what an event begins can't be edited."""
+    if event.anchor is not None:
+        return f"has an anchor (&{event.anchor})"
+    if event.tag is not None and not isinstance(event, MappingStartEvent):
+        return f"has a tag ({event.tag})"
+    return ""

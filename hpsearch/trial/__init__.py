@@ -1,0 +1,1 @@
+"""A trial as values: its spec, events, manifest, checkpoints and seeds."""

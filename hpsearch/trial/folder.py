@@ -1,0 +1,265 @@
+"""The commit protocol of an attempt's folder: a manifest that is renamed last, and the checkpoints it names.
+
+```
+trials/00012/attempt-2/
+    manifest.json     config, seed, every epoch's metrics so far, the checkpoints' names, and why the trial ended
+    epoch-00007.pt    what the manifest calls `last` or `best`; anything else is leftover and is removed
+    log.txt           the trial's own log
+```
+Only the attempt's worker writes here. A reader that finds a manifest finds all that it names.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hpsearch.errors import CheckpointError, ObjectiveError
+from hpsearch.system.files import atomic_write, is_disk_full
+from hpsearch.trial.checkpoint import check_state, load_state, save_state
+from hpsearch.trial.manifest import Checkpoint, Manifest, decode, encode
+from hpsearch.trial.trial import Measurement, Stage, StopReason, TrialSpec
+
+MANIFEST = "manifest.json"
+LOG = "log.txt"
+PRINTED = ".printed"  # what a command printed, until its trial has ended
+_READS = 3
+
+
+def attempt_folder(study_folder: Path, stage: Stage, number: int, attempt: int) -> Path:
+    """Return the folder of an attempt."""
+    return trial_folder(study_folder, stage, number) / f"attempt-{attempt}"
+
+
+def trial_folder(study_folder: Path, stage: Stage, number: int) -> Path:
+    """Return the folder of a trial; its attempts are inside."""
+    return study_folder / ("trials" if stage is Stage.SEARCH else "finalists") / f"{number:05d}"
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """Return what an attempt has committed, or None if that is nothing.
+
+    Raises:
+        CheckpointError: The manifest is not one of ours.
+    """
+    try:
+        content = (folder / MANIFEST).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        msg = f"{folder / MANIFEST}: can't be read: {error.strerror}"
+        raise CheckpointError(msg) from None
+    try:
+        return decode(content)
+    except ValueError as error:
+        msg = f"{folder / MANIFEST}: not a manifest: {error}"
+        raise CheckpointError(msg) from None
+
+
+def _write_manifest(folder: Path, manifest: Manifest) -> None:
+    # An epoch that a power cut takes is trained again; the end of a trial is not.
+    with atomic_write(folder / MANIFEST, durable=manifest.reason is not None) as file:
+        file.write(encode(manifest))
+
+
+class AttemptWriter:
+    """The one writer of an attempt's folder.
+
+    Args:
+        spec: The trial; its folder is made.
+        worker: Host and process id.
+        random_state: Returns the state of the random generators as JSON types; None if it is not to be kept.
+    """
+
+    def __init__(
+        self, spec: TrialSpec, worker: str, random_state: Callable[[], Mapping[str, Any] | None] = lambda: None
+    ) -> None:
+        self.folder = Path(spec.folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._spec, self._random_state = spec, random_state
+        self._staged: Path | None = None
+        self.manifest = Manifest(
+            stage=spec.stage, trial=spec.number, attempt=spec.attempt, seed=spec.seed, config=spec.config, worker=worker
+        )
+
+    @property
+    def earlier(self) -> tuple[Path, ...]:
+        """Folders of the trial's earlier attempts, newest first."""
+        return tuple(map(Path, self._spec.earlier))
+
+    def stage(self, state: object) -> None:
+        """Write a checkpoint that the next commit will name; an earlier one that was not committed is dropped.
+
+        Raises:
+            CheckpointError: The state has something that `weights_only` loading would refuse.
+        """
+        check_state(state)
+        staged = self.folder / ".staged.pt.tmp"
+        save_state(state, staged)
+        self._staged = staged
+
+    def commit(self, measurement: Measurement, reason: StopReason | None = None) -> None:
+        """Commit an epoch's metrics, together with the checkpoint that was staged for it.
+
+        `best` is the best among the epochs that have a checkpoint, for an objective may save only every few epochs.
+
+        Args:
+            measurement: The epoch's.
+            reason: Why this is the trial's last epoch, if it is; then `last` goes.
+
+        Raises:
+            ObjectiveError: The objective has removed the folder, or what it had staged.
+        """
+        try:
+            self._commit(measurement, reason)
+        except FileNotFoundError as error:
+            msg = f"{error.filename} can't be written or is gone; an objective may write into trial.dir, not remove it"
+            raise ObjectiveError(msg) from error
+
+    def _commit(self, measurement: Measurement, reason: StopReason | None) -> None:
+        measurements = (*self.manifest.measurements, measurement)
+        last, best = self.manifest.last, self.manifest.best
+        if self._staged is not None:
+            last = Checkpoint(f"epoch-{measurement.epoch:05d}.pt", measurement.epoch, self._random_state())
+            self._staged.replace(self.folder / last.file)
+            self._staged = None
+            best = self._better(last, best, measurements)
+        if reason is not None:
+            last, best = None, None if best is None else replace(best, random=None)
+        self.manifest = replace(self.manifest, measurements=measurements, last=last, best=best, reason=reason)
+        _write_manifest(self.folder, self.manifest)
+        self._remove_unnamed()
+
+    def _better(self, new: Checkpoint, old: Checkpoint | None, measurements: Sequence[Measurement]) -> Checkpoint:
+        if old is None:
+            return new
+        values = {m.epoch: m.metrics[self._spec.metric] for m in measurements}
+        best = self._spec.direction.best([values.get(old.epoch, math.nan), values[new.epoch]])
+        return new if best is not None and best[0] == 1 else old
+
+    def finish(self, reason: StopReason, error: str | None = None, trace: str | None = None) -> None:
+        """Commit the end of the trial; `last` goes, `best` stays, and so does nothing that was only staged."""
+        self.discard_staged()
+        ended = replace(self.manifest, reason=reason, error=error, traceback=trace, last=None)
+        if ended != self.manifest:  # else the last epoch was committed as such
+            self.folder.mkdir(parents=True, exist_ok=True)  # the objective may have removed it, with what was there
+            if ended.best is not None and not (self.folder / ended.best.file).is_file():
+                ended = replace(ended, best=None)
+            self.manifest = ended
+            _write_manifest(self.folder, self.manifest)
+            self._remove_unnamed()
+
+    def discard_staged(self) -> None:
+        """Drop a checkpoint that no measurement followed."""
+        if self._staged is not None:
+            self._staged.unlink(missing_ok=True)
+            self._staged = None
+
+    def resume(self, on_warning: Callable[[str], None]) -> tuple[int, Any] | None:
+        """Load the newest readable checkpoint of the earlier attempts and take over what led to it.
+
+        Args:
+            on_warning: Told of each checkpoint that can't be read.
+
+        Returns:
+            The epoch after which it was taken, and the state; None if there is none.
+        """
+        for folder in self.earlier:
+            for _ in range(_READS):
+                manifest = _read_earlier(folder, on_warning)
+                found = None if manifest is None else self._newest(folder, manifest, on_warning)
+                if found is not None:
+                    return found
+                # A worker that outlives its driver by seconds may commit meanwhile, and remove what its manifest named.
+                if _read_earlier(folder, on_warning) == manifest:
+                    break
+        return None
+
+    def _newest(self, folder: Path, manifest: Manifest, on_warning: Callable[[str], None]) -> tuple[int, Any] | None:
+        """Take over the newest readable checkpoint that an earlier attempt's manifest names."""
+        named = {c.epoch: c.file for c in (manifest.best, manifest.last) if c is not None}
+        for epoch in sorted(named, reverse=True):
+            source, own = folder / named[epoch], self.folder / named[epoch]
+            try:
+                _link(source, own)  # first, so that nobody can remove it
+                state = load_state(own)
+            except OSError as error:
+                if is_disk_full(error):
+                    raise
+                if isinstance(error, FileNotFoundError) and _read_earlier(folder, on_warning) != manifest:
+                    return None
+                problem = f"{source}: {error.strerror}"
+            except CheckpointError as error:
+                own.unlink(missing_ok=True)
+                problem = str(error)
+            else:
+                self._take_over(folder, manifest, epoch)
+                return epoch, state
+            on_warning(f"{problem}; going on from an earlier one, or else from epoch 1")
+        return None
+
+    def adopt(self, up_to_epoch: int, on_warning: Callable[[str], None]) -> int:
+        """Take over measurements of an earlier attempt, for a command that goes on from files of its own.
+
+        They come from the newest attempt that got as far as `up_to_epoch`, else from the one that got furthest.
+
+        Args:
+            up_to_epoch: The last epoch to take over.
+            on_warning: Told of each manifest that can't be read.
+
+        Returns:
+            How many were taken over.
+        """
+        manifests = (_read_earlier(folder, on_warning) for folder in self.earlier)
+        found = [
+            tuple(m for m in manifest.measurements if m.epoch <= up_to_epoch) for manifest in manifests if manifest
+        ]
+        # max keeps the first of equals, and the newest comes first.
+        taken = max(found, key=lambda measurements: measurements[-1].epoch if measurements else 0, default=())
+        self.manifest = replace(self.manifest, measurements=taken)
+        return len(taken)
+
+    def _take_over(self, folder: Path, earlier: Manifest, epoch: int) -> None:
+        best = earlier.best if earlier.best is not None and earlier.best.epoch <= epoch else None
+        if best is not None and best.epoch != epoch:
+            try:
+                _link(folder / best.file, self.folder / best.file)
+            except OSError as error:
+                if is_disk_full(error):
+                    raise
+                best = None
+        random = next(c.random for c in (earlier.last, earlier.best) if c is not None and c.epoch == epoch)
+        self.manifest = replace(
+            self.manifest,
+            measurements=tuple(m for m in earlier.measurements if m.epoch <= epoch),
+            last=Checkpoint(f"epoch-{epoch:05d}.pt", epoch, random),
+            best=best,
+        )
+
+    def _remove_unnamed(self) -> None:
+        named = {c.file for c in (self.manifest.last, self.manifest.best) if c is not None}
+        for path in self.folder.glob("epoch-*.pt"):
+            if path.name not in named:
+                path.unlink(missing_ok=True)
+
+
+def _read_earlier(folder: Path, on_warning: Callable[[str], None]) -> Manifest | None:
+    try:
+        return read_manifest(folder)
+    except CheckpointError as error:
+        on_warning(f"{error}; going on from an earlier attempt")
+        return None
+
+
+def _link(source: Path, target: Path) -> None:
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)  # same file system: no copy
+    except OSError:
+        with atomic_write(target) as out, source.open("rb") as file:
+            shutil.copyfileobj(file, out)

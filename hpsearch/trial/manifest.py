@@ -1,0 +1,141 @@
+"""What an attempt has committed, as a value and as the content of its file."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hpsearch.trial.trial import Measurement, Stage, StopReason
+
+FORMAT = 2  # from 2 on with a checksum
+_CHECKSUM = b', "crc32": '  # the last key, of the bytes before it
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A checkpoint's file name within its folder, and the epoch after which it was taken.
+
+    Attributes:
+        random: The state of the random generators then, as JSON types; None where a trial does not go on from it.
+    """
+
+    file: str
+    epoch: int
+    random: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse any other file, for what is no longer needed is removed."""
+        if not re.fullmatch(r"epoch-\d{5,}\.pt", self.file):
+            raise ValueError(f"{self.file!r} is no checkpoint's name")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Manifest:
+    """What an attempt has committed.
+
+    Attributes:
+        measurements: Of all epochs, those of earlier attempts that it went on from too.
+        last: The newest checkpoint; None once the trial has ended.
+        best: The checkpoint with the best metric.
+        reason: Why the trial ended; None while it runs.
+    """
+
+    stage: Stage
+    trial: int
+    attempt: int
+    seed: int
+    config: Mapping[str, Any]
+    worker: str
+    measurements: tuple[Measurement, ...] = ()
+    last: Checkpoint | None = None
+    best: Checkpoint | None = None
+    reason: StopReason | None = None
+    error: str | None = None
+    traceback: str | None = None
+
+
+def decode(content: bytes) -> Manifest:
+    """Return the manifest that a file holds.
+
+    Raises:
+        ValueError: It holds none, or a damaged one.
+    """
+    try:
+        raw = json.loads(content)
+        _check(content, raw["format"])
+        return Manifest(
+            stage=Stage(raw["stage"]),
+            trial=raw["trial"],
+            attempt=raw["attempt"],
+            seed=raw["seed"],
+            config=raw["config"],
+            worker=raw["worker"],
+            measurements=tuple(_read_measurement(m) for m in raw["measurements"]),
+            last=Checkpoint(**raw["last"]) if raw["last"] else None,
+            best=Checkpoint(**raw["best"]) if raw["best"] else None,
+            reason=StopReason(raw["reason"]) if raw["reason"] else None,
+            error=raw["error"],
+            traceback=raw["traceback"],
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(str(error)) from None
+
+
+def _check(content: bytes, manifest_format: int) -> None:
+    """Compare a manifest's checksum: with a flipped bit it may be another one that is as well-formed.
+
+    Raises:
+        ValueError: It is wrong, or is not there.
+    """
+    if manifest_format == 1:
+        return
+    body, _, checksum = content.rpartition(_CHECKSUM)
+    if checksum != b"%d}\n" % zlib.crc32(body + b"}"):
+        msg = "its checksum is wrong"
+        raise ValueError(msg)
+
+
+def _read_measurement(raw: Mapping[str, Any]) -> Measurement:
+    metrics = {name: math.nan if value is None else float(value) for name, value in raw["metrics"].items()}
+    return Measurement(epoch=int(raw["epoch"]), metrics=metrics, seconds=float(raw["seconds"]))
+
+
+def encode(manifest: Manifest) -> bytes:
+    """Return the content of a manifest's file."""
+
+    def checkpoint(value: Checkpoint | None) -> dict[str, Any] | None:
+        if value is None:
+            return None
+        random = {} if value.random is None else {"random": dict(value.random)}
+        return {"file": value.file, "epoch": value.epoch, **random}
+
+    measurements = [
+        {
+            "epoch": m.epoch,
+            "seconds": m.seconds,
+            "metrics": {name: value if math.isfinite(value) else None for name, value in m.metrics.items()},
+        }
+        for m in manifest.measurements
+    ]
+    content = {
+        "format": FORMAT,
+        "stage": manifest.stage,
+        "trial": manifest.trial,
+        "attempt": manifest.attempt,
+        "seed": manifest.seed,
+        "config": dict(manifest.config),
+        "worker": manifest.worker,
+        "last": checkpoint(manifest.last),
+        "best": checkpoint(manifest.best),
+        "reason": manifest.reason,
+        "error": manifest.error,
+        "traceback": manifest.traceback,
+        "measurements": measurements,
+    }
+    body = json.dumps(content, allow_nan=False).encode()
+    return body[:-1] + _CHECKSUM + b"%d}\n" % zlib.crc32(body)
