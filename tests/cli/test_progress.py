@@ -265,8 +265,6 @@ CLEARED = b"\x1b[2K"
 
 
 def test_a_real_terminal_gets_the_live_view(monkeypatch):
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.delenv("NO_COLOR", raising=False)
     leader, follower = pty.openpty()
     with os.fdopen(follower, "w", encoding="utf-8") as file:
         monkeypatch.setattr(sys, "stderr", file)
