@@ -33,7 +33,7 @@ def study_summary(study: Study, top_n: int = _LEADERS) -> RenderableType:
     sections: list[tuple[str, RenderableType]] = [("Search", leaderboard(study, top_n))]
     if study.config.finalists is not None:
         sections.append(("Finalists", finalists_table(study)))
-    if study.config.ensemble is not None and study.store.get("ensemble") is not None:
+    if study.config.ensemble is not None and study.ensemble is not None:
         sections.append(("Ensemble", ensemble_table(study)))
     tight = region(study)
     if tight is not None:

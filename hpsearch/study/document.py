@@ -43,7 +43,7 @@ def study_document(study: Outcome) -> dict[str, Any]:
         "ensemble": _ensemble(study),
         "rounds": [one.as_dict() for one in study.rounds],
         "edges": [_edge(edge) for edge in study.edges(study.rounds)],
-        "test_readings": len(study.store.get("test_readings", [])),
+        "test_readings": len(study.test_readings),
         "best": best and {"trial": best.trial, "params": best.config, "mean": best.mean, "std": best.std, "n": best.n},
         "budget": {
             "limits": study.limits.as_dict(),
@@ -118,14 +118,13 @@ def _finalist(one: Finalist, config: StudyConfig) -> dict[str, Any]:
 
 
 def _ensemble(study: Outcome) -> dict[str, Any] | None:
-    ensemble = study.store.get("ensemble")
+    ensemble, reading = study.ensemble, study.current_reading
     if ensemble is None:
         return None
-    reading = study.current_reading
     return {
-        "members": [{key: member[key] for key in ("trial", "seed", "weight")} for member in ensemble["members"]],
-        "val": ensemble["val"],
-        "test": reading and reading["scores"],
+        "members": [{"trial": one.trial, "seed": one.seed, "weight": one.weight} for one in ensemble.members],
+        "val": ensemble.val.as_dict(),
+        "test": None if reading is None or reading.scores is None else reading.scores.as_dict(),
     }
 
 

@@ -18,6 +18,7 @@ from hpsearch.selection.ranking import Finalist, finalist, rank_finalists, top, 
 from hpsearch.space.distributions import Range
 from hpsearch.space.space import Space
 from hpsearch.store.store import Store
+from hpsearch.study.ensemble import Ensemble, Reading
 from hpsearch.trial.trial import Config, Stage, State, TrialRecord
 
 
@@ -116,16 +117,23 @@ class Outcome:
         return None if record.value is None else Best(trial=number, config=resolved, mean=record.value, std=None, n=0)
 
     @property
-    def current_reading(self) -> dict[str, Any] | None:
-        """The reading of the test split that belongs to the stored ensemble: `scores` (or None), `seen_before`."""
-        ensemble = self.store.get("ensemble")
+    def ensemble(self) -> Ensemble | None:
+        """The checkpoints that vote; None before they are chosen."""
+        stored = self.store.get("ensemble")
+        return None if stored is None else Ensemble.from_dict(stored)
+
+    @property
+    def test_readings(self) -> list[Reading]:
+        """All readings of the test split, in their order."""
+        return [Reading.from_dict(one) for one in self.store.get("test_readings", [])]
+
+    @property
+    def current_reading(self) -> Reading | None:
+        """The reading of the test split that belongs to the stored ensemble."""
+        ensemble = self.ensemble
         if ensemble is None:
             return None
-        members = [[member["stage"], member["number"]] for member in ensemble["members"]]
-        weights = [member["weight"] for member in ensemble["members"]]
-        wanted = {"members": members, "weights": weights, "vote": ensemble["vote"]}
-        readings: list[dict[str, Any]] = self.store.get("test_readings", [])
-        return next((r for r in readings if all(r[key] == value for key, value in wanted.items())), None)
+        return next((reading for reading in self.test_readings if reading.is_of(ensemble)), None)
 
     @property
     def limits(self) -> Limits:
