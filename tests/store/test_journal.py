@@ -373,7 +373,7 @@ def test_a_killed_driver_of_the_command_line(cli, space_file):
     options = ("run", "sample.yaml", "--executor", "inline", "--storage", "journal", "--name")
     cli.run_warm(*options, "whole")
     cli.audit.write_text("")
-    process = cli.start_warm(*options, "killed", SAMPLE_EPOCH_S="0.1")
+    process = cli.start_warm(*options, "killed", SAMPLE_HOLD="6")
     wait_until(lambda: len(cli.audited()) >= 6, 120, "six epochs")
     refused = cli.run_warm("resume", "killed", "--executor", "inline", code=2)
     assert f"is being run by process {process.pid} on host" in refused.stderr

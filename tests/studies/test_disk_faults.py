@@ -161,9 +161,10 @@ def test_nothing_is_begun_in_a_directory_that_is_read_only(cli, disk, space_file
 
 
 def test_a_disk_that_is_read_only_all_of_a_sudden(cli, disk, undisturbed):
-    process = cli.start_warm("run", "sample.yaml", *INLINE, SAMPLE_EPOCH_S="0.4", **disk.environment)
+    process = cli.start_warm("run", "sample.yaml", *INLINE, SAMPLE_HOLD="4", **disk.environment)
     wait_until(lambda: len(cli.audited()) >= 4, 60, "some epochs")
     disk.make_read_only()
+    cli.let_go()
     _, said = process.communicate()
     assert process.returncode == 1
     assert "Traceback" not in said

@@ -379,13 +379,14 @@ def test_a_node_dies_and_one_joins_in_mid_study_and_it_is_the_same_study(cli, sp
     cli.run_warm("run", "sample.yaml", "--executor", "inline", "--name", "whole")
     cli.audit.write_text("")
     monkeypatch.setenv("SAMPLE_AUDIT", str(cli.audit))  # workers inherit what their node was started with
-    monkeypatch.setenv("SAMPLE_EPOCH_S", "0.4")
+    monkeypatch.setenv("SAMPLE_HOLD", "8")
     dying, _ = nodes.add(), nodes.add()
     arguments = ("--workers", "3", "--ray-address", nodes.address, "--name", "spread")
     running = cli.start_warm("run", "sample.yaml", *arguments)
     wait_until(lambda: len(cli.audited()) >= 8 or running.poll() is not None, 120, "8 epochs")
     nodes.kill(dying)
     nodes.add(cpus=2)
+    cli.let_go()
     out, error = running.communicate()
     assert running.returncode == 0, error
     assert outcome(cli.folder / "studies/spread") == outcome(cli.folder / "studies/whole")
