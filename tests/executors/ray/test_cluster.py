@@ -32,7 +32,7 @@ from support.documents import read_yaml
 from support.executors import UNSAVED, collect, task, workplace
 from support.outcomes import outcome
 from support.paths import OBJECTIVES, ROOT
-from support.waiting import wait_until
+from support.waiting import Patience, wait_until
 
 CPU = {"CPU": 1.0}
 EXAMPLES = ROOT / "examples/cluster"
@@ -294,9 +294,9 @@ def start(nodes: Nodes, tmp_path: Path) -> Iterator[Callable[..., Any]]:
 def polled(executor: Any, condition: Callable[[list[str]], bool], timeout_s: float = 60) -> list[str]:
     """Poll until a condition on the notices holds, and return them."""
     told: list[str] = []
-    end = time.monotonic() + timeout_s
+    patience = Patience(timeout_s)
     while not condition(told):
-        assert time.monotonic() < end, told
+        assert not patience.ended(), told
         told += [event.message for event in executor.poll(0.2) if isinstance(event, Notice)]
     return told
 

@@ -31,7 +31,7 @@ from support.factories import spec
 
 SPACE = Space({"lr": Range("uniform", 0.0, 1.0)}, {"optimizer.name": "adam"})
 CONFIG = {"lr": 0.001, "optimizer.name": "adam"}
-DEADLINE_S = 20
+DEADLINE_S = 120
 EPOCHS = 3
 
 

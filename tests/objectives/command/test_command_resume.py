@@ -127,7 +127,7 @@ def test_the_supervisor_keeps_lines_when_nobody_reads_any_more(tmp_path):
     ) as process:
         assert process.stdout.readline() == b"a\n"
         process.stdout.close()
-        assert process.wait(20) == 0
+        assert process.wait(120) == 0
     assert (tmp_path / PRINTED).read_bytes() == b"a\nb\nhalf"
 
 
@@ -142,5 +142,5 @@ def test_what_a_command_prints_when_it_is_ended_is_kept(tmp_path):
     assert process.stdout.readline() == b"ready\n"
     process.stdout.close()
     process.stdin.close()
-    process.wait(20)
+    process.wait(120)
     assert (tmp_path / PRINTED).read_bytes() == b"ready\nlast\n"

@@ -107,7 +107,7 @@ def environment(config, trial):
     folder = Path(config["folder"])
     seen = f"{os.environ.get('CUDA_VISIBLE_DEVICES')}"
     (folder / f"seen-{trial.number}").write_text(seen)
-    end = time.monotonic() + 60
+    end = time.monotonic() + 200
     while len(list(folder.glob("seen-*"))) < config["together"]:
         if time.monotonic() > end:
             raise TimeoutError("the trials did not run at once")
