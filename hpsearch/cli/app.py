@@ -6,8 +6,10 @@ SQLAlchemy.
 
 from __future__ import annotations
 
+import io
 import json
 import signal
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -272,4 +274,7 @@ app.command("import")(importing.import_)
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # As standard error does: a terminal that can't show a character ends no command. Files are printed as bytes.
+        sys.stdout.reconfigure(errors="backslashreplace")
     app()

@@ -74,7 +74,7 @@ def export(
     if plan.path == STDOUT and branch is not None:
         raise InputError(f"--branch {branch}: --to - prints; allowed: a file in a git repository")
     if plan.path == STDOUT:
-        typer.echo(plan.after.decode(), nl=False)
+        typer.echo(plan.after, nl=False)
         return
     if diff:
         typer.echo(plan.diff(), nl=False)
@@ -97,11 +97,11 @@ def _write_ensemble(study: Study, to: Path | None, others: Sequence[str], *, dry
         raise InputError(f"--ensemble: {others[0]} does not go with it; allowed: --to FOLDER")
     if to is None:
         raise InputError("--ensemble: where to is not known; allowed: --to FOLDER, which is not there yet")
-    members = check_bundle(study, to)
+    ensemble = check_bundle(study, to)
     if not dry_run:
         write_bundle(study, to)
     done = "would be written" if dry_run else "written"
-    typer.echo(f"the ensemble of study {study.name}, {members} members, {done} to {to}")
+    typer.echo(f"the ensemble of study {study.name}, {len(ensemble.members)} members, {done} to {to}")
 
 
 def _chosen(study: Study, trial: int | None) -> Best:

@@ -24,7 +24,7 @@ from hpsearch.study.study import Study
 from hpsearch.system.git import CodeState
 from hpsearch.trial.events import StageStarted
 from hpsearch.trial.seeding import derive_seed
-from hpsearch.trial.trial import Direction, Stage, TrialRecord
+from hpsearch.trial.trial import Direction, Params, Stage, TrialRecord
 
 _EQUAL = 1e-9  # relative: what summing in another order may change
 
@@ -103,7 +103,7 @@ def verify(
     check_objective(study.config, study.store.get("module_folder"))
     ended = _retrain(study, config, finalist, count, caller)
     values = [record.value for record in ended if record.eligible and record.value is not None]
-    expected = study.config.space.config(finalist.params)
+    expected = study.config.space.config_of(finalist.params)
     return Verification(
         trial=finalist.source,
         metric=study.config.metric,
@@ -209,7 +209,7 @@ def _train(session: Session, source: int, used: int, count: int) -> None:
     def plan(number: int) -> Planned:
         replicate = used + number  # those before were the finalists' own
         seed = derive_seed(config.seed, Stage.FINALISTS, source, replicate)
-        return Planned(number=number, params={}, seed=seed, source=source, replicate=replicate)
+        return Planned(number=number, params=Params({}), seed=seed, source=source, replicate=replicate)
 
     session.publish(StageStarted(stage="finalists", total=count, done=0, epochs=config.objective.epochs))
     Dispatcher(session, Stage.FINALISTS, (DivergenceRule(),)).run(range(count), plan)

@@ -15,6 +15,7 @@ from hpsearch.space.distributions import Choice, Range
 from hpsearch.space.space import Space
 from hpsearch.system.documents import SUFFIXES
 from hpsearch.system.documents.yaml_document import YAML_ERRORS
+from hpsearch.trial.trial import Params
 
 _ABSENT = object()
 
@@ -49,7 +50,7 @@ def read_config(path: Path, key: str, names: Mapping[str, str], space: Space) ->
     return {name: value for name, value in found.items() if name in wanted}
 
 
-def _stored_names(found: Mapping[str, Any], space: Space) -> dict[str, Any]:
+def _stored_names(found: Mapping[str, Any], space: Space) -> Params:
     """Return values with choices by name, as conditions look at them."""
     params = {}
     for name, value in found.items():
@@ -59,7 +60,7 @@ def _stored_names(found: Mapping[str, Any], space: Space) -> dict[str, Any]:
             params[name] = next((known for known, one in pairs if type(one) is type(value) and one == value), value)
         else:
             params[name] = value
-    return params
+    return Params(params)
 
 
 def _load(path: Path) -> Any:

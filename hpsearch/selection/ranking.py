@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 
 from hpsearch.selection.student import t_quantile
-from hpsearch.trial.trial import Config, Direction, State, TrialRecord
+from hpsearch.trial.trial import Direction, Params, State, TrialRecord
 
 _FEWEST_FOR_STD = 2
 
@@ -163,7 +163,7 @@ class Finalist:
     """
 
     source: int
-    params: Config
+    params: Params
     search_value: float
     statistics: SeedStatistics
     seeds: tuple[int, ...]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hpsearch.trial.trial import Stage, State, StopReason, TrialRecord
+from hpsearch.trial.trial import Params, Stage, State, StopReason, TrialRecord
 
 _STATES = {state.name: state for state in State} | {"WAITING": State.RUNNING}
 
@@ -110,7 +110,7 @@ def record_of(stage: Stage, trial: StoredTrial, curve: Callable[[], Curve]) -> T
         stage=stage,
         number=trial.number,
         state=trial.state if reason is None else reason.state,
-        params=trial.params,
+        params=Params(trial.params),
         values=values,
         value=None if reason is None else best,
         best_epoch=best_epoch,

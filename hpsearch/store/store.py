@@ -31,7 +31,7 @@ from hpsearch.store.reader import StoreReader
 from hpsearch.store.records import final, finite
 from hpsearch.store.url import cause_of, redact, remedy
 from hpsearch.system.files import write_json
-from hpsearch.trial.trial import Direction, Measurement, Stage, State, StopReason, TrialRecord
+from hpsearch.trial.trial import Direction, Measurement, Params, Stage, State, StopReason, TrialRecord
 
 # A KeyError, or Optuna's error for a trial that has ended already: something else writes this store.
 _REFUSALS: tuple[type[Exception], ...] = (*Backend.errors, OSError, KeyError)
@@ -244,7 +244,7 @@ class Store(StoreReader):
     def repair(
         self,
         space_of: Callable[[int], Space],
-        draw: Callable[[int], Mapping[str, Any]],
+        draw: Callable[[int], Params],
         seed_of: Callable[[int], int],
     ) -> None:
         """Finish what a killed driver had half written; only the driver calls this.
@@ -265,7 +265,7 @@ class Store(StoreReader):
         self._mirror.unfinished.clear()
         self.flush()
 
-    def _fill(self, record: TrialRecord, space: Space, params: Mapping[str, Any]) -> None:
+    def _fill(self, record: TrialRecord, space: Space, params: Params) -> None:
         trial_id = self._mirror.id_of(record.stage, record.number)
         with self._writing():
             for name, distribution in space.optuna_distributions(params).items():

@@ -11,7 +11,7 @@ from hpsearch.config.config import StudyConfig
 from hpsearch.errors import InputError
 from hpsearch.space.distributions import Choice, Range
 from hpsearch.space.space import Space
-from hpsearch.study.document import config_of, epochs_of
+from hpsearch.study.document import epochs_of, shown_config
 from hpsearch.study.outcome import Outcome
 from hpsearch.system.files import atomic_write
 from hpsearch.trial.trial import Stage, TrialRecord
@@ -94,7 +94,7 @@ def _frame(records: Sequence[TrialRecord], columns: Mapping[str, Column], config
     import pandas as pd
 
     series = {name: pd.Series([of(r) for r in records], dtype=dtype) for name, (dtype, of) in columns.items()}
-    configs = [config_of(record, config) for record in records]
+    configs = [shown_config(record, config) for record in records]
     for name in config.space.names:
         values = [_cell(one.get(name)) for one in configs]
         series[f"params.{name}"] = pd.Series(values, dtype=_dtype(config.space, name))

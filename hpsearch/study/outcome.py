@@ -14,6 +14,7 @@ from hpsearch.selection.ranking import Finalist, finalist, rank_finalists, top, 
 from hpsearch.space.distributions import Range
 from hpsearch.space.space import Space
 from hpsearch.store.reader import StoreReader
+from hpsearch.study.ensemble import Ensemble, Reading
 from hpsearch.trial.trial import Config, Stage, State, TrialRecord
 
 if TYPE_CHECKING:
@@ -92,12 +93,12 @@ class Outcome:
         complete = [f for f in self.ranked_finalists if f.statistics.n + f.statistics.n_failed >= seeds]
         won = winner(complete, self.config.direction)
         if won is not None and won.statistics.mean is not None:
-            stats, resolved = won.statistics, self.config.space.config(won.params)
+            stats, resolved = won.statistics, self.config.space.config_of(won.params)
             return Best(trial=won.source, config=resolved, mean=won.statistics.mean, std=stats.std, n=stats.n)
         best = top(self.store.records(Stage.SEARCH), self.config.direction, 1)
         if not best or best[0].value is None:
             return None
-        resolved = self.config.space.config(best[0].params)
+        resolved = self.config.space.config_of(best[0].params)
         return Best(trial=best[0].number, config=resolved, mean=best[0].value, std=None, n=0)
 
     def best_of_trial(self, number: int) -> Best | None:
@@ -110,23 +111,30 @@ class Outcome:
         record = next((one for one in records if one.number == number), None)
         if record is None:
             raise InputError(f"--trial {number}: no such trial; allowed: 0 to {len(records) - 1}")
-        resolved = self.config.space.config(record.params)
+        resolved = self.config.space.config_of(record.params)
         stats = next((one.statistics for one in self.ranked_finalists if one.source == number), None)
         if stats is not None and stats.mean is not None:
             return Best(trial=number, config=resolved, mean=stats.mean, std=stats.std, n=stats.n)
         return None if record.value is None else Best(trial=number, config=resolved, mean=record.value, std=None, n=0)
 
     @property
-    def current_reading(self) -> dict[str, Any] | None:
-        """The reading of the test split that belongs to the stored ensemble: `scores` (or None), `seen_before`."""
-        ensemble = self.store.get("ensemble")
+    def ensemble(self) -> Ensemble | None:
+        """The checkpoints that vote; None before they are chosen."""
+        stored = self.store.get("ensemble")
+        return None if stored is None else Ensemble.from_dict(stored)
+
+    @property
+    def test_readings(self) -> list[Reading]:
+        """All readings of the test split, in their order."""
+        return [Reading.from_dict(one) for one in self.store.get("test_readings", [])]
+
+    @property
+    def current_reading(self) -> Reading | None:
+        """The reading of the test split that belongs to the stored ensemble."""
+        ensemble = self.ensemble
         if ensemble is None:
             return None
-        members = [[member["stage"], member["number"]] for member in ensemble["members"]]
-        weights = [member["weight"] for member in ensemble["members"]]
-        wanted = {"members": members, "weights": weights, "vote": ensemble["vote"]}
-        readings: list[dict[str, Any]] = self.store.get("test_readings", [])
-        return next((r for r in readings if all(r[key] == value for key, value in wanted.items())), None)
+        return next((reading for reading in self.test_readings if reading.is_of(ensemble)), None)
 
     @property
     def limits(self) -> Limits:
@@ -158,11 +166,9 @@ class Outcome:
 
     def full_epochs(self, stage: Stage, number: int) -> int:
         """Return how many epochs a trial has when nothing ends it early."""
-        if stage is not Stage.SEARCH:
-            return self.config.objective.epochs
-        from hpsearch.samplers.rounds import round_of
+        from hpsearch.samplers.rounds import full_epochs
 
-        return round_of(self.rounds, number)[1].epochs
+        return full_epochs(self.config, self.rounds, stage, number)
 
     @property
     def explored_space(self) -> Space:

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from hpsearch.config.file import find_space, load_space_file, shipped_spaces
+from hpsearch.config.file import find_space, shipped_spaces
 from hpsearch.errors import Interrupted
+from hpsearch.objectives.space_files import load_space_file
 from hpsearch.trial.events import TrialScored
 from support.bench import Bench, Stop, begin
 from support.documents import read_yaml
@@ -320,6 +321,15 @@ def test_commands_that_only_look_load_nothing_heavy(bench: Bench, studies: Path)
     for (arguments, needed), modules in zip(allowed.items(), loaded, strict=True):
         assert set(modules) <= needed, arguments
     del studies
+
+
+def test_a_terminal_that_lacks_a_character_ends_no_command(cli, space_file):
+    space_file(study="s", space={"größe": {"choice": ["klein", "groß"]}}, search={"trials": 1}, finalists=None)
+    cli.run_warm("run", "sample.yaml", *INLINE)
+    shown = cli.run("show", "s", PYTHONIOENCODING="ascii")
+    assert "gr\\xf6\\xdfe" in shown.stdout
+    printed = cli.run("export", "s", "--to", "-", "--format", "yaml", PYTHONIOENCODING="ascii")
+    assert "größe" in printed.stdout
 
 
 def test_the_installed_command_runs_a_study(cli, space_file):
