@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hpsearch.drafting.from_tuners.wandb_parameters import DISTRIBUTIONS
 from hpsearch.objectives.command.line import command_line
-from hpsearch.objectives.command.values import OwnValues
+from hpsearch.objectives.own_values import OwnValues
 from hpsearch.objectives.space_files import load_space_file
 from support import strategies
 from support.cli import invoke

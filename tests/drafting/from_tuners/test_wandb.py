@@ -10,7 +10,7 @@ import pytest
 from hpsearch.drafting.from_tuners import plan_import
 from hpsearch.errors import InputError
 from hpsearch.objectives.command.line import command_line
-from hpsearch.objectives.command.values import OwnValues
+from hpsearch.objectives.own_values import OwnValues
 from support.imported import drawn, imported
 
 LOG_10 = math.log(10)
