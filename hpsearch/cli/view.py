@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from hpsearch.errors import BudgetSpentError, HpsearchError, InputError
-from hpsearch.trial.events import Notice
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,6 +44,8 @@ class Show:
 
     def publish(self, event: Event) -> None:
         """Show an event."""
+        from hpsearch.trial.events import Notice
+
         if self._progress is not None:
             self._progress.publish(event)
         elif isinstance(event, Notice):
