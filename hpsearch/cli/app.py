@@ -52,7 +52,7 @@ app = typer.Typer(
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunOptions:
+class StudyOptions:
     """What a new study is to be, and how it is run."""
 
     name: Annotated[
@@ -101,7 +101,7 @@ class RunOptions:
 
 @app.command()
 @grouped
-def run(space: SpaceArgument, *, asked: RunOptions, workers: ShippingWorkerOptions, place: PlaceOptions) -> None:
+def run(space: SpaceArgument, *, asked: StudyOptions, workers: ShippingWorkerOptions, place: PlaceOptions) -> None:
     """Run the whole pipeline: search, finalists, ensemble."""
     from hpsearch import api
 
