@@ -139,6 +139,6 @@ def listing(asked: type) -> Callable[[_Function], _Function]:
             return function(*arguments, **options)
 
         checked.__signature__ = shown  # type: ignore[attr-defined]  # what inspect reads
-        return cast(_Function, checked)
+        return cast("_Function", checked)
 
     return listed
