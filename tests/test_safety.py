@@ -24,11 +24,12 @@ import torch
 
 import hpsearch.store.store as store_module
 from hpsearch import api
-from hpsearch.config.file import load_space_file
 from hpsearch.drafting.from_script import plan_space
 from hpsearch.drafting.from_tuners import plan_import
 from hpsearch.errors import CheckpointError, StudyError
 from hpsearch.export import plan_export
+from hpsearch.objectives.space_files import load_space_file
+from hpsearch.store import connection
 from hpsearch.trial.checkpoint import load_state
 from hpsearch.trial.folder import MANIFEST, read_manifest
 from hpsearch.trial.trial import Stage, StopReason
@@ -390,7 +391,8 @@ def test_a_password_is_in_nothing_that_a_study_leaves(bench: Bench, monkeypatch,
     # SQLite has no passwords: all that stands between is the URL, which a server's study would have.
     caplog.set_level(logging.DEBUG)
     connect, database = store_module.connect, f"sqlite:///{bench.folder}/server.db"
-    monkeypatch.setattr(store_module, "connect", lambda _, make: connect(database, make=make))
+    for module in (store_module, connection):  # to write, and to read
+        monkeypatch.setattr(module, "connect", lambda _, make: connect(database, make=make))
     url = f"postgresql://me:{ENCODED}@host/db?sslpassword={ENCODED}"
     space = bench.space("climb", **TINY)
     study = bench.run(space, storage=url)

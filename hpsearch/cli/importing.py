@@ -48,7 +48,7 @@ def import_(
         check_target(to, force=force, allowed="--to with a new file, --force, or --to -")
     plan = plan_import(source, None if format_ is None else format_.value)
     if to == STDOUT:
-        typer.echo(plan.text, nl=False)
+        typer.echo(plan.text.encode(), nl=False)
     else:
         write_target(to, plan.text)
     _summarise(plan, to)

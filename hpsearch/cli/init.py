@@ -41,7 +41,7 @@ def init(
         raise InputError(f"--script {script}: not found; allowed: a Python script that is there")
     plan = plan_space(source, folder=Path() if target == STDOUT else target.parent, script=script)
     if target == STDOUT:
-        typer.echo(plan.text, nl=False)
+        typer.echo(plan.text.encode(), nl=False)
     else:
         write_target(target, plan.text)
     _summarise(plan, target)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from hpsearch.errors import BudgetSpentError, HpsearchError, InputError
-from hpsearch.trial.events import Notice
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,6 +44,8 @@ class Show:
 
     def publish(self, event: Event) -> None:
         """Show an event."""
+        from hpsearch.trial.events import Notice
+
         if self._progress is not None:
             self._progress.publish(event)
         elif isinstance(event, Notice):
@@ -85,9 +86,27 @@ def console() -> Console:
 
 def print_summary(study: Study) -> None:
     """Print what came out of a study."""
-    from hpsearch.report.tables import study_summary
+    from hpsearch.report.summary import study_summary
 
     console().print(study_summary(study))
+
+
+def print_trial(study: Study, number: int) -> None:
+    """Print one search trial in full.
+
+    Raises:
+        InputError: There is no trial of that number.
+    """
+    from hpsearch.report.detail import trial_detail
+
+    console().print(trial_detail(study, number))
+
+
+def print_leaders(study: Study, count: int) -> None:
+    """Print the best search trials, one line each."""
+    from hpsearch.report.results import leaderboard
+
+    console().print(leaderboard(study, count))
 
 
 def print_smoke(document: dict[str, Any]) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 
+from hpsearch.driver.driven import DrivenStudy
 from hpsearch.samplers import SpaceSampler, make_sampler
 from hpsearch.samplers.edges import Edge
 from hpsearch.samplers.rounds import Round, expansion, explored, fitted, planned_rounds, round_of, zoom
 from hpsearch.space.space import Space
-from hpsearch.study.study import Study
 from hpsearch.trial.trial import Params, Stage
 
 
@@ -24,7 +24,7 @@ class Proposals:
         total: That a user has set anew; None for the space file's.
     """
 
-    def __init__(self, study: Study, total: int | None) -> None:
+    def __init__(self, study: DrivenStudy, total: int | None) -> None:
         self._study, self._total = study, total
         self._config, self._store = study.config, study.store
         self.rounds = study.rounds

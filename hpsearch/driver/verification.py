@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.driver.dispatch import Dispatcher
+from hpsearch.driver.driven import DrivenStudy
 from hpsearch.driver.session import Caller, Session, in_session
 from hpsearch.driver.stages.finalists import new_replicate
 from hpsearch.errors import InputError, StudyError
@@ -189,7 +190,7 @@ def _retrain(
         attributes = {"module_folder": study.store.get("module_folder")}
         store = Store.create(folder, study.name, None, study.config.direction, attributes)
         try:
-            retrained = Study(study.name, folder, fixed, store)
+            retrained = DrivenStudy(study.name, folder, fixed, store)
             caller.opened(retrained)
             with in_session(retrained, resources, count, caller) as session:
                 _train(session, finalist.source, len(study.replicates(finalist.source)), count)

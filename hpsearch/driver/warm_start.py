@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hpsearch.config.config import StudyConfig, WarmStart, parse_config
+from hpsearch.config.config import StudyConfig, WarmStart
 from hpsearch.errors import FieldError, InputError
+from hpsearch.objectives.space_files import parse_config
 from hpsearch.samplers import Past, best_of_past
 from hpsearch.space.distributions import Choice, Range
 from hpsearch.space.given import params_of
 from hpsearch.space.space import Space
 from hpsearch.store.folders import find_folder
-from hpsearch.store.store import Store
+from hpsearch.store.reader import StoreReader
 from hpsearch.text import counted
 from hpsearch.trial.trial import Params, Stage
 
@@ -97,7 +98,7 @@ def _of_study(
     source: WarmStart, config: StudyConfig, studies: Path, storage: str | None
 ) -> Iterator[tuple[Mapping[str, Any], float]]:
     """Yield configs with their values: of the trials that could win."""
-    store = Store.open(find_folder(studies, source.study or ""), storage)
+    store = StoreReader.open(find_folder(studies, source.study or ""), storage)
     try:
         earlier = parse_config(store.get("space"))
         if (earlier.metric, earlier.direction) != (config.metric, config.direction):

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hpsearch.config.objectives import Command, ImageClassifier
 from hpsearch.errors import ObjectiveError
 from hpsearch.executors.base import Workplace
 from hpsearch.objectives.loading import code_folder
@@ -22,7 +21,7 @@ def state_of(workplace: Workplace) -> Mapping[str, Any] | None:
     """Return the state of the user's code as JSON types; None outside of a repository, and for hpsearch's own code."""
     if workplace.place is not None:
         return workplace.copied_code
-    return None if isinstance(workplace.objective, ImageClassifier) else found_state(workplace)
+    return None if workplace.objective.built_in else found_state(workplace)
 
 
 def found_state(workplace: Workplace) -> Mapping[str, Any] | None:
@@ -37,7 +36,7 @@ def check_copy(workplace: Workplace) -> None:
     Raises:
         ObjectiveError: It says from where.
     """
-    if workplace.place is None or isinstance(workplace.objective, Command):
+    if workplace.place is None or workplace.objective.own_processes:
         return
     folder = folder_of(workplace)
     if workplace.place.copy not in (folder, *folder.parents):

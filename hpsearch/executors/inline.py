@@ -11,7 +11,6 @@ from hpsearch.errors import InputError
 from hpsearch.executors.base import Task, Workplace
 from hpsearch.executors.machine.processes import MARK, end_marked
 from hpsearch.executors.worker.worker import Worker
-from hpsearch.system.import_path import look_first_in
 from hpsearch.system.signals import Interrupts
 from hpsearch.trial.events import TrialEvent
 from hpsearch.trial.trial import Key, StopReason
@@ -40,7 +39,6 @@ class InlineExecutor:
                 del changes["CUDA_VISIBLE_DEVICES"]
         self._before = {name: os.environ.get(name) for name in changes}
         os.environ |= changes  # CUDA reads them at its first use, a command at its start
-        look_first_in(workplace.folder, workplace.module_folder)
         self._worker = Worker(workplace, check=interrupts.check)
         self._interrupts = interrupts
         self._waiting: deque[Task] = deque()

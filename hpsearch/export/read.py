@@ -14,7 +14,7 @@ from hpsearch.errors import InputError
 from hpsearch.space.distributions import Choice, Range
 from hpsearch.space.space import Space
 from hpsearch.system.documents import SUFFIXES
-from hpsearch.system.documents.values import YAML_ERRORS
+from hpsearch.system.documents.yaml_document import YAML_ERRORS
 from hpsearch.trial.trial import Params
 
 _ABSENT = object()

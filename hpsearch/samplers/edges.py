@@ -103,8 +103,9 @@ def _crowded(
     """
     if sum(one.value is not None for one in ended) < _FEWEST_WITH_VALUE:
         return []
-    quantiles = [_quantile(axis, one.params[name]) for one in ended]
-    of_best = [(value, _quantile(axis, value)) for value in (one.params[name] for one in best)]
+    quantiles = _quantiles(axis, [one.params[name] for one in ended])
+    values = [one.params[name] for one in best]
+    of_best = list(zip(values, _quantiles(axis, values), strict=True))
     for side in _SIDES:
         depths = [_depth(side, quantile) for quantile in quantiles]
         # A grid without jitter has no trials outside of the centres of its outermost cells.
@@ -117,9 +118,9 @@ def _crowded(
     return []
 
 
-def _quantile(axis: Range, value: float) -> float:
-    """Return where the value that a trial got lies between the bounds, in the range's own scale."""
-    return axis.quantile(axis.resolve(value))
+def _quantiles(axis: Range, values: Sequence[float]) -> list[float]:
+    """Return where the values that trials got lie between the bounds, in the range's own scale."""
+    return axis.quantiles(values if axis.quantum is None else [axis.resolve(value) for value in values])
 
 
 def _depth(side: Side, quantile: float) -> float:

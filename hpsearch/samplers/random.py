@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from hpsearch.samplers.base import SpaceSampler, draw_uniform
 from hpsearch.space.parsing import parse_space
-from hpsearch.system.documents.values import plain
+from hpsearch.system.plain import plain
 from hpsearch.trial.trial import Params
 
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 from hpsearch.samplers.base import SpaceSampler, draw_space, draw_uniform
 from hpsearch.space.parsing import parse_space
 from hpsearch.space.space import Space
-from hpsearch.system.documents.values import plain
+from hpsearch.system.plain import plain
 from hpsearch.trial.seeding import derive_seed
 from hpsearch.trial.trial import Params
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hpsearch.errors import InputError, StudyLockedError, StudyNotFoundError
-from hpsearch.store.connection import FILES, JOURNAL
+from hpsearch.store.location import FILES, JOURNAL
 from hpsearch.store.pointer import STUDY_FILE, has_lost_its_pointer, read_pointer
 from hpsearch.system.disk import why_unwritable
 from hpsearch.text import nearest

@@ -16,7 +16,6 @@ from hpsearch.store.backend import Changes
 from hpsearch.store.store import Store
 from hpsearch.trial.events import (
     Notice,
-    TrialEnded,
     TrialEvent,
     TrialMeasured,
     TrialScored,
@@ -24,7 +23,8 @@ from hpsearch.trial.events import (
     WorkerLost,
 )
 from hpsearch.trial.folder import AttemptWriter
-from hpsearch.trial.trial import Measurement, Stage, State, StopReason, TrialRecord, TrialSpec
+from hpsearch.trial.trial import Stage, State, StopReason, TrialRecord, TrialSpec
+from support.factories import history, measured, trained
 from support.scripted import Script, Scripted, ScriptedStudy
 
 
@@ -54,44 +54,8 @@ def plan(number: int) -> TrialRecord:
     return TrialRecord(stage=Stage.SEARCH, number=number, state=State.RUNNING, params=params, seed=number)
 
 
-def history(*values: float) -> tuple[Measurement, ...]:
-    return tuple(Measurement(epoch=e, metrics={"score": v}, seconds=1.0) for e, v in enumerate(values, 1))
-
-
-def measured(spec: TrialSpec, epoch: int, value: float) -> TrialMeasured:
-    measurement = Measurement(epoch=epoch, metrics={"score": value}, seconds=1.0)
-    return TrialMeasured(stage=spec.stage, number=spec.number, attempt=spec.attempt, measurement=measurement)
-
-
 def started(spec: TrialSpec) -> TrialStarted:
     return TrialStarted(stage=spec.stage, number=spec.number, attempt=spec.attempt, worker="host:1", device="cpu")
-
-
-def ended(
-    spec: TrialSpec,
-    *values: float,
-    told: int = 0,
-    reason: StopReason = StopReason.FINISHED,
-    trace: str = "",
-    packed: bool = False,
-) -> list[TrialEvent]:
-    """Return what a worker tells to the end of its trial, which has these values.
-
-    Args:
-        told: How many of them it has told already, or has taken over from an earlier attempt.
-    """
-    end = TrialEnded(
-        stage=spec.stage,
-        number=spec.number,
-        attempt=spec.attempt,
-        reason=reason,
-        worker="host:1",
-        measured=len(values),
-        error=trace.splitlines()[-1] if trace else None,
-        traceback=trace or None,
-        packed=packed,
-    )
-    return [*(measured(spec, m.epoch, m.metrics["score"]) for m in history(*values)[told:]), end]
 
 
 def lost(spec: TrialSpec, reason: StopReason = StopReason.LOST) -> WorkerLost:
@@ -131,7 +95,7 @@ def finish(executor: Scripted) -> Iterator[list[TrialEvent]]:
         assert len(executor.submitted) > done
         spec = executor.submitted[done]
         done += 1
-        yield ended(spec, 0.1, 0.2, 0.3 + spec.number)
+        yield trained(spec, 0.1, 0.2, 0.3 + spec.number)
 
 
 def test_trials_run_in_the_order_of_their_numbers_as_slots_are_free(bench):
@@ -139,12 +103,12 @@ def test_trials_run_in_the_order_of_their_numbers_as_slots_are_free(bench):
 
     def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
         assert executor.sent == [(0, 1), (1, 1)]
-        yield [started(executor.submitted[0]), measured(executor.submitted[1], 1, 0.5)]
-        yield ended(executor.submitted[1], 0.5, 0.6, 0.7, told=1)
+        yield [started(executor.submitted[0]), measured(executor.submitted[1], 1, score=0.5)]
+        yield trained(executor.submitted[1], 0.5, 0.6, 0.7, told=1)
         assert executor.sent == [(0, 1), (1, 1), (2, 1)]
-        yield ended(executor.submitted[2], 0.1)
+        yield trained(executor.submitted[2], 0.1)
         yield []
-        yield ended(executor.submitted[0], 0.2)
+        yield trained(executor.submitted[0], 0.2)
 
     one.run(script, trials=3, slots=2)
     assert [r.state for r in one.store.records(Stage.SEARCH)] == [State.COMPLETE] * 3
@@ -157,10 +121,10 @@ def test_a_measurement_is_stored_as_it_comes(bench):
     one = bench()
 
     def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
-        yield [measured(executor.submitted[0], 1, 0.25)]
+        yield [measured(executor.submitted[0], 1, score=0.25)]
         assert one.record().values == {1: 0.25}
         assert one.record().state is State.RUNNING
-        yield ended(executor.submitted[0], 0.25, 0.5, told=1)
+        yield trained(executor.submitted[0], 0.25, 0.5, told=1)
 
     one.run(script)
     assert one.record().values == {1: 0.25, 2: 0.5}
@@ -172,9 +136,9 @@ def test_what_an_older_attempt_says_is_ignored(bench):
     def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
         first = executor.submitted[0]
         yield [lost(first)]
-        yield [measured(first, 1, 9.0), started(first), *ended(first, 9.0, 9.0, 9.0), lost(first)]
+        yield [measured(first, 1, score=9.0), started(first), *trained(first, 9.0, 9.0, 9.0), lost(first)]
         assert one.record().values == {}
-        yield ended(executor.submitted[1], 0.5)
+        yield trained(executor.submitted[1], 0.5)
 
     executor = one.run(script)
     assert executor.sent == [(0, 1), (0, 2)]
@@ -194,7 +158,7 @@ def test_the_attempt_is_stored_before_it_is_sent_out(bench):
 
     def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
         yield [lost(executor.submitted[0])]
-        yield ended(executor.submitted[1], 0.5)
+        yield trained(executor.submitted[1], 0.5)
 
     executor = Scripted(script)
     executor.on_submit = stored
@@ -230,7 +194,7 @@ def test_a_worker_lost_in_every_trial_does_not_count_for_the_others(bench):
     def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
         for _ in range(3):
             yield [lost(executor.submitted[-1])]
-            yield ended(executor.submitted[-1], 0.5)
+            yield trained(executor.submitted[-1], 0.5)
 
     executor = one.run(script, trials=3)
     assert executor.sent == [(0, 1), (0, 2), (1, 1), (1, 2), (2, 1), (2, 2)]
@@ -257,7 +221,7 @@ def test_epochs_that_a_lost_worker_committed_are_stored(bench):
         commit(executor.submitted[0], 0.5, 0.75)
         yield [lost(executor.submitted[0])]
         assert one.record().values == {1: 0.5, 2: 0.75}
-        yield ended(executor.submitted[1], 0.5, 0.75, 0.25, told=2)
+        yield trained(executor.submitted[1], 0.5, 0.75, 0.25, told=2)
 
     one.run(script)
 
@@ -269,7 +233,7 @@ def test_an_attempt_that_went_on_from_another_ends_with_what_its_manifest_has(be
         commit(executor.submitted[0], 0.5, 0.9)
         yield [lost(executor.submitted[0])]
         commit(executor.submitted[1], 0.5, 0.6)  # from the checkpoint of epoch 1
-        yield ended(executor.submitted[1], 0.5, 0.6, told=1)
+        yield trained(executor.submitted[1], 0.5, 0.6, told=1)
 
     one.run(script)
     record = one.record()
@@ -283,7 +247,8 @@ def test_a_measurement_whose_event_is_missing_is_read_from_the_manifest(bench):
     def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
         spec = executor.submitted[0]
         commit(spec, 0.5, 0.9, 0.7, reason=StopReason.FINISHED)
-        yield [event for event in ended(spec, 0.5, 0.9, 0.7) if event != measured(spec, 2, 0.9)]
+        first, _, *others = trained(spec, 0.5, 0.9, 0.7)
+        yield [first, *others]
 
     one.run(script)
     record = one.record()
@@ -299,7 +264,7 @@ def test_a_trial_whose_manifest_is_damaged_ends_with_what_was_committed_before_a
         folder = Path(executor.submitted[1].folder)
         folder.mkdir()
         (folder / "manifest.json").write_text("{")
-        yield ended(executor.submitted[1], 0.9, 0.7, 0.6, told=1)  # from the checkpoint of epoch 1
+        yield trained(executor.submitted[1], 0.9, 0.7, 0.6, told=1)  # from the checkpoint of epoch 1
 
     one.run(script)
     record = one.record()
@@ -314,7 +279,7 @@ def test_epochs_between_which_nothing_is_measured_are_no_gap(bench):
         spec = executor.submitted[0]
         Path(spec.folder).mkdir(parents=True)
         Path(spec.folder, "manifest.json").write_text("{")  # which nobody reads
-        yield [measured(spec, 5, 0.5), measured(spec, 10, 0.9), ended(spec, 0.5, 0.9, told=2)[-1]]
+        yield [measured(spec, 5, score=0.5), measured(spec, 10, score=0.9), trained(spec, 0.5, 0.9, told=2)[-1]]
 
     one.run(script)
     assert (one.record().values, one.record().best_epoch, one.record().epochs) == ({5: 0.5, 10: 0.9}, 10, 10)
@@ -326,7 +291,7 @@ def test_an_epoch_that_takes_too_long_ends_its_worker_once(bench):
 
     def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
         one.now = 9
-        yield [measured(executor.submitted[0], 1, 0.5)]
+        yield [measured(executor.submitted[0], 1, score=0.5)]
         one.now = 10.5
         yield []
         assert executor.ended == []
@@ -335,7 +300,7 @@ def test_an_epoch_that_takes_too_long_ends_its_worker_once(bench):
         yield []
         yield [lost(executor.submitted[0], StopReason.TIMEOUT)]
         one.now = 29
-        yield ended(executor.submitted[1], 0.5)
+        yield trained(executor.submitted[1], 0.5)
 
     executor = one.run(script)
     assert executor.ended == [((Stage.SEARCH, 0), StopReason.TIMEOUT, "longer than epoch_timeout_s, 10 s")]
@@ -348,11 +313,11 @@ def test_a_trial_that_takes_too_long_ends_its_worker_once(bench):
     def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
         for epoch in (1, 2, 3):
             one.now += 10
-            yield [measured(executor.submitted[0], epoch, 0.5)]
+            yield [measured(executor.submitted[0], epoch, score=0.5)]
         yield []
         yield [lost(executor.submitted[0], StopReason.TIMEOUT)]
         one.now += 20
-        yield ended(executor.submitted[1], 0.5)
+        yield trained(executor.submitted[1], 0.5)
 
     executor = one.run(script)
     assert executor.ended == [((Stage.SEARCH, 0), StopReason.TIMEOUT, "longer than trial_timeout_s, 25 s")]
@@ -363,7 +328,7 @@ def failing(*traces: str) -> Script:
         for trace in traces:
             spec = executor.submitted[-1]
             reason = StopReason.ERROR if trace else StopReason.FINISHED
-            yield ended(spec, *(() if trace else (0.5,)), reason=reason, trace=trace)
+            yield trained(spec, *(() if trace else (0.5,)), reason=reason, trace=trace)
 
     return script
 
@@ -402,7 +367,7 @@ def test_trials_that_run_out_of_memory_are_no_bug(bench):
 
     def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
         for _ in range(3):
-            yield ended(executor.submitted[-1], reason=StopReason.OOM, trace=SAME)
+            yield trained(executor.submitted[-1], reason=StopReason.OOM, trace=SAME)
 
     one.run(script, trials=3)
     assert {r.stop_reason for r in one.store.records(Stage.SEARCH)} == {StopReason.OOM}
@@ -415,14 +380,14 @@ def test_out_of_memory_beside_others_is_tried_again_alone_before_it_counts(bench
     def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
         spec = executor.submitted[-1]
         assert not spec.alone
-        yield [started(spec), measured(spec, 1, 0.5)]
-        yield ended(spec, 0.5, told=1, reason=StopReason.OOM, trace=SAME, packed=True)
+        yield [started(spec), measured(spec, 1, score=0.5)]
+        yield trained(spec, 0.5, told=1, reason=StopReason.OOM, trace=SAME, packed=True)
         assert one.record().state is State.RUNNING
         spec = executor.submitted[-1]
         assert spec.alone
-        yield ended(spec, 0.5, 0.75, reason=second)
+        yield trained(spec, 0.5, 0.75, reason=second)
         assert not executor.submitted[-1].alone  # the next trial
-        yield ended(executor.submitted[-1], reason=StopReason.OOM)  # which had its GPU for itself all along
+        yield trained(executor.submitted[-1], reason=StopReason.OOM)  # which had its GPU for itself all along
 
     executor = one.run(script, trials=2)
     assert executor.sent == [(0, 1), (0, 2), (1, 1)]
@@ -445,11 +410,11 @@ def test_no_worker_waits_until_what_was_done_is_stored(bench, monkeypatch):
     def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
         executor.on_submit = lambda spec: order.append(f"trial {spec.number} sent")
         first, second = executor.submitted
-        yield [measured(first, 1, 0.5), measured(second, 1, 0.5), *ended(first, 0.5, told=1)]
-        yield [measured(executor.submitted[-1], 1, 0.5), *ended(second, 0.5, told=1)]  # news without a pause
+        yield [measured(first, 1, score=0.5), measured(second, 1, score=0.5), *trained(first, 0.5, told=1)]
+        yield [measured(executor.submitted[-1], 1, score=0.5), *trained(second, 0.5, told=1)]  # news without a pause
         one.now += 0.5
         yield []
-        yield [*ended(executor.submitted[-2], 0.5, told=1), *ended(executor.submitted[-1], 0.5)]
+        yield [*trained(executor.submitted[-2], 0.5, told=1), *trained(executor.submitted[-1], 0.5)]
         one.now += 0.5
         yield []
 
@@ -474,8 +439,8 @@ def test_what_is_not_stored_gets_a_second_old_at_most(bench, monkeypatch):
         spec = executor.submitted[-1]
         for epoch in range(1, 41):
             one.now = 0.25 * epoch
-            yield [measured(spec, epoch, 0.5)]
-        yield ended(spec, *[0.5] * 40, told=40)
+            yield [measured(spec, epoch, score=0.5)]
+        yield trained(spec, *[0.5] * 40, told=40)
         yield []
 
     one.run(script)
@@ -489,7 +454,7 @@ def test_what_was_done_is_stored_before_an_interrupt_ends_it(bench):
 
     def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
         one.interrupts.requested = signal.SIGINT
-        yield [measured(executor.submitted[-1], 1, 0.5)]
+        yield [measured(executor.submitted[-1], 1, score=0.5)]
 
     with pytest.raises(Interrupted):
         one.run(script)
@@ -501,7 +466,7 @@ def test_notices_of_the_executor_are_told(bench):
 
     def script(executor: Scripted) -> Iterator[list[TrialEvent | Notice]]:
         yield [Notice(message="a node joined")]
-        yield ended(executor.submitted[-1], 0.5)
+        yield trained(executor.submitted[-1], 0.5)
 
     one.run(script)
     assert [notice.message for notice in one.of(Notice)] == ["a node joined"]
@@ -517,7 +482,7 @@ def test_what_was_committed_while_no_driver_lived_is_adopted_by_number(bench):
     def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
         assert [e.number for e in one.of(TrialScored)] == [0, 1, 2]
         assert one.record(3).values == {1: 0.5}
-        yield ended(executor.submitted[0], 0.5, 0.75, told=1)
+        yield trained(executor.submitted[0], 0.5, 0.75, told=1)
 
     executor = one.run(script, trials=4)
     assert executor.sent == [(3, 2)]
@@ -560,7 +525,7 @@ def test_a_signal_ends_the_loop(bench):
 
     def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
         one.interrupts.requested = 15
-        yield [measured(executor.submitted[0], 1, 0.5)]
+        yield [measured(executor.submitted[0], 1, score=0.5)]
 
     with pytest.raises(Interrupted) as caught:
         one.run(script)
@@ -579,7 +544,7 @@ def keeping(values: list[float], reasons: dict[int, StopReason] | None = None) -
             spec = executor.submitted[-1]
             reason = (reasons or {}).get(number, StopReason.FINISHED)
             commit(spec, value, 0.0, reason=reason, checkpoints=True)
-            yield ended(spec, value, 0.0, reason=reason)
+            yield trained(spec, value, 0.0, reason=reason)
 
     return script
 
@@ -597,7 +562,7 @@ def test_a_trial_that_is_pushed_out_after_a_resume_loses_its_checkpoint(bench):
     def better(executor: Scripted) -> Iterator[list[TrialEvent]]:
         spec = executor.submitted[0]
         commit(spec, 0.9, reason=StopReason.FINISHED, checkpoints=True)
-        yield ended(spec, 0.9)
+        yield trained(spec, 0.9)
 
     one.run(better, trials=2)
     assert checkpoints(one) == ["trials/00001/attempt-1/epoch-00001.pt"]
@@ -611,7 +576,7 @@ def test_older_attempts_lose_their_checkpoints_when_the_trial_ends(bench):
         yield [lost(executor.submitted[0])]
         assert checkpoints(one) == ["trials/00000/attempt-1/epoch-00002.pt"]
         commit(executor.submitted[1], 0.5, 0.6, 0.7, reason=StopReason.FINISHED, checkpoints=True)
-        yield ended(executor.submitted[1], 0.5, 0.6, 0.7)
+        yield trained(executor.submitted[1], 0.5, 0.6, 0.7)
 
     one.run(script)
     assert checkpoints(one) == ["trials/00000/attempt-2/epoch-00003.pt"]
@@ -624,7 +589,7 @@ def test_all_finalists_keep_theirs_but_those_that_failed(bench):
         for value, reason in ((0.5, StopReason.FINISHED), (0.9, StopReason.DIVERGED), (0.1, StopReason.FINISHED)):
             spec = executor.submitted[-1]
             commit(spec, value, reason=reason, checkpoints=True)
-            yield ended(spec, value, reason=reason)
+            yield trained(spec, value, reason=reason)
 
     def finalist(number: int) -> TrialRecord:
         return replace(plan(number), stage=Stage.FINALISTS, params=plan(0).params, source=0, replicate=number)

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from hpsearch.driver.driven import DrivenStudy
 from hpsearch.driver.session import Session
 from hpsearch.executors.base import Task
 from hpsearch.executors.resources import Resources
 from hpsearch.store.store import Store
-from hpsearch.study.study import Study
 from hpsearch.system.signals import Interrupts
 from hpsearch.trial.events import Event, Notice, PredictionsReady, TrialEnded, TrialEvent, WorkerLost
 from hpsearch.trial.trial import Key, StopReason
@@ -81,7 +81,7 @@ class ScriptedStudy:
             return executor
 
         return Session(
-            study=Study("sample", self.folder, self.config, self.store),
+            study=DrivenStudy("sample", self.folder, self.config, self.store),
             trials=3,
             resources=Resources(slots=1, text="1 CPU worker"),
             executor=start,

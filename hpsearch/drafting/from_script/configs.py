@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from hpsearch.drafting.from_script.setting import Setting
 from hpsearch.errors import InputError
-from hpsearch.system.documents.values import YAML_ERRORS
+from hpsearch.system.documents.yaml_document import YAML_ERRORS
 
 ConfigKind = Literal["hydra", "lightning", "plain"]
 _MAX_DEPTH = 12

@@ -10,13 +10,13 @@ from pathlib import Path
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from hpsearch.config.config import parse_config
 from hpsearch.drafting.from_script.configs import hydra_config, read_config
 from hpsearch.drafting.from_script.document import Draft, checks, document
 from hpsearch.drafting.from_script.measurements import Measurements, guess_measurements
 from hpsearch.drafting.from_script.parameters import sort_settings
 from hpsearch.drafting.from_script.script import parse, read_script
 from hpsearch.errors import FieldError, InputError
+from hpsearch.objectives.space_files import parse_config
 from hpsearch.system.documents import SUFFIXES
 
 _LARGEST = 4 << 20  # bytes of a script or a config

@@ -11,8 +11,6 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from hpsearch.config.config import parse_config
-from hpsearch.config.objectives import Command
 from hpsearch.drafting.from_tuners.document import document
 from hpsearch.drafting.from_tuners.draft import Draft, Setting
 from hpsearch.drafting.from_tuners.nni import read_search_space
@@ -21,6 +19,8 @@ from hpsearch.drafting.from_tuners.source import Kind, is_module, kind_of, read_
 from hpsearch.drafting.from_tuners.wandb import read_sweep
 from hpsearch.errors import FieldError, InputError
 from hpsearch.objectives.command.line import check_command
+from hpsearch.objectives.command.section import Command
+from hpsearch.objectives.space_files import parse_config
 
 _LONGEST_STUDY = 80
 

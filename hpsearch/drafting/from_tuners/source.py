@@ -11,7 +11,8 @@ from typing import Any, Literal
 from ruamel.yaml import YAML
 
 from hpsearch.errors import FieldError, InputError
-from hpsearch.system.documents.values import YAML_ERRORS, plain
+from hpsearch.system.documents.yaml_document import YAML_ERRORS
+from hpsearch.system.plain import plain
 
 Kind = Literal["wandb", "nni", "ray"]
 _LARGEST = 4 << 20  # bytes

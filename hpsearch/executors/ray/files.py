@@ -12,12 +12,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from hpsearch.config.objectives import ImageClassifier
 from hpsearch.errors import InputError, ResourceError
 from hpsearch.executors import code
 from hpsearch.executors.base import Workplace
 from hpsearch.executors.machine.processes import is_left_over
-from hpsearch.objectives.relocating import relocated_objective
 from hpsearch.system.place import Place
 
 _PREFIX = ".visible-"
@@ -118,8 +116,7 @@ def needs_of(workplace: Workplace, token: Token | None, *, ship_code: bool) -> N
     folders = {"the working directory": workplace.folder}
     folder = str(code.folder_of(workplace))
     ours = [Path(folder) for folder in (workplace.folder, workplace.module_folder) if folder is not None]
-    built_in = isinstance(workplace.objective, ImageClassifier)
-    if not built_in and any(own in (Path(folder), *Path(folder).parents) for own in ours):
+    if not workplace.objective.built_in and any(own in (Path(folder), *Path(folder).parents) for own in ours):
         folders["the folder of the code"] = folder  # else it is installed, and other machines may have it elsewhere
     return Needs(token=name, folders={what: path for what, path in folders.items() if _is_filled(Path(path))})
 
@@ -130,7 +127,7 @@ def check_shipping(workplace: Workplace) -> None:
     Raises:
         InputError: It says where the code lies.
     """
-    if isinstance(workplace.objective, ImageClassifier):
+    if workplace.objective.built_in:
         raise InputError("--ship-code: the built-in objective has no code to send; allowed: without --ship-code")
     if workplace.place is not None:
         raise InputError(
@@ -167,5 +164,5 @@ def in_copy(workplace: Workplace, sent_from: str, copy: str) -> Workplace:
     """
     place = Place(Path(sent_from), Path(copy))
     module_folder = None if workplace.module_folder is None else place.of(workplace.module_folder)
-    objective = relocated_objective(workplace.objective, place)
+    objective = workplace.objective.relocated(place)
     return replace(workplace, folder=copy, module_folder=module_folder, objective=objective, place=place)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MantissaNoDotYAML1_1Warning, MarkedYAMLError
+from ruamel.yaml.error import MantissaNoDotYAML1_1Warning, MarkedYAMLError, YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
     CollectionStartEvent,
@@ -26,7 +26,9 @@ from ruamel.yaml.events import (
 
 from hpsearch.system.documents.merge import UNKNOWN, Document, Edit, Member, Value
 from hpsearch.system.documents.scalars import yaml_text
-from hpsearch.system.documents.values import YAML_ERRORS
+
+YAML_ERRORS = (YAMLError, ValueError, RecursionError, TypeError, LookupError, AttributeError)
+"""What ruamel.yaml raises for a text that is not YAML; the last three for odd tags, anchors and empty numbers."""
 
 _COLON = re.compile(r"[ \t]*:")
 _COMMENT = re.compile(r"(?<!\S)#[^\r\n]*")
