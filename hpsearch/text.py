@@ -104,6 +104,11 @@ def mean_and_std(mean: float | None, std: float | None, written: Callable[[float
     return written(mean) if std is None else f"{written(mean)} ± {written(std)}"
 
 
+def reason_of(error: Exception) -> str:
+    """Return why the system refused a file, in its own words where it has some."""
+    return getattr(error, "strerror", None) or str(error)
+
+
 def format_value(value: float | None) -> str:
     """Return one value by itself."""
     return value_format([value])(value)

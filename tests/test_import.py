@@ -85,7 +85,7 @@ def test_a_file_is_not_replaced_unless_it_is_said():
         (["nothing:space", "--format", "nni"], "nothing:space: can't be read"),
         (["sweep.yaml", "--format", "optuna"], "Invalid value"),
         (["."], "can't be read: Is a directory"),
-        (["latin.yaml"], "latin.yaml: can't be read: 'utf-8' codec"),
+        (["latin.yaml"], "latin.yaml: not a text file: byte 6 is not UTF-8"),
     ],
 )
 def test_what_can_not_be_imported_ends_with_one_message(arguments, message):

@@ -10,6 +10,7 @@ import typer
 
 from hpsearch.cli.options import FormatName, MapOption, StorageOption, StudiesOption, StudyArgument, places
 from hpsearch.errors import InputError
+from hpsearch.system.files import STDOUT
 
 if TYPE_CHECKING:
     from hpsearch.export.write import Export
@@ -61,7 +62,6 @@ def export(
     """Write the best config into a training repo."""
     from hpsearch import api
     from hpsearch.export.provenance import commit_message
-    from hpsearch.export.write import STDOUT
 
     loaded = api.load_study(study, studies=studies, storage=storage)
     if ensemble:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from hpsearch.cli.target import STDOUT, check_target, write_target
-from hpsearch.text import counted
-
-if TYPE_CHECKING:
-    from hpsearch.drafting.from_tuners import ImportPlan
+from hpsearch.cli.target import check_target, deliver
+from hpsearch.system.files import STDOUT
 
 
 class SourceName(StrEnum):
@@ -44,25 +41,6 @@ def import_(
     """Make a space file of another tool's search space."""
     from hpsearch.drafting.from_tuners import plan_import
 
-    if to != STDOUT:
-        check_target(to, force=force, allowed="--to with a new file, --force, or --to -")
-    plan = plan_import(source, None if format_ is None else format_.value)
-    if to == STDOUT:
-        typer.echo(plan.text, nl=False)
-    else:
-        write_target(to, plan.text)
-    _summarise(plan, to)
-
-
-def _summarise(plan: ImportPlan, to: Path) -> None:
-    written = "" if to == STDOUT else f"{to} is written; "
-    found = f"{counted(len(plan.searched), 'parameter')} to search: {', '.join(plan.searched)}"
-    typer.echo(f"{written}{found}", err=True)
-    if plan.constants:
-        typer.echo(f"constants: {', '.join(plan.constants)}", err=True)
-    for note in plan.notes:
-        typer.echo(f"not carried over as it was: {note}", err=True)
-    for check in plan.checks:
-        typer.echo(f"set this: {check}", err=True)
-    if to != STDOUT:
-        typer.echo(f"next: hpsearch run {to} --smoke", err=True)
+    check_target(to, force=force, allowed="--to with a new file, --force, or --to -")
+    file = plan_import(source, None if format_ is None else format_.value)
+    deliver(file, to, check="set this", note="not carried over as it was")

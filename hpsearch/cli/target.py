@@ -1,24 +1,32 @@
-"""New files that commands write: `init` and `import`."""
+"""The new file that `init` and `import` write: its place is checked first, and in the end they say what is in it."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
 
 from hpsearch.errors import InputError
+from hpsearch.system.files import STDOUT, atomic_write
+from hpsearch.text import counted
 
-STDOUT = Path("-")
+if TYPE_CHECKING:
+    from hpsearch.drafting.drafted_file import DraftedFile
 
 
 def check_target(target: Path, *, force: bool = False, allowed: str = "--to with a new file, or --to -") -> None:
-    """Refuse a target before any work is done.
+    """Refuse a target before any work is done; standard output is never refused.
 
     Args:
-        force: Whether a file that is there may be replaced.
-        allowed: What the command offers in its place, for the message.
+        force: Whether an existing file may be replaced.
+        allowed: What the command offers instead, for the message.
 
     Raises:
         InputError: It is there already, or its folder is not.
     """
+    if target == STDOUT:
+        return
     try:
         if target.is_dir() or (not force and (target.exists() or target.is_symlink())):
             raise InputError(f"{target}: is there already, and stays as it is; allowed: {allowed}")
@@ -30,14 +38,32 @@ def check_target(target: Path, *, force: bool = False, allowed: str = "--to with
         raise InputError(f"--to {target}: can't be looked at: {error.strerror}; allowed: {allowed}") from None
 
 
-def write_target(target: Path, text: str) -> None:
-    """Write a file, whole or not at all.
+def deliver(file: DraftedFile, target: Path, *, check: str, note: str = "") -> None:
+    """Write or print a space file; say on standard error what is in it, and what to do next.
+
+    Args:
+        target: Where it goes: whole, or not at all.
+        check: What begins a line for each of its checks.
+        note: What begins a line for each of its notes.
 
     Raises:
         InputError: It can't be written.
     """
-    from hpsearch.system.files import atomic_write
+    if target == STDOUT:
+        typer.echo(file.text, nl=False)
+    else:
+        _write(target, file.text)
+    written = "" if target == STDOUT else f"{target} is written; "
+    lines = [f"{written}{counted(len(file.searched), 'parameter')} to search: {', '.join(file.searched)}"]
+    lines += [f"constants: {', '.join(file.constants)}"] if file.constants else []
+    lines += [f"{note}: {text}" for text in file.notes]
+    lines += [f"{check}: {text}" for text in file.checks]
+    lines += [] if target == STDOUT else [f"next: hpsearch run {target} --smoke"]
+    for line in lines:
+        typer.echo(line, err=True)
 
+
+def _write(target: Path, text: str) -> None:
     try:
         with atomic_write(target) as file:
             file.write(text.encode())

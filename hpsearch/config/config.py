@@ -20,10 +20,10 @@ from hpsearch.space.given import params_of
 from hpsearch.space.parsing import parse_space
 from hpsearch.space.space import Space
 from hpsearch.system.documents.values import plain
+from hpsearch.system.names import STUDY_NAME
 from hpsearch.text import nearest, shown
 from hpsearch.trial.trial import Direction
 
-_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 _MIN_PATIENCE_EPOCHS = 5  # shorter patience cost up to 10 points of accuracy on recorded curves (DESIGN, section 6)
 
 MAX_LEVELS = 1000  # a sampler makes a permutation of them for each config
@@ -191,7 +191,8 @@ class Export(Section):
 
 class _File(Section):
     study: str = Field(
-        pattern=_NAME, description="a name of letters, digits, '.', '_' and '-' that starts with a letter or a digit"
+        pattern=STUDY_NAME,
+        description="a name of letters, digits, '.', '_' and '-' that starts with a letter or a digit",
     )
     metric: str = Field(
         min_length=1, description="the name of a metric that the objective yields, such as val_accuracy"

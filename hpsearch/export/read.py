@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-from ruamel.yaml import YAML
 
 from hpsearch.errors import InputError
 from hpsearch.space.distributions import Choice, Range
 from hpsearch.space.space import Space
 from hpsearch.system.documents import SUFFIXES
-from hpsearch.system.documents.values import YAML_ERRORS
+from hpsearch.system.documents.reading import YAML_ERRORS, load_text
 
 _ABSENT = object()
 
@@ -68,9 +64,7 @@ def _load(path: Path) -> Any:
         raise InputError(f"{path}: can't be read back; allowed: {', '.join(SUFFIXES)}")
     try:
         text = path.read_text(encoding="utf-8-sig")  # json and tomllib take no byte order mark
-        if kind == "json":
-            return json.loads(text)
-        return tomllib.loads(text) if kind == "toml" else YAML(typ="safe", pure=True).load(text)
+        return load_text(text, kind)
     except (OSError, *YAML_ERRORS) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise InputError(f"{path}: can't be read: {reason}") from None

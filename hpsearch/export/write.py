@@ -16,11 +16,10 @@ from hpsearch.errors import InputError
 from hpsearch.export.formats import FORMATS, SUFFIXES, frozen_trial, nested, new_file
 from hpsearch.system.documents import FILE_FORMATS, merge, open_document
 from hpsearch.system.documents.scalars import plain, text_of, yaml_text
-from hpsearch.system.files import atomic_write
+from hpsearch.system.files import STDOUT, atomic_write
 from hpsearch.system.git import commit_files, committed_file
 from hpsearch.text import nearest
 
-STDOUT = Path("-")
 _LONGEST_PLACE = 1000  # characters; a key of YAML on one line ends at 1024
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ruamel.yaml import YAML
-
 from hpsearch.drafting.from_script.setting import Setting
 from hpsearch.errors import InputError
-from hpsearch.system.documents.values import YAML_ERRORS
+from hpsearch.system.documents.reading import SUFFIXES, YAML_ERRORS, load_text, problem_of
+from hpsearch.system.files import read_text
 
 ConfigKind = Literal["hydra", "lightning", "plain"]
 _MAX_DEPTH = 12
@@ -66,26 +63,14 @@ def hydra_config(folder: Path, name: str) -> Path:
 
 
 def _load(path: Path) -> dict[str, Any]:
+    text = read_text(path)
     try:
-        text = path.read_bytes().decode()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: can't be read: {getattr(error, 'strerror', None) or error}") from None
-    try:
-        raw = _parsed(text, path.suffix.lower())
+        raw = load_text(text, SUFFIXES.get(path.suffix.lower(), "yaml"))
     except YAML_ERRORS as error:
-        problem = (getattr(error, "problem", None) or str(error) or type(error).__name__).splitlines()[0]
-        raise InputError(f"{path}: not a valid config: {problem}") from None
+        raise InputError(f"{path}: not a valid config: {problem_of(error)}") from None
     if not isinstance(raw, dict) or not raw:
         raise InputError(f"{path}: holds no settings; allowed: a mapping of names to values")
     return raw
-
-
-def _parsed(text: str, suffix: str) -> Any:
-    if suffix == ".toml":
-        return tomllib.loads(text)
-    if suffix == ".json":
-        return json.loads(text)
-    return YAML(typ="safe", pure=True).load(text)
 
 
 def _kind(raw: Mapping[str, Any]) -> ConfigKind:

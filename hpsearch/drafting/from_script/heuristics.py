@@ -20,18 +20,11 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Any
 
 from hpsearch.drafting.from_script.setting import Setting
+from hpsearch.drafting.roles import tokens
 
-_EPOCHS = {"epochs", "epoch", "num_epochs", "n_epochs", "nb_epochs", "max_epochs", "num_train_epochs", "train_epochs"}
-_SEED = {"seed", "random_seed", "random_state", "rng_seed", "manual_seed", "global_seed", "seed_everything"}
-_FOLDER = re.compile(
-    r"(out|output|save|checkpoint|checkpoints|ckpt|log|logs|logging|result|results|work|run|exp|experiment|model)"
-    r"_?(dir|directory|folder|path|root)|out|output|save|outdir|logdir|savedir|workdir|default_root_dir"
-)
-_RESUME = {"resume", "resume_from", "resume_from_checkpoint", "resume_path", "resume_checkpoint"}
 _NOT_TRAINING = {"eval", "test", "val", "valid", "validation", "inference", "predict", "sampling"}
 _NOT_A_RATE = frozenset(
     [
@@ -98,40 +91,6 @@ class Suggestion:
     arguments: tuple[Any, ...]
     sure: bool = True
     note: str = ""
-
-
-def tokens(name: str) -> tuple[str, ...]:
-    """Return the words of a name's last part, in lower case: `optim.weightDecay` has `weight` and `decay`."""
-    last = name.rpartition(".")[2]
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", last)
-    return tuple(word.lower() for word in re.split(r"[^A-Za-z0-9]+", spaced) if word)
-
-
-def role(name: str, default: Any = None) -> str:
-    """Return what each trial has of its own under such a name: a placeholder of commands, `resume`, or nothing.
-
-    Args:
-        default: A path of a file gives a file in the trial's folder.
-    """
-    key = "_".join(tokens(name))
-    if key in _EPOCHS:
-        return "{epochs}"
-    if key in _SEED:
-        return "{seed}"
-    if key in _RESUME:
-        return "resume"
-    if (
-        _FOLDER.fullmatch(key)
-        and (default is None or isinstance(default, str))
-        and key not in {"model_dir", "model_path"}
-    ):
-        file = PurePath(default or "")
-        return (
-            f"{{trial_dir}}/{file.name}"
-            if re.fullmatch(r"\.[A-Za-z]\w*", file.suffix) and "{" not in file.name
-            else "{trial_dir}"
-        )
-    return ""
 
 
 def nice(value: float) -> float:

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hpsearch.drafting.from_script.setting import UNKNOWN
+from hpsearch.system.documents.values import LARGEST_INTEGER
 
 _MAX_DEPTH = 8
 _LARGEST_BASE, _LARGEST_POWER = 1000, 100  # bounds the work of a power
-_LARGEST_INTEGER, _LONGEST_PATH = 2**63, 4096
+_LONGEST_PATH = 4096
 _PATHS = {"Path", "PurePath", "str", "int", "float"}  # calls that give their argument back
 
 
@@ -73,7 +74,7 @@ def _arithmetic(node: ast.BinOp, names: Mapping[str, Any], depth: int) -> Any:
             value = left**right
     except (ArithmeticError, ValueError):
         return UNKNOWN
-    if isinstance(value, int) and abs(value) >= _LARGEST_INTEGER:
+    if isinstance(value, int) and abs(value) >= LARGEST_INTEGER:
         return UNKNOWN  # by names that stand for products, a few lines could say a number that fills the memory
     return value if type(value) in (int, float) else UNKNOWN  # a root of a negative number is complex
 

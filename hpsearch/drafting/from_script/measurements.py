@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from hpsearch.drafting.from_script.literals import called, evaluate
 from hpsearch.drafting.from_script.setting import UNKNOWN
+from hpsearch.drafting.space_file import DEFAULT_METRIC
 
 _KNOWN = re.compile(
     r"(?:(?:val|valid|validation|eval|dev|test|train)[_/])?"
@@ -19,7 +20,6 @@ _KNOWN = re.compile(
 _MINIMIZE = {"loss", "error", "err", "rmse", "mse", "mae", "nll", "perplexity", "ppl", "wer", "cer", "fid"}
 _VALIDATION = {"val", "valid", "validation", "eval", "dev"}
 _ACCURATE = {"accuracy", "acc", "acc1", "top1"}
-DEFAULT_METRIC = "val_loss"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

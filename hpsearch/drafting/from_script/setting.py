@@ -37,6 +37,11 @@ class Setting:
     left_out: str = ""
 
     @property
+    def shown(self) -> str:
+        """How messages name it: as its user writes it."""
+        return self.flag or self.name
+
+    @property
     def is_integer(self) -> bool:
         """Whether its values are integers, as far as can be told."""
         return self.type == "int" or (type(self.default) is int and self.type != "float")

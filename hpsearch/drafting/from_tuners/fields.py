@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from hpsearch.errors import FieldError
+from hpsearch.system.documents.values import LARGEST_INTEGER
 from hpsearch.text import Path, shown
 
-LARGEST_INTEGER = 2**63  # of a space file
 _LONGEST_NAME = 200  # characters of a parameter's name
 
 

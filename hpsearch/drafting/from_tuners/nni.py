@@ -7,9 +7,9 @@ from typing import Any
 
 from hpsearch.drafting.from_tuners import ranges
 from hpsearch.drafting.from_tuners.choices import choice, labels
-from hpsearch.drafting.from_tuners.draft import Condition, Draft
 from hpsearch.drafting.from_tuners.fields import integer, items, mapping, name, number
 from hpsearch.drafting.from_tuners.ranges import Found
+from hpsearch.drafting.from_tuners.translation import Condition, Translation
 from hpsearch.drafting.from_tuners.tuner_space import finish
 from hpsearch.errors import FieldError
 from hpsearch.space.distributions import Scalar
@@ -20,7 +20,7 @@ _NAME = "_name"
 _OF_NETWORKS = ("layer_choice", "input_choice", "mutable_layer")  # what NNI's architecture search has
 
 
-def read_search_space(raw: Mapping[str, Any], origin: str, study: str) -> Draft:
+def read_search_space(raw: Mapping[str, Any], origin: str, study: str) -> Translation:
     """Return what becomes of a search space.
 
     Args:
@@ -31,13 +31,13 @@ def read_search_space(raw: Mapping[str, Any], origin: str, study: str) -> Draft:
     Raises:
         FieldError: It is not what NNI allows.
     """
-    draft = Draft(origin=f"the NNI search space {origin}", study=study)
-    _add_all(draft, raw, (), "", {})
-    finish(draft)
-    return draft
+    translation = Translation(origin=f"the NNI search space {origin}", study=study)
+    _add_all(translation, raw, (), "", {})
+    finish(translation)
+    return translation
 
 
-def _add_all(draft: Draft, raw: Mapping[str, Any], path: Path, prefix: str, when: Condition) -> None:
+def _add_all(translation: Translation, raw: Mapping[str, Any], path: Path, prefix: str, when: Condition) -> None:
     for key, value in raw.items():
         here = (*path, key)
         full = prefix + name(key, here)
@@ -46,9 +46,9 @@ def _add_all(draft: Draft, raw: Mapping[str, Any], path: Path, prefix: str, when
             raise FieldError((*here, "_type"), "is missing", ", ".join(TYPES))
         options = given.get("_value")
         if given["_type"] == "choice" and isinstance(options, list) and any(map(_is_space, options)):
-            _add_branches(draft, options, (*here, "_value"), full, when)
+            _add_branches(translation, options, (*here, "_value"), full, when)
         else:
-            draft.add(full, _parameter(given, here), here, when)
+            translation.add(full, _parameter(given, here), here, when)
 
 
 def _is_space(option: Any) -> bool:
@@ -58,18 +58,18 @@ def _is_space(option: Any) -> bool:
     )
 
 
-def _add_branches(draft: Draft, options: list[Any], path: Path, full: str, when: Condition) -> None:
+def _add_branches(translation: Translation, options: list[Any], path: Path, full: str, when: Condition) -> None:
     """Add a choice between sub-spaces: which one as NAME._name, and its parameters under that condition."""
     known = [option[_NAME] if isinstance(option, Mapping) and _NAME in option else option for option in options]
     called = labels(known)
-    parent = draft.add(f"{full}.{_NAME}", choice(called, path), path, when)
+    parent = translation.add(f"{full}.{_NAME}", choice(called, path), path, when)
     if not all(_is_space(option) and _NAME in option for option in options):
-        draft.notes.append(f"{full}: some of its options have no _name: {parent} has one of {', '.join(called)}")
+        translation.notes.append(f"{full}: some of its options have no _name: {parent} has one of {', '.join(called)}")
     for at, (option, label) in enumerate(zip(options, called, strict=True)):
         if _is_space(option):
             inner = {key: value for key, value in option.items() if key != _NAME}
             chosen: dict[str, tuple[Scalar, ...]] = {parent: (label,)}
-            _add_all(draft, inner, (*path, at), f"{full}.", chosen)
+            _add_all(translation, inner, (*path, at), f"{full}.", chosen)
 
 
 def _parameter(given: Mapping[str, Any], path: Path) -> Found:

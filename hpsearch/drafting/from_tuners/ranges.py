@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from hpsearch.drafting.from_tuners.fields import LARGEST_INTEGER, exponential, number, rounded
+from hpsearch.drafting.from_tuners.fields import exponential, number, rounded
 from hpsearch.errors import FieldError
+from hpsearch.system.documents.values import LARGEST_INTEGER
 from hpsearch.text import Path, shown
 
 _MOST_STEPS = 2**53  # as a space file allows

@@ -14,10 +14,11 @@ from typing import Any
 
 from hpsearch.drafting.from_tuners import ranges
 from hpsearch.drafting.from_tuners.choices import choice, constant, labels
-from hpsearch.drafting.from_tuners.draft import Condition, Draft, Setting
 from hpsearch.drafting.from_tuners.fields import integer, name, number
 from hpsearch.drafting.from_tuners.ranges import Found
+from hpsearch.drafting.from_tuners.translation import Condition, Field, Translation
 from hpsearch.drafting.from_tuners.tuner_space import finish
+from hpsearch.drafting.space_file import FILL_IN
 from hpsearch.errors import FieldError
 from hpsearch.objectives.importing import check_arguments, find
 from hpsearch.space.distributions import Scalar
@@ -29,7 +30,7 @@ _MAX_DEPTH = 20  # a mapping may hold itself
 _FIELD = ("FILE",)
 
 
-def read_param_space(target: str, study: str) -> Draft:
+def read_param_space(target: str, study: str) -> Translation:
     """Return what becomes of a `param_space`; its module is imported, and a function is called.
 
     Args:
@@ -42,23 +43,23 @@ def read_param_space(target: str, study: str) -> Draft:
     # What the module prints doesn't belong into the space file on standard output.
     with contextlib.redirect_stdout(sys.stderr):
         space = _space(target)
-    draft = Draft(origin=f"Ray Tune's {target}", study=study)
+    translation = Translation(origin=f"Ray Tune's {target}", study=study)
     module = target.partition(":")[0]
-    draft.python = Setting(f"{module}:FILL_IN", note=draft.python.note)
-    _add_all(draft, space, (target,), "", {})
-    _set_search(draft)
-    finish(draft)
-    return draft
+    translation.python = Field(f"{module}:{FILL_IN}", note=translation.python.note)
+    _add_all(translation, space, (target,), "", {})
+    _set_search(translation)
+    finish(translation)
+    return translation
 
 
-def _set_search(draft: Draft) -> None:
+def _set_search(translation: Translation) -> None:
     """Set the search where a part of the space is a grid; else it says nothing about it."""
-    sizes = {name: len(found.raw["choice"]) for name, found in draft.found.items() if found.comment == _GRID}
+    sizes = {name: len(found.raw["choice"]) for name, found in translation.found.items() if found.comment == _GRID}
     if not sizes:
         return
-    draft.search["sampler"] = Setting("jittered_grid", comment=f"{_GRID} of {', '.join(sizes)}")
-    if set(sizes) == set(draft.searched):
-        draft.search["trials"] = Setting(math.prod(sizes.values()), comment="each of the grid's configs once")
+    translation.search["sampler"] = Field("jittered_grid", comment=f"{_GRID} of {', '.join(sizes)}")
+    if set(sizes) == set(translation.searched):
+        translation.search["trials"] = Field(math.prod(sizes.values()), comment="each of the grid's configs once")
 
 
 def _space(target: str) -> Mapping[Any, Any]:
@@ -104,23 +105,23 @@ def _has_domain(value: Any, depth: int = 0) -> bool:
     return depth < _MAX_DEPTH and any(_has_domain(one, depth + 1) for one in inner)
 
 
-def _add_all(draft: Draft, values: Mapping[Any, Any], path: Path, prefix: str, when: Condition) -> None:
+def _add_all(translation: Translation, values: Mapping[Any, Any], path: Path, prefix: str, when: Condition) -> None:
     if len(path) > _MAX_DEPTH:
         raise FieldError(path[:2], "is nested too deeply", f"at most {_MAX_DEPTH} levels")
     for key, value in values.items():
-        _add(draft, value, (*path, key), prefix + name(key, (*path, str(key))), when)
+        _add(translation, value, (*path, key), prefix + name(key, (*path, str(key))), when)
 
 
-def _add(draft: Draft, value: Any, path: Path, full: str, when: Condition) -> None:
+def _add(translation: Translation, value: Any, path: Path, full: str, when: Condition) -> None:
     options = _options(value, path)
     if options is not None and any(map(_has_domain, options)):
-        _add_branches(draft, options, path, full, when)
+        _add_branches(translation, options, path, full, when)
     elif isinstance(value, Mapping) and not _grid(value) and value:
-        _add_all(draft, value, path, f"{full}.", when)
+        _add_all(translation, value, path, f"{full}.", when)
     elif isinstance(value, (list, tuple)) and _has_domain(value):
-        _add_all(draft, {str(at): one for at, one in enumerate(value)}, path, f"{full}.", when)
+        _add_all(translation, {str(at): one for at, one in enumerate(value)}, path, f"{full}.", when)
     else:
-        draft.add(full, _found(value, options, path), path, when)
+        translation.add(full, _found(value, options, path), path, when)
 
 
 def _options(value: Any, path: Path) -> list[Any] | None:
@@ -212,19 +213,19 @@ def _integers(domain: Any, step: Any, path: Path, *, log: bool) -> Found:
     return Found(found.raw, found.note, comment=f"{high} was excluded")
 
 
-def _add_branches(draft: Draft, options: list[Any], path: Path, full: str, when: Condition) -> None:
+def _add_branches(translation: Translation, options: list[Any], path: Path, full: str, when: Condition) -> None:
     """Add a choice between mappings with parameters of their own, which are there if it is chosen."""
     if not all(isinstance(option, Mapping) and not _grid(option) for option in options):
         note = "a choice that has another distribution inside, beside the choices"
-        draft.add(full, Found(note=note, is_lost=True), path, when)
+        translation.add(full, Found(note=note, is_lost=True), path, when)
         return
     key, called = _telling(options)
-    parent = draft.add(f"{full}.{key}", choice(called, path), path, when)
+    parent = translation.add(f"{full}.{key}", choice(called, path), path, when)
     if key == "_name":
-        draft.notes.append(f"{full}: nothing in its options tells them apart: {parent} says which it is")
+        translation.notes.append(f"{full}: nothing in its options tells them apart: {parent} says which it is")
     for at, (option, label) in enumerate(zip(options, called, strict=True)):
         inner = {inside: value for inside, value in option.items() if inside != key}
-        _add_all(draft, inner, (*path, at), f"{full}.", {parent: (label,)})
+        _add_all(translation, inner, (*path, at), f"{full}.", {parent: (label,)})
 
 
 def _telling(options: list[Any]) -> tuple[str, list[Scalar]]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
-from ruamel.yaml import YAML
-
 from hpsearch.errors import FieldError, InputError
-from hpsearch.system.documents.values import YAML_ERRORS, plain
+from hpsearch.system.documents.reading import YAML_ERRORS, load_yaml, problem_of
+from hpsearch.system.documents.values import plain
+from hpsearch.system.files import read_text
 
 Kind = Literal["wandb", "nni", "ray"]
-_LARGEST = 4 << 20  # bytes
 _LONGEST_NAME = 200  # characters of a module and a name in it
 _MODULE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _ALLOWED = (
@@ -34,14 +34,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
     Raises:
         InputError: It can't be read, or is no mapping.
     """
-    text = _text(path)
-    try:
-        # Characters beyond 16 bits are two escapes in JSON, which YAML takes for two characters.
-        raw = json.loads(text) if text.lstrip().startswith("{") else YAML(typ="safe", pure=True).load(text)
-    except ValueError:
-        raw = _yaml(text, path)
-    except YAML_ERRORS as error:
-        raise _invalid(path, error) from None
+    raw = _parsed(read_text(path, allowed=_ALLOWED), path)
     if not isinstance(raw, dict) or not raw:
         raise InputError(f"{path}: holds no mapping; allowed: {_ALLOWED}")
     try:
@@ -51,28 +44,17 @@ def read_mapping(path: Path) -> dict[str, Any]:
     return content
 
 
-def _yaml(text: str, path: Path) -> Any:
-    """Return what is YAML after all, such as a mapping in braces that JSON does not know."""
+def _parsed(text: str, path: Path) -> Any:
     try:
-        return YAML(typ="safe", pure=True).load(text)
+        if text.lstrip().startswith("{"):
+            with suppress(ValueError):  # YAML after all, such as a mapping in braces that JSON does not know
+                # Characters beyond 16 bits are two escapes in JSON, which YAML takes for two characters.
+                return json.loads(text)
+        return load_yaml(text)
     except YAML_ERRORS as error:
-        raise _invalid(path, error) from None
-
-
-def _invalid(path: Path, error: Exception) -> InputError:
-    problem = (getattr(error, "problem", None) or str(error) or type(error).__name__).splitlines()[0]
-    mark = getattr(error, "problem_mark", None)
-    return InputError(f"{path}{f':{mark.line + 1}' if mark is not None else ''}: not valid YAML or JSON: {problem}")
-
-
-def _text(path: Path) -> str:
-    try:
-        if path.is_file() and path.stat().st_size > _LARGEST:
-            raise InputError(f"{path}: has {path.stat().st_size} bytes; allowed: at most {_LARGEST}")
-        return path.read_bytes().decode("utf-8-sig")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{path}: can't be read: {reason}; allowed: {_ALLOWED}") from None
+        mark = getattr(error, "problem_mark", None)
+        line = "" if mark is None else f":{mark.line + 1}"
+        raise InputError(f"{path}{line}: not valid YAML or JSON: {problem_of(error)}") from None
 
 
 def kind_of(raw: Mapping[str, Any], source: str) -> Kind:

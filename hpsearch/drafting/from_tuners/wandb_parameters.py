@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from hpsearch.drafting.flow import short
 from hpsearch.drafting.from_tuners import ranges
 from hpsearch.drafting.from_tuners.choices import choice, constant
-from hpsearch.drafting.from_tuners.draft import Draft
 from hpsearch.drafting.from_tuners.fields import exponential, integer, items, mapping, name, number
-from hpsearch.drafting.from_tuners.flow import short
 from hpsearch.drafting.from_tuners.ranges import Found
+from hpsearch.drafting.from_tuners.translation import Translation
 from hpsearch.errors import FieldError
 from hpsearch.text import Path, nearest, shown
 
@@ -18,7 +18,7 @@ _KEYS = ("distribution", "value", "values", "probabilities", "min", "max", "q", 
 _FORM = "{value: V}, {values: [...]}, {min: A, max: B}, {distribution: NAME, ...} or {parameters: {...}}"
 
 
-def add_parameters(draft: Draft, raw: Any, path: Path, prefix: str = "") -> None:
+def add_parameters(translation: Translation, raw: Any, path: Path, prefix: str = "") -> None:
     """Add the parameters of a sweep, or of a nested group of it, whose names are then dotted.
 
     Raises:
@@ -28,9 +28,9 @@ def add_parameters(draft: Draft, raw: Any, path: Path, prefix: str = "") -> None
         here = (*path, key)
         full = prefix + name(key, here)
         if isinstance(value, Mapping) and "parameters" in value:
-            add_parameters(draft, value["parameters"], (*here, "parameters"), f"{full}.")
+            add_parameters(translation, value["parameters"], (*here, "parameters"), f"{full}.")
         else:
-            draft.add(full, parameter(value, here), here)
+            translation.add(full, parameter(value, here), here)
 
 
 def parameter(raw: Any, path: Path) -> Found:

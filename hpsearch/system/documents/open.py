@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from hpsearch.errors import InputError
 from hpsearch.system.documents.json_document import JsonDocument
 from hpsearch.system.documents.merge import Document
+from hpsearch.system.documents.reading import FileFormat
 from hpsearch.system.documents.toml_document import TomlDocument
 from hpsearch.system.documents.yaml_document import YamlDocument
 
-FileFormat = Literal["yaml", "json", "toml"]
-FILE_FORMATS: tuple[FileFormat, ...] = ("yaml", "json", "toml")
-SUFFIXES: dict[str, FileFormat] = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".toml": "toml"}
 _DOCUMENTS: dict[FileFormat, type[Document]] = {"yaml": YamlDocument, "json": JsonDocument, "toml": TomlDocument}
 
 

@@ -167,15 +167,32 @@ def _capitalised(word: str, old: str) -> str:
 
 def _string_text(value: str, old: str) -> str:
     if old[:1] == "'" and value.isprintable():
-        return "'" + value.replace("'", "''") + "'"
-    if old[:1] != '"' and _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
-        return value
-    return '"' + "".join(map(_escaped, value)) + '"'
+        return single_quoted(value)
+    return value if old[:1] != '"' and is_word(value) else double_quoted(value)
 
 
-def _escaped(character: str) -> str:
+def is_word(text: str) -> bool:
+    """Return whether text means itself in YAML without quotes, whatever the version: a word, or a path such as a/b."""
+    return _PLAIN.fullmatch(text) is not None and text.lower() not in _WORDS
+
+
+def single_quoted(text: str) -> str:
+    """Return printable text in YAML's single quotes."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def double_quoted(text: str, *, short: bool = True) -> str:
+    """Return any text in YAML's double quotes, which know escapes.
+
+    Args:
+        short: Whether line breaks and tabs get their short escapes; if not, they are numbers like the rest.
+    """
+    return '"' + "".join(_escaped(character, short=short) for character in text) + '"'
+
+
+def _escaped(character: str, *, short: bool) -> str:
     if character in '"\\':
         return f"\\{character}"
-    named = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
+    named = {"\n": "\\n", "\t": "\\t", "\r": "\\r"} if short else {}
     # YAML has eight digits for any character, and does not have JSON's surrogate pairs.
     return character if character.isprintable() else named.get(character) or f"\\U{ord(character):08x}"

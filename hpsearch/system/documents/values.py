@@ -6,17 +6,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ruamel.yaml.error import YAMLError
-
 from hpsearch.errors import FieldError
 from hpsearch.text import Path, shown
 
 _MAX_DEPTH = 32
 _MAX_VALUES = 100_000  # aliases of aliases make a short file endless
-_LARGEST_INTEGER = 2**63  # a signed column of a database ends here
-
-YAML_ERRORS = (YAMLError, ValueError, RecursionError, TypeError, LookupError, AttributeError)
-"""What ruamel.yaml raises for a text that is none: the latter three for odd tags, anchors and empty numbers."""
+LARGEST_INTEGER = 2**63  # a signed column of a database ends here
 
 
 def plain(value: Any, path: Path = ()) -> Any:
@@ -61,7 +56,7 @@ def _scalar(value: object, path: Path) -> object:
         return value
     if isinstance(value, str):
         return _text(value, path)
-    if isinstance(value, int) and abs(value) < _LARGEST_INTEGER:
+    if isinstance(value, int) and abs(value) < LARGEST_INTEGER:
         return int(value)
     if isinstance(value, float) and math.isfinite(value):
         return float(value)

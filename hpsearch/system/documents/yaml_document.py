@@ -25,8 +25,8 @@ from ruamel.yaml.events import (
 )
 
 from hpsearch.system.documents.merge import UNKNOWN, Document, Edit, Member, Value
+from hpsearch.system.documents.reading import YAML_ERRORS, load_yaml, problem_of
 from hpsearch.system.documents.scalars import yaml_text
-from hpsearch.system.documents.values import YAML_ERRORS
 
 _COLON = re.compile(r"[ \t]*:")
 _COMMENT = re.compile(r"(?<!\S)#[^\r\n]*")
@@ -43,10 +43,9 @@ class YamlDocument(Document):
             events = list(YAML(typ="safe", pure=True).parse(self.text))
         except MarkedYAMLError as error:
             place = error.problem_mark.index if error.problem_mark else 0
-            raise self.error(place, f"not valid YAML: {(error.problem or str(error)).splitlines()[0]}") from None
+            raise self.error(place, f"not valid YAML: {problem_of(error)}") from None
         except YAML_ERRORS as error:
-            problem = next(iter(str(error).splitlines()), type(error).__name__)
-            raise self.error(0, f"not valid YAML: {problem}") from None
+            raise self.error(0, f"not valid YAML: {problem_of(error)}") from None
         starts = [event for event in events if isinstance(event, DocumentStartEvent)]
         if len(starts) > 1:
             raise self.error(starts[1].start_mark.index, "a second document begins; allowed: a file with one")
@@ -65,7 +64,7 @@ class YamlDocument(Document):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", MantissaNoDotYAML1_1Warning)  # 1e-4 in a file of version 1.1
                 text = f"{self._directive}{indent}{self.text[value.start : value.end]}"
-                return YAML(typ="safe", pure=True).load(text)
+                return load_yaml(text)
         except YAML_ERRORS:
             return UNKNOWN
 

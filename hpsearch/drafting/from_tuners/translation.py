@@ -6,22 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hpsearch.drafting.from_tuners.flow import short
+from hpsearch.drafting.flow import short
 from hpsearch.drafting.from_tuners.ranges import Found
+from hpsearch.drafting.space_file import DEFAULT_EPOCHS, DEFAULT_METRIC, FILL_IN, is_searched
 from hpsearch.errors import FieldError
 from hpsearch.space.distributions import Scalar
 from hpsearch.space.parsing import parse_space
 from hpsearch.text import Path
 
-EPOCHS = 20  # where nothing says how many
-METRIC = "val_loss"  # where nothing says which
+SET = "set this"
+"""What marks a guess in the file."""
 
 Condition = Mapping[str, tuple[Scalar, ...]]
 """By the name of a parameter, which of its choices have to be chosen."""
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class Field:
     """A value of the new file outside of its space.
 
     Attributes:
@@ -35,7 +36,7 @@ class Setting:
 
 
 @dataclass(kw_only=True, slots=True)
-class Draft:
+class Translation:
     """What a space file is made from.
 
     Attributes:
@@ -51,14 +52,14 @@ class Draft:
 
     origin: str
     study: str
-    metric: Setting = field(default_factory=lambda: Setting(METRIC, note="nothing says what is measured"))
-    direction: Setting = field(default_factory=lambda: Setting("minimize", note="nothing says so"))
-    epochs: Setting = field(default_factory=lambda: Setting(EPOCHS, note="nothing says how many"))
-    search: dict[str, Setting] = field(default_factory=dict)
+    metric: Field = field(default_factory=lambda: Field(DEFAULT_METRIC, note="nothing says what is measured"))
+    direction: Field = field(default_factory=lambda: Field("minimize", note="nothing says so"))
+    epochs: Field = field(default_factory=lambda: Field(DEFAULT_EPOCHS, note="nothing says how many"))
+    search: dict[str, Field] = field(default_factory=dict)
     found: dict[str, Found] = field(default_factory=dict)
     conditions: dict[str, Condition] = field(default_factory=dict)
     command: list[str] = field(default_factory=list)
-    python: Setting = field(default_factory=lambda: Setting("FILL_IN:train", note="the function that trains"))
+    python: Field = field(default_factory=lambda: Field(f"{FILL_IN}:train", note="the function that trains"))
     notes: list[str] = field(default_factory=list)
     checks: list[str] = field(default_factory=list)
 
@@ -128,11 +129,7 @@ class Draft:
     @property
     def searched(self) -> list[str]:
         """The parameters that have more than one value."""
-        return [
-            name
-            for name, raw in self.carried.items()
-            if isinstance(raw, Mapping) and ("choice" not in raw or len(raw["choice"]) > 1)
-        ]
+        return [name for name, raw in self.carried.items() if is_searched(raw)]
 
     @property
     def size(self) -> float:
@@ -150,7 +147,7 @@ class Draft:
         if longest is not None and longest >= 1 and longest == int(longest):
             is_searched = isinstance(found.raw, Mapping)
             note = f"the longest of {short(found.raw)}; all trials are equally long" if is_searched else ""
-            self.epochs = Setting(int(longest), note=note, comment="" if is_searched else name)
+            self.epochs = Field(int(longest), note=note, comment="" if is_searched else name)
         if not keep:
             del self.found[name]
             self.conditions.pop(name, None)

@@ -1,0 +1,46 @@
+"""Text in YAML, JSON or TOML as the values that it holds."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from typing import Any, Literal
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+FileFormat = Literal["yaml", "json", "toml"]
+FILE_FORMATS: tuple[FileFormat, ...] = ("yaml", "json", "toml")
+SUFFIXES: dict[str, FileFormat] = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".toml": "toml"}
+
+YAML_ERRORS = (YAMLError, ValueError, RecursionError, TypeError, LookupError, AttributeError)
+"""What ruamel.yaml raises for a text that is not YAML: the last three for odd tags, anchors and empty numbers.
+
+`load_text` raises some of them for JSON and TOML too.
+"""
+
+
+def load_yaml(text: str) -> Any:
+    """Return what a text in YAML 1.2 holds.
+
+    Raises:
+        YAML_ERRORS: It is not YAML.
+    """
+    # typ="safe" builds no Python objects; pure=True is the YAML 1.2 parser, to which 1e-5 is a number.
+    return YAML(typ="safe", pure=True).load(text)
+
+
+def load_text(text: str, file_format: FileFormat) -> Any:
+    """Return what a text holds.
+
+    Raises:
+        YAML_ERRORS: It is not of the format.
+    """
+    if file_format == "json":
+        return json.loads(text)
+    return tomllib.loads(text) if file_format == "toml" else load_yaml(text)
+
+
+def problem_of(error: Exception) -> str:
+    """Return what one of `YAML_ERRORS` says, in a line."""
+    return str(getattr(error, "problem", None) or str(error) or type(error).__name__).splitlines()[0]
