@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from hpsearch.errors import InputError
-from hpsearch.system.files import STDOUT, atomic_write
+from hpsearch.system.files import STDOUT, atomic_write, unwritable
 from hpsearch.text import counted
 
 if TYPE_CHECKING:
@@ -68,4 +68,4 @@ def _write(target: Path, text: str) -> None:
         with atomic_write(target) as file:
             file.write(text.encode())
     except OSError as error:
-        raise InputError(f"{target}: can't be written: {error.strerror or error}") from None
+        raise unwritable(target, error) from None

@@ -18,7 +18,7 @@ from hpsearch.errors import FieldError, InputError, SpaceFileError
 from hpsearch.system.documents.reading import YAML_ERRORS, load_yaml, problem_of
 from hpsearch.system.documents.values import plain
 from hpsearch.system.files import read_text
-from hpsearch.text import nearest, shown
+from hpsearch.text import did_you_mean, shown
 
 _PATHS = (  # fields that name files
     ("objective", "data_dir"),
@@ -52,8 +52,7 @@ def find_space(name: str) -> Path:
     shipped = shipped_spaces()
     if name in shipped:
         return shipped[name]
-    near = nearest(name, list(shipped))
-    hint = f"; did you mean {near!r}?" if near else ""
+    hint = did_you_mean(name, list(shipped))
     msg = (
         f"{name}: no such space file; allowed: a YAML file, or one that ships with hpsearch: {', '.join(shipped)}{hint}"
     )

@@ -57,9 +57,8 @@ class ImageClassifier(_Objective):
     precision: Literal["fp32", "bf16"] = "fp32"
 
 
-_NAMED = Annotated[
-    str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", description="package.module:name of something to import")
-]
+MODULE_AND_NAME = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+_NAMED = Annotated[str, Field(pattern=MODULE_AND_NAME, description="package.module:name of something to import")]
 
 
 class Python(_Objective):

@@ -14,7 +14,7 @@ from hpsearch.errors import InputError
 from hpsearch.export.provenance import provenance
 from hpsearch.store.store import Store
 from hpsearch.study.outcome import best_of, current_reading
-from hpsearch.system.files import sync_folder
+from hpsearch.system.files import atomic_write, sync_folder, unwritable
 from hpsearch.trial.trial import Stage
 
 ENSEMBLE_FILE = "ensemble.json"
@@ -64,9 +64,11 @@ def write_bundle(store: Store, config: StudyConfig, folder: Path, target: Path) 
         try:
             content = _content(store, config)
             for member, stored in zip(content["members"], store.get("ensemble")["members"], strict=True):
-                _copy(folder / stored["checkpoint"], temporary / member["file"])
+                with (folder / stored["checkpoint"]).open("rb") as old, atomic_write(temporary / member["file"]) as new:
+                    shutil.copyfileobj(old, new)
             text = json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n"
-            _write(temporary / ENSEMBLE_FILE, text.encode())
+            with atomic_write(temporary / ENSEMBLE_FILE) as file:
+                file.write(text.encode())
             temporary.chmod(0o777 & ~_umask())  # mkdtemp makes it for its owner alone
             sync_folder(temporary)
             temporary.rename(target.resolve())
@@ -74,9 +76,7 @@ def write_bundle(store: Store, config: StudyConfig, folder: Path, target: Path) 
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
-        raise InputError(
-            f"{target}: can't be written: {error.strerror or error}; allowed: a folder that can be"
-        ) from None
+        raise unwritable(target, error, allowed="a folder that can be") from None
 
 
 def _content(store: Store, config: StudyConfig) -> dict[str, Any]:
@@ -95,20 +95,6 @@ def _content(store: Store, config: StudyConfig) -> dict[str, Any]:
     ]
     where = {} if best is None else provenance(store, config, best)
     return {"members": members, "vote": ensemble["vote"], "val": ensemble["val"], "test": test, "provenance": where}
-
-
-def _copy(source: Path, target: Path) -> None:
-    with source.open("rb") as old, target.open("wb") as new:
-        shutil.copyfileobj(old, new)
-        new.flush()
-        os.fsync(new.fileno())
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _umask() -> int:

@@ -12,18 +12,12 @@ from typing import Any, get_args
 from hpsearch.config.config import ExportFormat
 from hpsearch.errors import InputError
 from hpsearch.objectives.command.line import as_option, as_text
+from hpsearch.system import documents
 from hpsearch.system.documents.scalars import plain, toml_text, yaml_text
 from hpsearch.system.documents.toml_document import toml_text_of_key
 
 FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
-SUFFIXES: dict[str, ExportFormat] = {
-    ".yaml": "yaml",
-    ".yml": "yaml",
-    ".json": "json",
-    ".toml": "toml",
-    ".py": "python",
-    ".env": "env",
-}
+SUFFIXES: dict[str, ExportFormat] = {**documents.SUFFIXES, ".py": "python", ".env": "env"}
 PROVENANCE_KEY = "_hpsearch"
 _TITLE = "The best config of a study of hpsearch"
 Values = Mapping[str, Any]

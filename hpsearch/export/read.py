@@ -11,6 +11,7 @@ from hpsearch.space.distributions import Choice, Range
 from hpsearch.space.space import Space
 from hpsearch.system.documents import SUFFIXES
 from hpsearch.system.documents.reading import YAML_ERRORS, load_text
+from hpsearch.text import reason_of
 
 _ABSENT = object()
 
@@ -66,7 +67,7 @@ def _load(path: Path) -> Any:
         text = path.read_text(encoding="utf-8-sig")  # json and tomllib take no byte order mark
         return load_text(text, kind)
     except (OSError, *YAML_ERRORS) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        reason = " ".join(reason_of(error).split())
         raise InputError(f"{path}: can't be read: {reason}") from None
 
 

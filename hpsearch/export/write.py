@@ -16,10 +16,11 @@ from hpsearch.errors import InputError
 from hpsearch.export.formats import FORMATS, SUFFIXES, frozen_trial, nested, new_file
 from hpsearch.system.documents import FILE_FORMATS, merge, open_document
 from hpsearch.system.documents.scalars import plain, text_of, yaml_text
-from hpsearch.system.files import STDOUT, atomic_write
+from hpsearch.system.files import STDOUT, atomic_write, unwritable
 from hpsearch.system.git import commit_files, committed_file
-from hpsearch.text import nearest
+from hpsearch.text import did_you_mean
 
+_WRITABLE = "a file that can be"
 _LONGEST_PLACE = 1000  # characters; a key of YAML on one line ends at 1024
 
 
@@ -72,7 +73,7 @@ class Export:
                 with atomic_write(path) as file:
                     file.write(data)
         except OSError as error:
-            raise _unwritable(self.path, error) from None
+            raise unwritable(self.path, error, allowed=_WRITABLE) from None
 
     def commit(self, branch: str, message: str) -> str:
         """Commit it on a new branch of the repository that it belongs in; the working tree stays as it is.
@@ -135,15 +136,14 @@ def plan_export(
         content = json.dumps(dict(provenance), indent=2, ensure_ascii=False, default=str) + "\n"
         return Export(path, before, after, mode, {beside: content.encode()})
     except OSError as error:
-        raise _unwritable(target, error) from None
+        raise unwritable(target, error, allowed=_WRITABLE) from None
 
 
 def _named(config: Mapping[str, Any], places: Mapping[str, str], target: Path, kind: ExportFormat) -> dict[str, Any]:
     """Return plain values by their names in the file."""
     for name in places:
         if name not in config:
-            near = nearest(name, list(config))
-            hint = f"; did you mean {near!r}?" if near else ""
+            hint = did_you_mean(name, list(config))
             raise InputError(
                 f"--map {name}={places[name]}: {name!r} is not in the config; allowed: {', '.join(config)}{hint}"
             )
@@ -225,7 +225,3 @@ def _merged(
     except UnicodeDecodeError as error:
         raise InputError(f"{target}: is not UTF-8 at byte {error.start}; allowed: text in UTF-8") from None
     return merge(open_document(text, str(target), kind), key, values, mapped).encode()
-
-
-def _unwritable(target: Path, error: OSError) -> InputError:
-    return InputError(f"{target}: can't be written: {error.strerror or error}; allowed: a file that can be")

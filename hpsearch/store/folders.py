@@ -14,7 +14,7 @@ from hpsearch.store.connection import FILES, JOURNAL
 from hpsearch.store.pointer import STUDY_FILE, has_lost_its_pointer, read_pointer
 from hpsearch.system.file_system import why_unwritable
 from hpsearch.system.names import ALLOWED_NAME, MOST_CHARACTERS, is_study_name
-from hpsearch.text import nearest
+from hpsearch.text import did_you_mean
 
 
 def new_folder(studies: Path, name: str) -> Path:
@@ -48,8 +48,7 @@ def find_folder(studies: Path, study: str) -> Path:
             if has_lost_its_pointer(folder):
                 read_pointer(folder)  # says how to get it back
     known = [folder.name for folder in study_folders(studies)]
-    near = nearest(study, known)
-    hint = f"; did you mean {near!r}?" if near else ""
+    hint = did_you_mean(study, known)
     raise StudyNotFoundError(
         f"{study}: no such study in {studies}; allowed: {', '.join(known) or 'none is there yet'}, or a path{hint}"
     )

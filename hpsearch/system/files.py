@@ -39,6 +39,16 @@ def read_text(path: Path, *, allowed: str = "") -> str:
         raise InputError(f"{path}: can't be read: {reason_of(error)}{hint}") from None
 
 
+def unwritable(path: Path, error: OSError, *, allowed: str = "") -> InputError:
+    """Return the error of a file that a command was to write, and can't.
+
+    Args:
+        allowed: What the user could give instead.
+    """
+    hint = f"; allowed: {allowed}" if allowed else ""
+    return InputError(f"{path}: can't be written: {reason_of(error)}{hint}")
+
+
 @contextmanager
 def atomic_write(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
     """Open a file that appears under its name whole, or not at all.

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from hpsearch.errors import FieldError
+from hpsearch.space.parsing import LONGEST_NAME
 from hpsearch.system.documents.values import LARGEST_INTEGER
 from hpsearch.text import Path, shown
-
-_LONGEST_NAME = 200  # characters of a parameter's name
 
 
 def mapping(value: Any, path: Path, allowed: str) -> Mapping[str, Any]:
@@ -66,7 +65,7 @@ def name(value: Any, path: Path) -> str:
     Raises:
         FieldError: A space file, or a command, can't have it.
     """
-    if not isinstance(value, str) or not value or not value.isprintable() or len(value) > _LONGEST_NAME:
+    if not isinstance(value, str) or not value or not value.isprintable() or len(value) > LONGEST_NAME:
         raise FieldError(path, f"the name {shown(value)} can't be a parameter's", "printable text, not empty")
     if "{" in value or "}" in value:
         raise FieldError(path, f"the name {shown(value)} has braces", "names without { and }")

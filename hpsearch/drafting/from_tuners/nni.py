@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from hpsearch.drafting.from_tuners import ranges
@@ -104,17 +105,9 @@ def _uniform(values: list[Any], path: Path, *, log: bool = False) -> Found:
     return ranges.interval(low, high, path, log=log)
 
 
-def _loguniform(values: list[Any], path: Path) -> Found:
-    return _uniform(values, path, log=True)
-
-
 def _quniform(values: list[Any], path: Path, *, log: bool = False) -> Found:
     low, high, step = _numbers(values, path, "low, high, q")
     return ranges.stepped(low, high, step, path, log=log)
-
-
-def _qloguniform(values: list[Any], path: Path) -> Found:
-    return _quniform(values, path, log=True)
 
 
 def _normal(values: list[Any], path: Path, *, log: bool = False) -> Found:
@@ -122,17 +115,9 @@ def _normal(values: list[Any], path: Path, *, log: bool = False) -> Found:
     return ranges.normal(mean, deviation, path, log=log)
 
 
-def _lognormal(values: list[Any], path: Path) -> Found:
-    return _normal(values, path, log=True)
-
-
 def _qnormal(values: list[Any], path: Path, *, log: bool = False) -> Found:
     mean, deviation, step = _numbers(values, path, "mu, sigma, q")
     return ranges.normal(mean, deviation, path, float(step), log=log)
-
-
-def _qlognormal(values: list[Any], path: Path) -> Found:
-    return _qnormal(values, path, log=True)
 
 
 TYPES: dict[str, Callable[[list[Any], Path], Found]] = {
@@ -140,10 +125,10 @@ TYPES: dict[str, Callable[[list[Any], Path], Found]] = {
     "randint": _randint,
     "uniform": _uniform,
     "quniform": _quniform,
-    "loguniform": _loguniform,
-    "qloguniform": _qloguniform,
+    "loguniform": partial(_uniform, log=True),
+    "qloguniform": partial(_quniform, log=True),
     "normal": _normal,
     "qnormal": _qnormal,
-    "lognormal": _lognormal,
-    "qlognormal": _qlognormal,
+    "lognormal": partial(_normal, log=True),
+    "qlognormal": partial(_qnormal, log=True),
 }

@@ -10,10 +10,10 @@ from typing import Any
 
 from hpsearch.drafting.from_tuners.fields import exponential, number, rounded
 from hpsearch.errors import FieldError
+from hpsearch.space.distributions import MOST_STEPS
 from hpsearch.system.documents.values import LARGEST_INTEGER
 from hpsearch.text import Path, shown
 
-_MOST_STEPS = 2**53  # as a space file allows
 _CLOSE = Fraction(1, 10**9)  # relative: how far a bound may be off a multiple of the step, for it is a rounded number
 _SPREAD = 2  # standard deviations on each side: 95% of a normal distribution
 
@@ -82,7 +82,7 @@ def stepped(low: float, high: float, step: float, path: Path, *, log: bool = Fal
     if first > last:
         return _between(exact, unit, step, whole=whole)
     ends = [_value(count * unit, whole=whole) for count in (first, last)]
-    if max(-first, last) > _MOST_STEPS or any(Fraction(repr(end)) % unit for end in ends):
+    if max(-first, last) > MOST_STEPS or any(Fraction(repr(end)) % unit for end in ends):
         if whole and max(-low, high) < LARGEST_INTEGER:
             plain = integers(math.ceil(low), math.floor(high), path, log=log)
         else:

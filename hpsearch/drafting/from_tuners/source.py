@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
+from hpsearch.config.objectives import MODULE_AND_NAME
 from hpsearch.errors import FieldError, InputError
 from hpsearch.system.documents.reading import YAML_ERRORS, load_yaml, problem_of
 from hpsearch.system.documents.values import plain
@@ -16,7 +17,6 @@ from hpsearch.system.files import read_text
 
 Kind = Literal["wandb", "nni", "ray"]
 _LONGEST_NAME = 200  # characters of a module and a name in it
-_MODULE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _ALLOWED = (
     "a W&B sweep (a file with method and parameters), an NNI search space (a file with NAME: {_type: ..., "
     "_value: ...}), or module:name of a Ray Tune param_space"
@@ -25,7 +25,11 @@ _ALLOWED = (
 
 def is_module(source: str) -> bool:
     """Return whether a source is `module:name` rather than a file."""
-    return len(source) <= _LONGEST_NAME and _MODULE.fullmatch(source) is not None and not Path(source).is_file()
+    return (
+        len(source) <= _LONGEST_NAME
+        and re.fullmatch(MODULE_AND_NAME, source) is not None
+        and not Path(source).is_file()
+    )
 
 
 def read_mapping(path: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpsearch.errors import InputError
-from hpsearch.text import nearest
+from hpsearch.text import did_you_mean
 
 TOP = "."  # the key of a file's top level
 _LONGEST_SHOWN = 40
@@ -178,8 +178,7 @@ def _without_merge_key(document: Document, mapping: Value, name: str) -> Value:
 
 def _missing(document: Document, mapping: Value, parent: str, rest: str) -> InputError:
     known = [m.key for m in mapping.members or () if m.key is not None]
-    near = nearest(rest.partition(".")[0], known)
-    hint = f"; did you mean {near!r}?" if near else ""
+    hint = did_you_mean(rest.partition(".")[0], known)
     name = parent or "the top level"
     return document.error(mapping.start, f"{name} has no key {rest!r}; allowed: {', '.join(known) or 'none'}{hint}")
 

@@ -12,7 +12,8 @@ from hpsearch.errors import InputError
 from hpsearch.system.documents.merge import UNKNOWN, Document, Edit, Member, Value
 from hpsearch.system.documents.scalars import toml_text
 
-_KEY = re.compile(r"\s*(?:(?P<bare>[A-Za-z0-9_-]+)|(?P<quoted>\"(?:[^\"\\]|\\.)*\"|'[^']*'))[ \t]*")
+_BARE = r"[A-Za-z0-9_-]+"  # a key without quotes
+_KEY = re.compile(rf"\s*(?:(?P<bare>{_BARE})|(?P<quoted>\"(?:[^\"\\]|\\.)*\"|'[^']*'))[ \t]*")
 _SKIP = re.compile(r"(?:\s+|#[^\n]*)*")
 _LINE = re.compile(r"[^\n]*")
 _STRING = re.compile(
@@ -245,4 +246,4 @@ class TomlDocument(Document):
 
 def toml_text_of_key(name: str) -> str:
     """Return a key as TOML: bare, or in quotes."""
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else toml_text(name, name)
+    return name if re.fullmatch(_BARE, name) else toml_text(name, name)
