@@ -49,7 +49,7 @@ def test_the_file_goes_to_standard_output_and_what_differs_to_standard_error():
     lines = result.stderr.splitlines()
     assert lines[0] == "2 parameters to search: lr, momentum"
     (note,) = [line for line in lines if line.startswith("not carried over as it was: ")]
-    assert "momentum: normal(0.9, 0.01) is not there" in note
+    assert "momentum: normal(0.9, 0.01) is replaced by a range" in note
     assert f"  # {note.removeprefix('not carried over as it was: ')}" in result.stdout.splitlines()
     assert any(line.startswith("set this: trials, 48") for line in lines)
 

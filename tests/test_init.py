@@ -181,7 +181,7 @@ def test_a_file_in_another_folder_names_the_places_from_there():
         ("a.py", "import click", "uses click, whose options are not read"),
         ("a.py", "from lightning.pytorch.cli import LightningCLI\nLightningCLI()", "--print_config"),
         ("a.py", "p.add_argument('--name', default='x')", "could be searched"),
-        ("a.py", "@hydra.main(config_path='c', config_name='x')\ndef f(): ...", "is not there"),
+        ("a.py", "@hydra.main(config_path='c', config_name='x')\ndef f(): ...", "does not exist"),
         ("a.yaml", "[1, 2", "not a valid config"),
         ("a.yaml", "- 1", "holds no settings"),
         ("a.txt", "", "allowed: a .py script"),

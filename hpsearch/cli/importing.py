@@ -1,4 +1,4 @@
-"""The command that makes a space file of another tool's search space: `import`."""
+"""The command `import`: it makes a space file from another tool's search space."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hpsearch.system.files import STDOUT
 
 
 class SourceName(StrEnum):
-    """Whose search space it is."""
+    """The tool that a search space comes from."""
 
     WANDB = "wandb"
     NNI = "nni"
@@ -25,20 +25,20 @@ def import_(
         str,
         typer.Argument(
             metavar="FILE",
-            help="A W&B sweep in YAML, an NNI search_space.json, or module:name of a Ray Tune param_space, "
-            "which is imported.",
+            help="A W&B sweep in YAML, an NNI search_space.json, or module:name of a Ray Tune param_space to import.",
         ),
     ],
     *,
     to: Annotated[
-        Path, typer.Option("--to", metavar="FILE", help="The new file; - prints, as it does by default.")
+        Path, typer.Option("--to", metavar="FILE", help="The new file; - prints it, which is the default.")
     ] = STDOUT,
     format_: Annotated[
-        SourceName | None, typer.Option("--format", help="What FILE is; by its content if not given.")
+        SourceName | None,
+        typer.Option("--format", help="The tool that FILE comes from, by default found by its content."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the new file if it is there already.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
-    """Make a space file of another tool's search space."""
+    """Make a space file from another tool's search space."""
     from hpsearch.drafting.from_tuners import plan_import
 
     check_target(to, force=force, allowed="--to with a new file, --force, or --to -")

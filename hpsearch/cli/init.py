@@ -1,4 +1,4 @@
-"""The command that writes a first space file: `init`."""
+"""The command `init`: it writes a first space file."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from hpsearch.system.files import STDOUT
 def init(
     source: Annotated[
         Path,
-        typer.Argument(metavar="SCRIPT", help="A script with argparse options or Hydra, or a config; it is not run."),
+        typer.Argument(metavar="SCRIPT", help="A script with argparse options or Hydra, or a config. It is not run."),
     ],
     *,
     to: Annotated[
         Path | None,
         typer.Option(
-            "--to", metavar="FILE", help="The new file; SCRIPT's name with .hpsearch.yaml here by default; - prints."
+            "--to",
+            metavar="FILE",
+            help="The new file, by default SCRIPT's name with .hpsearch.yaml, in this folder; - prints it.",
         ),
     ] = None,
     script: Annotated[
@@ -34,7 +36,7 @@ def init(
     target = to or Path(f"{source.stem}.hpsearch.yaml")
     check_target(target)
     if script is not None and not _is_file(script):
-        raise InputError(f"--script {script}: not found; allowed: a Python script that is there")
+        raise InputError(f"--script {script}: not found; allowed: an existing Python script")
     folder = Path() if target == STDOUT else target.parent
     deliver(plan_space(source, folder=folder, script=script), target, check="check")
 
@@ -42,5 +44,5 @@ def init(
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a name that is too long, a folder that may not be entered
+    except OSError:  # the name is too long, or the folder may not be entered
         return False

@@ -1,4 +1,4 @@
-"""The new file that `init` and `import` write: its place is checked first, and in the end they say what is in it."""
+"""The new file of `init` and `import`: a check of its path, then writing it and saying what it holds."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 def check_target(target: Path, *, force: bool = False, allowed: str = "--to with a new file, or --to -") -> None:
-    """Refuse a target before any work is done; standard output is never refused.
+    """Refuse a target before any work is done. Standard output is always accepted.
 
     Args:
         force: Whether an existing file may be replaced.
         allowed: What the command offers instead, for the message.
 
     Raises:
-        InputError: It is there already, or its folder is not.
+        InputError: The file exists, or its folder does not.
     """
     if target == STDOUT:
         return
@@ -32,22 +32,22 @@ def check_target(target: Path, *, force: bool = False, allowed: str = "--to with
             raise InputError(f"{target}: is there already, and stays as it is; allowed: {allowed}")
         if not target.parent.is_dir():
             raise InputError(
-                f"--to {target}: there is no folder {target.parent}; allowed: a file in a folder that is there"
+                f"--to {target}: there is no folder {target.parent}; allowed: a file in an existing folder"
             )
-    except OSError as error:  # a name that is too long, a folder that may not be entered
+    except OSError as error:  # the name is too long, or the folder may not be entered
         raise InputError(f"--to {target}: can't be looked at: {error.strerror}; allowed: {allowed}") from None
 
 
 def deliver(file: DraftedFile, target: Path, *, check: str, note: str = "") -> None:
-    """Write or print a space file; say on standard error what is in it, and what to do next.
+    """Write or print a space file. Say on standard error what it holds, and what to do next.
 
     Args:
-        target: Where it goes: whole, or not at all.
-        check: What begins a line for each of its checks.
-        note: What begins a line for each of its notes.
+        target: The new file, which is written whole or not at all, or standard output.
+        check: The first words of the line for each check.
+        note: The first words of the line for each note.
 
     Raises:
-        InputError: It can't be written.
+        InputError: The file can't be written.
     """
     if target == STDOUT:
         typer.echo(file.text, nl=False)

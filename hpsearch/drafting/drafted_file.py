@@ -1,4 +1,4 @@
-"""A space file that is drafted and checked, but not written yet."""
+"""A drafted space file: checked, but not written yet."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from hpsearch.system.documents.reading import load_yaml
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DraftedFile:
-    """A space file that is not written yet.
+    """A drafted space file, not written yet.
 
     Attributes:
         text: What the file will hold.
-        searched: Names of the parameters.
-        constants: Names of the constants.
+        searched: The names of the parameters.
+        constants: The names of the constants.
         notes: What differs from the source.
-        checks: What the user has to look at before the first study.
+        checks: What the user has to check before the first study.
     """
 
     text: str
@@ -35,20 +35,20 @@ class DraftedFile:
 
 
 def drafted(file: SpaceFile, source: str, *, notes: tuple[str, ...] = (), checks: tuple[str, ...]) -> DraftedFile:
-    """Return a space file with its text.
+    """Return a space file with its text, which is read back as a check.
 
     Args:
-        source: What it was made from, for messages.
+        source: What the file was made from, for messages.
         notes: What differs from the source.
-        checks: What the user has to look at.
+        checks: What the user has to check.
 
     Raises:
-        InputError: `hpsearch run` would refuse the text, for a reason in the source.
+        InputError: `hpsearch run` would refuse the text, because of something in the source.
     """
     text = text_of(file)
     try:
         config = parse_config(load_yaml(text))
-        # With a `cwd` its paths lead from the folder of the file, which is not there yet.
+        # With a `cwd`, paths are relative to the space file, which does not exist yet.
         if isinstance(config.objective, Command) and config.objective.cwd is None:
             check_command(config.objective, config.space)
     except (FieldError, YAMLError) as error:

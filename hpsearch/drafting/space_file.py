@@ -1,4 +1,4 @@
-"""What a drafted space file holds, before it is text."""
+"""What a drafted space file holds."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-DEFAULT_EPOCHS = 20  # where nothing says how many
-DEFAULT_METRIC = "val_loss"  # where nothing says which
+DEFAULT_EPOCHS = 20  # if the source does not say how many
+DEFAULT_METRIC = "val_loss"  # if the source does not say which
 FILL_IN = "FILL_IN"
-"""What stands where only the user knows the text."""
+"""What marks a place that only the user can fill in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Entry:
     """A key with its value and the comment beside it.
 
     Attributes:
-        value: Of JSON's types, or a `Block` or a `CommandText`.
+        value: A value of JSON's types, a `Block` or a `CommandText`.
         comment: Empty for none.
     """
 
@@ -48,7 +48,7 @@ class CommandText:
     """A command as a space file has it.
 
     Attributes:
-        groups: Words that stay on the same line, such as an option and its value. Braces of literal text are doubled.
+        groups: Words that stay on one line, such as an option and its value. Braces of literal text are doubled.
     """
 
     groups: tuple[tuple[str, ...], ...]
@@ -63,8 +63,8 @@ class SpaceFile:
         goal: `metric` and `direction`.
         objective: The section `objective`.
         space: The section `space`.
-        search: The section `search`; without entries it is left out.
-        finalists: The section `finalists`; without entries it is left out.
+        search: The section `search`; left out if empty.
+        finalists: The section `finalists`; left out if empty.
         tail: Comments at the end.
     """
 
@@ -104,12 +104,17 @@ def constants_in(space: tuple[Line, ...] | list[Line]) -> tuple[str, ...]:
 
 
 def literal(text: str) -> str:
-    """Return text as a command has it: its braces doubled, so that they stand for no value."""
+    """Return text for a command, with its braces doubled, so that they are no placeholder."""
     return text.replace("{", "{{").replace("}", "}}")
 
 
 def how_to_measure(problem: str, metric: str) -> tuple[Comment, ...]:
-    """Return the comments of an objective whose measurements were not found."""
+    """Return comments that say how a script can give its measurements.
+
+    Args:
+        problem: The beginning of the first comment: what is wrong, and what the script should print.
+        metric: The name of the metric.
+    """
     return (
         Comment(f"{problem} after each epoch:"),
         Comment(f'  print(json.dumps({{"epoch": epoch, "{metric}": value}}), flush=True)'),

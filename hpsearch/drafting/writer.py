@@ -10,9 +10,9 @@ from hpsearch.drafting.flow import flow
 from hpsearch.drafting.space_file import Block, CommandText, Comment, Entry, Line, SpaceFile
 
 _WIDTH = 108  # characters of a line of the command, before the indent of its section
-_COLUMN = 44  # comments begin no farther right than this
-_LONGEST_BESIDE = 60  # characters of a comment beside its line; longer ones stand above it
-_UNQUOTED = re.compile(r"[\w@%+=:,./{}-]+", re.ASCII)  # what splitting a command leaves as it is
+_COLUMN = 44  # no comment is moved farther right than this
+_LONGEST_BESIDE = 60  # characters of a comment beside its line; a longer one goes above
+_UNQUOTED = re.compile(r"[\w@%+=:,./{}-]+", re.ASCII)  # words that need no quotes
 
 
 def text_of(file: SpaceFile) -> str:
@@ -36,7 +36,7 @@ def _comments(texts: Iterable[str]) -> list[str]:
 
 
 def _sections(sections: dict[str, tuple[Entry, ...]]) -> list[str]:
-    """Return sections on a line each with their values in a column; those that have comments in lines of their own."""
+    """Return each section on a line, with the values in a column; one with comments takes a line for each entry."""
     width = max(map(len, sections))
     lines = []
     for name, entries in sections.items():
@@ -59,7 +59,7 @@ def _aligned(lines: Iterable[Line], indent: str = "  ") -> list[str]:
 
 
 def _rows(line: Line) -> list[tuple[str, str]]:
-    """Return the text and comment of each row that a line takes; a row without text is a comment."""
+    """Return the text and the comment of each row of a line. A row without text is a comment."""
     if isinstance(line, Comment):
         return [("", line.text)]
     name = flow(line.name)
@@ -75,7 +75,7 @@ def _rows(line: Line) -> list[tuple[str, str]]:
 
 
 def _command(name: str, command: CommandText) -> list[str]:
-    """Return a command as a block, continued as in a shell; as a list if it has what a block can't hold."""
+    """Return a command as a block with a shell's continued lines, or as a list if a block can't hold it."""
     words = [word for group in command.groups for word in group]
     if not all(word.isprintable() for word in words):
         return [f"{name}: {flow(words)}"]

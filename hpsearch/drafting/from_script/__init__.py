@@ -1,4 +1,4 @@
-"""A first space file from a training script or its config; nothing of the script is run or imported."""
+"""A first space file for a training script or its config. The script is read, never run or imported."""
 
 from hpsearch.drafting.from_script.first_file import plan_space
 

@@ -1,4 +1,4 @@
-"""What was found in a script or a config, before it becomes a space file."""
+"""What was found in a script or a config. A space file is made from it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _MOST_EPOCHS = 2**31
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Findings:
-    """What a space file is made from.
+    """What was found in a script or a config.
 
     Attributes:
         source: The script or config that was read.
-        script: The script that the command runs; None if it is not known.
-        way: How the command is given its values: as options, as Hydra's overrides, or in a config file.
+        script: The script that the command runs; None if unknown.
+        way: How the command gets its values: as options, as Hydra's overrides, or in a config file.
         sorted: What becomes of the settings.
-        measured: Where measurements seem to be.
+        measured: Where the measurements seem to be.
         notes: What could not be read.
     """
 
@@ -35,24 +35,24 @@ class Findings:
 
     @property
     def epochs_setting(self) -> Setting | None:
-        """The setting for the epochs of a trial."""
+        """The setting for the epochs of a trial; None if there is none."""
         return next((setting for setting, text in self.sorted.spelled if text == "{epochs}"), None)
 
     @property
     def default_epochs(self) -> int | None:
-        """The default of that setting, if it can be read."""
+        """The default of the setting for the epochs; None if it can't be read."""
         number = None if self.epochs_setting is None else self.epochs_setting.number
         return int(number) if number is not None and 1 <= number < _MOST_EPOCHS else None
 
     @property
     def has_seed(self) -> bool:
-        """Whether the command is given a seed."""
-        # Lightning's command line always takes one.
+        """Whether the command gets a seed."""
+        # Lightning's command line always takes a seed.
         return self.way == "lightning" or any(text == "{seed}" for _, text in self.sorted.spelled)
 
     @property
     def checks(self) -> tuple[str, ...]:
-        """What the user should look at before the first study."""
+        """What the user should check before the first study."""
         measured, setting = self.measured, self.epochs_setting
         found = [*self.sorted.checks, f"the metric, {measured.metric}, and its direction"]
         if not measured.way:

@@ -1,4 +1,4 @@
-"""A first space file from a script or a config."""
+"""A first space file, from a script or a config."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ def plan_space(source: Path, *, folder: Path, script: Path | None = None) -> Dra
     """Return a first space file for a training script or its config.
 
     Args:
-        source: A `.py` file, or a YAML, JSON or TOML file. It is read, never run.
+        source: A `.py` file, or a config in YAML, JSON or TOML. It is read, never run.
         folder: Where the space file will lie.
-        script: The script that reads `source`, if that is a config; None to look for it beside the config.
+        script: The script that reads the config `source`; None to look for it beside the config.
 
     Raises:
-        InputError: It can't be read, or has nothing to search.
+        InputError: The source can't be read, or has nothing to search.
     """
     if source.suffix == ".py":
         if script is not None:
-            raise InputError(f"--script {script}: {source} is a script itself; allowed: --script beside a config")
+            raise InputError(f"--script {script}: {source} is a script already; allowed: --script with a config")
         findings = _of_script(source)
     elif source.suffix.lower() in SUFFIXES:
         findings = _of_config(source, script)
@@ -65,7 +65,7 @@ def _of_config(source: Path, script: Path | None) -> Findings:
 
 
 def _hydra_neighbour(config: Path) -> Path | None:
-    """Return the one script, beside a config or above its folder, that names the config in `@hydra.main`."""
+    """Return the script that names a config in `@hydra.main`: the only one beside it or one folder above, else None."""
     found = []
     for folder in (config.parent, config.parent.parent):
         for file in sorted(folder.glob("*.py")):
@@ -83,7 +83,7 @@ def _space_file(findings: Findings, study: str, folder: Path) -> SpaceFile:
     measured = findings.measured
     guess = "found in the script" if measured.known else "not found in the script; what does it report?"
     rest = Comment(f"everything else stays as {findings.source.name} has it")
-    no_seed = "CHECK: no seed was found; without one the finalists' seeds make no difference"
+    no_seed = "CHECK: no seed was found; without one, the finalists' seeds make no difference"
     return SpaceFile(
         head=(
             f"A first space file for {findings.source.name}. Lines with CHECK are guesses.",

@@ -1,4 +1,4 @@
-"""The objective of a first space file: how to call the script, and where its measurements are."""
+"""The objective of a first space file: how to call the script, and where to read its measurements."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def objective(findings: Findings, folder: Path) -> tuple[Line, ...]:
         Entry("command", CommandText(tuple(_command(findings)))),
     ]
     if findings.script is None:
-        lines.append(Comment("CHECK: name the script above, or run `hpsearch init` again with --script"))
+        lines.append(Comment("CHECK: put the script's name above, or run `hpsearch init` again with --script"))
     lines.append(Comment("interpreter: .venv  # the Python of the script, if it is another one than hpsearch's"))
     if findings.sorted.resume is not None:
         option = _resume_option(findings.sorted.resume, is_hydra=findings.way == "hydra")
-        lines.append(Comment(f"resume: {option}  # an earlier attempt's folder: add the file"))
+        lines.append(Comment(f"resume: {option}  # the folder of an earlier attempt; add the name of the file"))
     if findings.way in ("lightning", "plain"):
         lines.append(_config_file(findings, folder))
     return (*lines, *_metrics(findings.measured))
@@ -62,7 +62,7 @@ def _epochs(findings: Findings) -> Entry:
 
 
 def _command(findings: Findings) -> list[tuple[str, ...]]:
-    """Return the words of the command; it runs in the working directory."""
+    """Return the words of the command, which runs in the working directory."""
     script = f"{FILL_IN}.py" if findings.script is None else _relative(findings.script, Path())
     groups: list[tuple[str, ...]] = [("python",), (literal(script),)]
     spelled = findings.sorted.spelled
@@ -83,7 +83,7 @@ def _command(findings: Findings) -> list[tuple[str, ...]]:
 def _spelled(setting: Setting, text: str) -> tuple[str, ...]:
     if setting.positional:
         return (text,)
-    # argparse takes -1e-3 for an option of its own.
+    # argparse would take -1e-3 for an option.
     is_negative = text.startswith("-") or (setting.number or 0) < 0
     return (f"{setting.flag}={text}",) if is_negative else (setting.flag, text)
 

@@ -1,4 +1,4 @@
-"""Which settings are searched, which are constants, and which the command has in it."""
+"""Which settings are searched, which are constants, and which stand in the command."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from hpsearch.drafting.space_file import FILL_IN, Comment, Entry, Line, constant
 from hpsearch.errors import InputError
 from hpsearch.system.documents.values import LARGEST_INTEGER
 
-_LONGEST_TEXT = 200  # characters of a value that a line of the space has
+_LONGEST_TEXT = 200  # characters of a text value in the space
 
 
 @dataclass(kw_only=True, slots=True)
 class Sorted:
-    """Settings by what becomes of them.
+    """What becomes of each setting.
 
     Attributes:
         space: The lines of the section `space`.
-        spelled: Settings that the command spells out, each with its word there: a placeholder, or a literal value.
-        resume: The option that takes what to go on from.
-        checks: What the user should look at.
+        spelled: Settings that the command names, each with its word there: a placeholder or a literal value.
+        resume: The option that names what to resume from; None if there is none.
+        checks: What the user should check.
     """
 
     space: list[Line] = field(default_factory=list)
@@ -36,7 +36,7 @@ class Sorted:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names in the space: what is searched, then the constants."""
+        """The names in the space: first what is searched, then the constants."""
         return (*searched_in(self.space), *constants_in(self.space))
 
 
@@ -45,10 +45,10 @@ def sort_settings(settings: Iterable[Setting], file: str, *, keep_rest: bool) ->
 
     Args:
         file: What they were read from, for messages.
-        keep_rest: Whether a config file keeps what is not searched, so that the space need not have it.
+        keep_rest: Whether a config file keeps the settings that are not searched. The space then leaves them out.
 
     Raises:
-        InputError: Nothing among them could be searched.
+        InputError: None of them can be searched.
     """
     settings = list(settings)
     forced = None if any(_is_searched(setting) for setting in settings) else _fallback(settings)
@@ -56,9 +56,8 @@ def sort_settings(settings: Iterable[Setting], file: str, *, keep_rest: bool) ->
     for setting in settings:
         _place(result, setting, keep_rest=keep_rest, forced=forced)
     if not searched_in(result.space):
-        raise InputError(
-            f"{file}: none of its {len(settings)} settings could be searched; allowed: at least one number"
-        )
+        problem = f"none of its {len(settings)} settings could be searched"
+        raise InputError(f"{file}: {problem}; allowed: at least one number")
     _spell_all(result, settings)
     return result
 
@@ -69,7 +68,7 @@ def _is_searched(setting: Setting) -> bool:
 
 
 def _fallback(settings: list[Setting]) -> tuple[str, Suggestion] | None:
-    """Return something to search where no name looks like it: a size, else a number."""
+    """Return something to search if no name suggests it: a size, else a number."""
     free = [s for s in settings if not s.left_out and not role(s.name, s.default) and s.name not in TAKEN]
     note = "CHECK: nothing looks like a rate"
     for setting in free:
@@ -99,7 +98,7 @@ def _place(result: Sorted, setting: Setting, *, keep_rest: bool, forced: tuple[s
 def _leave_out(result: Sorted, setting: Setting) -> None:
     result.space.append(Comment(f"{setting.shown}: {setting.left_out}"))
     if setting.required:
-        result.checks.append(f"{setting.shown} is required, and not in the command")
+        result.checks.append(f"{setting.shown} is required, but not in the command")
 
 
 def _place_in_space(result: Sorted, setting: Setting, suggestion: Suggestion | None, *, keep_rest: bool) -> None:
@@ -151,12 +150,12 @@ def _constant(setting: Setting) -> Any:
 
 
 def _is_spelled(setting: Setting) -> bool:
-    """Return whether `{args}` can't give it to a command."""
+    """Return whether the command must name a setting, because `{args}` can't pass it."""
     return setting.positional or setting.name in TAKEN or setting.flag not in {"", f"--{setting.name}"}
 
 
 def _spell_all(result: Sorted, settings: Sequence[Setting]) -> None:
-    """Let the command name everything if it names something of the space: `{args}` would give that once more."""
+    """Let the command name all of the space if it names a part of it: `{args}` would repeat that part."""
     names = set(result.names)
     spelled = {setting.name for setting, _ in result.spelled}
     if not names & spelled:
@@ -167,7 +166,7 @@ def _spell_all(result: Sorted, settings: Sequence[Setting]) -> None:
 
 
 def _distribution(suggestion: Suggestion) -> dict[str, list[Any]] | None:
-    """Return a suggestion as a space file has it, or None if an argument can't be written, or stands there twice."""
+    """Return a suggestion as a space file has it; None if an argument can't be written, or is there twice."""
     arguments = suggestion.arguments
     if not all(isinstance(argument, (str, int, float)) and _is_writable(argument) for argument in arguments):
         return None
@@ -175,7 +174,7 @@ def _distribution(suggestion: Suggestion) -> dict[str, list[Any]] | None:
 
 
 def _is_writable(value: Any) -> bool:
-    """Return whether a space file can hold a value on a line."""
+    """Return whether a value fits on a line of a space file."""
     if isinstance(value, int):
         return abs(value) < LARGEST_INTEGER
     if isinstance(value, float):

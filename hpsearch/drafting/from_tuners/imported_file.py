@@ -1,4 +1,4 @@
-"""A space file from another tool's search space, checked before anything is written."""
+"""A space file for another tool's search space."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def plan_import(source: str, kind: Kind | None = None) -> DraftedFile:
     """Return a space file for the search space of another tool.
 
     Args:
-        source: A file, which is read; or `module:name`, which is imported.
-        kind: What it is; None to find out.
+        source: A file to read, or `module:name` to import.
+        kind: Whose search space it is; None to find out.
 
     Raises:
-        InputError: It can't be read, is not what its tool allows, or has nothing to search.
+        InputError: The source can't be read, breaks its tool's rules, or has nothing to search.
     """
     if is_module(source) and kind in (None, "ray"):
         translation = read_param_space(source, source.partition(":")[0].rpartition(".")[2])
@@ -52,7 +52,7 @@ def _read(raw: Mapping[str, Any], source: str, kind: Kind) -> Translation:
 
 
 def _checks(translation: Translation) -> tuple[str, ...]:
-    """Return what stands in the file as a guess, and what else the user has to look at."""
+    """Return the guesses in the file, and what else the user has to check."""
     named = {
         "metric": translation.metric,
         "direction": translation.direction,

@@ -18,19 +18,19 @@ from hpsearch.text import Path, nearest, shown
 
 _FORM = "{_type: NAME, _value: [...]}"
 _NAME = "_name"
-_OF_NETWORKS = ("layer_choice", "input_choice", "mutable_layer")  # what NNI's architecture search has
+_OF_NETWORKS = ("layer_choice", "input_choice", "mutable_layer")  # from NNI's architecture search
 
 
 def read_search_space(raw: Mapping[str, Any], origin: str, study: str) -> Translation:
-    """Return what becomes of a search space.
+    """Return the translation of a search space.
 
     Args:
-        raw: The content of its file.
-        origin: The file, for the first line of the new one.
+        raw: The content of the file.
+        origin: The file's name, for the first line of the new file.
         study: The study's name.
 
     Raises:
-        FieldError: It is not what NNI allows.
+        FieldError: The search space breaks NNI's rules.
     """
     translation = Translation(origin=f"the NNI search space {origin}", study=study)
     _add_all(translation, raw, (), "", {})
@@ -53,19 +53,19 @@ def _add_all(translation: Translation, raw: Mapping[str, Any], path: Path, prefi
 
 
 def _is_space(option: Any) -> bool:
-    """Return whether an option of a choice has parameters of its own, or says that it could."""
+    """Return whether an option of a choice is a space: it has parameters or a `_name`."""
     return isinstance(option, Mapping) and (
         _NAME in option or any(isinstance(value, Mapping) and "_type" in value for value in option.values())
     )
 
 
 def _add_branches(translation: Translation, options: list[Any], path: Path, full: str, when: Condition) -> None:
-    """Add a choice between sub-spaces: which one as NAME._name, and its parameters under that condition."""
+    """Add a choice between sub-spaces: a parameter NAME._name, and the parameters of each under that condition."""
     known = [option[_NAME] if isinstance(option, Mapping) and _NAME in option else option for option in options]
     called = labels(known)
     parent = translation.add(f"{full}.{_NAME}", choice(called, path), path, when)
     if not all(_is_space(option) and _NAME in option for option in options):
-        translation.notes.append(f"{full}: some of its options have no _name: {parent} has one of {', '.join(called)}")
+        translation.notes.append(f"{full}: some of its options have no _name; {parent} is one of {', '.join(called)}")
     for at, (option, label) in enumerate(zip(options, called, strict=True)):
         if _is_space(option):
             inner = {key: value for key, value in option.items() if key != _NAME}
@@ -76,7 +76,7 @@ def _add_branches(translation: Translation, options: list[Any], path: Path, full
 def _parameter(given: Mapping[str, Any], path: Path) -> Found:
     kind = given["_type"]
     if kind in _OF_NETWORKS:
-        return Found(note=f"{kind} searches architectures, which a space file does not", is_lost=True)
+        return Found(note=f"{kind} searches architectures, which a space file can't do", is_lost=True)
     if kind not in TYPES:
         raise FieldError((*path, "_type"), f"found {shown(kind)}", ", ".join(TYPES), nearest(str(kind), tuple(TYPES)))
     if "_value" not in given:
@@ -91,7 +91,7 @@ def _numbers(values: list[Any], path: Path, form: str) -> list[float]:
 
 
 def _randint(values: list[Any], path: Path) -> Found:
-    bounds = [0, *values] if len(values) == 1 else values  # up to version 0.6 it had the upper bound alone
+    bounds = [0, *values] if len(values) == 1 else values  # up to version 0.6, only the upper bound was given
     low, high = _numbers(bounds, path, "low, high")
     if high <= low:
         raise FieldError(path, f"found {shown(values)}", "[low, high] with low < high: high itself is excluded")

@@ -26,21 +26,21 @@ from hpsearch.text import Path, nearest, shown
 
 _ALLOWED = "a dict, or a function without arguments that returns one"
 _GRID = "grid_search"
-_MAX_DEPTH = 20  # a mapping may hold itself
+_MAX_DEPTH = 20  # a mapping may contain itself
 _FIELD = ("FILE",)
 
 
 def read_param_space(target: str, study: str) -> Translation:
-    """Return what becomes of a `param_space`; its module is imported, and a function is called.
+    """Return the translation of a `param_space`. Its module is imported; if it is a function, it is called.
 
     Args:
         target: `module:name`.
         study: The study's name.
 
     Raises:
-        FieldError: There is no such thing, or it is no search space.
+        FieldError: The target does not exist, or is not a search space.
     """
-    # What the module prints doesn't belong into the space file on standard output.
+    # Standard output may be the space file, so what the module prints must not go there.
     with contextlib.redirect_stdout(sys.stderr):
         space = _space(target)
     translation = Translation(origin=f"Ray Tune's {target}", study=study)
@@ -53,7 +53,7 @@ def read_param_space(target: str, study: str) -> Translation:
 
 
 def _set_search(translation: Translation) -> None:
-    """Set the search where a part of the space is a grid; else it says nothing about it."""
+    """Set the section `search` if a part of the space is a grid. Without a grid, nothing is known about the search."""
     sizes = {name: len(found.raw["choice"]) for name, found in translation.found.items() if found.comment == _GRID}
     if not sizes:
         return
@@ -89,8 +89,8 @@ def _imported(target: str) -> Any:
 
 
 def _domain(value: Any) -> bool:
-    """Return whether a value is one that Ray Tune draws."""
-    sample = sys.modules.get("ray.tune.search.sample")  # there if the user's module uses it
+    """Return whether Ray Tune draws the value."""
+    sample = sys.modules.get("ray.tune.search.sample")  # loaded if the user's module uses it
     return sample is not None and isinstance(value, sample.Domain)
 
 
@@ -155,15 +155,15 @@ def _choice(options: list[Any], path: Path) -> Found:
         found = choice([_plain(option, path) for option in named], path)
     except TypeError:
         return Found(note=f"a choice among {shown(options)}, which a space file can't hold", is_lost=True)
-    return found.noting("functions and classes stand here by their names: the objective looks them up")
+    return found.noting("functions and classes became their names; the objective has to look them up")
 
 
 def _plain(value: Any, path: Path, depth: int = 0) -> Any:
-    """Return a value as JSON's types.
+    """Return a value in JSON's types.
 
     Raises:
-        TypeError: It has something else inside.
-        FieldError: It has a number that is not finite, or is nested too deeply.
+        TypeError: The value holds another type.
+        FieldError: It holds a number that is not finite, or is nested too deeply.
     """
     if depth > _MAX_DEPTH:
         raise FieldError(path, "is nested too deeply", f"at most {_MAX_DEPTH} levels")
@@ -199,13 +199,13 @@ def _distribution(domain: Any, path: Path) -> Found:
     if isinstance(domain, sample.Integer) and (log or isinstance(sampler, sample.Uniform)):
         return _integers(domain, step, path, log=log)
     kind = "sample_from" if domain.is_function() else type(domain).__name__
-    return Found(note=f"{kind}: a value that code computes; a range, or code of the objective, can take its place",
+    return Found(note=f"{kind}: code computes this value; use a range, or compute it in the objective",
                  is_lost=True)  # fmt: skip
 
 
 def _integers(domain: Any, step: Any, path: Path, *, log: bool) -> Found:
     low, high = (integer(_plain(end, path), path) for end in (domain.lower, domain.upper))
-    if step is not None and step != 1:  # with a step, other than 1, Ray Tune includes the upper bound
+    if step is not None and step != 1:  # with a step other than 1, Ray Tune includes the upper bound
         return ranges.stepped(low, high, integer(_plain(step, path), path), path, log=log, whole=True)
     if high <= low:
         raise FieldError(path, f"found {low} and {high}", "low < high: high itself is excluded")
@@ -214,22 +214,22 @@ def _integers(domain: Any, step: Any, path: Path, *, log: bool) -> Found:
 
 
 def _add_branches(translation: Translation, options: list[Any], path: Path, full: str, when: Condition) -> None:
-    """Add a choice between mappings with parameters of their own, which are there if it is chosen."""
+    """Add a choice between mappings. Each has parameters of its own, which exist if it is chosen."""
     if not all(isinstance(option, Mapping) and not _grid(option) for option in options):
-        note = "a choice that has another distribution inside, beside the choices"
+        note = "a choice whose options are distributions, which a space file can't hold"
         translation.add(full, Found(note=note, is_lost=True), path, when)
         return
     key, called = _telling(options)
     parent = translation.add(f"{full}.{key}", choice(called, path), path, when)
     if key == "_name":
-        translation.notes.append(f"{full}: nothing in its options tells them apart: {parent} says which it is")
+        translation.notes.append(f"{full}: no key tells its options apart, so {parent} does")
     for at, (option, label) in enumerate(zip(options, called, strict=True)):
         inner = {inside: value for inside, value in option.items() if inside != key}
         _add_all(translation, inner, (*path, at), f"{full}.", {parent: (label,)})
 
 
 def _telling(options: list[Any]) -> tuple[str, list[Scalar]]:
-    """Return the key whose value says which option it is, and its values."""
+    """Return the key whose value tells the options apart, and that value for each option."""
     for key in options[0]:
         values = [option.get(key) for option in options]
         if all(isinstance(value, (str, int)) for value in values) and len(set(values)) == len(values):

@@ -1,4 +1,4 @@
-"""Finding out what a file is, and reading it."""
+"""The source of an import: which tool it comes from, and what it holds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hpsearch.system.documents.values import plain
 from hpsearch.system.files import read_text
 
 Kind = Literal["wandb", "nni", "ray"]
-_LONGEST_NAME = 200  # characters of a module and a name in it
+_LONGEST_NAME = 200  # characters of `module:name`, and of a key in a message
 _ALLOWED = (
     "a W&B sweep (a file with method and parameters), an NNI search space (a file with NAME: {_type: ..., "
     "_value: ...}), or module:name of a Ray Tune param_space"
@@ -24,7 +24,7 @@ _ALLOWED = (
 
 
 def is_module(source: str) -> bool:
-    """Return whether a source is `module:name` rather than a file."""
+    """Return whether a source is `module:name` and not a file."""
     return (
         len(source) <= _LONGEST_NAME
         and re.fullmatch(MODULE_AND_NAME, source) is not None
@@ -33,10 +33,10 @@ def is_module(source: str) -> bool:
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
-    """Return the content of a YAML or JSON file, as JSON's types.
+    """Return the content of a YAML or JSON file, in JSON's types.
 
     Raises:
-        InputError: It can't be read, or is no mapping.
+        InputError: The file can't be read, or is not a mapping.
     """
     raw = _parsed(read_text(path, allowed=_ALLOWED), path)
     if not isinstance(raw, dict) or not raw:
@@ -51,8 +51,8 @@ def read_mapping(path: Path) -> dict[str, Any]:
 def _parsed(text: str, path: Path) -> Any:
     try:
         if text.lstrip().startswith("{"):
-            with suppress(ValueError):  # YAML after all, such as a mapping in braces that JSON does not know
-                # Characters beyond 16 bits are two escapes in JSON, which YAML takes for two characters.
+            with suppress(ValueError):  # a mapping in braces can be YAML that is not JSON
+                # JSON writes a character beyond 16 bits as two escapes; YAML would read two characters.
                 return json.loads(text)
         return load_yaml(text)
     except YAML_ERRORS as error:
@@ -62,10 +62,10 @@ def _parsed(text: str, path: Path) -> Any:
 
 
 def kind_of(raw: Mapping[str, Any], source: str) -> Kind:
-    """Return what a file is, by its content.
+    """Return which tool a file comes from, by its content.
 
     Raises:
-        InputError: It is nothing that can be imported.
+        InputError: The file is from none of them.
     """
     if "parameters" in raw or raw.get("method") in ("grid", "random", "bayes"):
         return "wandb"
@@ -73,7 +73,7 @@ def kind_of(raw: Mapping[str, Any], source: str) -> Kind:
         return "nni"
     found = f"has {', '.join(name[:_LONGEST_NAME] for name in list(raw)[:5])}"
     if {"searchSpaceFile", "searchSpacePath", "searchSpace"} & set(raw):
-        found = "is an NNI experiment: its search space is what is read, in a file of its own"
+        found = "is an NNI experiment, and its search space is in another file"
     elif {"study", "space", "objective"} <= set(raw):
         found = "is a space file already"
     raise InputError(f"{source}: {found}; allowed: {_ALLOWED}")

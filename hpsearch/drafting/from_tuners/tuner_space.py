@@ -1,4 +1,4 @@
-"""What a space that comes alone, without an objective or a search, leaves to the user: NNI's and Ray Tune's."""
+"""What is left to the user if a search space has no objective and no search, as in NNI and Ray Tune."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _TAKEN = ("epochs", "python")  # settings of an objective in Python
 
 
 def finish(translation: Translation) -> None:
-    """Set the rest of the file: the length of a trial where a parameter says it, and placeholders."""
+    """Set the rest of the file: the epochs, if a parameter means them, and placeholders."""
     if any("." in name for name in translation.found):
         translation.notes.append('nested parameters have dotted names: config["optimizer.lr"]')
     keep_python(translation)
@@ -18,17 +18,19 @@ def finish(translation: Translation) -> None:
 
 
 def keep_python(translation: Translation) -> None:
-    """Let the names of parameters suit an objective in Python, which gets them as a mapping."""
+    """Make the names of parameters fit an objective in Python, which gets them as a mapping."""
     for name in [name for name in translation.found if role(name) == "{epochs}"]:
         is_taken = name in _TAKEN
         translation.take_epochs(name, keep=not is_taken)
         translation.notes.append(
-            f"{name} is no parameter: trial.epochs() has them"
+            f"{name} is not a parameter: trial.epochs() gives the epochs"
             if is_taken
-            else f"{name}: the objective's epochs say how long a trial is; trial.epochs() has them"
+            else f"{name}: the objective's setting epochs is the length of a trial; trial.epochs() gives the epochs"
         )
     for name in [name for name in translation.found if name in _TAKEN]:
-        translation.notes.append(f"{name} is {translation.rename(name)} here: it is a setting of the objective")
+        translation.notes.append(
+            f"{name} is now {translation.rename(name)}, because the objective uses the name {name}"
+        )
     for name in translation.found:
         if role(name) == "{seed}":
             translation.checks.append(f"{name}: each trial has a seed of its own, trial.seed")

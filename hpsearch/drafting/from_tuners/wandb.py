@@ -19,7 +19,7 @@ from hpsearch.text import nearest, shown
 
 SAMPLERS = {"grid": "jittered_grid", "random": "random", "bayes": "tpe"}
 _METHODS = (*SAMPLERS, "custom")
-_MOST_TRIALS = 10_000  # of a grid that nobody wants to see through
+_MOST_TRIALS = 10_000  # a larger grid is not trained to its end
 _COUNTED = 10**15
 _READ = ("method", "metric", "parameters", "name", "program", "command", "run_cap", "early_terminate")
 _SILENT = ("apiVersion", "kind", "$schema")
@@ -30,21 +30,21 @@ LEFT_OUT = {
     "controller": "there is no server",
     "scheduler": "hpsearch proposes configs itself",
     "metrics": "a study has one metric",
-    "job": "the command runs here",
-    "image_uri": "the command runs here",
+    "job": "the command runs on this machine",
+    "image_uri": "the command runs on this machine",
 }
 
 
 def read_sweep(raw: Mapping[str, Any], origin: str, study: str) -> Translation:
-    """Return what becomes of a sweep.
+    """Return the translation of a sweep.
 
     Args:
-        raw: The content of its file.
-        origin: The file, for the first line of the new one.
+        raw: The content of the file.
+        origin: The file's name, for the first line of the new file.
         study: The study's name, if the sweep has none.
 
     Raises:
-        FieldError: It is not what W&B allows.
+        FieldError: The sweep breaks W&B's rules.
     """
     translation = Translation(origin=f"the W&B sweep {origin}", study=_name(raw) or study)
     if "parameters" not in raw:
@@ -59,7 +59,7 @@ def read_sweep(raw: Mapping[str, Any], origin: str, study: str) -> Translation:
     _set_search(translation, raw)
     for key, value in raw.items():
         if key not in (*_READ, *_SILENT):
-            reason = LEFT_OUT.get(key, "it is none of W&B's keys")
+            reason = LEFT_OUT.get(key, "W&B has no such key")
             translation.notes.append(f"{key}: {short(value)}{f': {reason}' if reason else ''}")
     return translation
 
@@ -74,7 +74,7 @@ def _name(raw: Mapping[str, Any]) -> str:
 def _set_metric(translation: Translation, raw: Mapping[str, Any]) -> None:
     if "metric" not in raw:
         translation.metric = Field(translation.metric.value, note="the sweep has no metric")
-        translation.direction = Field(translation.direction.value, note="as W&B without a goal")
+        translation.direction = Field(translation.direction.value, note="as in W&B without a goal")
         return
     metric = mapping(raw["metric"], ("metric",), "{name: NAME, goal: minimize or maximize}")
     name = metric.get("name")
@@ -85,17 +85,17 @@ def _set_metric(translation: Translation, raw: Mapping[str, Any]) -> None:
         near = nearest(str(goal), ["minimize", "maximize"])
         raise FieldError(("metric", "goal"), f"found {shown(goal)}", "minimize, maximize", near)
     translation.metric = Field(name)
-    translation.direction = Field(goal, comment="" if "goal" in metric else "as W&B without a goal")
+    translation.direction = Field(goal, comment="" if "goal" in metric else "as in W&B without a goal")
     for key, value in metric.items():
         if key not in ("name", "goal"):
-            end = ": a search ends after its trials" if key == "target" else ""
+            end = ": a search ends after its number of trials" if key == "target" else ""
             translation.notes.append(f"metric.{key}: {short(value)}{end}")
 
 
 def _set_early_end(translation: Translation, raw: Any) -> None:
     given = mapping(raw, ("early_terminate",), "{type: hyperband, min_iter: N}, or max_iter and s")
     translation.notes.append(
-        f"early_terminate: {short(given)}: trials are not ended by their rank, but where they stall (prune.stall)"
+        f"early_terminate: {short(given)}: a trial ends when it stalls (prune.stall), not by its rank"
     )
     if "max_iter" in given:
         longest = integer(given["max_iter"], ("early_terminate", "max_iter"))
@@ -109,10 +109,10 @@ def _set_search(translation: Translation, raw: Mapping[str, Any]) -> None:
         found = "is missing" if "method" not in raw else f"found {shown(method)}"
         raise FieldError(("method",), found, ", ".join(_METHODS), nearest(str(method), _METHODS))
     if method in SAMPLERS:
-        comment = "W&B's is a Gaussian process: gp is one too" if method == "bayes" else ""
+        comment = "W&B uses a Gaussian process; gp is one too" if method == "bayes" else ""
         translation.search["sampler"] = Field(SAMPLERS[method], comment=comment)
     else:
-        translation.notes.append(f"method: {method}: the sampler is the one of every new study")
+        translation.notes.append(f"method: {method}: the study gets the default sampler")
     if "run_cap" in raw:
         trials = integer(raw["run_cap"], ("run_cap",))
         if trials < 1:
@@ -121,10 +121,10 @@ def _set_search(translation: Translation, raw: Mapping[str, Any]) -> None:
     elif method == "grid":
         translation.search["trials"] = _grid_size(translation)
     else:
-        translation.search["trials"] = Field(DEFAULT_TRIALS, note="the sweep has no run_cap, and would not end")
+        translation.search["trials"] = Field(DEFAULT_TRIALS, note="the sweep has no run_cap, so it would not end")
     levels = _levels(translation) if method == "grid" else {}
     if levels:
-        translation.search["levels"] = Field(levels, comment="each value, as a grid has it")
+        translation.search["levels"] = Field(levels, comment="one for each value, as in a grid")
 
 
 def _grid_size(translation: Translation) -> Field:
@@ -136,7 +136,7 @@ def _grid_size(translation: Translation) -> Field:
 
 
 def _levels(translation: Translation) -> dict[str, int]:
-    """Return a level for each value of a range, where they can be counted."""
+    """Return the number of levels of each range that has few enough values: one for each value."""
     if not translation.searched:
         return {}
     ranges = {

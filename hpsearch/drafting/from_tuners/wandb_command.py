@@ -1,4 +1,4 @@
-"""The `program` and `command` of a W&B sweep as a command of a space file."""
+"""The `program` and `command` of a W&B sweep, as a command of a space file."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ _OWN = ("{epochs}", "{seed}")
 
 
 def set_objective(translation: Translation, raw: Mapping[str, Any]) -> None:
-    """Set what trains: a command, if the sweep has one; else a placeholder in Python, as for sweeps made there.
+    """Set the objective: the sweep's command; without one a placeholder in Python, where such sweeps are started.
 
     Args:
-        raw: The sweep.
+        translation: What the sweep has become so far.
+        raw: The content of the sweep's file.
 
     Raises:
-        FieldError: `program` is no text, or `command` no list of text.
+        FieldError: `program` is not text, or `command` is not a list of text.
     """
     program = raw.get("program")
     if program is not None and (not isinstance(program, str) or not program.strip()):
@@ -45,7 +46,7 @@ def set_objective(translation: Translation, raw: Mapping[str, Any]) -> None:
     _check_booleans(translation)
     if not any(placeholder == "{seed}" for _, placeholder in own):
         translation.checks.append(
-            "the seed: no parameter for it was found; without one the finalists' seeds make no difference"
+            "the seed: no parameter for it was found; without one, the finalists' seeds make no difference"
         )
 
 
@@ -63,7 +64,7 @@ def _words(command: Any) -> list[str]:
 
 
 def _parts(translation: Translation, words: list[str], program: str | None) -> list[str]:
-    """Return the parts of the command; what gives it the values are `{args}` or `{overrides}` by themselves."""
+    """Return the words of the command. At least one is `{args}` or `{overrides}`, which gives it the values."""
     parts: list[str] = []
     for word in words:
         whole = _MACRO.fullmatch(word)
@@ -72,18 +73,18 @@ def _parts(translation: Translation, words: list[str], program: str | None) -> l
         elif whole[1] in _WITH_ARGS or whole[1] == _OVERRIDES:
             _say(translation, whole[1])
             parts.append("{overrides}" if whole[1] == _OVERRIDES else "{args}")
-        elif whole[1] != "env":  # it finds the program on the PATH, which is done anyway
+        elif whole[1] != "env":  # it looks for the program on the PATH, as hpsearch does
             parts.append(literal(_text(translation, whole, program)))
     if not {"{args}", "{overrides}"} & set(parts):
         translation.checks.append(
-            "the command: it is given no values there, but reads wandb.config; here it gets {args}"
+            "the command: it has no argument for the values, because the script reads wandb.config; {args} is added"
         )
         parts.append("{args}")
     return parts
 
 
 def _text(translation: Translation, match: re.Match[str], program: str | None) -> str:
-    """Return what a macro stands for in a part of the command."""
+    """Return the text of a macro inside a word of the command."""
     macro = match[1]
     if macro == "interpreter":
         return "python"
@@ -91,19 +92,19 @@ def _text(translation: Translation, match: re.Match[str], program: str | None) -
         return "/usr/bin/env"
     if macro == "program" and program is not None:
         return program
-    translation.checks.append(f"the command: {FILL_IN} stands for {match[0]}, which is not there")
+    translation.checks.append(f"the command: {FILL_IN} replaces {match[0]}, which is not known")
     return FILL_IN
 
 
 def _say(translation: Translation, macro: str) -> None:
     if macro.startswith("args_json"):
         translation.checks.append(
-            f"the command: ${{{macro}}} is JSON of all values; here they are options, or a file that config_file makes"
+            f"the command: ${{{macro}}} gives all values as JSON; {{args}} gives them as options, config_file in a file"
         )
 
 
 def _take_own(translation: Translation) -> list[tuple[str, str]]:
-    """Take the parameters that each trial has of its own out of the space; return them with their placeholders."""
+    """Remove epochs and seed from the space, because each trial has its own; return them with their placeholders."""
     own = [(name, role(name)) for name in translation.found if role(name) in _OWN]
     for name, placeholder in own:
         if placeholder == "{epochs}":
@@ -117,7 +118,7 @@ def _take_own(translation: Translation) -> list[tuple[str, str]]:
 def _with_arguments(translation: Translation, parts: list[str], own: list[tuple[str, str]]) -> list[str]:
     spelled = {name: (name, placeholder) for name, placeholder in own}
     renamed = _rename(translation)
-    if renamed:  # {args} would give them under their names here
+    if renamed:  # {args} would use the new names
         spelled |= {name: (there, f"{{{name}}}") for name, there in _names(translation, renamed).items()}
     result: list[str] = []
     for part in parts:
@@ -135,10 +136,10 @@ def _names(translation: Translation, renamed: Mapping[str, str]) -> dict[str, st
 
 
 def _rename(translation: Translation) -> dict[str, str]:
-    """Give parameters other names where a space file needs them; return the old ones by the new."""
+    """Give other names to parameters whose names are taken; return the old names by the new ones."""
     renamed = {translation.rename(name): name for name in list(translation.found) if name in TAKEN}
     for here, there in renamed.items():
-        translation.notes.append(f"{there} is {here} here: the objective has that name for a setting of its own")
+        translation.notes.append(f"{there} is now {here}, because the objective uses the name {there}")
     return renamed
 
 
