@@ -1,4 +1,4 @@
-"""An ensemble as a folder that ships: its members' checkpoints, their weights, and where they come from."""
+"""An ensemble as a folder to ship: the members' checkpoints and weights, and their provenance."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ ENSEMBLE_FILE = "ensemble.json"
 
 
 def check_bundle(store: Store, folder: Path, target: Path) -> int:
-    """Return how many members a bundle would have.
+    """Return how many members a bundle would have; refuse what can't be bundled.
 
     Args:
         folder: The study's directory.
         target: The folder to make.
 
     Raises:
-        InputError: The study has no ensemble, a checkpoint is gone, or the target can't be made.
+        InputError: The study has no ensemble, a checkpoint is missing, or the target can't be made.
     """
     ensemble = store.get("ensemble")
     if ensemble is None:
@@ -43,7 +43,11 @@ def check_bundle(store: Store, folder: Path, target: Path) -> int:
             raise InputError(
                 f"{target}: its folder {target.parent} is not there; allowed: a new folder in an existing one"
             )
-    except (OSError, RuntimeError, ValueError) as error:  # too long, a circle of links, a null character
+    except (
+        OSError,
+        RuntimeError,
+        ValueError,
+    ) as error:  # the path is too long, or has a circle of links or a null character
         raise InputError(f"{target}: is no folder's path: {error}; allowed: a new folder") from None
     return len(ensemble["members"])
 
@@ -69,7 +73,7 @@ def write_bundle(store: Store, config: StudyConfig, folder: Path, target: Path) 
             text = json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n"
             with atomic_write(temporary / ENSEMBLE_FILE) as file:
                 file.write(text.encode())
-            temporary.chmod(0o777 & ~_umask())  # mkdtemp makes it for its owner alone
+            temporary.chmod(0o777 & ~_umask())  # mkdtemp gives rights to the owner only
             sync_folder(temporary)
             temporary.rename(target.resolve())
             sync_folder(target.resolve().parent)

@@ -1,4 +1,4 @@
-"""Values merged into YAML, JSON and TOML files by editing their text: what is not set stays byte for byte."""
+"""YAML, JSON and TOML files, read and edited. An edit sets values in the text; all else stays byte for byte."""
 
 from hpsearch.system.documents.merge import TOP, Document, merge
 from hpsearch.system.documents.open import open_document

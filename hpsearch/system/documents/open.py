@@ -1,4 +1,4 @@
-"""From a file's text to a document that values can be merged into."""
+"""Opening a text as the document of its format."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ _DOCUMENTS: dict[FileFormat, type[Document]] = {"yaml": YamlDocument, "json": Js
 
 
 def open_document(text: str, file: str, file_format: FileFormat) -> Document:
-    """Return a document.
+    """Return the document of a text.
 
     Args:
-        file: Its name, for messages.
+        text: The text of the file.
+        file: The file's name, for messages.
+        file_format: The format of the text.
 
     Raises:
-        InputError: The text is not of the format.
+        InputError: The text does not have that format.
     """
     try:
         return _DOCUMENTS[file_format](text, file)

@@ -1,4 +1,4 @@
-"""Text in YAML, JSON or TOML as the values that it holds."""
+"""Reading text in YAML, JSON or TOML."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ YAML_ERRORS = (YAMLError, ValueError, RecursionError, TypeError, LookupError, At
 
 
 def load_yaml(text: str) -> Any:
-    """Return what a text in YAML 1.2 holds.
+    """Return the content of a text in YAML 1.2.
 
     Raises:
-        YAML_ERRORS: It is not YAML.
+        YAML_ERRORS: The text is not YAML.
     """
     # typ="safe" builds no Python objects; pure=True is the YAML 1.2 parser, to which 1e-5 is a number.
     return YAML(typ="safe", pure=True).load(text)
 
 
 def load_text(text: str, file_format: FileFormat) -> Any:
-    """Return what a text holds.
+    """Return the content of a text.
 
     Raises:
-        YAML_ERRORS: It is not of the format.
+        YAML_ERRORS: The text does not have that format.
     """
     if file_format == "json":
         return json.loads(text)
@@ -42,5 +42,5 @@ def load_text(text: str, file_format: FileFormat) -> Any:
 
 
 def problem_of(error: Exception) -> str:
-    """Return what one of `YAML_ERRORS` says, in a line."""
+    """Return the message of one of `YAML_ERRORS`, on one line."""
     return str(getattr(error, "problem", None) or str(error) or type(error).__name__).splitlines()[0]
