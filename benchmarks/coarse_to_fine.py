@@ -41,6 +41,7 @@ from hpsearch.space.distributions import Range
 from hpsearch.space.space import Space
 from hpsearch.store.mirror import Mirror
 from hpsearch.store.store import Store
+from hpsearch.study.study import Study
 from hpsearch.trial.seeding import derive_seed, unit
 from hpsearch.trial.trial import Stage, State, StopReason, TrialRecord
 
@@ -173,7 +174,7 @@ def played(config: StudyConfig, more: int = 0) -> Iterator[tuple[TrialRecord, Sp
     """
     store = MemoryStore(config)
     for total in (None, config.search.total + more) if more else (None,):
-        proposals = Proposals(config, store, total)
+        proposals = Proposals(Study("simulated", Path(), config, store), total)
         following: Round | None = proposals.unfinished
         while following is not None:
             for number in range(len(store.records(Stage.SEARCH)), following.end):
@@ -187,7 +188,7 @@ def played(config: StudyConfig, more: int = 0) -> Iterator[tuple[TrialRecord, Sp
 
 def _trained(config: StudyConfig, number: int, params: Mapping[str, Any], epochs: int) -> TrialRecord:
     seed = derive_seed(config.seed, Stage.SEARCH, number, 0)
-    trained = config.space.config(params)
+    trained = config.space.config_of(params)
     values = {epoch: measured(trained, seed, epoch) for epoch in range(1, epochs + 1)}
     return TrialRecord(
         stage=Stage.SEARCH,
@@ -207,7 +208,7 @@ def epochs_to_peak(config: StudyConfig, cap: int) -> float:
     spent = 0
     for record, space in played(config, more=cap // _EPOCHS):
         spent += record.epochs
-        trained = config.space.config(record.params)
+        trained = config.space.config_of(record.params)
         # The last round's bounds stay: where they leave the peak out, the rest of the cap can be saved.
         if spent > cap or (record.number >= config.search.total and not holds_peak(space, trained)):
             break

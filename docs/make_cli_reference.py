@@ -14,7 +14,8 @@ _COLUMNS = 80
 _HEAD = """\
 # The command line
 
-Made from `--help` by [make_cli_reference.py](make_cli_reference.py); the [README](../README.md) says what for.
+[make_cli_reference.py](make_cli_reference.py) has made this page from `--help`.
+[running.md](running.md) says how to use the commands.
 """
 
 

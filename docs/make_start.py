@@ -26,19 +26,19 @@ _FORECAST = re.compile(r"about .* left|almost done")
 _TEMPLATE = """\
 # From train.py to the best config on a branch
 
-Made by [make_start.py](make_start.py), which runs every command of this page. Left out are forecasts of time and, at an
-ellipsis, the middle of long outputs.
+[make_start.py](make_start.py) has made this page: it runs every command. Forecasts of time are left out, and so is, at
+an ellipsis, the middle of long outputs.
 
 ## What you have
 
-A git repository with a training script and its config, here [train.py](../examples/start/train.py) and
+You have a git repository with a training script and its config, here [train.py](../examples/start/train.py) and
 [config.yaml](../examples/start/config.yaml). The config has what the script trains with:
 
 ```console
 $ cat config.yaml
 ```
 
-The script takes the same as options, and prints a line of JSON after each epoch. This is all that hpsearch needs of it:
+The script takes the same values as options, and prints a line of JSON after each epoch. hpsearch needs no more of it:
 
 ```python
 @options
@@ -48,7 +48,7 @@ The script takes the same as options, and prints a line of JSON after each epoch
 $2,2 python train.py
 ```
 
-What hpsearch keeps goes to `studies/`, which is in the repository's `.gitignore`:
+hpsearch keeps its results in `studies/`, which is in the repository's `.gitignore`:
 
 ```console
 $ cat .gitignore
@@ -64,17 +64,17 @@ $ hpsearch init train.py
 $ cat train.hpsearch.yaml
 ```
 
-`init` has read the options, and has run nothing. Two lines are guesses, marked `CHECK`, and both are right:
-`val_accuracy` is what the script prints, and more of it is better. `--epochs` and `--seed` are in the command as
-`{epochs}` and `{seed}`, because hpsearch gives each trial its own. What is left to look at is the ranges. Above, the
-accuracy still rose in the last of the 12 epochs, so 0.01 is a small learning rate here, and we move its range up:
+`init` has read the options, and has run nothing. Two lines are guesses, marked `CHECK`, and both are right: the script
+prints `val_accuracy`, and more of it is better. `--epochs` and `--seed` are in the command as `{epochs}` and `{seed}`,
+because hpsearch gives each trial its own. Now look at the ranges. Above, the accuracy still rose in the last of the 12
+epochs, so 0.01 is a small learning rate here. Move its range up:
 
 ```yaml
 space:
   @edit
 ```
 
-and commit the file, because it says what was searched:
+Commit the file, because it says what was searched:
 
 ```console
 $ git add train.hpsearch.yaml
@@ -87,30 +87,29 @@ $ git commit -qm "A space to search"
 $6,3 hpsearch run train.hpsearch.yaml --smoke
 ```
 
-This was 2 trials of 2 epochs, and 2 retrainings of the better one: a wrong option, or a metric that nobody prints,
-would have shown here. A command has no ensemble, for it can't predict.
+This was 2 trials of 2 epochs, and 2 retrainings of the better one. It would have shown a wrong option, or a metric that
+the script does not print. A command has no ensemble, because it can't predict.
 
 ## The study
 
-48 trials, then the three best configs again with 5 new seeds each.
+The study trains 48 trials, then the three best configs again with 5 new seeds each:
 
 ```console
 $7,5 hpsearch run train.hpsearch.yaml
 ```
 
-Ctrl-C, a kill or a power cut costs nothing that had ended: `hpsearch resume train` goes on. In the end `run` prints
-what was found, and `show` prints it again:
+After Ctrl-C, a kill or a power cut, `hpsearch resume train` goes on; nothing that had ended is lost. In the end `run`
+prints a summary, and `show` prints it again:
 
 ```console
 $ hpsearch show train
 ```
 
-The winner is the config with the best mean over its seeds, not the one with the luckiest trial. That mean is what to
-expect of it.
+The winner is the config with the best mean over its seeds, not the one with the luckiest trial. Expect this mean of it.
 
 ## The config on a branch
 
-First look at what would change. `--key optim` is the mapping in the file that gets the values:
+First look at what would change. `--key optim` names the mapping in the file that gets the values:
 
 ```console
 $ hpsearch export train --to config.yaml --key optim --diff --dry-run
@@ -125,8 +124,8 @@ $ git diff --stat main tuned
 $ git log -1 --format=%B tuned
 ```
 
-You are still on `main`, and no file has changed. The branch has one commit more: the config, and beside it where the
-values come from. Once you like it:
+You are still on `main`, and no file has changed. The branch has one more commit, with the config, and with a file that
+says where the values come from. Merge it when you like it:
 
 ```console
 $ git merge -q tuned
@@ -139,18 +138,18 @@ $2,2 python train.py
 $ hpsearch verify train --from config.yaml --key optim
 ```
 
-`verify` reads the config back from the file, trains it with seeds that the study has not seen, and ends with exit code
-0 if the mean lands where the study promised. Months later it is the same command. Here the commit is another one
-because of `config.yaml` alone, whose values `verify` gives as options.
+`verify` reads the config back from the file, and trains it with seeds that the study has not used. Its exit code is 0
+if the mean lands where the study promised. The same command works months later. Here the commit differs only because of
+`config.yaml`, whose values `verify` gives as options.
 
-With the line `export: {to: config.yaml, key: optim}` in the space file from the start, `hpsearch export train` and
+If the space file has the line `export: {to: config.yaml, key: optim}` from the start, `hpsearch export train` and
 `hpsearch verify train` are enough.
 
 ## Further
 
-- Your script uses Hydra, Lightning's command line or a config file: [init.md](init.md).
-- It prints no JSON, needs another Python, or can go on from a checkpoint: [commands.md](commands.md).
-- Other formats and places: [export.md](export.md). The verdict: [verify.md](verify.md). All options: [cli.md](cli.md).
+- [init.md](init.md): your script uses Hydra, Lightning's command line or a config file.
+- [commands.md](commands.md): your script prints no JSON, needs another Python, or can go on from a checkpoint.
+- [export.md](export.md): other formats and places. [verify.md](verify.md): the verdict. [cli.md](cli.md): all options.
 """
 
 

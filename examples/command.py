@@ -1,4 +1,4 @@
-"""A training script that knows nothing of hpsearch, but that it prints a line of JSON per epoch; plain Python."""
+"""A training script in plain Python. It knows nothing of hpsearch, and prints a line of JSON per epoch."""
 
 import argparse
 import json
@@ -49,7 +49,7 @@ def main():
                 state["velocity"][i] = options.momentum * state["velocity"][i] - options.lr * 2 * error * f
                 state["weights"][i] += state["velocity"][i]
         state["epoch"] = epoch
-        # First, so that a state that is there goes with a measurement that is known.
+        # Printed before the state is written, so each saved state has its measurement.
         print(json.dumps({"epoch": epoch, "val_loss": loss(state["weights"], val_points)}))
         part = options.out / ".state.json"
         part.write_text(json.dumps(state))

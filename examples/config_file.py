@@ -1,4 +1,4 @@
-"""A training script that reads a TOML file and prints a log for people; plain Python, and knows nothing of hpsearch."""
+"""A training script in plain Python. It reads a TOML file, prints a log for people, and knows nothing of hpsearch."""
 
 import math
 import random

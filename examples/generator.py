@@ -13,7 +13,7 @@ def train(config, trial):
     parts = train_test_split(features * 20, target, test_size=0.25, random_state=0)  # one split for all trials
     x, x_val, y, y_val = (torch.from_numpy(part).float().to(trial.device) for part in parts)
 
-    # torch is seeded with trial.seed already: the weights and the order of the batches are the trial's own.
+    # torch is already seeded with trial.seed, so each trial has its own weights and order of batches.
     model = nn.Sequential(nn.Linear(10, config["hidden"]), nn.ReLU(), nn.Linear(config["hidden"], 1)).to(trial.device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=config["lr"], weight_decay=config["weight_decay"])
 

@@ -1,4 +1,4 @@
-"""A training script with Hydra, as it is without hpsearch: its config is in hydra_conf."""
+"""A training script with Hydra. It knows nothing of hpsearch; its config is in hydra_conf."""
 
 import json
 import random
@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 def main(config: DictConfig) -> None:
     """Fit a line by stochastic gradient descent."""
     weight, begin = 0.0, 1
-    # The folder of an attempt that was interrupted, maybe before it had saved anything.
+    # The folder of an interrupted attempt, which may have saved nothing yet.
     if config.resume is not None and (Path(config.resume) / "last.json").exists():
         state = json.loads((Path(config.resume) / "last.json").read_text())
         weight, begin = state["weight"], state["epoch"] + 1
@@ -24,7 +24,7 @@ def main(config: DictConfig) -> None:
             x = noise.uniform(-1, 1)
             slope = 2 * (weight * x - 3 * x) * x + config.optimizer.weight_decay * weight
             weight -= config.optimizer.lr * slope
-        # First, so that a state that is there goes with a measurement that is known.
+        # Printed before the state is written, so each saved state has its measurement.
         print(json.dumps({"epoch": epoch, "val_loss": (weight - 3) ** 2}))
         temporary = last.with_name(".last.json")
         temporary.write_text(json.dumps({"weight": weight, "epoch": epoch}))

@@ -1,4 +1,4 @@
-"""An objective as written for Optuna: the space file answers what it suggests, and decides on the bounds."""
+"""An objective written for Optuna. The space file answers its suggestions, and decides on the bounds."""
 
 import numpy as np
 import optuna

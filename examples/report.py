@@ -1,4 +1,4 @@
-"""A function that reports as the objective: `fit` stands for a framework that calls back and can't yield."""
+"""A function that reports. `fit` stands for a framework that calls back and can't yield."""
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ def fit(model, x, y, *, epochs, after_epoch):
 
 
 def train(config, trial):
-    """Train a linear classifier; `trial.report` raises TrialStopped where the trial is to end."""
+    """Train a linear classifier; `trial.report` raises TrialStopped when the trial is to end."""
     images, labels = load_digits(return_X_y=True)
     x, x_val, y, y_val = train_test_split(images / 16, labels, test_size=0.25, random_state=0)
     # Without a random_state it uses NumPy's generator, which is seeded with trial.seed.

@@ -1,4 +1,4 @@
-"""A class as written for Ray Tune: each step is an epoch, and what save_checkpoint writes is what a resume loads."""
+"""A class written for Ray Tune. Each step is an epoch; after an interruption load_checkpoint reads what was saved."""
 
 from pathlib import Path
 

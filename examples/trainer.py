@@ -1,4 +1,4 @@
-"""The Trainer of Hugging Face's transformers, with hpsearch's callback; the model starts from random weights."""
+"""Hugging Face's Trainer with hpsearch's callback. The model starts from random weights."""
 
 import torch
 from hpsearch.objectives.huggingface import HpsearchCallback
@@ -8,7 +8,7 @@ from transformers import BertConfig, BertForSequenceClassification, PrinterCallb
 
 
 class Digits(Dataset):
-    """Each image as a text of 64 words, the grey values."""
+    """Each image as a text of 64 words: its grey values."""
 
     def __init__(self):
         """Load the data."""
@@ -54,5 +54,5 @@ def train(config, trial):
         compute_metrics=accuracy,
         callbacks=[callback],
     )
-    trainer.remove_callback(PrinterCallback)  # what hpsearch prints is enough
+    trainer.remove_callback(PrinterCallback)  # hpsearch prints enough
     trainer.train(resume_from_checkpoint=callback.resume_from)

@@ -1,4 +1,4 @@
-"""`run`, `resume`, `load_study`: what the command line and notebooks call."""
+"""The main journey: `run`, `resume`, `smoke` and `load_study`, which the command line and notebooks call."""
 
 from __future__ import annotations
 
@@ -6,40 +6,27 @@ import shlex
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hpsearch.config.budget import as_overrides
 from hpsearch.config.config import StudyConfig
-from hpsearch.config.file import file_content, find_space, load_space_file
-from hpsearch.driver.creation import study_attributes
-from hpsearch.driver.edits import WRITTEN, Edit, drift, edit_of
-from hpsearch.driver.goals import Goals, check_limits
-from hpsearch.driver.pipeline import run_pipeline
-from hpsearch.driver.session import Publish, locked, nothing, prepared, silent, watching
-from hpsearch.driver.snapshot import FOLDER as CODE_FOLDER
-from hpsearch.driver.snapshot import place_of, relocated, take_snapshot, working_in
-from hpsearch.driver.warm_start import EarlierTrials, earlier_trials
+from hpsearch.config.file import find_space, load_space_file
+from hpsearch.driver.driving import drive
+from hpsearch.driver.edits import Beside, Edit, drift, edit_of
+from hpsearch.driver.goals import Goals
+from hpsearch.driver.new_study import NewStudy
+from hpsearch.driver.session import Caller, Publish, nothing, silent
+from hpsearch.driver.warm_start import earlier_trials
 from hpsearch.errors import InputError, StudyExistsError, StudyNotFoundError
 from hpsearch.executors.planning import claimed_resources
-from hpsearch.executors.resources import ResourceRequest, Resources
-from hpsearch.objectives.loading import check_objective, code_folder
-from hpsearch.store.folders import (
-    check_writable,
-    is_half_made,
-    making,
-    new_folder,
-    unused_name,
-)
-from hpsearch.store.store import Store
-from hpsearch.study.outcome import limits_of
+from hpsearch.executors.resources import ResourceRequest
+from hpsearch.objectives.loading import check_objective
+from hpsearch.store.folders import is_half_made, new_folder, unused_name
 from hpsearch.study.study import DEFAULT_STUDIES, Study, list_studies, load_study
-from hpsearch.system.git import code_state
-from hpsearch.system.place import Place
-from hpsearch.system.signals import Interrupts
-from hpsearch.trial.events import Notice, StudyOpened
+from hpsearch.trial.events import Notice
 
 __all__ = ["DEFAULT_STUDIES", "Study", "list_studies", "load_study", "resume", "run", "smoke"]
 
@@ -82,37 +69,54 @@ def run(  # noqa: PLR0913 - named options of one command, each with a default
     """
     if force and not resume:
         raise InputError("--force: takes an edited space file for a study that is there; allowed: beside --resume")
+    caller = Caller(request=request or ResourceRequest(), publish=publish, opened=opened)
     path = find_space(str(space))
     limited = [] if budget is None else as_overrides(budget)
     config = load_space_file(path, [*overrides, *limited])
-    chosen = name or config.study
-    folder = new_folder(Path(studies), chosen)
+    folder = new_folder(Path(studies), name or config.study)
     if resume and _is_taken(folder, storage):
-        study = load_study(folder, storage=storage)
         asked = any(text.startswith("search.trials=") for text in overrides)
-        edit = edit_of(study.store, study.config, config, path, budget=budget, trials_asked=asked, force=force)
-        if edit.changes:
-            publish(Notice(message=f"{path} has changed: {edit}"))
-        return _drive(replace(study, config=edit.config), request or ResourceRequest(), publish, opened, edit=edit)
+        beside = Beside(budget=budget, trials=asked, force=force)
+        return _go_on(load_study(folder, storage=storage), config, path, beside, caller)
     if not snapshot:  # the copy's code is checked instead
         check_objective(config, str(path.parent.resolve()))
-    if _is_taken(folder, storage):
-        if name is not None:
-            raise StudyExistsError(
-                f"--name {name}: {folder} exists; allowed: another name, --resume, or hpsearch resume {name}"
-            )
-        chosen = unused_name(Path(studies), chosen)
-        folder = new_folder(Path(studies), chosen)
-    earlier = earlier_trials(config, Path(studies), storage)
-    request, interrupts = request or ResourceRequest(), Interrupts()
-    claimed = claimed_resources(request, config.search.total, chosen)
-    with claimed as resources, interrupts.listening():  # from here on a signal waits until the study can be resumed
-        study = _create(folder, chosen, config, path, storage, earlier, publish if snapshot else None)
-        if earlier.notice:
-            publish(Notice(message=earlier.notice))
-        if name is None and chosen != config.study:
-            publish(Notice(message=_renamed(Path(studies), config.study, chosen, storage)))
-        return _drive(study, request, publish, opened, resources, interrupts=interrupts)
+    chosen = _free_name(folder, name, config, storage)
+    new = NewStudy(
+        name=chosen,
+        folder=new_folder(Path(studies), chosen),
+        config=config,
+        path=path,
+        storage=storage,
+        earlier=earlier_trials(config, Path(studies), storage),
+        snapshot=snapshot,
+    )
+    return _begin(new, caller, "" if name or chosen == config.study else _renamed(new, Path(studies)))
+
+
+def _go_on(study: Study, config: StudyConfig, path: Path, beside: Beside, caller: Caller) -> Study:
+    """Drive a study that is there, with what it takes of its space file as it is now."""
+    try:
+        edit = edit_of(study, config, path, beside)
+    except BaseException:
+        study.close()
+        raise
+    if edit.changes:
+        caller.publish(Notice(message=f"{path} has changed: {edit}"))
+    return drive(replace(study, config=edit.config), caller, edit)
+
+
+def _begin(new: NewStudy, caller: Caller, renamed: str) -> Study:
+    """Make a study and drive it.
+
+    Args:
+        renamed: What there is to say of its name.
+    """
+    claimed = claimed_resources(caller.request, new.config.search.total, new.name)
+    with claimed as resources, caller.interrupts.listening():  # a signal waits until the study can be resumed
+        study = new.make(lambda message: caller.publish(Notice(message=message)))
+        for message in filter(None, (new.earlier.notice, renamed)):
+            caller.publish(Notice(message=message))
+        return drive(study, caller, resources=resources)
 
 
 def resume(
@@ -137,11 +141,12 @@ def resume(
         StudyError: The study failed; it can be resumed.
         Interrupted: A signal came; it can be resumed.
     """
+    caller = Caller(request=request or ResourceRequest(), publish=publish, opened=opened)
     goals = Goals.given(trials, budget)
     loaded = load_study(study, studies=studies, storage=storage)
-    if changed := drift(loaded.store):
+    if changed := drift(loaded):
         publish(Notice(message=changed))
-    return _drive(loaded, request or ResourceRequest(), publish, opened, edit=Edit(loaded.config, goals))
+    return drive(loaded, caller, Edit(loaded.config, goals))
 
 
 def smoke(
@@ -172,10 +177,10 @@ def smoke(
         small.append("finalists={configs: 1, seeds: 2}")
     folder = tempfile.mkdtemp(prefix="hpsearch-smoke-")
     try:
-        study = run(space, overrides=small, request=request, studies=folder, publish=publish, opened=opened)
-        document = study.document()
-        study.close()
-        return document
+        with closing(
+            run(space, overrides=small, request=request, studies=folder, publish=publish, opened=opened)
+        ) as study:
+            return study.document()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -193,120 +198,26 @@ def _is_taken(folder: Path, storage: str | None) -> bool:
     return True
 
 
-def _renamed(studies: Path, name: str, chosen: str, storage: str | None) -> str:
+def _free_name(folder: Path, name: str | None, config: StudyConfig, storage: str | None) -> str:
+    """Return the name of a study to make: the space file's gets a number if it is taken.
+
+    Raises:
+        StudyExistsError: The name was asked for, and is taken.
+    """
+    if not _is_taken(folder, storage):
+        return name or config.study
+    if name is not None:
+        raise StudyExistsError(
+            f"--name {name}: {folder} exists; allowed: another name, --resume, or hpsearch resume {name}"
+        )
+    return unused_name(folder.parent, config.study)
+
+
+def _renamed(new: NewStudy, studies: Path) -> str:
     """Return what there is to say of a study that got another name than its space file has."""
-    hint = ""
-    with suppress(InputError):
-        earlier = load_study(studies / name, storage=storage)
+    name, hint = new.config.study, ""
+    with suppress(InputError), closing(load_study(studies / name, storage=new.storage)) as earlier:
         place = "" if studies == DEFAULT_STUDIES else f" --studies {shlex.quote(str(studies))}"
         if earlier.state != "done":
             hint = f"; {name} is unfinished: hpsearch resume {name}{place} goes on with it"
-        earlier.close()
-    return f"study {name} exists, so this one is {chosen}{hint}"
-
-
-def _create(
-    folder: Path,
-    name: str,
-    config: StudyConfig,
-    path: Path,
-    storage: str | None,
-    earlier: EarlierTrials,
-    told: Publish | None,
-) -> Study:
-    """Make the folder and the store, or neither.
-
-    Args:
-        earlier: What the study starts from.
-        told: Takes a notice of the copy of the code that is to be taken; None for no copy.
-    """
-    code = code_folder(config.objective, str(Path.cwd()), str(path.parent.resolve()))
-    attributes = study_attributes(config, path, earlier, code_state(code, [folder.parent]))
-    attributes[WRITTEN] = None if (written := file_content(path)) == config.raw else written
-    with making(folder):
-        if told is not None:
-            taken = take_snapshot(code, folder, folder.parent)
-            attributes |= taken.attributes()
-            told(Notice(message=f"{taken} copied to {folder / CODE_FOLDER}, where all trials run"))
-        store = Store.create(folder, name, storage, config.direction, attributes)
-    return Study(name, folder, config, store)
-
-
-def _drive(
-    study: Study,
-    request: ResourceRequest,
-    publish: Publish,
-    opened: Callable[[Study], None],
-    resources: Resources | None = None,
-    edit: Edit | None = None,
-    interrupts: Interrupts | None = None,
-) -> Study:
-    """Run a study under its lock; whatever happens, the workers are gone and the lock is given back.
-
-    Args:
-        resources: What was found for the request; None for a study that was there before.
-        edit: How the space file has changed since then, and how far the study is to go.
-        interrupts: Signals that came while the study was made.
-    """
-    new = resources is not None
-    interrupts = interrupts or Interrupts()
-    try:
-        place = place_of(study.store, study.folder)
-        with working_in(place):
-            _drive_there(study, request, publish, opened, resources, edit or Edit(study.config), interrupts, place)
-    except BaseException as error:
-        study.close()
-        if new and isinstance(error, InputError) and study.store.is_empty:
-            _remove(study)
-        raise
-    return study
-
-
-def _drive_there(
-    study: Study,
-    request: ResourceRequest,
-    publish: Publish,
-    opened: Callable[[Study], None],
-    resources: Resources | None,
-    edit: Edit,
-    interrupts: Interrupts,
-    place: Place,
-) -> None:
-    """Run a study from the folder that its code is to run from."""
-    config, module_folder = relocated(study.config, place), study.store.get("module_folder")
-    if resources is None:
-        check_writable(study.folder)
-    if resources is None or place.top is not None:
-        check_objective(config, module_folder and place.of(module_folder))
-    goals, total = edit.goals, edit.goals.total(study.store, config)
-    claimed = nullcontext(resources) if resources else claimed_resources(request, total, study.name)
-    # Between the stages' own handlers a signal waits: it must not break off what is being written.
-    with interrupts.listening(), claimed as taken, locked(study.store) as lock:
-        study.store.check_whole()
-        notice = check_limits(goals.limits(study.store, config), config, gpus=taken.gpus_per_slot > 0)
-        opened(study)
-        total = goals.settle(study.store, config)
-        edit.settle(study.store, total)
-        _announce(study, total, taken, publish, notice)
-        interrupts.check()
-        watched = watching(publish, lambda: lock.lost, study.name)
-        arguments = (study.store, config, study.folder, request, taken, total, watched, interrupts)
-        with prepared(*arguments) as context:
-            run_pipeline(context, taken.slots, taken.gpus_per_slot)
-
-
-def _remove(study: Study) -> None:
-    """Remove a new study whose workers can't be had: else each try would leave one more."""
-    study.store.remove()
-    shutil.rmtree(study.folder)
-    with suppress(OSError):  # others lie there
-        study.folder.parent.rmdir()
-
-
-def _announce(study: Study, total: int, resources: Resources, publish: Publish, notice: str) -> None:
-    from hpsearch.report.tables import plan_line
-
-    plan = plan_line(study.config, total, resources.text, limits=limits_of(study.store))
-    publish(StudyOpened(name=study.name, plan=plan))
-    for message in filter(None, (resources.notice, notice)):
-        publish(Notice(message=message))
+    return f"study {name} exists, so this one is {new.name}{hint}"

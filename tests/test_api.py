@@ -10,19 +10,17 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from running import INLINE, Bench, Stop, bench, results
 
 import hpsearch
 from hpsearch import api
+from hpsearch.driver import driving
 from hpsearch.errors import InputError, Interrupted, StudyError, StudyLockedError
 from hpsearch.executors.resources import ResourceRequest
 from hpsearch.samplers import JitteredGridSampler
-from hpsearch.study.outcome import rounds_of
 from hpsearch.system.signals import raising_signals
 from hpsearch.trial.events import StageStarted, StudyOpened, TrialMeasured, TrialScored, TrialStarted
 from hpsearch.trial.trial import Stage, State
-
-bench = pytest.fixture(bench)
+from support.bench import INLINE, Bench, Stop, results
 
 SHORT = {"objective": {"epochs": 1}, "finalists": None, "ensemble": None}
 SPACE = {
@@ -52,12 +50,12 @@ def test_eight_trials_extended_are_the_same_as_all_at_once(bench: Bench):
 def test_the_levels_are_fixed_when_the_study_is_made(bench: Bench):
     space = bench.space("climb", space=SPACE, search={"trials": 2}, **SHORT)
     first = bench.run(space)
-    (levels,) = [one.levels for one in rounds_of(first.store, first.config)]
+    (levels,) = [one.levels for one in first.rounds]
     (larger,) = bench.run(space, name="larger", overrides=["search.trials=6"]).store.get("rounds")
     assert levels != larger["levels"]
     first.close()
     extended = bench.resume(trials=6)
-    assert [one.levels for one in rounds_of(extended.store, extended.config)] == [levels]
+    assert [one.levels for one in extended.rounds] == [levels]
     sampler = JitteredGridSampler(extended.config.space, extended.config.seed, levels)
     assert params(extended) == [sampler.draw(number) for number in range(6)]
 
@@ -136,7 +134,7 @@ def test_a_driver_that_lost_its_lock_stops_writing(bench: Bench, monkeypatch):
 
 def test_a_driver_goes_on_from_what_another_wrote_while_it_was_starting(bench: Bench, monkeypatch):
     bench.run(bench.space("climb", search={"trials": 2}, **SHORT)).close()
-    check, others = api.check_objective, []
+    check, others = driving.check_objective, []
 
     def slow(*arguments: object) -> None:
         check(*arguments)
@@ -144,7 +142,7 @@ def test_a_driver_goes_on_from_what_another_wrote_while_it_was_starting(bench: B
             others.append(True)
             bench.resume(trials=4).close()
 
-    monkeypatch.setattr(api, "check_objective", slow)
+    monkeypatch.setattr(driving, "check_objective", slow)
     study = bench.resume(trials=5)
     assert [r.state for r in study.store.records(Stage.SEARCH)] == [State.COMPLETE] * 5
     assert len(bench.audited()) == 5
@@ -254,13 +252,13 @@ def test_nothing_inside_imports_the_root():
 
 
 def test_a_signal_right_after_a_study_was_made_finds_one_that_can_be_resumed(bench: Bench, monkeypatch):
-    opened, drive = [], api._drive
+    opened, drive = [], api.drive
 
     def interrupted(*arguments: object, **more: object) -> api.Study:
         signal.raise_signal(signal.SIGINT)
         return drive(*arguments, **more)
 
-    monkeypatch.setattr(api, "_drive", interrupted)
+    monkeypatch.setattr(api, "drive", interrupted)
     with raising_signals(), pytest.raises(Interrupted):
         bench.run(bench.space("climb", **SHORT), opened=opened.append)
     assert [study.name for study in opened] == ["sample"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from support.paths import ROOT
 
 
 def lint(folder: Path) -> subprocess.CompletedProcess[str]:

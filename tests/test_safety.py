@@ -21,15 +21,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from fuzzing import listing, refusal
-from ruamel.yaml import YAML
-from running import Bench, bench
-from test_trial_handle import drive, make, saving
-from typer.testing import CliRunner, Result
 
 import hpsearch.store.store as store_module
 from hpsearch import api
-from hpsearch.cli.app import app
 from hpsearch.config.file import load_space_file
 from hpsearch.drafting.from_script import plan_space
 from hpsearch.drafting.from_tuners import plan_import
@@ -38,8 +32,11 @@ from hpsearch.export import plan_export
 from hpsearch.trial.checkpoint import load_state
 from hpsearch.trial.folder import MANIFEST, read_manifest
 from hpsearch.trial.trial import Stage, StopReason
+from support.attempts import drive, make, saving
+from support.bench import Bench
+from support.documents import read_yaml, with_sections
+from support.fuzzing import listing, refusal
 
-bench = pytest.fixture(bench)
 INLINE = ("--executor", "inline")
 TINY = {"objective": {"epochs": 1}, "search": {"trials": 2, "sampler": "random"}, "finalists": None, "ensemble": None}
 
@@ -73,21 +70,6 @@ EVIL = {"bare pickle": _bare, "torch's zip": _in_zip, "torch's older format": _l
 def canary(tmp_path: Path) -> Path:
     """What is there if something was run."""
     return tmp_path / "canary"
-
-
-@pytest.fixture
-def invoke(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    for name in [name for name in os.environ if name.startswith("HPSEARCH_ST")]:
-        monkeypatch.delenv(name)
-
-    def invoke(*arguments: object, code: int = 0) -> Result:
-        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-        assert result.exit_code == code, f"{result.exit_code}\n{result.stdout}\n{result.stderr}"
-        assert isinstance(result.exception, SystemExit | None), result.exception
-        return result
-
-    del bench
-    return invoke
 
 
 # Checkpoints and what lies beside them
@@ -355,12 +337,10 @@ def test_a_value_reaches_a_command_as_one_argument(bench: Bench, canary, form):
         words if form == "list" else " ".join(f'"{word}"' if at % 2 else word for at, word in enumerate(words))
     )
     space = bench.space(**TINY, space={"lr": {"choice": {"x": "; touch /"}}, **values})
-    raw = YAML(typ="safe", pure=True).load(space.read_text())
-    raw["objective"] = {"command": command, "epochs": 1}
-    raw["search"]["trials"] = 1
-    with space.open("w") as file:
-        YAML(typ="safe", pure=True).dump(raw, file)
-    study = bench.run(space)
+    raw = read_yaml(space)
+    study = bench.run(
+        with_sections(space, objective={"command": command, "epochs": 1}, search={**raw["search"], "trials": 1})
+    )
     assert [r.stop_reason for r in study.store.records(Stage.SEARCH)] == [StopReason.FINISHED]
     expected = [*values.values(), *(f"x={value}" for value in values.values()), "; touch /"]
     for name, value in {"lr": "; touch /", **values}.items():
@@ -372,12 +352,9 @@ def test_a_value_reaches_a_command_as_one_argument(bench: Bench, canary, form):
 
 def test_a_value_that_no_argument_can_hold_fails_its_trial(bench: Bench):
     space = bench.space(**TINY, space={"lr": {"uniform": [0, 1]}, "x": {"choice": {"bad": "a\0b", "good": "ab"}}})
-    raw = YAML(typ="safe", pure=True).load(space.read_text())
-    raw["objective"] = {"command": [sys.executable, "-c", "print('{{\"score\": 1.0}}')", "{args}"], "epochs": 1}
-    raw["search"] = {"trials": 2, "sampler": "random", "first": [{"lr": 0.5, "x": "bad"}, {"lr": 0.5, "x": "good"}]}
-    with space.open("w") as file:
-        YAML(typ="safe", pure=True).dump(raw, file)
-    records = bench.run(space).store.records(Stage.SEARCH)
+    objective = {"command": [sys.executable, "-c", "print('{{\"score\": 1.0}}')", "{args}"], "epochs": 1}
+    search = {"trials": 2, "sampler": "random", "first": [{"lr": 0.5, "x": "bad"}, {"lr": 0.5, "x": "good"}]}
+    records = bench.run(with_sections(space, objective=objective, search=search)).store.records(Stage.SEARCH)
     assert [r.stop_reason for r in records] == [StopReason.ERROR, StopReason.FINISHED]
     assert "null" in (records[0].error or "")
 

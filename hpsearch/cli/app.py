@@ -214,7 +214,7 @@ def list_(*, studies: StudiesOption = Path("studies"), storage: StorageOption = 
         if isinstance(study, InputError):
             typer.echo(f"warning: {study}", err=True)
         else:
-            rows.append(study_row(study.store, study.config, study.folder))
+            rows.append(study_row(study))
     if not rows:
         typer.echo(f"no studies in {printable(str(studies))}; hpsearch run cnn makes one", err=True)
         return
@@ -249,9 +249,9 @@ def show(
     if as_json:
         typer.echo(json.dumps(loaded.document(), indent=1, allow_nan=False))
     elif trial is not None:
-        console().print(tables.trial_detail(loaded.store, loaded.config, loaded.folder, trial))
+        console().print(tables.trial_detail(loaded, trial))
     elif top is not None:
-        console().print(tables.leaderboard(loaded.store, loaded.config, top))
+        console().print(tables.leaderboard(loaded, top))
     elif csv is None:
         print_summary(loaded)
 

@@ -80,7 +80,7 @@ def export(
         typer.echo(plan.diff(), nl=False)
     what, where = f"trial {best.trial} of study {loaded.name}", _shown(plan, to, key, loaded)
     if branch is not None:
-        message = commit_message(loaded.store, loaded.config, best)
+        message = commit_message(loaded, best)
         done = "would be committed" if dry_run else f"committed as {plan.commit(branch, message)}"
         typer.echo(f"{what} {done} on the new branch {branch}, in {where}")
         return
@@ -97,18 +97,17 @@ def _write_ensemble(study: Study, to: Path | None, others: Sequence[str], *, dry
         raise InputError(f"--ensemble: {others[0]} does not go with it; allowed: --to FOLDER")
     if to is None:
         raise InputError("--ensemble: where to is not known; allowed: --to FOLDER, which is not there yet")
-    members = check_bundle(study.store, study.folder, to)
+    ensemble = check_bundle(study, to)
     if not dry_run:
-        write_bundle(study.store, study.config, study.folder, to)
+        write_bundle(study, to)
     done = "would be written" if dry_run else "written"
-    typer.echo(f"the ensemble of study {study.name}, {members} members, {done} to {to}")
+    typer.echo(f"the ensemble of study {study.name}, {len(ensemble.members)} members, {done} to {to}")
 
 
 def _chosen(study: Study, trial: int | None) -> Best:
-    from hpsearch.study.outcome import trial_of
 
     if trial is not None:
-        found = trial_of(study.store, study.config, trial)
+        found = study.best_of_trial(trial)
         if found is None:
             raise InputError(f"--trial {trial}: it has no value; allowed: one that has")
         return found
@@ -133,7 +132,6 @@ def _plan(
     from hpsearch.export.formats import FORMATS
     from hpsearch.export.frozen import trial_content
     from hpsearch.export.provenance import provenance
-    from hpsearch.study.outcome import explored_space
     from hpsearch.trial.trial import Stage
 
     default = study.config.export
@@ -145,7 +143,7 @@ def _plan(
         key, format_ = key or default.key, format_ or default.format
     names |= places(maps)
     kind = next((one for one in FORMATS if one == format_), None)
-    explored = explored_space(study.store, study.config)
+    explored = study.explored_space
     record = next(one for one in study.store.records(Stage.SEARCH) if one.number == best.trial)
     return plan_export(
         best.config,
@@ -153,7 +151,7 @@ def _plan(
         format=kind,
         key=key,
         names=names,
-        provenance=provenance(study.store, study.config, best),
+        provenance=provenance(study, best),
         trial=trial_content(record, study.config, explored) if kind == "optuna" else None,
         to_commit=to_commit,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -63,25 +64,18 @@ def verify(
 ) -> None:
     """Retrain an exported config with new seeds: does it land where the finalists did?"""
     from hpsearch.cli.view import driving
-    from hpsearch.driver import verification
+    from hpsearch.driver.session import Caller
+    from hpsearch.driver.verification import Exported
+    from hpsearch.driver.verification import verify as verified
+    from hpsearch.study.study import load_study
 
     request = resource_request(
         gpus, workers, trials_per_gpu, cpus_per_trial, ray_address, executor, fresh_process=fresh_process
     )
-    with driving(studies) as show:
-        found = verification.verify(
-            study,
-            from_,
-            key=key,
-            names=places(map_ or ()),
-            trial=trial,
-            seeds=seeds,
-            request=request,
-            studies=studies,
-            storage=storage,
-            publish=show.publish,
-            opened=show.watched,
-        )
+    exported = Exported(path=from_, key=key, names=places(map_ or ()))
+    with driving(studies) as show, closing(load_study(study, studies=studies, storage=storage)) as loaded:
+        caller = Caller(request=request, publish=show.publish, opened=show.watched)
+        found = verified(loaded, exported, caller, trial=trial, seeds=seeds)
     if as_json:
         content = {**asdict(found), "within": found.within, "direction": str(found.direction)}
         typer.echo(json.dumps(content, indent=1, default=str))

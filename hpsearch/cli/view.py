@@ -73,7 +73,7 @@ def driving(studies: Path) -> Iterator[Show]:
 def _resume_line(study: Study, studies: Path) -> str:
     from hpsearch.report.paths import study_argument
 
-    return f"hpsearch resume {study_argument(study.store, study.folder, studies)}"
+    return f"hpsearch resume {study_argument(study, studies)}"
 
 
 def console() -> Console:
@@ -87,7 +87,7 @@ def print_summary(study: Study) -> None:
     """Print what came out of a study."""
     from hpsearch.report.tables import study_summary
 
-    console().print(study_summary(study.store, study.config, study.folder))
+    console().print(study_summary(study))
 
 
 def print_smoke(document: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from hpsearch.driver.context import Context
+from hpsearch.driver.session import Session
 from hpsearch.errors import CheckpointError
 from hpsearch.selection.ranking import Leaders
 from hpsearch.trial.events import Notice
@@ -29,29 +29,29 @@ class CheckpointKeeper:
     """Removes the checkpoints of trials that have ended and are not among the best.
 
     Args:
-        context: Says how many stay.
+        session: Says how many stay.
     """
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    def __init__(self, session: Session) -> None:
+        self._session = session
         self._leaders: Leaders | None = None  # None before the first trial of the search has ended
 
     def trial_ended(self, record: TrialRecord) -> None:
         """Clean up after a trial has ended, and after the one that it pushed out of the best."""
-        trial = trial_folder(self._context.folder, record.stage, record.number)
-        last = attempt_folder(self._context.folder, record.stage, record.number, record.attempt).name
+        trial = trial_folder(self._session.study.folder, record.stage, record.number)
+        last = attempt_folder(self._session.study.folder, record.stage, record.number, record.attempt).name
         for attempt in _attempts(trial):
             _remove(f"{trial}/{attempt}", but=_best_file(trial / last) if attempt == last and record.eligible else "")
         if record.stage is Stage.FINALISTS:
             return
         ended = [record]
         if self._leaders is None:
-            self._leaders = Leaders(self._context.config.direction, self._context.config.keep_checkpoints)
-            ended = [r for r in self._context.store.records(Stage.SEARCH) if r.state is not State.RUNNING]
+            self._leaders = Leaders(self._session.study.config.direction, self._session.study.config.keep_checkpoints)
+            ended = [r for r in self._session.study.store.records(Stage.SEARCH) if r.state is not State.RUNNING]
         # All at first: an earlier driver may have been killed before it cleaned up.
         for out in map(self._leaders.add, ended):
             if out is not None:
-                trial = trial_folder(self._context.folder, Stage.SEARCH, out.number)
+                trial = trial_folder(self._session.study.folder, Stage.SEARCH, out.number)
                 for attempt in _attempts(trial):
                     _remove(f"{trial}/{attempt}")
 
@@ -88,20 +88,20 @@ def _listed(folder: Path | str) -> list[str]:
     return []
 
 
-def best_checkpoints(context: Context, records: list[TrialRecord]) -> list[KeptCheckpoint]:
+def best_checkpoints(session: Session, records: list[TrialRecord]) -> list[KeptCheckpoint]:
     """Return the best checkpoints of these trials that are on disk, in the same order; tell of those that should be."""
     found = []
     for record in records:
-        folder = attempt_folder(context.folder, record.stage, record.number, record.attempt)
+        folder = attempt_folder(session.study.folder, record.stage, record.number, record.attempt)
         try:
             manifest = read_manifest(folder)
         except CheckpointError as error:
-            context.publish(Notice(message=f"{error}; the vote goes without its checkpoint"))
+            session.publish(Notice(message=f"{error}; the vote goes without its checkpoint"))
             continue
         if record.state is not State.COMPLETE or manifest is None or manifest.best is None:
             continue
         if (folder / manifest.best.file).is_file():
             found.append(KeptCheckpoint(record, folder, manifest.best.file))
         else:
-            context.publish(Notice(message=f"{folder / manifest.best.file}: is gone; the vote goes without it"))
+            session.publish(Notice(message=f"{folder / manifest.best.file}: is gone; the vote goes without it"))
     return found

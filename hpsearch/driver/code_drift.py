@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hpsearch.config.objectives import ImageClassifier
-from hpsearch.driver.context import Context
+from hpsearch.driver.session import Session
 from hpsearch.system.git import CodeState
 from hpsearch.trial.events import Notice, TrialStarted
 from hpsearch.trial.trial import Stage
@@ -16,18 +16,18 @@ class CodeDrift:
     """Stores the code of each trial as its worker tells it, and warns of one that the study has not seen.
 
     Args:
-        context: The study.
+        session: The study.
 
     Attributes:
         latest: What the last trial ran with: what the next one most likely does, so that it is stored with it.
     """
 
-    def __init__(self, context: Context) -> None:
-        self._store, self._publish = context.store, context.publish
+    def __init__(self, session: Session) -> None:
+        self._store, self._publish = session.study.store, session.publish
         known = [r.code for stage in Stage for r in self._store.records(stage) if r.code is not None]
         first = self._store.get("code")
         self._seen = {state for state in map(CodeState.from_dict, [first, *known]) if state is not None}
-        own = isinstance(context.config.objective, ImageClassifier)  # hpsearch's code, which its version tells
+        own = isinstance(session.study.config.objective, ImageClassifier)  # hpsearch's code, which its version tells
         self.latest: Mapping[str, Any] | None = None if own else known[-1] if known else first
 
     def trial_started(self, event: TrialStarted) -> None:

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hpsearch.driver.checkpoints import CheckpointKeeper
 from hpsearch.driver.code_drift import CodeDrift
-from hpsearch.driver.context import Context
+from hpsearch.driver.session import Session
 from hpsearch.errors import CheckpointError, StudyError
 from hpsearch.executors.base import Executor
 from hpsearch.executors.worker.worker import verdict
@@ -23,7 +22,7 @@ from hpsearch.space.space import Space
 from hpsearch.trial import events
 from hpsearch.trial.folder import attempt_folder, read_manifest
 from hpsearch.trial.manifest import Manifest
-from hpsearch.trial.trial import Measurement, Stage, State, StopReason, StopRule, TrialRecord, TrialSpec
+from hpsearch.trial.trial import Measurement, Params, Stage, State, StopReason, StopRule, TrialRecord, TrialSpec
 
 _POLL_S = 0.2
 _GATHER_S = 0.1  # so often at most is written what no worker waits for
@@ -41,7 +40,7 @@ class Planned:
     """
 
     number: int
-    params: Mapping[str, Any]
+    params: Params
     seed: int
     source: int | None = None
     replicate: int | None = None
@@ -60,7 +59,7 @@ class Dispatcher:
     """Runs the trials of one stage.
 
     Args:
-        context: The study.
+        session: The study.
         stage: Whose trials these are.
         rules: What a worker applies after each epoch.
         epochs: Full length of the trials; None for the objective's.
@@ -70,7 +69,7 @@ class Dispatcher:
 
     def __init__(
         self,
-        context: Context,
+        session: Session,
         stage: Stage,
         rules: tuple[StopRule, ...],
         *,
@@ -78,18 +77,18 @@ class Dispatcher:
         space: Space | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._context, self._stage, self._rules, self._clock = context, stage, rules, clock
-        self._store, self._config = context.store, context.config
-        self._epochs = epochs or context.config.objective.epochs
-        self._space = space or context.config.space
-        self._keeper = CheckpointKeeper(context)
-        self._code = CodeDrift(context)
+        self._session, self._stage, self._rules, self._clock = session, stage, rules, clock
+        self._store, self._config = session.study.store, session.study.config
+        self._epochs = epochs or session.study.config.objective.epochs
+        self._space = space or session.study.config.space
+        self._keeper = CheckpointKeeper(session)
+        self._code = CodeDrift(session)
         self._flushed = clock()
         self._running: dict[int, _Running] = {}
         self._again: deque[TrialRecord] = deque()
         self._alone: set[int] = set()
         self._retries: Counter[int] = Counter()
-        self._bugs = BugWatch(min(self._config.faults.max_identical_errors, context.trials))
+        self._bugs = BugWatch(min(self._config.faults.max_identical_errors, session.trials))
         ended = [r.value for r in self._store.records(stage) if r.eligible and r.value is not None]
         best = self._config.direction.best(ended)
         self._best = None if best is None else best[1]
@@ -115,10 +114,10 @@ class Dispatcher:
         new = deque(number for number in wanted if number not in known)
         if not self._again and not new:
             return
-        executor = self._context.executor()
+        executor = self._session.executor()
         try:
             while self._again or new or self._running:
-                self._context.check()
+                self._session.check()
                 self._feed(executor, new, plan)
                 self._listen(executor)
                 self._check_time_limits(executor)
@@ -177,7 +176,7 @@ class Dispatcher:
         return TrialSpec(
             stage=record.stage,
             number=record.number,
-            config=self._config.space.config(record.params),
+            config=self._config.space.config_of(record.params),
             seed=record.seed,
             attempt=record.attempt,
             epochs=self._epochs,
@@ -190,7 +189,7 @@ class Dispatcher:
         )
 
     def _folder(self, record: TrialRecord, attempt: int) -> Path:
-        return attempt_folder(self._context.folder, record.stage, record.number, attempt)
+        return attempt_folder(self._session.study.folder, record.stage, record.number, attempt)
 
     def _adopt(self, record: TrialRecord) -> bool:
         """Store what earlier attempts committed; return whether that was all of the trial."""
@@ -223,7 +222,7 @@ class Dispatcher:
         if attempts >= _FRUITLESS:
             what = f"trial {record.number}: its last {attempts} attempts all ended after epoch {furthest} in silence"
             how = "if it ends the process that it runs in, --executor ray gives it up after some retries, and goes on"
-            self._context.publish(events.Notice(message=f"{what}; {how}"))
+            self._session.publish(events.Notice(message=f"{what}; {how}"))
 
     def _committed(self, record: TrialRecord) -> Manifest | None:
         """Return the manifest of the newest attempt that has one."""
@@ -231,7 +230,7 @@ class Dispatcher:
             try:
                 manifest = read_manifest(self._folder(record, attempt))
             except CheckpointError as error:
-                self._context.publish(events.Notice(message=f"{error}; going on from an earlier attempt"))
+                self._session.publish(events.Notice(message=f"{error}; going on from an earlier attempt"))
                 continue
             if manifest is not None:
                 return manifest
@@ -239,7 +238,7 @@ class Dispatcher:
 
     def _handle(self, event: events.TrialEvent | events.Notice) -> None:
         if isinstance(event, events.Notice):
-            self._context.publish(event)
+            self._session.publish(event)
             return
         running = self._running.get(event.number)
         if running is None or event.stage is not self._stage or event.attempt != running.spec.attempt:
@@ -261,13 +260,13 @@ class Dispatcher:
                 self._code.trial_started(event)
             elif isinstance(event, events.TrialMeasured):
                 self._store.add_measurement(self._stage, event.number, event.measurement, self._config.metric)
-            self._context.publish(event)
+            self._session.publish(event)
 
     def _send_alone(self, event: events.TrialEnded) -> None:
         """Try a trial again that shared its GPU when the memory ended; its checkpoints are there."""
         self._alone.add(event.number)
         what = f"trial {event.number}: out of memory beside others on its GPU; tried again alone"
-        self._context.publish(events.Notice(message=what))
+        self._session.publish(events.Notice(message=what))
         self._again.append(self._store.record(self._stage, event.number))
 
     def _lost(self, event: events.WorkerLost) -> None:
@@ -277,10 +276,10 @@ class Dispatcher:
         self._retries[event.number] += 1
         what = f"trial {event.number}: its worker ended ({event.reason}: {event.detail})"
         if self._retries[event.number] <= self._config.faults.max_retries:
-            self._context.publish(events.Notice(message=f"{what}; tried again on another"))
+            self._session.publish(events.Notice(message=f"{what}; tried again on another"))
             self._again.append(self._store.record(self._stage, event.number))
             return
-        self._context.publish(
+        self._session.publish(
             events.Notice(message=f"{what}; given up after {self._config.faults.max_retries} retries")
         )
         manifest = self._committed(record)
@@ -301,7 +300,7 @@ class Dispatcher:
             error=failure.error,
         )
         self._keeper.trial_ended(record)
-        self._context.publish(self._scored(record, failure))
+        self._session.publish(self._scored(record, failure))
         self._bugs.trial_ended(record, failure.traceback)
 
     def _scored(self, record: TrialRecord, failure: Failure) -> events.TrialScored:
@@ -319,7 +318,7 @@ class Dispatcher:
             epochs=record.epochs,
             seconds=record.seconds,
             best=best,
-            config=self._config.space.config(record.params),
+            config=self._config.space.config_of(record.params),
             error=failure.error,
             traceback=failure.traceback,
         )

@@ -25,7 +25,7 @@ from hpsearch.samplers.rounds import Round, fitted
 from hpsearch.space.distributions import Range
 from hpsearch.space.space import Bounds
 from hpsearch.store.store import Store
-from hpsearch.study.outcome import rounds_of
+from hpsearch.study.study import Study
 from hpsearch.trial.trial import Stage
 
 WRITTEN = "written"  # an attribute: the file's content without `--set`, where that is another; None where it is not
@@ -88,7 +88,7 @@ class Edit:
     def __str__(self) -> str:
         return "; ".join(map(str, self.changes))
 
-    def settle(self, store: Store, total: int) -> None:
+    def settle(self, study: Study, total: int) -> None:
         """Store it, what was taken last; killed before, the same command does all of it again.
 
         Args:
@@ -99,16 +99,17 @@ class Edit:
         """
         if not self.changes:
             return
+        store = study.store
         begun = len(store.records(Stage.SEARCH))
         if self.bounds:
-            self._begin_round(store, begun, total)
+            self._begin_round(study, begun, total)
         store.put("space", dict(self.config.raw))
         told = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "from_trial": begun}
         log = [*store.get(_EDITS, {}).get("log", []), told | {"changes": [str(one) for one in self.changes]}]
         store.put(_EDITS, {**self.accepted, "log": log})
 
-    def _begin_round(self, store: Store, begun: int, total: int) -> None:
-        rounds = fitted(rounds_of(store, self.config), self.config, begun, total)
+    def _begin_round(self, study: Study, begun: int, total: int) -> None:
+        rounds = fitted(study.rounds, self.config, begun, total)
         last = rounds[-1]
         if last.end <= begun:
             raise InputError(
@@ -126,56 +127,49 @@ class Edit:
             levels=choose_levels(space, trials, self.config.search.levels),
         )
         kept = [replace(last, trials=begun - last.start)] if begun > last.start else []
-        store.put("used_up", False)  # noqa: FBT003 - an attribute's value
-        store.put("rounds", [one.as_dict() for one in [*rounds[:-1], *kept, new]])
+        study.store.put("used_up", False)  # noqa: FBT003 - an attribute's value
+        study.store.put("rounds", [one.as_dict() for one in [*rounds[:-1], *kept, new]])
 
 
-def edit_of(
-    store: Store,
-    old: StudyConfig,
-    new: StudyConfig,
-    path: Path,
-    *,
-    budget: str | None,
-    trials_asked: bool,
-    force: bool,
-) -> Edit:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Beside:
+    """What a command gives beside the space file; the file's own word on it then does not count.
+
+    Attributes:
+        budget: The text of `--budget`.
+        trials: Whether the search's total was given.
+        force: Whether new bounds are to be taken.
+    """
+
+    budget: str | None = None
+    trials: bool = False
+    force: bool = False
+
+
+def edit_of(study: Study, new: StudyConfig, path: Path, beside: Beside) -> Edit:
     """Return what a study takes of its space file as it is now.
 
     Args:
-        old: What the study goes by.
         new: The file, with `--set` and its like.
         path: The file.
-        budget: That was given beside the file, whose own then does not count.
-        trials_asked: Whether the search's total was given beside the file, whose own then does not count.
-        force: Whether new bounds are to be taken.
 
     Raises:
-        InputError: More has changed than the study can take; the message says what, and the store is closed.
+        InputError: More has changed than the study can take; the message says what.
     """
-    try:
-        return _edit_of(store, old, new, path, budget, trials_asked=trials_asked, force=force)
-    except BaseException:
-        store.close()
-        raise
-
-
-def _edit_of(
-    store: Store, old: StudyConfig, new: StudyConfig, path: Path, budget: str | None, *, trials_asked: bool, force: bool
-) -> Edit:
+    store, old = study.store, study.config
     edits = store.get(_EDITS, {})
     found = [one for one in changes(edits.get("full", store.get("space")), new.raw) if not _is_goal(one.keys)]
     found = [one for one in found if one.keys != ("study",)]
     bounds = {name: pair for one in found for name, pair in _new_bounds(one, old, new).items()}
     refused = [one for one in found if not _is_harmless(one.keys) and not _new_bounds(one, old, new)]
-    if refused or (bounds and not force):
-        raise InputError(_refusal(store.name, path, found, can_be_forced=not refused))
+    if refused or (bounds and not beside.force):
+        raise InputError(_refusal(study.name, path, found, can_be_forced=not refused))
     if bounds:
         check_objective(new, str(path.parent.resolve()))
     written = file_content(path)
-    trials = new.search.total if trials_asked and new.search.total != old.search.total else None
-    asked = Goals.given(trials, budget)
-    goals, moved = _goals(_written(store), written, new, asked, trials_asked=trials_asked)
+    trials = new.search.total if beside.trials and new.search.total != old.search.total else None
+    asked = Goals.given(trials, beside.budget)
+    goals, moved = _goals(_written(store), written, new, asked, trials_asked=beside.trials)
     raw = {key: value for key, value in old.raw.items() if not _is_harmless((key,))}
     raw |= {key: value for key, value in new.raw.items() if _is_harmless((key,))}
     return Edit(
@@ -248,8 +242,9 @@ def _limits(config: StudyConfig) -> dict[str, Any]:
     return none if config.budget is None else config.budget.limits.as_dict()
 
 
-def drift(store: Store) -> str:
+def drift(study: Study) -> str:
     """Return what has changed in the file that a study was made from, in a line for a notice; empty if nothing has."""
+    store = study.store
     before, folder = _written(store), store.get("module_folder")
     if before is _ABSENT or folder is None:
         return ""
@@ -258,7 +253,7 @@ def drift(store: Store) -> str:
         content = file_content(path) if path.is_file() else None
         if isinstance(content, Mapping) and (found := list(changes(before, content))):
             return (
-                f"{path} has changed since study {store.name} was made ({'; '.join(map(str, found))}); it goes on with "
-                f"what is stored (hpsearch run {path} --name {store.name} --resume takes new trials and a new budget)"
+                f"{path} has changed since study {study.name} was made ({'; '.join(map(str, found))}); it goes on with "
+                f"what is stored (hpsearch run {path} --name {study.name} --resume takes new trials and a new budget)"
             )
     return ""

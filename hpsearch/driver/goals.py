@@ -10,8 +10,7 @@ from hpsearch.config.budget import Limits, parse_changes
 from hpsearch.config.config import StudyConfig
 from hpsearch.driver.proposals import Proposals
 from hpsearch.errors import InputError
-from hpsearch.store.store import Store
-from hpsearch.study.outcome import limits_of
+from hpsearch.study.study import Study
 from hpsearch.trial.trial import Stage
 
 
@@ -38,46 +37,48 @@ class Goals:
             raise InputError(f"--trials {trials}: allowed: 1 or more")
         return cls(trials=trials, budget=None if budget is None else parse_changes(budget))
 
-    def limits(self, store: Store, config: StudyConfig) -> Limits:
+    def limits(self, study: Study) -> Limits:
         """Return what the study may spend from now on."""
-        return _limits_so_far(store, config).changed(self.budget or {})
+        return _limits_so_far(study).changed(self.budget or {})
 
-    def total(self, store: Store, config: StudyConfig) -> int:
+    def total(self, study: Study) -> int:
         """Return the search's total from now on."""
-        total: int | None = self.trials or store.get("trials_given")
-        if total is None and self._reopens(store, config):
-            return Proposals(config, store, None).planned_total
-        return int(total or store.get("trials"))
+        total: int | None = self.trials or study.store.get("trials_given")
+        if total is None and self._reopens(study):
+            return Proposals(study, None).planned_total
+        return int(total or study.store.get("trials"))
 
-    def _reopens(self, store: Store, config: StudyConfig) -> bool:
+    def _reopens(self, study: Study) -> bool:
         """Whether stages that the budget has ended may go on."""
-        return self.trials is not None or self.limits(store, config) != _limits_so_far(store, config)
+        return self.trials is not None or self.limits(study) != _limits_so_far(study)
 
-    def settle(self, store: Store, config: StudyConfig) -> int:
+    def settle(self, study: Study) -> int:
         """Store the goals, the budget last: killed before, a resume with the same ones does all of it again.
 
         Returns:
             The search's total.
         """
-        total, limits = self.total(store, config), self.limits(store, config)
+        total, limits = self.total(study), self.limits(study)
         if self.trials is not None:
-            store.put("trials_given", self.trials)  # what follows can be told from it, should this be the last word
-        ended = [key for key in ("search_end", "finalists_end") if store.get(key)]
-        reopened = bool(ended) and self._reopens(store, config)
-        if reopened or total > len(store.records(Stage.SEARCH)):
-            store.put("done", False)  # noqa: FBT003 - an attribute's value
-        store.put("trials", total)
+            study.store.put(
+                "trials_given", self.trials
+            )  # what follows can be told from it, should this be the last word
+        ended = [key for key in ("search_end", "finalists_end") if study.store.get(key)]
+        reopened = bool(ended) and self._reopens(study)
+        if reopened or total > len(study.store.records(Stage.SEARCH)):
+            study.store.put("done", False)  # noqa: FBT003 - an attribute's value
+        study.store.put("trials", total)
         for key in ended if reopened else ():
-            store.put(key, None)
-        if limits != limits_of(store):
-            store.put("budget", limits.as_dict())
+            study.store.put(key, None)
+        if limits != study.limits:
+            study.store.put("budget", limits.as_dict())
         return total
 
 
-def _limits_so_far(store: Store, config: StudyConfig) -> Limits:
-    if store.get("budget") is not None or config.budget is None:
-        return limits_of(store)
-    return config.budget.limits
+def _limits_so_far(study: Study) -> Limits:
+    if study.store.get("budget") is not None or study.config.budget is None:
+        return study.limits
+    return study.config.budget.limits
 
 
 def check_limits(limits: Limits, config: StudyConfig, *, gpus: bool) -> str:

@@ -11,11 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hpsearch.config.budget import Spent
-from hpsearch.driver.context import Context
+from hpsearch.driver.session import Session
 from hpsearch.driver.tally import Tally
 from hpsearch.errors import BudgetSpentError
 from hpsearch.samplers.rounds import planned_lengths
-from hpsearch.study.outcome import limits_of, rounds_of, spent_of
 from hpsearch.text import counted
 from hpsearch.trial.events import Event, Forecast, Notice, StageStarted, TrialEvent
 from hpsearch.trial.trial import Stage
@@ -39,20 +38,20 @@ class Ledger:
     """Keeps a study's budget; without one it only counts.
 
     Args:
-        context: The study.
+        session: The study.
         slots: Says how many trials run at once.
         gpu_share: Says which share of a GPU each of them has; 0 for CPU workers.
         clock: Seconds, monotonic.
     """
 
     def __init__(
-        self, context: Context, slots: Callable[[], int], gpu_share: Callable[[], float], clock: Callable[[], float]
+        self, session: Session, slots: Callable[[], int], gpu_share: Callable[[], float], clock: Callable[[], float]
     ) -> None:
-        self._context, self._store, self._config = context, context.store, context.config
+        self._session, self._study = session, session.study
         self._slots, self._gpu_share, self._clock = slots, gpu_share, clock
-        self._limits = limits_of(context.store)
-        self._tally = Tally(context.store, context.config, clock)
-        spent = spent_of(context.store)
+        self._limits = session.study.limits
+        self._tally = Tally(session.study, clock)
+        spent = session.study.spent
         self._time_s, self._gpu_s, self._unsaved_s = spent.time_s, spent.gpu_s, 0.0
         self._now = clock()
         self._voting = self._told = False
@@ -94,7 +93,7 @@ class Ledger:
     def save(self) -> None:
         """Store what is spent."""
         self._unsaved_s = 0.0
-        self._store.put("spent", {"time_s": round(self._time_s, 3), "gpu_s": round(self._gpu_s, 3)})
+        self._study.store.put("spent", {"time_s": round(self._time_s, 3), "gpu_s": round(self._gpu_s, 3)})
 
     def no_room(self, stage: Stage, number: int, epochs: int) -> str:
         """Say why the budget has no room for another trial; empty if it has, and then the trial counts as out.
@@ -163,22 +162,22 @@ class Ledger:
 
     def _ensemble(self) -> Work:
         """Return what the vote takes: its passes over `val` and `test` are taken for an epoch of each checkpoint."""
-        if self._config.ensemble is None or not self._context.can_predict:
+        if self._study.config.ensemble is None or not self._session.can_predict:
             return Work()
-        checkpoints = self._finalists or self._config.keep_checkpoints
+        checkpoints = self._finalists or self._study.config.keep_checkpoints
         return Work(time_s=_MARGIN * self._work(Stage.FINALISTS, checkpoints, 1).time_s)
 
     @property
     def _finalists(self) -> int:
-        section = self._config.finalists
+        section = self._study.config.finalists
         return 0 if section is None else section.configs * section.seeds
 
     def _held(self) -> Work:
         """Return what the search leaves to the finalists and the ensemble."""
-        finalists = self._work(Stage.FINALISTS, self._finalists, self._config.objective.epochs)
+        finalists = self._work(Stage.FINALISTS, self._finalists, self._study.config.objective.epochs)
         ensemble = self._ensemble()
-        configs = 1 if self._config.finalists is None else self._config.finalists.configs
-        least = self._work(Stage.SEARCH, configs, self._config.objective.epochs * self._kept_share)
+        configs = 1 if self._study.config.finalists is None else self._study.config.finalists.configs
+        least = self._work(Stage.SEARCH, configs, self._study.config.objective.epochs * self._kept_share)
         limits = self._limits
         time_s, gpu_s = _MARGIN * finalists.time_s + ensemble.time_s, _MARGIN * finalists.gpu_s
         return Work(
@@ -193,11 +192,11 @@ class Ledger:
             return wanted
         if not self._told and self._tally.ended[Stage.SEARCH].trials:
             self._told = True
-            self._context.publish(
+            self._session.publish(
                 Notice(
                     message=f"the budget ({self._limits}) is too small for {counted(self._finalists, 'finalist')} x "
-                    f"{counted(self._config.objective.epochs, 'epoch')} and a search to choose them from: the search "
-                    "gets half of it, and as many finalists are trained as fit into the rest"
+                    f"{counted(self._study.config.objective.epochs, 'epoch')} and a search to choose them from: the "
+                    "search gets half of it, and as many finalists are trained as fit into the rest"
                 )
             )
         return min(wanted, _LEAST_SHARE * limit)
@@ -222,10 +221,10 @@ class Ledger:
     def _search_left(self) -> float:
         """Return how many seconds of training the search still has, in all slots together."""
         ended, limits = self._tally.ended[Stage.SEARCH], self._limits
-        total = self._store.get("trials", self._context.trials)
+        total = self._study.store.get("trials", self._session.trials)
         total = total if limits.trials is None else min(total, limits.trials)
-        rounds = rounds_of(self._store, self._config)
-        planned = sum(epochs * count for epochs, count in planned_lengths(self._config, rounds, total))
+        rounds = self._study.rounds
+        planned = sum(epochs * count for epochs, count in planned_lengths(self._study.config, rounds, total))
         to_go = max(0, planned - ended.full - self._tally.epochs_out(Stage.SEARCH))
         if not to_go:
             return 0.0
@@ -236,7 +235,7 @@ class Ledger:
 
     def _finalists_left(self) -> int:
         """Return how many epochs the finalists still have."""
-        if self._store.get("finalists_end"):
+        if self._study.store.get("finalists_end"):
             return self._tally.epochs_to_go
         done = self._tally.ended[Stage.FINALISTS].epochs + self._tally.epochs_out(Stage.FINALISTS)
-        return max(0, self._finalists * self._config.objective.epochs - done)
+        return max(0, self._finalists * self._study.config.objective.epochs - done)

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from hpsearch.driver.context import Context
 from hpsearch.driver.ledger import Ledger
+from hpsearch.driver.session import Session
 from hpsearch.driver.stages.ensemble import ensemble
 from hpsearch.driver.stages.finalists import finalists
 from hpsearch.driver.stages.search import search
@@ -18,12 +18,8 @@ from hpsearch.trial.events import Event, TrialScored
 CLOCK = time.monotonic
 
 
-def run_pipeline(context: Context, slots: int, gpus_per_slot: float = 0.0) -> None:
+def run_pipeline(session: Session) -> None:
     """Run a study to its end, or to the end of its budget.
-
-    Args:
-        slots: How many trials run at once, as far as is known before the workers are there.
-        gpus_per_slot: Which share of a GPU each of them has.
 
     Raises:
         StudyError: It can't go on.
@@ -31,10 +27,11 @@ def run_pipeline(context: Context, slots: int, gpus_per_slot: float = 0.0) -> No
         Interrupted: A signal came.
     """
     executors: list[Executor] = []
+    slots = session.resources.slots  # as far as is known before the workers are there
 
     def executor() -> Executor:
         if not executors:
-            executors.append(context.executor())
+            executors.append(session.executor())
         return executors[0]
 
     def workers() -> int:
@@ -42,39 +39,39 @@ def run_pipeline(context: Context, slots: int, gpus_per_slot: float = 0.0) -> No
 
     def gpu_share() -> float:
         # Packed while it runs: more workers share the same GPUs.
-        return gpus_per_slot * min(1.0, slots / max(1, workers()))
+        return session.resources.gpus_per_slot * min(1.0, slots / max(1, workers()))
 
-    ledger = Ledger(context, workers, gpu_share, CLOCK)
+    ledger = Ledger(session, workers, gpu_share, CLOCK)
     try:
-        _run_stages(_kept(replace(context, executor=executor), ledger))
+        _run_stages(_kept(replace(session, executor=executor), ledger))
     except (BudgetSpentError, Interrupted):
         ledger.save()
         raise
     except OSError as error:  # an objective's own end its trial
-        where = error.filename or context.folder
+        where = error.filename or session.study.folder
         raise StudyError(
-            f"study {context.store.name}: {where}: {error.strerror or error}; repair that, then resume"
+            f"study {session.study.name}: {where}: {error.strerror or error}; repair that, then resume"
         ) from error
     if executors:
         ledger.save()
-    context.store.put("done", True)  # noqa: FBT003 - an attribute's value
+    session.study.store.put("done", True)  # noqa: FBT003 - an attribute's value
 
 
-def _run_stages(context: Context) -> None:
-    context.check()
-    search(context)
-    finalists(context)
-    ensemble(context)
+def _run_stages(session: Session) -> None:
+    session.check()
+    search(session)
+    finalists(session)
+    ensemble(session)
 
 
-def _kept(context: Context, ledger: Ledger) -> Context:
-    """Return a context whose budget is kept, and which publishes a forecast after each trial, once a few have ended."""
+def _kept(session: Session, ledger: Ledger) -> Session:
+    """Return a session whose budget is kept, and which publishes a forecast after each trial, once a few have ended."""
 
     def check() -> None:
-        context.check()
+        session.check()
         ledger.check()
 
-    return replace(context, check=check, no_room=ledger.no_room, publish=_counting(context.publish, ledger))
+    return replace(session, check=check, no_room=ledger.no_room, publish=_counting(session.publish, ledger))
 
 
 def _counting(publish: Callable[[Event], None], ledger: Ledger) -> Callable[[Event], None]:

@@ -7,53 +7,50 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
-from typing import Any
 
-from hpsearch.config.config import StudyConfig
 from hpsearch.samplers import SpaceSampler, make_sampler
 from hpsearch.samplers.edges import Edge
 from hpsearch.samplers.rounds import Round, expansion, explored, fitted, planned_rounds, round_of, zoom
 from hpsearch.space.space import Space
-from hpsearch.store.store import Store
-from hpsearch.study.outcome import edges_of, past_of, rounds_of
-from hpsearch.trial.trial import Stage
+from hpsearch.study.study import Study
+from hpsearch.trial.trial import Params, Stage
 
 
 class Proposals:
     """The configs of a search.
 
     Args:
-        config: The study's.
-        store: Has the rounds so far, the configs to try first, and the trials.
+        study: Has the rounds so far, the configs to try first, and the trials.
         total: That a user has set anew; None for the space file's.
     """
 
-    def __init__(self, config: StudyConfig, store: Store, total: int | None) -> None:
-        self._config, self._store, self._total = config, store, total
-        self.rounds = rounds_of(store, config)
+    def __init__(self, study: Study, total: int | None) -> None:
+        self._study, self._total = study, total
+        self._config, self._store = study.config, study.store
+        self.rounds = study.rounds
         if total is not None:
-            self.rounds = fitted(self.rounds, config, len(store.records(Stage.SEARCH)), total)
-        self._first: list[dict[str, Any]] = store.get("first", [])
+            self.rounds = fitted(self.rounds, study.config, len(study.store.records(Stage.SEARCH)), total)
+        self._first: list[Params] = study.store.get("first", [])
         self._samplers: dict[int, SpaceSampler] = {}
 
     def space(self, number: int) -> Space:
         """Return what a trial is drawn from."""
         return round_of(self.rounds, number)[1].space(self._config.space)
 
-    def draw(self, number: int) -> dict[str, Any]:
+    def draw(self, number: int) -> Params:
         """Return a trial's params, as they are stored.
 
         Raises:
             SpaceUsedUpError: No config is left.
         """
         if number < len(self._first):
-            return dict(self._first[number])
+            return Params(dict(self._first[number]))
         position, one = round_of(self.rounds, number)
         sampler = self._samplers.get(position)
         if sampler is None:
             sampler = self._samplers[position] = self._make_sampler(position, one)
         if sampler.adaptive:
-            return sampler.propose(number, past_of(self._store), self._config.direction)
+            return sampler.propose(number, self._study.past, self._config.direction)
         return sampler.draw(number - max(one.start, len(self._first)))
 
     def _make_sampler(self, position: int, one: Round) -> SpaceSampler:
@@ -73,13 +70,13 @@ class Proposals:
         if self._end is not None:
             return None, []
         if self._total is None:
-            edges = edges_of(self._store, self._config, self.rounds)
+            edges = self._study.edges(self.rounds)
             following = expansion(self._config, self.rounds, edges)
             if following is not None:
                 return following, [edge for edge in edges if edge.proposed != edge.bound]
         if self._is_used_up:
             return None, []
-        past = past_of(self._store)
+        past = self._study.past
         return zoom(self._config, self.rounds, past, self._config.direction, self._total), []
 
     @property

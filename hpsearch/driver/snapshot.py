@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hpsearch.config.config import StudyConfig
 from hpsearch.errors import InputError
 from hpsearch.objectives.relocating import relocated_objective
-from hpsearch.store.store import Store
+from hpsearch.study.study import Study
 from hpsearch.system.git import GitError, ignored_paths, listed_files, top_of
 from hpsearch.system.place import Place
 from hpsearch.text import counted
@@ -98,22 +97,23 @@ def _link(source: Path, target: Path) -> None:
         target.symlink_to(source)
 
 
-def place_of(store: Store, folder: Path) -> Place:
+def place_of(study: Study) -> Place:
     """Return where a study's code runs.
 
     Raises:
         InputError: Its copy is gone.
     """
-    top = store.get(_ATTRIBUTE)
-    copy = folder / FOLDER
+    top = study.store.get(_ATTRIBUTE)
+    copy = study.folder / FOLDER
     if top is not None and not copy.is_dir():
-        raise InputError(f"study {store.name}: its copy of the code, {copy}, is gone; allowed: a study that has it")
+        raise InputError(f"study {study.name}: its copy of the code, {copy}, is gone; allowed: a study that has it")
     return Place(None if top is None else Path(top), copy)
 
 
-def relocated(config: StudyConfig, place: Place) -> StudyConfig:
-    """Return a study's config with the paths of a command's code in the copy."""
-    return replace(config, objective=relocated_objective(config.objective, place))
+def relocated(study: Study, place: Place) -> Study:
+    """Return a study with the paths of a command's code in the copy."""
+    config = replace(study.config, objective=relocated_objective(study.config.objective, place))
+    return replace(study, config=config)
 
 
 @contextlib.contextmanager

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hpsearch.config.config import StudyConfig
 from hpsearch.samplers.rounds import round_of
-from hpsearch.store.store import Store
-from hpsearch.study.outcome import rounds_of
+from hpsearch.study.study import Study
 from hpsearch.trial.events import Event, TrialEvent, TrialMeasured, TrialScored, TrialStarted
 from hpsearch.trial.trial import Stage, State
 
@@ -81,8 +79,7 @@ class Tally:
     """Counts what trials cost, by their events.
 
     Args:
-        store: Has the trials of earlier drivers.
-        config: The study's.
+        study: Has the trials of earlier drivers.
         clock: Seconds, monotonic.
 
     Attributes:
@@ -91,18 +88,18 @@ class Tally:
         seconds: What the trials of this driver took, each second counted for each of them.
     """
 
-    def __init__(self, store: Store, config: StudyConfig, clock: Callable[[], float]) -> None:
-        self._store, self._config, self._clock = store, config, clock
+    def __init__(self, study: Study, clock: Callable[[], float]) -> None:
+        self._study, self._clock = study, clock
         self.ended = {stage: Sums() for stage in Stage}
         self._out: dict[tuple[Stage, int], _Out] = {}
         self._workers: set[str] = set()
         self.epochs = 0
         self.seconds = 0.0
-        rounds = rounds_of(store, config)
+        rounds = study.rounds
         for stage in Stage:
-            for record in store.records(stage):
+            for record in study.store.records(stage):
                 one = round_of(rounds, record.number)[1].epochs
-                full = one if stage is Stage.SEARCH else config.objective.epochs
+                full = one if stage is Stage.SEARCH else study.config.objective.epochs
                 if record.state is State.RUNNING:
                     out = self._out[stage, record.number] = _Out(full=full, done=max(record.values, default=0))
                     self.epochs += out.done
@@ -157,9 +154,9 @@ class Tally:
         out = self._out.get((event.stage, event.number))
         if out is None:
             if event.stage is Stage.SEARCH:
-                full = round_of(rounds_of(self._store, self._config), event.number)[1].epochs
+                full = self._study.full_epochs(Stage.SEARCH, event.number)
             else:
-                full = self._config.objective.epochs
+                full = self._study.config.objective.epochs
             out = self._out[event.stage, event.number] = _Out(full=full)
         return out
 

@@ -9,33 +9,33 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from hpsearch.config.config import StudyConfig
 from hpsearch.errors import InputError
 from hpsearch.export.provenance import provenance
-from hpsearch.store.store import Store
-from hpsearch.study.outcome import best_of, current_reading
+from hpsearch.study.ensemble import Ensemble
+from hpsearch.study.study import Study
 from hpsearch.system.files import atomic_write, sync_folder, unwritable
 from hpsearch.trial.trial import Stage
 
 ENSEMBLE_FILE = "ensemble.json"
 
 
-def check_bundle(store: Store, folder: Path, target: Path) -> int:
-    """Return how many members a bundle would have; refuse what can't be bundled.
+def check_bundle(study: Study, target: Path) -> Ensemble:
+    """Return the ensemble that a bundle would have; refuse what can't be bundled.
 
     Args:
-        folder: The study's directory.
         target: The folder to make.
 
     Raises:
         InputError: The study has no ensemble, a checkpoint is missing, or the target can't be made.
     """
-    ensemble = store.get("ensemble")
+    ensemble = study.ensemble
     if ensemble is None:
-        raise InputError(f"study {store.name}: has no ensemble; allowed: a finished study whose objective can predict")
-    for member in ensemble["members"]:
-        if not (folder / member["checkpoint"]).is_file():
-            raise InputError(f"study {store.name}: the checkpoint {folder / member['checkpoint']} of a member is gone")
+        raise InputError(f"study {study.name}: has no ensemble; allowed: a finished study whose objective can predict")
+    for member in ensemble.members:
+        if not (study.folder / member.checkpoint).is_file():
+            raise InputError(
+                f"study {study.name}: the checkpoint {study.folder / member.checkpoint} of a member is gone"
+            )
     try:
         if target.exists() or target.is_symlink():
             raise InputError(f"{target}: is there already; allowed: a new folder")
@@ -43,16 +43,12 @@ def check_bundle(store: Store, folder: Path, target: Path) -> int:
             raise InputError(
                 f"{target}: its folder {target.parent} is not there; allowed: a new folder in an existing one"
             )
-    except (
-        OSError,
-        RuntimeError,
-        ValueError,
-    ) as error:  # the path is too long, or has a circle of links or a null character
+    except (OSError, RuntimeError, ValueError) as error:  # too long, a circle of links, a null character
         raise InputError(f"{target}: is no folder's path: {error}; allowed: a new folder") from None
-    return len(ensemble["members"])
+    return ensemble
 
 
-def write_bundle(store: Store, config: StudyConfig, folder: Path, target: Path) -> None:
+def write_bundle(study: Study, target: Path) -> None:
     """Write a folder with the ensemble, whole or not at all.
 
     `ensemble.json` has `members` (`file`, `weight`, `trial`, `seed`, `params`; the best on `val` first), `vote` (`soft`
@@ -62,13 +58,16 @@ def write_bundle(store: Store, config: StudyConfig, folder: Path, target: Path) 
     Raises:
         InputError: As `check_bundle`, or the target can't be written.
     """
-    check_bundle(store, folder, target)
+    ensemble = check_bundle(study, target)
     try:
         temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.resolve().parent))
         try:
-            content = _content(store, config)
-            for member, stored in zip(content["members"], store.get("ensemble")["members"], strict=True):
-                with (folder / stored["checkpoint"]).open("rb") as old, atomic_write(temporary / member["file"]) as new:
+            content = _content(study, ensemble)
+            for place, member in enumerate(ensemble.members, start=1):
+                with (
+                    (study.folder / member.checkpoint).open("rb") as old,
+                    atomic_write(temporary / _file(place)) as new,
+                ):
                     shutil.copyfileobj(old, new)
             text = json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n"
             with atomic_write(temporary / ENSEMBLE_FILE) as file:
@@ -83,22 +82,27 @@ def write_bundle(store: Store, config: StudyConfig, folder: Path, target: Path) 
         raise unwritable(target, error, allowed="a folder that can be") from None
 
 
-def _content(store: Store, config: StudyConfig) -> dict[str, Any]:
-    ensemble, best = store.get("ensemble"), best_of(store, config)
-    reading = current_reading(store)
-    test = None if reading is None else reading["scores"]
+def _file(place: int) -> str:
+    """Return the name of a member's checkpoint in the bundle; places count from 1."""
+    return f"member-{place}.pt"
+
+
+def _content(study: Study, ensemble: Ensemble) -> dict[str, Any]:
+    best, reading = study.best, study.current_reading
+    test = None if reading is None or reading.scores is None else reading.scores.as_dict()
     members = [
         {
-            "file": f"member-{place}.pt",
-            "weight": member["weight"],
-            "trial": member["trial"],
-            "seed": member["seed"],
-            "params": config.space.config(store.record(Stage.SEARCH, member["trial"]).params),
+            "file": _file(place),
+            "weight": member.weight,
+            "trial": member.trial,
+            "seed": member.seed,
+            "params": study.config.space.config_of(study.store.record(Stage.SEARCH, member.trial).params),
         }
-        for place, member in enumerate(ensemble["members"], start=1)
+        for place, member in enumerate(ensemble.members, start=1)
     ]
-    where = {} if best is None else provenance(store, config, best)
-    return {"members": members, "vote": ensemble["vote"], "val": ensemble["val"], "test": test, "provenance": where}
+    where = {} if best is None else provenance(study, best)
+    val = ensemble.val.as_dict()
+    return {"members": members, "vote": ensemble.vote, "val": val, "test": test, "provenance": where}
 
 
 def _umask() -> int:

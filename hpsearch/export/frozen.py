@@ -27,7 +27,7 @@ def trial_content(record: TrialRecord, config: StudyConfig, explored: Space) -> 
     """
     from optuna.distributions import distribution_to_json
 
-    trained = config.space.config(record.params)
+    trained = config.space.config_of(record.params)
     params, distributions = {}, {}
     for name in config.space.active(record.params):
         axis, stored = explored.parameters[name], record.params[name]

@@ -7,30 +7,30 @@ from typing import Any
 
 from hpsearch.config.config import StudyConfig
 from hpsearch.config.objectives import ImageClassifier
-from hpsearch.store.store import Store
-from hpsearch.study.outcome import Best, state_of
+from hpsearch.study.outcome import Best
+from hpsearch.study.study import Study
 from hpsearch.text import counted, mean_and_std, value_format
 
 
-def provenance(store: Store, config: StudyConfig, best: Best) -> dict[str, Any]:
+def provenance(study: Study, best: Best) -> dict[str, Any]:
     """Return where a config comes from, by name, in JSON's types.
 
     `code` is the state of the training code's repository when the study was made. Without a repository it is left out.
     """
-    code = store.get("code")
+    code = study.store.get("code")
     return {
-        "study": store.name,
+        "study": study.name,
         "trial": best.trial,
-        "metric": config.metric,
+        "metric": study.config.metric,
         # Without finalists, this is the best value of many trials. It is no mean, and it is too good.
         **({"mean": best.mean, "std": best.std} if best.n else {"search_value": best.mean}),
         "seeds": best.n,
-        **_split(config),
-        **({} if state_of(store) == "done" else {"state": state_of(store)}),
+        **_split(study.config),
+        **({} if study.state == "done" else {"state": study.state}),
         "date": datetime.now(UTC).date().isoformat(),
-        "space_hash": config.hash,
+        "space_hash": study.config.hash,
         **({} if code is None else {"code": dict(code)}),
-        "versions": dict(store.get("versions", {})),
+        "versions": dict(study.store.get("versions", {})),
     }
 
 
@@ -43,13 +43,13 @@ def _split(config: StudyConfig) -> dict[str, Any]:
     return {"data": config.objective.data, "split": split}
 
 
-def commit_message(store: Store, config: StudyConfig, best: Best) -> str:
+def commit_message(study: Study, best: Best) -> str:
     """Return the message of the commit that adds a config to a training repo, with the numbers that decided for it."""
     number = mean_and_std(best.mean, best.std, value_format([best.mean]))
     basis = f"over {counted(best.n, 'seed')}" if best.n else "in the search, not retrained"
-    lines = [f"Tuned by study {store.name}: {config.metric} {number} {basis}", ""]
+    lines = [f"Tuned by study {study.name}: {study.config.metric} {number} {basis}", ""]
     lines += [f"{name} = {value}" for name, value in best.config.items()]
-    lines += ["", *(f"{name}: {_in_a_line(value)}" for name, value in provenance(store, config, best).items())]
+    lines += ["", *(f"{name}: {_in_a_line(value)}" for name, value in provenance(study, best).items())]
     return "\n".join(lines) + "\n"
 
 

@@ -12,6 +12,7 @@ from hpsearch.space.space import Space
 from hpsearch.system.documents import SUFFIXES
 from hpsearch.system.documents.reading import YAML_ERRORS, load_text
 from hpsearch.text import reason_of
+from hpsearch.trial.trial import Params
 
 _ABSENT = object()
 
@@ -46,7 +47,7 @@ def read_config(path: Path, key: str, names: Mapping[str, str], space: Space) ->
     return {name: value for name, value in found.items() if name in wanted}
 
 
-def _stored_names(found: Mapping[str, Any], space: Space) -> dict[str, Any]:
+def _stored_names(found: Mapping[str, Any], space: Space) -> Params:
     """Return values with each choice as its name, which conditions use."""
     params = {}
     for name, value in found.items():
@@ -56,7 +57,7 @@ def _stored_names(found: Mapping[str, Any], space: Space) -> dict[str, Any]:
             params[name] = next((known for known, one in pairs if type(one) is type(value) and one == value), value)
         else:
             params[name] = value
-    return params
+    return Params(params)
 
 
 def _load(path: Path) -> Any:

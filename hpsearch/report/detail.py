@@ -19,9 +19,8 @@ from hpsearch.errors import CheckpointError, FieldError, InputError
 from hpsearch.report.curve import curve
 from hpsearch.report.layout import cell, facts, heading
 from hpsearch.report.paths import shown_path
-from hpsearch.store.store import Store
-from hpsearch.study.document import config_of, epochs_of, json_value, last_folder
-from hpsearch.study.outcome import finalists_of, full_epochs
+from hpsearch.study.document import epochs_of, json_value, last_folder, shown_config
+from hpsearch.study.study import Study
 from hpsearch.system.git import CodeState
 from hpsearch.text import clean, counted, format_duration, format_value, mean_and_std, value_format
 from hpsearch.trial.folder import LOG, attempt_folder, read_manifest
@@ -33,43 +32,40 @@ _LOG_BYTES = 1 << 16  # of the end of a log that may be huge
 _SHELL_CHARACTERS = 76
 
 
-def trial_detail(store: Store, config: StudyConfig, folder: Path, number: int) -> RenderableType:
+def trial_detail(study: Study, number: int) -> RenderableType:
     """Return all there is to know of a search trial.
-
-    Args:
-        folder: The study's directory.
 
     Raises:
         InputError: There is no trial of that number.
     """
-    record = _find(store, number)
-    manifest, damage = _newest_manifest(record, folder)
-    history = manifest.measurements if manifest else _from_store(record, config.metric)
-    parts: list[RenderableType] = [heading(f"Trial {number} of study {store.name}"), _facts(store, config, record)]
-    parts += [Text(""), heading("Config"), _config(record, config)]
+    record = _find(study, number)
+    manifest, damage = _newest_manifest(record, study.folder)
+    history = manifest.measurements if manifest else _from_store(record, study.config.metric)
+    parts: list[RenderableType] = [heading(f"Trial {number} of study {study.name}"), _facts(study, record)]
+    parts += [Text(""), heading("Config"), _config(record, study.config)]
     if history:
-        parts += [Text(""), heading("Curve"), curve(history, config)]
+        parts += [Text(""), heading("Curve"), curve(history, study.config)]
     if damage:
         parts += [Text(""), cell(damage, "yellow")]
     error = (manifest.traceback or manifest.error if manifest else None) or record.error
     if error:
         parts += [Text(""), heading("Error"), cell(error.rstrip(), "red")]
-    parts += _log(record, folder)
+    parts += _log(record, study.folder)
     parts += [
         Text(""),
         heading("To train it again"),
-        *_again(config, record, folder, full_epochs(store, config, record)),
+        *_again(study.config, record, study.folder, study.full_epochs(record.stage, record.number)),
     ]
     return Group(*parts)
 
 
-def _find(store: Store, number: int) -> TrialRecord:
+def _find(study: Study, number: int) -> TrialRecord:
     try:
-        return store.record(Stage.SEARCH, number)
+        return study.store.record(Stage.SEARCH, number)
     except KeyError:
-        count = len(store.records(Stage.SEARCH))
+        count = len(study.store.records(Stage.SEARCH))
         allowed = f"0 to {count - 1}" if count else "none, for no trial has started"
-        raise InputError(f"study {store.name}: has no trial {number}; allowed: {allowed}") from None
+        raise InputError(f"study {study.name}: has no trial {number}; allowed: {allowed}") from None
 
 
 def _newest_manifest(record: TrialRecord, folder: Path) -> tuple[Manifest | None, str]:
@@ -90,12 +86,12 @@ def _from_store(record: TrialRecord, metric: str) -> tuple[Measurement, ...]:
     return tuple(Measurement(epoch=epoch, metrics={metric: value}) for epoch, value in sorted(record.values.items()))
 
 
-def _facts(store: Store, config: StudyConfig, record: TrialRecord) -> Table:
+def _facts(study: Study, record: TrialRecord) -> Table:
     at = "" if record.best_epoch is None else f" at epoch {record.best_epoch}"
     rows = [
-        (config.metric, f"{format_value(record.value)}{at}"),
+        (study.config.metric, f"{format_value(record.value)}{at}"),
         ("state", f"{record.state}{f', {record.stop_reason}' if record.stop_reason else ''}"),
-        ("epochs", f"{epochs_of(record)} of {full_epochs(store, config, record)}"),
+        ("epochs", f"{epochs_of(record)} of {study.full_epochs(record.stage, record.number)}"),
         ("time", format_duration(record.seconds) if record.state is not State.RUNNING else "running"),
         ("attempts", str(record.attempt)),
         ("worker", record.worker or "-"),
@@ -104,7 +100,7 @@ def _facts(store: Store, config: StudyConfig, record: TrialRecord) -> Table:
     code = CodeState.from_dict(record.code)
     if code is not None:
         rows.append(("code", str(code)))
-    retrained = next((one for one in finalists_of(store, config) if one.source == record.number), None)
+    retrained = next((one for one in study.ranked_finalists if one.source == record.number), None)
     if retrained is not None:
         stats = retrained.statistics
         written = value_format([stats.mean, retrained.search_value])
@@ -120,7 +116,7 @@ def _json(value: Any) -> str:
 
 
 def _config(record: TrialRecord, config: StudyConfig) -> Table:
-    return facts([(name, _json(value)) for name, value in config_of(record, config).items()])
+    return facts([(name, _json(value)) for name, value in shown_config(record, config).items()])
 
 
 def _log(record: TrialRecord, folder: Path) -> list[RenderableType]:
@@ -144,7 +140,7 @@ def _tail(path: Path) -> list[str]:
 
 
 def _again(config: StudyConfig, record: TrialRecord, folder: Path, epochs: int) -> list[RenderableType]:
-    resolved = config_of(record, config)
+    resolved = shown_config(record, config)
     by_hand: list[RenderableType] = [facts([("config", _json(resolved)), ("seed", str(record.seed))])]
     if not isinstance(config.objective, Command) or not resolved:
         return by_hand

@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 from hpsearch.store.pointer import read_pointer
-from hpsearch.store.store import Store
+from hpsearch.study.study import Study
 
 
 def shown_path(path: Path) -> str:
@@ -22,19 +22,19 @@ def shown_store(folder: Path) -> str:
     return pointer["storage"] or shown_path(folder / pointer["file"])
 
 
-def study_argument(store: Store, folder: Path, studies: Path | None = None) -> str:
+def study_argument(study: Study, studies: Path | None = None) -> str:
     """Return what to type for STUDY: its name where that is enough, else its path; and --storage where it is needed.
 
     Args:
         studies: The directory that was given with --studies, which then is repeated.
     """
     default = Path(os.environ.get("HPSEARCH_STUDIES") or "studies")
-    if folder.absolute() == (default / store.name).absolute():
-        study = store.name
-    elif studies is not None and folder.absolute() == (studies / store.name).absolute():
-        study = f"{store.name} --studies {shlex.quote(str(studies))}"
+    if study.folder.absolute() == (default / study.name).absolute():
+        typed = study.name
+    elif studies is not None and study.folder.absolute() == (studies / study.name).absolute():
+        typed = f"{study.name} --studies {shlex.quote(str(studies))}"
     else:
-        study = shlex.quote(shown_path(folder))
-    elsewhere = read_pointer(folder)["storage"]
+        typed = shlex.quote(shown_path(study.folder))
+    elsewhere = read_pointer(study.folder)["storage"]
     needed = elsewhere is not None and "HPSEARCH_STORAGE" not in os.environ
-    return f"{study} --storage {shlex.quote(elsewhere)}" if needed else study
+    return f"{typed} --storage {shlex.quote(elsewhere)}" if needed else typed

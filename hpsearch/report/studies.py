@@ -10,14 +10,11 @@ from pathlib import Path
 from rich.console import RenderableType
 from rich.text import Text
 
-from hpsearch.config.config import StudyConfig
 from hpsearch.report.layout import cell, text_table
-from hpsearch.report.summary import trials_total
 from hpsearch.selection.ranking import top
 from hpsearch.store.connection import DATABASE, JOURNAL
 from hpsearch.store.pointer import STUDY_FILE
-from hpsearch.store.store import Store
-from hpsearch.study.outcome import best_of, replicates_of, state_of
+from hpsearch.study.study import Study
 from hpsearch.text import format_duration, mean_and_std, value_format
 from hpsearch.trial.trial import Stage, State
 
@@ -53,35 +50,31 @@ class StudyRow:
     changed: float | None = None
 
 
-def study_row(store: Store, config: StudyConfig, folder: Path) -> StudyRow:
-    """Return the row of a study.
-
-    Args:
-        folder: The study's directory.
-    """
-    best = best_of(store, config)
-    retrained, to_retrain = _retraining(store, config)
+def study_row(study: Study) -> StudyRow:
+    """Return the row of a study."""
+    best = study.best
+    retrained, to_retrain = _retraining(study)
     return StudyRow(
-        name=store.name,
-        state=state_of(store),
-        metric=config.metric,
-        done=sum(record.state is not State.RUNNING for record in store.records(Stage.SEARCH)),
-        total=trials_total(store, config),
+        name=study.name,
+        state=study.state,
+        metric=study.config.metric,
+        done=sum(record.state is not State.RUNNING for record in study.store.records(Stage.SEARCH)),
+        total=study.total,
         mean=None if best is None else best.mean,
         std=None if best is None else best.std,
         retrained=retrained,
         to_retrain=to_retrain,
-        changed=_changed(folder),
+        changed=_changed(study.folder),
     )
 
 
-def _retraining(store: Store, config: StudyConfig) -> tuple[int, int]:
-    if config.finalists is None:
+def _retraining(study: Study) -> tuple[int, int]:
+    if study.config.finalists is None:
         return 0, 0
-    best = top(store.records(Stage.SEARCH), config.direction, config.finalists.configs)
-    ended = [r for source in best for r in replicates_of(store, source.number) if r.state is not State.RUNNING]
-    configs = min(config.finalists.configs, trials_total(store, config) or config.finalists.configs)
-    return len(ended), configs * config.finalists.seeds
+    best = top(study.store.records(Stage.SEARCH), study.config.direction, study.config.finalists.configs)
+    ended = [r for source in best for r in study.replicates(source.number) if r.state is not State.RUNNING]
+    configs = min(study.config.finalists.configs, study.total or study.config.finalists.configs)
+    return len(ended), configs * study.config.finalists.seeds
 
 
 def _changed(folder: Path) -> float | None:

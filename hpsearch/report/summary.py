@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
-from pathlib import Path
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -17,100 +16,94 @@ from hpsearch.report.paths import shown_path, shown_store, study_argument
 from hpsearch.report.region import first_in_words, region
 from hpsearch.report.results import ensemble_table, finalists_table, leaderboard
 from hpsearch.samplers.rounds import first_round, planned_lengths, trials_of_expansion
-from hpsearch.store.store import Store
-from hpsearch.study.outcome import best_of, known_total, limits_of, spent_of, state_of
+from hpsearch.study.outcome import known_total
+from hpsearch.study.study import Study
 from hpsearch.text import counted, mean_and_std, value_format
 from hpsearch.trial.trial import Stage, State, StopReason
 
 _LEADERS = 5
 
 
-def study_summary(store: Store, config: StudyConfig, folder: Path, top_n: int = _LEADERS) -> RenderableType:
+def study_summary(study: Study, top_n: int = _LEADERS) -> RenderableType:
     """Return all results of a study, where its files are, and what to type next.
 
     Args:
-        folder: The study's directory.
         top_n: At most so many search trials.
     """
-    sections: list[tuple[str, RenderableType]] = [("Search", leaderboard(store, config, top_n))]
-    if config.finalists is not None:
-        sections.append(("Finalists", finalists_table(store, config)))
-    if config.ensemble is not None and store.get("ensemble") is not None:
-        sections.append(("Ensemble", ensemble_table(store)))
-    tight = region(store, config)
+    sections: list[tuple[str, RenderableType]] = [("Search", leaderboard(study, top_n))]
+    if study.config.finalists is not None:
+        sections.append(("Finalists", finalists_table(study)))
+    if study.config.ensemble is not None and study.ensemble is not None:
+        sections.append(("Ensemble", ensemble_table(study)))
+    tight = region(study)
     if tight is not None:
         sections.append(("Bounds", tight))
-    sections.append(("Files", facts([("study", shown_path(folder)), ("store", shown_store(folder))])))
-    sections.append(("Next", _next(store, config, folder)))
-    parts: list[RenderableType] = [heading(f"Study {store.name}: {state_of(store)}"), _overview(store, config)]
+    sections.append(("Files", facts([("study", shown_path(study.folder)), ("store", shown_store(study.folder))])))
+    sections.append(("Next", _next(study)))
+    parts: list[RenderableType] = [heading(f"Study {study.name}: {study.state}"), _overview(study)]
     for name, content in sections:
         parts += [Text(""), heading(name), content]
     return Group(*parts)
 
 
-def trials_total(store: Store, config: StudyConfig) -> int | None:
-    """Return how many search trials a study is to have, which a resume may have changed; None if the budget decides."""
-    return known_total(config, int(store.get("trials", config.search.total)), limits_of(store))
-
-
-def _overview(store: Store, config: StudyConfig) -> RenderableType:
+def _overview(study: Study) -> RenderableType:
     rows = [
-        ("metric", f"{config.metric}, {config.direction}"),
-        ("trials", _counts(store, config)),
-        _best(store, config),
+        ("metric", f"{study.config.metric}, {study.config.direction}"),
+        ("trials", _counts(study)),
+        _best(study),
     ]
-    if limits_of(store).any or store.get("spent"):
-        rows.append(("spent", _spent(store)))
-    first = first_in_words(store, config)
+    if study.limits.any or study.store.get("spent"):
+        rows.append(("spent", _spent(study)))
+    first = first_in_words(study)
     return facts([*rows, ("first", first)] if first else rows)
 
 
-def _counts(store: Store, config: StudyConfig) -> str:
-    records = store.records(Stage.SEARCH)
+def _counts(study: Study) -> str:
+    records = study.store.records(Stage.SEARCH)
     ended = sum(record.state is not State.RUNNING for record in records)
     counts = [(reason.value, sum(r.stop_reason is reason for r in records)) for reason in StopReason]
     counts.append(("running", len(records) - ended))
     found = ", ".join(f"{count} {name}" for name, count in counts if count)
-    why = "; the space is used up" if store.get("used_up") else ""
-    why += "; the budget ended the search" if store.get("search_end") is not None else ""
-    total = trials_total(store, config)
+    why = "; the space is used up" if study.store.get("used_up") else ""
+    why += "; the budget ended the search" if study.store.get("search_end") is not None else ""
+    total = study.total
     return f"{ended}{'' if total is None else f' of {total}'}{f': {found}' if found else ''}{why}"
 
 
-def _spent(store: Store) -> str:
-    limits = str(limits_of(store))
-    return f"{spent_of(store)}{f' (budget: {limits})' if limits else ''}"
+def _spent(study: Study) -> str:
+    limits = str(study.limits)
+    return f"{study.spent}{f' (budget: {limits})' if limits else ''}"
 
 
-def _best(store: Store, config: StudyConfig) -> tuple[str, str]:
-    best = best_of(store, config)
+def _best(study: Study) -> tuple[str, str]:
+    best = study.best
     if best is None:
         return "best", "none yet"
     text = mean_and_std(best.mean, best.std, value_format([best.mean]))
     over = f"mean over {counted(best.n, 'seed')}" if best.n else "in the search, with one seed"
-    return "best", f"trial {best.trial}, {config.metric} {text}, {over}"
+    return "best", f"trial {best.trial}, {study.config.metric} {text}, {over}"
 
 
-def _next(store: Store, config: StudyConfig, folder: Path) -> RenderableType:
-    study = study_argument(store, folder)
+def _next(study: Study) -> RenderableType:
+    typed = study_argument(study)
     rows = []
-    if state_of(store) != "done":
-        rows.append((f"hpsearch resume {study}", "go on where it stopped"))
-    best = best_of(store, config)
+    if study.state != "done":
+        rows.append((f"hpsearch resume {typed}", "go on where it stopped"))
+    best = study.best
     if best is not None:
-        rows.append((f"hpsearch show {study} --trial {best.trial}", "the best trial in full"))
-        rows.append((f"hpsearch export {study} --to best.yaml", "its config, for the training repo"))
-    if state_of(store) == "done":
-        rows.append((f"hpsearch resume {study} {_more(store, config)}", "search on, to a new total"))
+        rows.append((f"hpsearch show {typed} --trial {best.trial}", "the best trial in full"))
+        rows.append((f"hpsearch export {typed} --to best.yaml", "its config, for the training repo"))
+    if study.state == "done":
+        rows.append((f"hpsearch resume {typed} {_more(study)}", "search on, to a new total"))
     commands = Group(*(cell(command) for command, _ in rows))
     return FirstThatFits(facts([(command, cell(what, "dim")) for command, what in rows], style=""), commands)
 
 
-def _more(store: Store, config: StudyConfig) -> str:
+def _more(study: Study) -> str:
     """Return an option with which a finished study goes on."""
-    limits, total = limits_of(store), trials_total(store, config)
-    if store.get("search_end") is None or limits.trials == total:
-        return f"--trials {2 * (total or len(store.records(Stage.SEARCH)))}"
+    limits, total = study.limits, study.total
+    if study.store.get("search_end") is None or limits.trials == total:
+        return f"--trials {2 * (total or len(study.store.records(Stage.SEARCH)))}"
     return f"--budget {limits.doubled}"
 
 

@@ -38,6 +38,7 @@ from hpsearch.space.parsing import parse_space
 from hpsearch.space.space import Space
 from hpsearch.system.documents.values import plain
 from hpsearch.trial.seeding import KeyPart, below, permutation, unit
+from hpsearch.trial.trial import Params
 
 _TRIES_IN_CELL = 8  # then the constraints, or earlier configs, may have left nothing of it
 _LEVELS_PER_DECADE = 2  # a cell then spans a factor of about 3, the usual step of learning rates tried by hand
@@ -102,7 +103,7 @@ class JitteredGridSampler(SpaceSampler):
         parsed = parse_space(plain(space, ("space",)))
         return cls(parsed, seed, choose_levels(parsed, trials, levels or {}), jitter)
 
-    def candidate(self, number: int, attempt: int) -> dict[str, Any]:
+    def candidate(self, number: int, attempt: int) -> Params:
         """Return a point of config `number`'s cell; after some refusals, of another cell."""
         if attempt >= _TRIES_IN_CELL:
             cell = {n: below(count, self.seed, "cell", number, attempt, n) for n, count in self.levels.items()}

@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from hpsearch.trial.trial import Config, Direction, State, TrialRecord
+from hpsearch.trial.trial import Direction, Params, State, TrialRecord
 
 _UPPER_TAIL = 0.975  # leaves 2.5 % on either side of a 95 % interval
 _FEWEST_FOR_STD = 2
@@ -160,7 +160,7 @@ class Finalist:
     """
 
     source: int
-    params: Config
+    params: Params
     search_value: float
     statistics: SeedStatistics
     seeds: tuple[int, ...]

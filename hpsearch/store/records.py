@@ -9,7 +9,7 @@ from dataclasses import replace
 from optuna.trial import TrialState
 
 from hpsearch.store.backend import StoredTrial
-from hpsearch.trial.trial import Stage, State, StopReason, TrialRecord
+from hpsearch.trial.trial import Params, Stage, State, StopReason, TrialRecord
 
 _STATES = {TrialState[state.name]: state for state in State if state is not State.RUNNING}
 
@@ -27,7 +27,7 @@ def record_of(stage: Stage, trial: StoredTrial) -> TrialRecord:
         stage=stage,
         number=trial.number,
         state=StopReason(reason).state if reason else _STATES.get(trial.state, State.RUNNING),
-        params=trial.params,
+        params=Params(trial.params),
         values=values,
         value=values.get(best_epoch) if reason and best_epoch is not None else None,
         best_epoch=best_epoch,

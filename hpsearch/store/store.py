@@ -32,7 +32,7 @@ from hpsearch.store.pointer import FORMAT, STUDY_FILE, check_format, read_pointe
 from hpsearch.store.records import final, finite
 from hpsearch.store.url import MEND, cause_of, opening, redact, remedy
 from hpsearch.system.files import write_json
-from hpsearch.trial.trial import Direction, Measurement, Stage, State, StopReason, TrialRecord
+from hpsearch.trial.trial import Direction, Measurement, Params, Stage, State, StopReason, TrialRecord
 
 
 class Store:
@@ -341,7 +341,7 @@ class Store:
     def repair(
         self,
         space_of: Callable[[int], Space],
-        draw: Callable[[int], Mapping[str, Any]],
+        draw: Callable[[int], Params],
         seed_of: Callable[[int], int],
     ) -> None:
         """Finish what a killed driver had half written; only the driver calls this.
@@ -362,7 +362,7 @@ class Store:
         self._mirror.unfinished.clear()
         self.flush()
 
-    def _fill(self, record: TrialRecord, space: Space, params: Mapping[str, Any]) -> None:
+    def _fill(self, record: TrialRecord, space: Space, params: Params) -> None:
         trial_id = self._mirror.id_of(record.stage, record.number)
         with self._writing():
             for name, distribution in space.optuna_distributions(params).items():

@@ -11,25 +11,17 @@ from typing import Any
 from hpsearch.config.config import StudyConfig
 from hpsearch.samplers.edges import Edge
 from hpsearch.selection.ranking import Finalist
-from hpsearch.store.store import Store
 from hpsearch.study.outcome import (
-    best_of,
-    current_reading,
-    edges_of,
-    finalists_of,
-    limits_of,
-    rounds_of,
-    spent_of,
-    state_of,
+    Outcome,
 )
 from hpsearch.trial.folder import attempt_folder
-from hpsearch.trial.trial import Stage, State, TrialRecord
+from hpsearch.trial.trial import Config, Stage, State, TrialRecord
 
 SCHEMA_VERSION = 1
 """Raised when a key changes its meaning or goes; new keys leave it."""
 
 
-def study_document(store: Store, config: StudyConfig, folder: Path) -> dict[str, Any]:
+def study_document(study: Outcome) -> dict[str, Any]:
     """Return what a study holds, as JSON types.
 
     `params` are whole configs, as the objective got them: rounded, choices by value, constants included. `dir` is the
@@ -38,38 +30,35 @@ def study_document(store: Store, config: StudyConfig, folder: Path) -> dict[str,
     `rounds` are those of the search that have begun; `edges` are the bounds that the best trials crowd;
     `test_readings` counts how often the test split was read, and `ensemble.test` is null until it was read for these
     members and weights; `budget` has what may be spent (null where nothing limits it), and what is.
-
-    Args:
-        folder: The study's directory.
     """
-    best = best_of(store, config)
+    best = study.best
     document = {
         "schema_version": SCHEMA_VERSION,
-        "study": store.name,
-        "state": state_of(store),
-        "metric": config.metric,
-        "direction": config.direction.value,
-        "trials": [_trial(record, config, folder) for record in store.records(Stage.SEARCH)],
-        "finalists": [_finalist(one, config) for one in finalists_of(store, config)],
-        "ensemble": _ensemble(store),
-        "rounds": [one.as_dict() for one in rounds_of(store, config)],
-        "edges": [_edge(edge) for edge in edges_of(store, config, rounds_of(store, config))],
-        "test_readings": len(store.get("test_readings", [])),
+        "study": study.name,
+        "state": study.state,
+        "metric": study.config.metric,
+        "direction": study.config.direction.value,
+        "trials": [_trial(record, study.config, study.folder) for record in study.store.records(Stage.SEARCH)],
+        "finalists": [_finalist(one, study.config) for one in study.ranked_finalists],
+        "ensemble": _ensemble(study),
+        "rounds": [one.as_dict() for one in study.rounds],
+        "edges": [_edge(edge) for edge in study.edges(study.rounds)],
+        "test_readings": len(study.test_readings),
         "best": best and {"trial": best.trial, "params": best.config, "mean": best.mean, "std": best.std, "n": best.n},
         "budget": {
-            "limits": limits_of(store).as_dict(),
-            "spent": asdict(spent_of(store)),
-            "ended_search": store.get("search_end") is not None,
+            "limits": study.limits.as_dict(),
+            "spent": asdict(study.spent),
+            "ended_search": study.store.get("search_end") is not None,
         },
     }
     return {key: json_value(value) for key, value in document.items()}
 
 
-def config_of(record: TrialRecord, config: StudyConfig) -> dict[str, Any]:
+def shown_config(record: TrialRecord, config: StudyConfig) -> Config:
     """Return a trial's whole config; empty for one whose params a killed driver left half written."""
     if not config.space.is_complete(record.params):
-        return {}
-    return config.space.config(record.params)
+        return Config({})
+    return config.space.config_of(record.params)
 
 
 def epochs_of(record: TrialRecord) -> int:
@@ -101,7 +90,7 @@ def _trial(record: TrialRecord, config: StudyConfig, folder: Path) -> dict[str, 
         "number": record.number,
         "state": record.state.value,
         "stop_reason": record.stop_reason and record.stop_reason.value,
-        "params": config_of(record, config),
+        "params": shown_config(record, config),
         "value": record.value,
         "best_epoch": record.best_epoch,
         "epochs": epochs_of(record),
@@ -116,7 +105,7 @@ def _trial(record: TrialRecord, config: StudyConfig, folder: Path) -> dict[str, 
 def _finalist(one: Finalist, config: StudyConfig) -> dict[str, Any]:
     return {
         "trial": one.source,
-        "params": config.space.config(one.params),
+        "params": config.space.config_of(one.params),
         "values": one.statistics.values,
         "mean": one.statistics.mean,
         "std": one.statistics.std,
@@ -128,15 +117,14 @@ def _finalist(one: Finalist, config: StudyConfig) -> dict[str, Any]:
     }
 
 
-def _ensemble(store: Store) -> dict[str, Any] | None:
-    ensemble = store.get("ensemble")
+def _ensemble(study: Outcome) -> dict[str, Any] | None:
+    ensemble, reading = study.ensemble, study.current_reading
     if ensemble is None:
         return None
-    reading = current_reading(store)
     return {
-        "members": [{key: member[key] for key in ("trial", "seed", "weight")} for member in ensemble["members"]],
-        "val": ensemble["val"],
-        "test": reading and reading["scores"],
+        "members": [{"trial": one.trial, "seed": one.seed, "weight": one.weight} for one in ensemble.members],
+        "val": ensemble.val.as_dict(),
+        "test": None if reading is None or reading.scores is None else reading.scores.as_dict(),
     }
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from hpsearch.config.config import StudyConfig
 from hpsearch.space.distributions import Choice, Range
 from hpsearch.space.space import Space
-from hpsearch.store.store import Store
-from hpsearch.study.document import config_of, epochs_of
+from hpsearch.study.document import epochs_of, shown_config
+from hpsearch.study.outcome import Outcome
 from hpsearch.system.files import atomic_write, unwritable
 from hpsearch.trial.trial import Stage, TrialRecord
 
@@ -39,7 +39,7 @@ _COMMON: dict[str, Column] = {
 }
 
 
-def trials_frame(store: Store, config: StudyConfig) -> pd.DataFrame:
+def trials_frame(study: Outcome) -> pd.DataFrame:
     """Return one row for each search trial, by number.
 
     | column | dtype | holds |
@@ -60,10 +60,10 @@ def trials_frame(store: Store, config: StudyConfig) -> pd.DataFrame:
     A column of integers is Int64, of other numbers float64, of truth values boolean, of text string, and of a mixture
     object; lists and mappings stand as JSON text.
     """
-    return _frame(store.records(Stage.SEARCH), _NUMBER | _COMMON, config)
+    return _frame(study.store.records(Stage.SEARCH), _NUMBER | _COMMON, study.config)
 
 
-def finalists_frame(store: Store, config: StudyConfig) -> pd.DataFrame:
+def finalists_frame(study: Outcome) -> pd.DataFrame:
     """Return one row for each trial that retrained a finalist, also of those that an extended study has overtaken.
 
     The columns are those of `trials_frame` with two more after `number`, which counts these trials by themselves:
@@ -73,7 +73,7 @@ def finalists_frame(store: Store, config: StudyConfig) -> pd.DataFrame:
     | trial | Int64 | the number of the search trial whose config it retrains |
     | replicate | Int64 | which of the config's seeds, from 0 |
     """
-    return _frame(store.records(Stage.FINALISTS), _NUMBER | _ORIGIN | _COMMON, config)
+    return _frame(study.store.records(Stage.FINALISTS), _NUMBER | _ORIGIN | _COMMON, study.config)
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
@@ -93,7 +93,7 @@ def _frame(records: Sequence[TrialRecord], columns: Mapping[str, Column], config
     import pandas as pd
 
     series = {name: pd.Series([of(r) for r in records], dtype=dtype) for name, (dtype, of) in columns.items()}
-    configs = [config_of(record, config) for record in records]
+    configs = [shown_config(record, config) for record in records]
     for name in config.space.names:
         values = [_cell(one.get(name)) for one in configs]
         series[f"params.{name}"] = pd.Series(values, dtype=_dtype(config.space, name))

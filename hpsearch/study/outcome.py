@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from hpsearch.config.budget import Limits, Spent
@@ -17,23 +18,8 @@ from hpsearch.selection.ranking import Finalist, finalist, rank_finalists, top, 
 from hpsearch.space.distributions import Range
 from hpsearch.space.space import Space
 from hpsearch.store.store import Store
+from hpsearch.study.ensemble import Ensemble, Reading
 from hpsearch.trial.trial import Config, Stage, State, TrialRecord
-
-
-def replicates_of(store: Store, source: int) -> list[TrialRecord]:
-    """Return the trials that retrain a search trial's config."""
-    return [record for record in store.records(Stage.FINALISTS) if record.source == source]
-
-
-def finalists_of(store: Store, config: StudyConfig) -> list[Finalist]:
-    """Return the finalists of the search as it stands, best first; empty without that stage."""
-    if config.finalists is None:
-        return []
-    best = top(store.records(Stage.SEARCH), config.direction, config.finalists.configs)
-    found = [(record, replicates_of(store, record.number)) for record in best]
-    return rank_finalists(
-        [finalist(record, replicates, config.direction) for record, replicates in found if replicates], config.direction
-    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,65 +41,148 @@ class Best:
     n: int
 
 
-def best_of(store: Store, config: StudyConfig) -> Best | None:
-    """Return the winner by the finalists' mean, or the best search trial where no finalist has all of its seeds yet.
+@dataclass(frozen=True)
+class Outcome:
+    """A study's store, and what follows from it.
 
-    Where the budget has ended the finalists, those seeds count that there are.
+    Attributes:
+        name: The name in the store. The folder has the same name, unless it was moved.
+        folder: Absolute path.
+        config: The space file that the study goes by.
+        store: The study's database.
     """
-    seeds = 0 if config.finalists is None else config.finalists.seeds
-    if store.get("finalists_end"):
-        seeds = 1
-    # The mean of the first seeds to end is no basis to choose by.
-    complete = [f for f in finalists_of(store, config) if f.statistics.n + f.statistics.n_failed >= seeds]
-    won = winner(complete, config.direction)
-    if won is not None and won.statistics.mean is not None:
-        resolved = config.space.config(won.params)
-        stats = won.statistics
-        return Best(trial=won.source, config=resolved, mean=won.statistics.mean, std=stats.std, n=stats.n)
-    best = top(store.records(Stage.SEARCH), config.direction, 1)
-    if not best or best[0].value is None:
-        return None
-    return Best(trial=best[0].number, config=config.space.config(best[0].params), mean=best[0].value, std=None, n=0)
 
+    name: str
+    folder: Path
+    config: StudyConfig
+    store: Store = field(repr=False)
 
-def trial_of(store: Store, config: StudyConfig, number: int) -> Best | None:
-    """Return a search trial's config as `best_of` does, with the mean of its seeds where it was a finalist.
+    @property
+    def state(self) -> str:
+        """`done`, or `unfinished`: it is running, or can be resumed."""
+        running = any(r.state is State.RUNNING for stage in Stage for r in self.store.records(stage))
+        return "done" if self.store.get("done") and not running else "unfinished"
 
-    Raises:
-        InputError: There is no such trial.
-    """
-    records = store.records(Stage.SEARCH)
-    record = next((one for one in records if one.number == number), None)
-    if record is None:
-        raise InputError(f"--trial {number}: no such trial; allowed: 0 to {len(records) - 1}")
-    resolved = config.space.config(record.params)
-    stats = next((one.statistics for one in finalists_of(store, config) if one.source == number), None)
-    if stats is not None and stats.mean is not None:
-        return Best(trial=number, config=resolved, mean=stats.mean, std=stats.std, n=stats.n)
-    return None if record.value is None else Best(trial=number, config=resolved, mean=record.value, std=None, n=0)
+    def replicates(self, source: int) -> list[TrialRecord]:
+        """Return the trials that retrain a search trial's config."""
+        return [record for record in self.store.records(Stage.FINALISTS) if record.source == source]
 
+    @property
+    def ranked_finalists(self) -> list[Finalist]:
+        """The finalists of the search as it stands, best first; empty without that stage."""
+        section, direction = self.config.finalists, self.config.direction
+        if section is None:
+            return []
+        best = top(self.store.records(Stage.SEARCH), direction, section.configs)
+        found = [(record, self.replicates(record.number)) for record in best]
+        return rank_finalists(
+            [finalist(record, replicates, direction) for record, replicates in found if replicates], direction
+        )
 
-def current_reading(store: Store) -> dict[str, Any] | None:
-    """Return the reading of the test split that belongs to the stored ensemble: `scores` (or None), `seen_before`."""
-    ensemble = store.get("ensemble")
-    if ensemble is None:
-        return None
-    members = [[member["stage"], member["number"]] for member in ensemble["members"]]
-    weights = [member["weight"] for member in ensemble["members"]]
-    wanted = {"members": members, "weights": weights, "vote": ensemble["vote"]}
-    readings: list[dict[str, Any]] = store.get("test_readings", [])
-    return next((r for r in readings if all(r[key] == value for key, value in wanted.items())), None)
+    @property
+    def best(self) -> Best | None:
+        """The winner by the finalists' mean, or the best search trial where no finalist has all of its seeds yet.
 
+        Where the budget has ended the finalists, the seeds that are there count. None before any trial has a value.
+        """
+        seeds = 0 if self.config.finalists is None else self.config.finalists.seeds
+        if self.store.get("finalists_end"):
+            seeds = 1
+        # The mean of the first seeds to end is no basis to choose by.
+        complete = [f for f in self.ranked_finalists if f.statistics.n + f.statistics.n_failed >= seeds]
+        won = winner(complete, self.config.direction)
+        if won is not None and won.statistics.mean is not None:
+            stats, resolved = won.statistics, self.config.space.config_of(won.params)
+            return Best(trial=won.source, config=resolved, mean=won.statistics.mean, std=stats.std, n=stats.n)
+        best = top(self.store.records(Stage.SEARCH), self.config.direction, 1)
+        if not best or best[0].value is None:
+            return None
+        resolved = self.config.space.config_of(best[0].params)
+        return Best(trial=best[0].number, config=resolved, mean=best[0].value, std=None, n=0)
 
-def state_of(store: Store) -> str:
-    """Return `done`, or `unfinished`: it is running, or can be resumed."""
-    running = any(r.state is State.RUNNING for stage in Stage for r in store.records(stage))
-    return "done" if store.get("done") and not running else "unfinished"
+    def best_of_trial(self, number: int) -> Best | None:
+        """Return a search trial's config as `best` does, with the mean of its seeds where it was a finalist.
 
+        Raises:
+            InputError: There is no such trial.
+        """
+        records = self.store.records(Stage.SEARCH)
+        record = next((one for one in records if one.number == number), None)
+        if record is None:
+            raise InputError(f"--trial {number}: no such trial; allowed: 0 to {len(records) - 1}")
+        resolved = self.config.space.config_of(record.params)
+        stats = next((one.statistics for one in self.ranked_finalists if one.source == number), None)
+        if stats is not None and stats.mean is not None:
+            return Best(trial=number, config=resolved, mean=stats.mean, std=stats.std, n=stats.n)
+        return None if record.value is None else Best(trial=number, config=resolved, mean=record.value, std=None, n=0)
 
-def limits_of(store: Store) -> Limits:
-    """Return what a study may spend."""
-    return Limits(**(store.get("budget") or {}))
+    @property
+    def ensemble(self) -> Ensemble | None:
+        """The checkpoints that vote; None before they are chosen."""
+        stored = self.store.get("ensemble")
+        return None if stored is None else Ensemble.from_dict(stored)
+
+    @property
+    def test_readings(self) -> list[Reading]:
+        """All readings of the test split, in their order."""
+        return [Reading.from_dict(one) for one in self.store.get("test_readings", [])]
+
+    @property
+    def current_reading(self) -> Reading | None:
+        """The reading of the test split that belongs to the stored ensemble."""
+        ensemble = self.ensemble
+        if ensemble is None:
+            return None
+        return next((reading for reading in self.test_readings if reading.is_of(ensemble)), None)
+
+    @property
+    def limits(self) -> Limits:
+        """What the study may spend."""
+        return Limits(**(self.store.get("budget") or {}))
+
+    @property
+    def spent(self) -> Spent:
+        """What the study has spent, as its store has it: epochs to the last one, times to within seconds."""
+        stored: dict[str, Any] = self.store.get("spent") or {}
+        records = (record for stage in Stage for record in self.store.records(stage))
+        epochs = sum(max(record.epochs, max(record.values, default=0)) for record in records)
+        return Spent(time_s=stored.get("time_s", 0.0), gpu_s=stored.get("gpu_s", 0.0), epochs=epochs)
+
+    @property
+    def total(self) -> int | None:
+        """How many search trials the study is to have, which a resume may have changed; None if the budget decides."""
+        return known_total(self.config, int(self.store.get("trials", self.config.search.total)), self.limits)
+
+    @property
+    def rounds(self) -> list[Round]:
+        """The search's rounds so far; one of them for a study that was made before there were any."""
+        stored = self.store.get("rounds")
+        if stored is not None:
+            return [Round.from_dict(one) for one in stored]
+        levels, trials = self.store.get("levels", {}), self.store.get("trials", self.config.search.total)
+        return [Round(start=0, trials=trials, epochs=self.config.objective.epochs, levels=levels)]
+
+    def full_epochs(self, stage: Stage, number: int) -> int:
+        """Return how many epochs a trial has when nothing ends it early."""
+        if stage is not Stage.SEARCH:
+            return self.config.objective.epochs
+        return round_of(self.rounds, number)[1].epochs
+
+    @property
+    def explored_space(self) -> Space:
+        """The space with the bounds that hold all that was sampled."""
+        return explored(self.config.space, self.rounds)
+
+    @property
+    def past(self) -> list[Past]:
+        """What samplers are told: the trials of an earlier study that this one starts from, then its own."""
+        earlier = [Past(params=one["params"], value=one["value"]) for one in self.store.get("warm_start", [])]
+        return earlier + [Past.of(record) for record in self.store.records(Stage.SEARCH)]
+
+    def edges(self, rounds: Sequence[Round]) -> list[Edge]:
+        """Return where the best trials crowd a bound; one that the objective is known to refuse does not grow."""
+        space = explored(self.config.space, rounds)
+        return [_allowed(edge, space, self.config) for edge in crowded_edges(space, self.past, self.config.direction)]
 
 
 def known_total(config: StudyConfig, trials: int, limits: Limits) -> int | None:
@@ -126,46 +195,6 @@ def known_total(config: StudyConfig, trials: int, limits: Limits) -> int | None:
     if limits.trials is not None:
         return min(trials, limits.trials)
     return None if config.search.is_open and trials == config.search.total else trials
-
-
-def spent_of(store: Store) -> Spent:
-    """Return what a study has spent, as its store has it: epochs to the last one, times to within seconds."""
-    stored: dict[str, Any] = store.get("spent") or {}
-    epochs = sum(max(r.epochs, max(r.values, default=0)) for stage in Stage for r in store.records(stage))
-    return Spent(time_s=stored.get("time_s", 0.0), gpu_s=stored.get("gpu_s", 0.0), epochs=epochs)
-
-
-def rounds_of(store: Store, config: StudyConfig) -> list[Round]:
-    """Return the search's rounds so far; one of them for a study that was made before there were any."""
-    stored = store.get("rounds")
-    if stored is not None:
-        return [Round.from_dict(one) for one in stored]
-    levels, trials = store.get("levels", {}), store.get("trials", config.search.total)
-    return [Round(start=0, trials=trials, epochs=config.objective.epochs, levels=levels)]
-
-
-def full_epochs(store: Store, config: StudyConfig, record: TrialRecord) -> int:
-    """Return how many epochs a trial has when nothing ends it early."""
-    if record.stage is not Stage.SEARCH:
-        return config.objective.epochs
-    return round_of(rounds_of(store, config), record.number)[1].epochs
-
-
-def explored_space(store: Store, config: StudyConfig) -> Space:
-    """Return the space with the bounds that hold all that was sampled."""
-    return explored(config.space, rounds_of(store, config))
-
-
-def past_of(store: Store) -> list[Past]:
-    """Return what samplers are told: the trials of an earlier study that this one starts from, then its own."""
-    earlier = [Past(params=one["params"], value=one["value"]) for one in store.get("warm_start", [])]
-    return earlier + [Past.of(record) for record in store.records(Stage.SEARCH)]
-
-
-def edges_of(store: Store, config: StudyConfig, rounds: Sequence[Round]) -> list[Edge]:
-    """Return where the best trials crowd a bound; one that the objective is known to refuse does not grow."""
-    space = explored(config.space, rounds)
-    return [_allowed(edge, space, config) for edge in crowded_edges(space, past_of(store), config.direction)]
 
 
 def _allowed(edge: Edge, space: Space, config: StudyConfig) -> Edge:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpsearch.config.config import StudyConfig, parse_config
+from hpsearch.config.config import parse_config
 from hpsearch.errors import FieldError, InputError
 from hpsearch.store.folders import find_folder, study_folders
 from hpsearch.store.store import Store
 from hpsearch.store.url import MEND
-from hpsearch.study.outcome import Best, best_of, state_of
+from hpsearch.study.outcome import Outcome
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,50 +20,29 @@ if TYPE_CHECKING:
 DEFAULT_STUDIES = Path("studies")
 
 
-@dataclass(frozen=True, slots=True)
-class Study:
-    """A study as its store holds it: what `load_study` returns.
-
-    Attributes:
-        name: In the store and, unless it was moved, of its folder.
-        folder: Absolute.
-        config: The space file that it was made with.
-    """
-
-    name: str
-    folder: Path
-    config: StudyConfig
-    store: Store = field(repr=False)
-
-    @property
-    def state(self) -> str:
-        """`done`, or `unfinished`: it runs, or can be resumed."""
-        return state_of(self.store)
+@dataclass(frozen=True)
+class Study(Outcome):
+    """A study as its store holds it: what `load_study` returns."""
 
     @property
     def trials(self) -> pd.DataFrame:
         """The search trials; the columns are those of `hpsearch.study.frame.trials_frame`."""
         from hpsearch.study.frame import trials_frame
 
-        return trials_frame(self.store, self.config)
+        return trials_frame(self)
 
     @property
     def finalists(self) -> pd.DataFrame:
         """The finalists' trials, one for each config and seed: the columns of `trials`, and where they come from."""
         from hpsearch.study.frame import finalists_frame
 
-        return finalists_frame(self.store, self.config)
-
-    @property
-    def best(self) -> Best | None:
-        """The config to ship; None before any trial has a value."""
-        return best_of(self.store, self.config)
+        return finalists_frame(self)
 
     def document(self) -> dict[str, Any]:
         """Return what `hpsearch show --json` prints."""
         from hpsearch.study.document import study_document
 
-        return study_document(self.store, self.config, self.folder)
+        return study_document(self)
 
     def close(self) -> None:
         """Close the store's connections."""

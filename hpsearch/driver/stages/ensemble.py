@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.driver.checkpoints import KeptCheckpoint, best_checkpoints
-from hpsearch.driver.context import Context
+from hpsearch.driver.session import Session
 from hpsearch.errors import StudyError
 from hpsearch.executors.base import Executor
 from hpsearch.selection.ranking import top
-from hpsearch.study.outcome import finalists_of, replicates_of
+from hpsearch.selection.score import Score
+from hpsearch.study.ensemble import Ensemble, Member, Reading, Scores
 from hpsearch.trial.events import Notice, PredictionsReady, StageEnded, StageStarted, TrialEvent, WorkerLost
 from hpsearch.trial.trial import PredictSpec, Stage, StopReason, TrialRecord
 
@@ -41,112 +43,123 @@ class _Out:
     sent: float
 
 
-def ensemble(context: Context) -> None:
+def ensemble(session: Session) -> None:
     """Choose the members and their weights, store them, then read the test split once."""
-    why_not = _why_not(context)
-    candidates = [] if why_not else best_checkpoints(context, _candidates(context))
+    why_not = _why_not(session)
+    candidates = [] if why_not else best_checkpoints(session, _candidates(session))
     if candidates:
-        context.publish(StageStarted(stage="ensemble", total=len(candidates), done=0, epochs=0))
+        session.publish(StageStarted(stage="ensemble", total=len(candidates), done=0, epochs=0))
     while candidates:
         try:
-            chosen = _choose(context, candidates)
-            scores = _read_test(context, candidates, chosen)
+            chosen = _choose(session, candidates)
+            scores = _read_test(session, candidates, chosen)
         except _UnreadableError as error:
             for problem in error.problems.values():
-                context.publish(Notice(message=f"{problem}; the vote goes without it"))
+                session.publish(Notice(message=f"{problem}; the vote goes without it"))
             candidates = [c for c in candidates if c.record.number not in error.problems]
         else:
-            context.publish(StageEnded(stage="ensemble", summary=_summary(chosen, scores)))
+            session.publish(StageEnded(stage="ensemble", summary=_summary(chosen, scores)))
             return
     why_not = why_not or "no checkpoint of a trial that can win is on disk and can be read"
-    context.publish(StageEnded(stage="ensemble", summary=f"skipped: {why_not}"))
+    session.publish(StageEnded(stage="ensemble", summary=f"skipped: {why_not}"))
 
 
-def _why_not(context: Context) -> str:
-    if context.config.ensemble is None:
+def _why_not(session: Session) -> str:
+    if session.study.config.ensemble is None:
         return "the space file has ensemble: null"
-    if not context.can_predict:
+    if not session.can_predict:
         return "the objective has no predict(checkpoint, split), which a vote needs"
     return ""
 
 
-def _candidates(context: Context) -> list[TrialRecord]:
+def _candidates(session: Session) -> list[TrialRecord]:
     """Return the finalists' trials, or the best search trials where there are none."""
-    sources = sorted(one.source for one in finalists_of(context.store, context.config))
-    found = [record for source in sources for record in replicates_of(context.store, source) if record.eligible]
-    if context.config.finalists is None or (not found and context.store.get("finalists_end")):
-        return top(context.store.records(Stage.SEARCH), context.config.direction, context.config.keep_checkpoints)
+    sources = sorted(one.source for one in session.study.ranked_finalists)
+    found = [record for source in sources for record in session.study.replicates(source) if record.eligible]
+    if session.study.config.finalists is None or (not found and session.study.store.get("finalists_end")):
+        return top(
+            session.study.store.records(Stage.SEARCH),
+            session.study.config.direction,
+            session.study.config.keep_checkpoints,
+        )
     return found
 
 
-def _choose(context: Context, candidates: Sequence[KeptCheckpoint]) -> dict[str, Any]:
+def _choose(session: Session, candidates: Sequence[KeptCheckpoint]) -> Ensemble:
     """Return the ensemble of these candidates; it is stored, and chosen again only for other candidates."""
     from hpsearch.selection import voting
 
-    settings = context.config.ensemble
+    study = session.study
+    settings = study.config.ensemble
     assert settings is not None  # noqa: S101 - the stage is skipped without
-    names = [[c.record.stage.value, c.record.number] for c in candidates]
-    stored: dict[str, Any] | None = context.store.get("ensemble")
-    if stored is not None and stored["candidates"] == names:
+    keys = tuple((c.record.stage, c.record.number) for c in candidates)
+    stored = study.ensemble
+    if stored is not None and stored.candidates == keys:
         return stored
-    probabilities, labels = _predictions(context, candidates, "val")
-    members = voting.select(probabilities, labels, settings.members)
-    weights = voting.weigh(probabilities[members], labels, settings.weights)
-    chosen = {
-        "candidates": names,
-        "members": [
-            {
-                "stage": candidates[index].record.stage.value,
-                "number": candidates[index].record.number,
-                "trial": _source(candidates[index].record),
-                "seed": candidates[index].record.seed,
-                "weight": float(weight),
-                "checkpoint": f"{candidates[index].folder.relative_to(context.folder)}/{candidates[index].file}",
-            }
-            for index, weight in zip(members, weights, strict=True)
-        ],
-        "vote": settings.vote,
-        "val": _score(probabilities[members], labels, weights, settings.vote, best=0),
-    }
-    context.store.put("ensemble", chosen)
+    probabilities, labels = _predictions(session, candidates, "val")
+    indices = voting.select(probabilities, labels, settings.members)
+    weights = voting.weigh(probabilities[indices], labels, settings.weights)
+    chosen = Ensemble(
+        candidates=keys,
+        members=tuple(
+            _member(candidates[index], float(weight), study.folder)
+            for index, weight in zip(indices, weights, strict=True)
+        ),
+        vote=settings.vote,
+        val=_score(probabilities[indices], labels, weights, settings.vote, best=0),
+    )
+    study.store.put("ensemble", chosen.as_dict())
     return chosen
 
 
-def _source(record: TrialRecord) -> int:
-    return record.number if record.source is None else record.source
+def _member(checkpoint: KeptCheckpoint, weight: float, folder: Path) -> Member:
+    record = checkpoint.record
+    return Member(
+        stage=record.stage,
+        number=record.number,
+        trial=record.number if record.source is None else record.source,
+        seed=record.seed,
+        weight=weight,
+        checkpoint=f"{checkpoint.folder.relative_to(folder)}/{checkpoint.file}",
+    )
 
 
-def _read_test(context: Context, candidates: Sequence[KeptCheckpoint], chosen: dict[str, Any]) -> dict[str, Any]:
+def _read_test(session: Session, candidates: Sequence[KeptCheckpoint], chosen: Ensemble) -> Scores:
     """Read the test split for an ensemble that has not been scored yet; the reading is stored before it is made."""
     import numpy as np
 
-    readings: list[dict[str, Any]] = context.store.get("test_readings", [])
-    members = [[m["stage"], m["number"]] for m in chosen["members"]]
-    weights = [m["weight"] for m in chosen["members"]]
-    reading = {"members": members, "weights": weights, "vote": chosen["vote"]}
-    current = next((r for r in readings if all(r[key] == value for key, value in reading.items())), None)
-    if current is not None and current["scores"] is not None:
-        return dict(current["scores"])
-    if current is None:
+    readings = session.study.test_readings
+    place = next((at for at, reading in enumerate(readings) if reading.is_of(chosen)), len(readings))
+    if place == len(readings):
         # Later readings come after somebody may have looked at the earlier scores: they are not blind any more.
-        current = reading | {
-            "scores": None,
-            "trials": context.store.get("trials", context.trials),
-            "seen_before": bool(readings),
-        }
-        readings = [*readings, current]
-        context.store.put("test_readings", readings)
-    by_name = {(c.record.stage.value, c.record.number): c for c in candidates}
-    voters = [by_name[stage, number] for stage, number in members]
-    probabilities, labels = _predictions(context, voters, "test")
-    scores = _score(probabilities, labels, np.asarray(weights), chosen["vote"], best=0)
-    context.store.put("test_readings", [r if r is not current else current | {"scores": scores} for r in readings])
+        new = Reading(
+            members=tuple(member.key for member in chosen.members),
+            weights=tuple(member.weight for member in chosen.members),
+            vote=chosen.vote,
+            scores=None,
+            trials=session.study.store.get("trials", session.trials),
+            seen_before=bool(readings),
+        )
+        readings.append(new)
+        _store(session, readings)
+    current = readings[place]
+    if current.scores is not None:
+        return current.scores
+    by_key = {(c.record.stage, c.record.number): c for c in candidates}
+    probabilities, labels = _predictions(session, [by_key[key] for key in current.members], "test")
+    scores = _score(probabilities, labels, np.asarray(current.weights), chosen.vote, best=0)
+    readings[place] = replace(current, scores=scores)
+    _store(session, readings)
     return scores
+
+
+def _store(session: Session, readings: Sequence[Reading]) -> None:
+    session.study.store.put("test_readings", [reading.as_dict() for reading in readings])
 
 
 def _score(
     probabilities: NDArray[np.float64], labels: NDArray[np.int64], weights: NDArray[np.float64], vote: Any, *, best: int
-) -> dict[str, Any]:
+) -> Scores:
     """Return the vote's scores beside those of its members.
 
     Args:
@@ -158,22 +171,19 @@ def _score(
     together = voting.vote(probabilities, weights, vote)
     classes = voting.predict_classes(probabilities, weights, vote)
     single = [voting.score(one, labels) for one in probabilities]
-    return {
-        "ensemble": asdict(voting.score(together, labels, classes)),
-        "best_single": asdict(single[best]),
-        "mean_single": {
-            "accuracy": sum(s.accuracy for s in single) / len(single),
-            "log_loss": sum(s.log_loss for s in single) / len(single),
-            "n": single[0].n,
-        },
-    }
+    mean = Score(
+        accuracy=sum(s.accuracy for s in single) / len(single),
+        log_loss=sum(s.log_loss for s in single) / len(single),
+        n=single[0].n,
+    )
+    return Scores(ensemble=voting.score(together, labels, classes), best_single=single[best], mean_single=mean)
 
 
-def _predictions(context: Context, checkpoints: Sequence[KeptCheckpoint], split: str) -> Predictions:
+def _predictions(session: Session, checkpoints: Sequence[KeptCheckpoint], split: str) -> Predictions:
     """Return the candidates' probabilities (n_candidates, n_samples, n_classes) and the labels (n_samples,)."""
     import numpy as np
 
-    paths = _predict_all(context, checkpoints, split)
+    paths = _predict_all(session, checkpoints, split)
     arrays = []
     for checkpoint in checkpoints:
         with np.load(paths[checkpoint.record.number], allow_pickle=False) as file:
@@ -187,52 +197,52 @@ def _predictions(context: Context, checkpoints: Sequence[KeptCheckpoint], split:
     return np.stack([probabilities for probabilities, _ in arrays]), labels
 
 
-def _predict_all(context: Context, checkpoints: Sequence[KeptCheckpoint], split: str) -> dict[int, str]:
+def _predict_all(session: Session, checkpoints: Sequence[KeptCheckpoint], split: str) -> dict[int, str]:
     """Return the files with the predictions, by the numbers of the trials.
 
     Raises:
         _UnreadableError: Some of the checkpoints can't be read.
         StudyError: `predict` failed, or its worker ended again and again.
     """
-    context.check()
-    executor = context.executor()
+    session.check()
+    executor = session.executor()
     waiting = [_spec(checkpoint, split) for checkpoint in checkpoints]
-    retries = context.config.faults.max_retries
+    retries = session.study.config.faults.max_retries
     out: dict[int, _Out] = {}
     paths: dict[int, str] = {}
     problems: dict[int, str] = {}
     while waiting or out:
-        context.check()
+        session.check()
         while waiting and executor.free:
             spec = waiting.pop(0)
             out[spec.number] = _Out(spec, time.monotonic())
             executor.submit(spec)
-        for event in _heard(context, out, executor.poll(_POLL_S)):
+        for event in _heard(session, out, executor.poll(_POLL_S)):
             if isinstance(event, PredictionsReady):
                 del out[event.number]
                 if event.unreadable:
                     problems[event.number] = event.error or ""
                 elif event.path is None:
-                    raise _failed(context, event)
+                    raise _failed(session, event)
                 else:
                     paths[event.number] = event.path
             elif isinstance(event, WorkerLost):
                 if retries == 0:
                     raise StudyError(f"the worker ended in predict(checkpoint, {split!r}): {event.detail}")
                 retries -= 1
-                context.publish(Notice(message=f"a worker ended in predict ({event.detail}); tried again on another"))
+                session.publish(Notice(message=f"a worker ended in predict ({event.detail}); tried again on another"))
                 waiting.append(out.pop(event.number).spec)
-        _end_late(executor, out, context.config.faults.trial_timeout_s)
+        _end_late(executor, out, session.study.config.faults.trial_timeout_s)
     if problems:
         raise _UnreadableError(problems)
     return paths
 
 
-def _heard(context: Context, out: Mapping[int, _Out], happened: Iterable[TrialEvent | Notice]) -> Iterator[TrialEvent]:
+def _heard(session: Session, out: Mapping[int, _Out], happened: Iterable[TrialEvent | Notice]) -> Iterator[TrialEvent]:
     """Yield what concerns the tasks that are out, and publish notices."""
     for event in happened:
         if isinstance(event, Notice):
-            context.publish(event)
+            session.publish(event)
             continue
         task = out.get(event.number)
         # Else it is of a worker that is lost after its task was done.
@@ -249,11 +259,11 @@ def _end_late(executor: Executor, out: Mapping[int, _Out], limit: float | None) 
             executor.end(task.spec.key, StopReason.TIMEOUT, f"longer than trial_timeout_s, {limit:g} s")
 
 
-def _failed(context: Context, event: PredictionsReady) -> StudyError:
+def _failed(session: Session, event: PredictionsReady) -> StudyError:
     """Show the objective's traceback, and return the error that ends the study."""
     trace = (event.error or "").strip()
     what = f"predict(checkpoint, {event.split!r}) failed for {event.stage} trial {event.number}"
-    context.publish(Notice(message=what, detail=trace))
+    session.publish(Notice(message=what, detail=trace))
     return StudyError(f"{what}: {trace.splitlines()[-1] if trace else 'no reason was given'}; mend it, then resume")
 
 
@@ -269,9 +279,8 @@ def _spec(checkpoint: KeptCheckpoint, split: str) -> PredictSpec:
     )
 
 
-def _summary(chosen: dict[str, Any], scores: dict[str, Any]) -> str:
-    together, single = scores["ensemble"], scores["best_single"]
+def _summary(chosen: Ensemble, scores: Scores) -> str:
     return (
-        f"{len(chosen['members'])} members; test accuracy {together['accuracy']:.4f} "
-        f"(best single {single['accuracy']:.4f}) on {together['n']} samples"
+        f"{len(chosen.members)} members; test accuracy {scores.ensemble.accuracy:.4f} "
+        f"(best single {scores.best_single.accuracy:.4f}) on {scores.ensemble.n} samples"
     )

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from hpsearch.driver.context import Context
 from hpsearch.driver.dispatch import Dispatcher, Planned
+from hpsearch.driver.session import Session
 from hpsearch.selection.divergence import DivergenceRule
 from hpsearch.selection.ranking import identical_replicates, top, winner
-from hpsearch.study.outcome import explored_space, finalists_of, replicates_of
 from hpsearch.trial.events import Notice, StageEnded, StageStarted
 from hpsearch.trial.seeding import derive_seed
 from hpsearch.trial.trial import Stage, State
 
 
-def finalists(context: Context) -> None:
+def finalists(session: Session) -> None:
     """Retrain the best configs; a stall ends none of them, a divergence does."""
-    config, store = context.config, context.store
+    config, store = session.study.config, session.study.store
     if config.finalists is None:
-        context.publish(StageEnded(stage="finalists", summary="skipped: the space file has finalists: null"))
+        session.publish(StageEnded(stage="finalists", summary="skipped: the space file has finalists: null"))
         return
     best = top(store.records(Stage.SEARCH), config.direction, config.finalists.configs)
     wanted = [(record.number, replicate) for record in best for replicate in range(config.finalists.seeds)]
@@ -28,36 +27,36 @@ def finalists(context: Context) -> None:
     to_run = sorted(begun & pairs.keys() if store.get("finalists_end") else pairs)
     params = {record.number: record.params for record in best}
     done = sum(r.state is not State.RUNNING for r in store.records(Stage.FINALISTS) if r.number in pairs)
-    context.publish(StageStarted(stage="finalists", total=len(pairs), done=done, epochs=config.objective.epochs))
+    session.publish(StageStarted(stage="finalists", total=len(pairs), done=done, epochs=config.objective.epochs))
 
     def plan(number: int) -> Planned | None:
-        why_not = context.no_room(Stage.FINALISTS, number, config.objective.epochs)
+        why_not = session.no_room(Stage.FINALISTS, number, config.objective.epochs)
         if why_not:
             store.put("finalists_end", True)  # noqa: FBT003 - an attribute's value
             first = sum(other < number for other in pairs)
-            context.publish(Notice(message=f"{why_not}; the finalists end with the first {first} of {len(pairs)}"))
+            session.publish(Notice(message=f"{why_not}; the finalists end with the first {first} of {len(pairs)}"))
             return None
         source, replicate = pairs[number]
         seed = derive_seed(config.seed, Stage.FINALISTS, source, replicate)
         return Planned(number=number, params=params[source], seed=seed, source=source, replicate=replicate)
 
-    Dispatcher(context, Stage.FINALISTS, (DivergenceRule(),), space=explored_space(store, config)).run(to_run, plan)
-    _report(context)
+    Dispatcher(session, Stage.FINALISTS, (DivergenceRule(),), space=session.study.explored_space).run(to_run, plan)
+    _report(session)
 
 
-def _report(context: Context) -> None:
-    config = context.config
-    found = finalists_of(context.store, config)
+def _report(session: Session) -> None:
+    config = session.study.config
+    found = session.study.ranked_finalists
     for one in found:
-        if identical_replicates([r.values for r in replicates_of(context.store, one.source)]):
-            context.publish(
+        if identical_replicates([r.values for r in session.study.replicates(one.source)]):
+            session.publish(
                 Notice(
                     message=f"finalist {one.source}: replicates with different seeds came out bitwise equal; "
                     "the objective does not use its seed, so their deviation says nothing"
                 )
             )
     best = winner(found, config.direction)
-    if not found and context.store.get("finalists_end"):
+    if not found and session.study.store.get("finalists_end"):
         summary = "none was trained, for the budget had no room"
     elif best is None:
         summary = "no finalist ended with a value"
@@ -65,4 +64,4 @@ def _report(context: Context) -> None:
         spread = "" if best.statistics.std is None else f" ± {best.statistics.std:.4f}"
         mean = f"mean {config.metric} {best.statistics.mean:.4f}{spread}"
         summary = f"winner trial {best.source}: {mean} over {best.statistics.n} seeds"
-    context.publish(StageEnded(stage="finalists", summary=summary))
+    session.publish(StageEnded(stage="finalists", summary=summary))

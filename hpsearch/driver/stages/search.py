@@ -5,44 +5,44 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from hpsearch.config.config import StudyConfig
-from hpsearch.driver.context import Context
 from hpsearch.driver.dispatch import Dispatcher, Planned
 from hpsearch.driver.proposals import Proposals
+from hpsearch.driver.session import Session
 from hpsearch.errors import BudgetSpentError, SpaceUsedUpError, StudyError
 from hpsearch.samplers.edges import Edge, in_words
 from hpsearch.samplers.rounds import Round
 from hpsearch.selection.ranking import top
 from hpsearch.selection.rules import local_rules
 from hpsearch.space.space import Space
-from hpsearch.study.outcome import known_total, limits_of
+from hpsearch.study.outcome import known_total
 from hpsearch.text import counted
 from hpsearch.trial.events import Notice, StageEnded, StageStarted
 from hpsearch.trial.seeding import derive_seed
 from hpsearch.trial.trial import Stage, State, StopReason, TrialRecord
 
 
-def search(context: Context) -> None:
+def search(session: Session) -> None:
     """Train the configs of all rounds that are not done yet.
 
     Raises:
         StudyError: No trial ended with a value.
     """
-    config, store = context.config, context.store
-    proposals = Proposals(config, store, store.get("trials_given"))
+    config, store = session.study.config, session.study.store
+    proposals = Proposals(session.study, store.get("trials_given"))
     store.repair(proposals.space, proposals.draw, _seeds(config))
     if store.get("trials") != proposals.total and store.get("search_end") is not None:
         store.put("trials", proposals.total)  # killed in the middle of `proposals.end`
     following: Round | None = proposals.unfinished
     while following is not None:
-        _run_round(context, proposals, following)
+        _run_round(session, proposals, following)
         following, edges = proposals.next_round()
         if following is not None:
             proposals.begin(following)
-            context.publish(Notice(message=_reason(following, edges, proposals.explored)))
+            session.publish(Notice(message=_reason(following, edges, proposals.explored)))
     records = store.records(Stage.SEARCH)
     best = top(records, config.direction, 1)
     if not records and store.get("search_end") is not None:
-        raise BudgetSpentError("the budget was spent before the first trial", limits_of(store).doubled)
+        raise BudgetSpentError("the budget was spent before the first trial", session.study.limits.doubled)
     if not records:
         raise StudyError(
             "search.warm_start knows every config of the space; allowed: a larger space, or search.warm_start.best "
@@ -55,19 +55,19 @@ def search(context: Context) -> None:
             "see their logs; these trials stay as they are, so mend it and start anew, or resume with more --trials"
         )
     found = f"best {config.metric} {best[0].value:.4f}, trial {best[0].number}"
-    context.publish(StageEnded(stage="search", summary=f"{len(records)} trials ({_counted(records)}); {found}"))
+    session.publish(StageEnded(stage="search", summary=f"{len(records)} trials ({_counted(records)}); {found}"))
 
 
 def _seeds(config: StudyConfig) -> Callable[[int], int]:
     return lambda number: derive_seed(config.seed, Stage.SEARCH, number, 0)
 
 
-def _run_round(context: Context, proposals: Proposals, one: Round) -> None:
+def _run_round(session: Session, proposals: Proposals, one: Round) -> None:
     """Train what is left of a round; where the space has no more configs, it ends there."""
-    config, seed_of = context.config, _seeds(context.config)
-    done = sum(record.state is not State.RUNNING for record in context.store.records(Stage.SEARCH))
-    total = known_total(config, proposals.total, limits_of(context.store))
-    context.publish(StageStarted(stage="search", total=total, done=done, epochs=one.epochs))
+    config, seed_of = session.study.config, _seeds(session.study.config)
+    done = sum(record.state is not State.RUNNING for record in session.study.store.records(Stage.SEARCH))
+    total = known_total(config, proposals.total, session.study.limits)
+    session.publish(StageStarted(stage="search", total=total, done=done, epochs=one.epochs))
     refused: list[int] = []  # trials that the budget had no room for
 
     def plan(number: int) -> Planned | None:
@@ -75,9 +75,9 @@ def _run_round(context: Context, proposals: Proposals, one: Round) -> None:
             params = proposals.draw(number)
         except SpaceUsedUpError as error:
             what = "search" if proposals.use_up(number) else "round"
-            context.publish(Notice(message=f"{error}; the {what} ends with {counted(number, 'trial')}"))
+            session.publish(Notice(message=f"{error}; the {what} ends with {counted(number, 'trial')}"))
             return None
-        if context.no_room(Stage.SEARCH, number, one.epochs):
+        if session.no_room(Stage.SEARCH, number, one.epochs):
             refused.append(number)
             return None
         return Planned(number=number, params=params, seed=seed_of(number))
@@ -85,12 +85,12 @@ def _run_round(context: Context, proposals: Proposals, one: Round) -> None:
     rules, space = local_rules(config, one.epochs), one.space(config.space)
     while True:
         refused.clear()
-        Dispatcher(context, Stage.SEARCH, rules, epochs=one.epochs, space=space).run(proposals.numbers(one), plan)
+        Dispatcher(session, Stage.SEARCH, rules, epochs=one.epochs, space=space).run(proposals.numbers(one), plan)
         # What was under way then has ended now, some of it early: there may be room.
-        why_not = context.no_room(Stage.SEARCH, refused[0], one.epochs) if refused else ""
+        why_not = session.no_room(Stage.SEARCH, refused[0], one.epochs) if refused else ""
         if why_not:
             proposals.end(refused[0])
-            context.publish(Notice(message=f"{why_not}; the search ends with {counted(refused[0], 'trial')}"))
+            session.publish(Notice(message=f"{why_not}; the search ends with {counted(refused[0], 'trial')}"))
         if why_not or not refused:
             return
 

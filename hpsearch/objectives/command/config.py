@@ -13,6 +13,7 @@ from hpsearch.space.space import Space
 from hpsearch.system.documents import SUFFIXES, merge, open_document
 from hpsearch.system.files import atomic_write
 from hpsearch.text import nearest
+from hpsearch.trial.trial import Params
 
 CONFIG_FILE = "config_file"
 _FIELD = ("objective", CONFIG_FILE)
@@ -70,7 +71,7 @@ def check_config_file(settings: ConfigFile, space: Space) -> None:
         raise FieldError((*_FIELD, "map"), f"two values go to {twice!r}", "a place for each")
     own = dict.fromkeys(OWN_VALUES, 0)
     everything = replace(space, conditions={})
-    values = everything.config({name: axis.draw(0.5) for name, axis in space.parameters.items()})
+    values = everything.config_of(Params({name: axis.draw(0.5) for name, axis in space.parameters.items()}))
     render_config_file(settings, values, own)
 
 

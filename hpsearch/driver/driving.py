@@ -1,0 +1,78 @@
+"""Runs a study under its lock, from the folder that its code is to run from."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import replace
+
+from hpsearch.driver.edits import Edit
+from hpsearch.driver.goals import check_limits
+from hpsearch.driver.new_study import remove
+from hpsearch.driver.pipeline import run_pipeline
+from hpsearch.driver.session import Caller, in_session, locked, watching
+from hpsearch.driver.snapshot import place_of, relocated, working_in
+from hpsearch.errors import InputError
+from hpsearch.executors.planning import claimed_resources
+from hpsearch.executors.resources import Resources
+from hpsearch.objectives.loading import check_objective
+from hpsearch.report.tables import plan_line
+from hpsearch.store.folders import check_writable
+from hpsearch.study.study import Study
+from hpsearch.system.place import Place
+from hpsearch.trial.events import Notice, StudyOpened
+
+
+def drive(study: Study, caller: Caller, edit: Edit | None = None, resources: Resources | None = None) -> Study:
+    """Run a study to its end; the workers are gone and the lock is given back, whatever happens.
+
+    Args:
+        edit: How the space file has changed since the study was made, and how far the study is to go.
+        resources: What was found for the caller's request; None for a study that was there before.
+
+    Returns:
+        The same study.
+
+    Raises:
+        InputError: Nothing was started; a new study is removed.
+        StudyError: The study failed; it can be resumed.
+        Interrupted: A signal came; it can be resumed.
+    """
+    try:
+        place = place_of(study)
+        with working_in(place):
+            _drive_there(study, caller, edit or Edit(study.config), resources, place)
+    except BaseException as error:
+        study.close()
+        if resources is not None and isinstance(error, InputError) and study.store.is_empty:
+            remove(study)
+        raise
+    return study
+
+
+def _drive_there(study: Study, caller: Caller, edit: Edit, resources: Resources | None, place: Place) -> None:
+    here, module_folder = relocated(study, place), study.store.get("module_folder")
+    if resources is None:
+        check_writable(study.folder)
+    if resources is None or place.top is not None:
+        check_objective(here.config, module_folder and place.of(module_folder))
+    goals, interrupts = edit.goals, caller.interrupts
+    claimed = nullcontext(resources) if resources else claimed_resources(caller.request, goals.total(here), study.name)
+    # Between the stages' own handlers a signal waits: it must not break off what is being written.
+    with interrupts.listening(), claimed as taken, locked(study.store) as lock:
+        study.store.check_whole()
+        notice = check_limits(goals.limits(here), here.config, gpus=taken.gpus_per_slot > 0)
+        caller.opened(study)
+        total = goals.settle(here)
+        edit.settle(study, total)
+        _announce(study, total, taken, caller, notice)
+        interrupts.check()
+        watched = replace(caller, publish=watching(caller.publish, lambda: lock.lost, study.name))
+        with in_session(here, taken, total, watched) as session:
+            run_pipeline(session)
+
+
+def _announce(study: Study, total: int, resources: Resources, caller: Caller, notice: str) -> None:
+    plan = plan_line(study.config, total, resources.text, limits=study.limits)
+    caller.publish(StudyOpened(name=study.name, plan=plan))
+    for message in filter(None, (resources.notice, notice)):
+        caller.publish(Notice(message=message))

@@ -1,0 +1,49 @@
+"""Ray is killed: drivers, workers and the node itself, at random moments, under the vision objective and a command."""
+
+from __future__ import annotations
+
+import time
+
+import psutil
+import pytest
+
+from support.chaos.studies import COMMAND, VISION, prepare
+from support.chaos.torment import WORKERS_S, command_line, torment
+from support.waiting import wait_until
+
+pytestmark = pytest.mark.slow
+
+AGENTS_S = 90.0  # DESIGN, invariant 9
+KILLS = 15
+
+
+@pytest.mark.timeout(600)
+def test_vision_on_ray_comes_out_as_undisturbed_whatever_is_killed(cli):
+    toll = torment(cli, VISION, kills=KILLS)
+    assert toll.mismatches == []
+    assert toll.kills.total() == KILLS
+    assert {name.split()[-1] for name in toll.kills} == {"driver", "worker", "node"}
+
+
+def running(cli, mark):
+    return [process for process in cli.processes() if any(mark in part for part in command_line(process))]
+
+
+def test_commands_end_with_their_worker_and_workers_with_their_driver(cli):
+    prepare(cli.folder, {**COMMAND.raw, "objective": {**COMMAND.raw["objective"], "epochs": 100_000}})
+    driver = cli.start_warm("run", "sample.yaml", "--workers", "2")
+    wait_until(lambda: len(running(cli, "chaos_command.py")) == 4, 120, "two commands and their supervisors")
+    worker, _ = running(cli, "ray::Actor")
+    children = worker.children(recursive=True)
+    assert len(children) == 2  # the supervisor and the command
+    trial = cli.folder / "studies/sample/trials" / children[0].cmdline()[-2].split("/")[-2]
+    worker.kill()
+    _, left = psutil.wait_procs(children, WORKERS_S)
+    assert left == []
+    wait_until((trial / "attempt-2/state.json").exists, 120, "another worker that goes on")
+    driver.kill()
+    killed = time.monotonic()
+    wait_until(
+        lambda: not running(cli, "ray::") + running(cli, "chaos_command.py"), WORKERS_S, "the end of all workers"
+    )
+    cli.ends_by = killed + AGENTS_S  # other tests need not wait for Ray's agents

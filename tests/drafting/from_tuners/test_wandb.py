@@ -1,0 +1,229 @@
+"""W&B sweeps as they are written, and what is wrong with some."""
+
+import json
+import math
+import shlex
+from pathlib import Path
+
+import pytest
+
+from hpsearch.drafting.from_tuners import plan_import
+from hpsearch.errors import InputError
+from hpsearch.objectives.command.line import command_line
+from support.imported import drawn, imported
+
+LOG_10 = math.log(10)
+SCRIPT = """
+# a first sweep, after W&B's own example
+program: train.py
+method: bayes
+name: sweep of Tuesday
+project: mnist
+entity: my-team
+metric:
+  goal: minimize
+  name: validation_loss
+parameters:
+  learning_rate:
+    min: 0.0001
+    max: 0.1
+  batch_size:
+    values: [16, 32, 64]
+  epochs:
+    values: [5, 10, 15]
+  optimizer:
+    values: ["adam", "sgd"]
+"""
+HYDRA = """
+program: src/train.py
+method: grid
+metric: {name: val/acc, goal: maximize, target: 0.99}
+early_terminate: {type: hyperband, max_iter: 27, s: 2}
+command: ["${env}", "${interpreter}", "${program}", "experiment=base {x}", "${args_no_hyphens}"]
+parameters:
+  model.layers: {min: 2, max: 4}
+  model.dropout: {distribution: q_uniform, min: 0.1, max: 0.5, q: 0.2}
+  trainer.fast: {values: [true, false]}
+  seed: {values: [1, 2, 3]}
+  trainer.max_epochs: {value: 30}
+"""
+PYTHON = """
+{"method": "random", "run_cap": 12, "description": "made by wandb.sweep()",
+ "parameters": {
+    "lr": {"distribution": "log_uniform", "min": -9.210340371976182, "max": -2.302585092994046},
+    "wd": {"distribution": "inv_log_uniform_values", "min": 1e-6, "max": 1e-2},
+    "width": {"distribution": "q_log_uniform_values", "q": 32, "min": 32, "max": 500},
+    "dropout": {"distribution": "normal", "mu": 0.3, "sigma": 0.05},
+    "head": {"values": [[64], [128, 64], null]},
+    "scheduler": {"parameters": {"name": {"value": "cosine"}, "warmup": {"min": 0, "max": 5}}},
+    "augment": {"values": ["none", "flip"], "probabilities": [0.8, 0.2]},
+    "num_epochs": {"value": 9}}}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def put(text, name="sweep.yaml"):
+    Path(name).write_text(text)
+    return name
+
+
+def parameters(**raw):
+    return {"method": "random", "parameters": raw}
+
+
+def planned(**parameters):
+    return plan_import(put(json.dumps({"method": "random", "parameters": {"x": {"min": 0, "max": 1}} | parameters})))
+
+
+def test_a_sweep_of_a_script():
+    plan, config = imported(put(SCRIPT))
+    assert (config.study, config.metric, config.direction.value) == ("sweep-of-Tuesday", "validation_loss", "minimize")
+    assert (config.search.sampler, config.search.total, config.objective.epochs) == ("tpe", 48, 15)
+    assert shlex.split(config.objective.command) == ["python", "train.py", "--epochs", "{epochs}", "{args}"]
+    assert plan.searched == ("learning_rate", "batch_size", "optimizer")
+    assert {note.partition(":")[0] for note in plan.notes} == {"project", "entity"}
+    assert any("run_cap" in check for check in plan.checks)
+    for one in drawn(config):
+        assert 1e-4 <= one["learning_rate"] <= 0.1
+        assert one["batch_size"] in (16, 32, 64)
+
+
+def test_a_grid_with_overrides_visits_each_config_once():
+    plan, config = imported(put(HYDRA))
+    configs = drawn(config, config.search.total)
+    values = [(one["model.layers"], one["model.dropout"], one["trainer.fast"]) for one in configs]
+    assert set(values) == {(layers, rate, fast) for layers in (2, 3, 4) for rate in (0.2, 0.4) for fast in (0, 1)}
+    assert len(values) == len(set(values)) == 12
+    line = command_line(config.objective, configs[0], 7, epochs=4, trial_dir="t", number=0)
+    assert line[:4] == ["python", "src/train.py", "experiment=base {x}", "seed=7"]
+    assert f"model.layers={configs[0]['model.layers']}" in line
+    text = plan.text + "\n".join(plan.notes)
+    assert all(word in text for word in ("early_terminate", "metric.target", "seed: {choice: [1, 2, 3]}", "0.1 is no"))
+
+
+def test_a_sweep_made_in_python():
+    plan, config = imported(put(PYTHON, "sweep.json"))
+    assert (config.search.sampler, config.search.total) == ("random", 12)
+    assert (config.objective.python, config.objective.epochs) == ("FILL_IN:train", 9)
+    assert plan.constants == ("scheduler.name", "num_epochs")
+    for one in drawn(config):
+        assert 1e-4 <= one["lr"] <= 0.1
+        assert 1e-6 <= one["wd"] <= 1e-2
+        assert one["width"] in range(32, 481, 32)
+        assert 0.2 <= one["dropout"] <= 0.4
+        assert one["head"] in ([64], [128, 64], None)
+        assert one["scheduler.warmup"] in range(6)
+    said = "\n".join(plan.notes)
+    assert all(
+        word in said for word in ("normal(0.3, 0.05)", "probabilities", "500 is no multiple of 32", "description")
+    )
+    assert any(check.startswith("metric, val_loss") for check in plan.checks)
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        (["${env}", "python3", "${program}", "-b", "a b", "${args}"], ["python3", "t.py", "-b", "a b", "{args}"]),
+        (["${interpreter}", "-m", "pkg.t", "${args_no_boolean_flags}"], ["python", "-m", "pkg.t", "{args}"]),
+        (["bash", "-c", "echo {}\nrun"], ["bash", "-c", "echo {{}}\nrun", "{args}"]),
+        ("accelerate launch ${program} ${args}", ["accelerate", "launch", "t.py", "{args}"]),
+        (["./run", "--key=${envvar:KEY}", "${args_json_file}"], ["./run", "--key=FILL_IN", "{args}"]),
+        (["./run", 3, "${args}"], ["./run", "3", "{args}"]),
+    ],
+)
+def test_a_command(command, expected):
+    raw = parameters(lr={"min": 0.0, "max": 1.0}) | {"program": "t.py", "command": command}
+    _, config = imported(put(json.dumps(raw)))
+    found = config.objective.command
+    assert (found if isinstance(found, list) else shlex.split(found)) == expected
+
+
+def test_a_name_that_commands_have_for_themselves_is_kept_on_the_command_line():
+    text = "{program: t.py, method: random, parameters: {resume: {values: [a, b]}, lr: {min: 0.0, max: 1.0}}}"
+    plan, config = imported(put(text))
+    line = command_line(config.objective, {"resume_value": "b", "lr": 0.5}, 0, epochs=1, trial_dir="t", number=0)
+    assert line == ["python", "t.py", "--resume", "b", "--lr", "0.5"]
+    assert any("resume is now resume_value," in note for note in plan.notes)
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ({"values": [3]}, "3"),
+        ({"values": [1, 1, 2]}, "{choice: [1, 2]}"),
+        ({"values": [1, 1.0, True]}, "{choice: {'1': 1, '1.0': 1.0, 'true': true}}"),
+        ({"values": [{"name": "a", "k": 1}, {"k": 2}]}, "{choice: {a: {name: a, k: 1}, option_2: {k: 2}}}"),
+        ({"value": [1, 2]}, "{choice: {'1-2': [1, 2]}}"),
+        ({"values": ["a\nb", "\U0001f600", "yes"]}, "{choice: [\"a\\U0000000ab\", '\U0001f600', 'yes']}"),
+        ({"min": 2, "max": 2}, "2"),
+        ({"distribution": "q_uniform", "min": 0.1, "max": 0.4}, "0"),
+        ({"distribution": "q_uniform", "min": 1, "max": 2, "q": 1.5}, "1.5"),
+        ({"distribution": "q_uniform", "min": 0.4, "max": 0.8, "q": 1.0}, "{choice: [0, 1]}"),
+        ({"distribution": "q_uniform", "min": 0, "max": 1, "q": 1e-20}, "{uniform: [0, 1]}"),
+        (
+            {"distribution": "q_log_uniform_values", "min": 1e-16, "max": 0.5, "q": 0.1},
+            "{qloguniform: [0.1, 0.5, 0.1]}",
+        ),
+        ({"distribution": "q_log_uniform", "min": 50, "max": 60, "q": 10}, "{loguniform: ["),
+        (
+            {"distribution": "q_uniform", "min": 0.0, "max": 1e22, "q": 10**16},
+            "{quniform: [0, 1e22, 10000000000000000]}",
+        ),
+        ({"distribution": "q_log_uniform", "min": LOG_10, "max": 2 * LOG_10, "q": 10}, "{qlograndint: [10, 100, 10]}"),
+    ],
+)
+def test_values_that_need_care(raw, expected):
+    plan = planned(k=raw)
+    assert f"\n  k: {expected}" in plan.text
+    imported("sweep.yaml")
+
+
+def test_exponents_that_look_like_values_are_doubted():
+    plan = planned(lr={"distribution": "log_uniform", "min": 0.0001, "max": 0.1})
+    assert any("1.0001 to 1.10517" in note and "log_uniform_values" in note for note in plan.notes)
+    assert not planned(lr={"distribution": "log_uniform", "min": -9, "max": -2}).notes
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("method: random\nparameters: {lr: 3}", "parameters.lr: found 3"),
+        ("method: random\nparameters: {lr: {min: a, max: 1}}", "parameters.lr"),
+        ("method: random\nparameters: {lr: {distribution: uniform, min: a, max: 1}}", "parameters.lr.min: found 'a'"),
+        ("method: random\nparameters: {lr: {distribution: uniform, max: 1}}", "parameters.lr.min: is missing"),
+        ("method: random\nparameters: {lr: {distribution: unifrom, max: 1}}", "did you mean 'uniform'"),
+        ("method: random\nparameters: {lr: {min: 2, max: 1}}", "parameters.lr: low 2 is above high 1"),
+        ("method: random\nparameters: {lr: {min: 0, max: .inf}}", "finite numbers"),
+        ("method: random\nparameters: {lr: {distribution: log_uniform_values, min: 0, max: 1}}", "a low above 0"),
+        ("method: random\nparameters: {lr: {distribution: log_uniform, min: 0, max: 1000}}", "parameters.lr.max: e to"),
+        ("method: random\nparameters: {lr: {distribution: q_uniform, min: 0, max: 1, q: 0}}", "a step above 0"),
+        ("method: random\nparameters: {lr: {values: []}}", "parameters.lr.values: found []"),
+        ("method: random\nparameters: {lr: {value: 1, valeus: [1]}}", "did you mean 'value"),
+        (
+            "method: random\nparameters: {a.b: {value: 1}, a: {parameters: {b: {value: 2}}}}",
+            "two parameters called 'a.b'",
+        ),
+        ("method: random\nparameters: {lr: {value: 1}}", "nothing in it can be searched"),
+        ("method: random\nparameters: {'{a}': {value: 1}}", "has braces"),
+        ("method: random\nparameters: {1: {value: 1}}", "is not text"),
+        ("method: randm\nparameters: {lr: {values: [1, 2]}}", "did you mean 'random'"),
+        ("parameters: {lr: {values: [1, 2]}}", "method: is missing"),
+        ("method: random", "parameters: is missing"),
+        ("method: random\nmetric: {goal: up, name: a}\nparameters: {lr: {values: [1, 2]}}", "metric.goal: found 'up'"),
+        ("method: random\nmetric: loss\nparameters: {lr: {values: [1, 2]}}", "metric: found 'loss'"),
+        ("method: random\nrun_cap: 0\nparameters: {lr: {values: [1, 2]}}", "run_cap: found 0"),
+        ("method: random\nprogram: 3\nparameters: {lr: {values: [1, 2]}}", "program: found 3"),
+        ("method: random\ncommand: {a: b}\nparameters: {lr: {values: [1, 2]}}", "command: found"),
+        ("method: random\ncommand: 'a \"b'\nparameters: {lr: {values: [1, 2]}}", "balanced quotes"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_place(text, message):
+    with pytest.raises(InputError) as caught:
+        plan_import(put(text))
+    assert str(caught.value).startswith("sweep.yaml: ")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,41 @@
+"""What the inline executor's objective finds in the environment, and that it is as before afterwards."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from hpsearch.executors.base import Workplace
+from hpsearch.executors.inline import InlineExecutor
+from hpsearch.system.signals import Interrupts
+from support.factories import sample_config
+from support.paths import OBJECTIVES
+
+NAMES = ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "OMP_NUM_THREADS")
+
+
+@pytest.mark.parametrize(
+    ("gpu", "name", "before", "inside"),
+    [
+        (False, "", {}, ("", None, "3")),
+        (False, "", {"CUDA_VISIBLE_DEVICES": "1", "OMP_NUM_THREADS": "8"}, ("", None, "3")),
+        (True, "1", {"CUDA_VISIBLE_DEVICES": "0,1"}, ("1", "PCI_BUS_ID", "3")),
+        (True, "1", {"CUDA_DEVICE_ORDER": "FASTEST_FIRST"}, ("1", "FASTEST_FIRST", "3")),
+        (True, "", {"CUDA_VISIBLE_DEVICES": "2,0"}, ("2,0", "PCI_BUS_ID", "3")),
+    ],
+)
+def test_gpu_and_threads_are_those_that_were_chosen(monkeypatch, gpu, name, before, inside):
+    for variable in NAMES:
+        monkeypatch.delenv(variable, raising=False)
+    for variable, value in before.items():
+        monkeypatch.setenv(variable, value)
+    objective = sample_config().objective
+    workplace = Workplace(
+        objective=objective, folder=str(Path.cwd()), module_folder=str(OBJECTIVES), threads=3, gpu=gpu
+    )
+    executor = InlineExecutor(workplace, Interrupts(), name)
+    assert tuple(map(os.environ.get, NAMES)) == inside
+    executor.close()
+    assert {variable: os.environ[variable] for variable in NAMES if variable in os.environ} == before

@@ -1,0 +1,1 @@
+"""The tormentor: when it strikes, what it strikes, and what must come out."""

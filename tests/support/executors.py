@@ -1,0 +1,60 @@
+"""Executors of the sample objectives, and waiting for what they do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hpsearch.executors.base import Executor, Workplace
+from hpsearch.selection.divergence import DivergenceRule
+from hpsearch.selection.stall import StallRule
+from hpsearch.trial.events import PredictionsReady, TrialEnded, TrialEvent, WorkerLost
+from hpsearch.trial.trial import Direction, Stage, TrialSpec
+from support.factories import sample_config
+from support.paths import OBJECTIVES
+
+DIRECTION = Direction.MAXIMIZE
+ANY = "any_of_them"  # the sample objective that `does` of the config names
+UNSAVED = {"lr": 0.1, "does": "climb", "saves": False}  # a worker of its own imports torch for a checkpoint
+RULES = (DivergenceRule(), StallRule(metric="score", direction=DIRECTION, patience_epochs=4))
+
+
+def workplace(function: str, **changes: object) -> Workplace:
+    module = "executor_objectives" if function == ANY else "sample_objectives"
+    objective = sample_config(objective={"python": f"{module}:{function}"}).objective
+    return Workplace(objective=objective, folder=str(Path.cwd()), module_folder=str(OBJECTIVES), **changes)
+
+
+def spec(folder: Path, number: int = 0, *, attempt: int = 1, epochs: int = 6, **changes: object) -> TrialSpec:
+    trial = folder / f"{number:05d}"
+    values = {
+        "stage": Stage.SEARCH,
+        "number": number,
+        "config": {"lr": 0.1, "does": "climb"},
+        "seed": 7,
+        "attempt": attempt,
+        "epochs": epochs,
+        "metric": "score",
+        "direction": DIRECTION,
+        "folder": str(trial / f"attempt-{attempt}"),
+        "earlier": tuple(str(trial / f"attempt-{k}") for k in range(attempt - 1, 0, -1)),
+        "rules": RULES,
+    }
+    return TrialSpec(**{**values, **changes})
+
+
+def collect(executor: Executor, count: int = 1) -> list[TrialEvent]:
+    """Poll until so many tasks have ended."""
+    events: list[TrialEvent] = []
+    for _ in range(100_000):
+        events += executor.poll(1.0)
+        if sum(isinstance(event, TrialEnded | WorkerLost | PredictionsReady) for event in events) >= count:
+            return events
+    raise AssertionError(f"only {events}")
+
+
+def until_free(executor: Executor, free: int = 1) -> None:
+    for _ in range(600):
+        if executor.free >= free:
+            return
+        assert not executor.poll(0.5)
+    raise AssertionError("no worker became free")
