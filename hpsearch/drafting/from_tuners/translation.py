@@ -149,9 +149,9 @@ class Translation:
         found = self.found[name]
         longest = _largest(found.raw)
         if longest is not None and longest >= 1 and longest == int(longest):
-            is_searched = isinstance(found.raw, Mapping)
-            note = f"the largest of {short(found.raw)}; all trials have the same length" if is_searched else ""
-            self.epochs = Field(int(longest), note=note, comment="" if is_searched else name)
+            is_constant = not isinstance(found.raw, Mapping)
+            note = "" if is_constant else f"the largest of {short(found.raw)}; all trials have the same length"
+            self.epochs = Field(int(longest), note=note, comment=name if is_constant else "")
         if not keep:
             del self.found[name]
             self.conditions.pop(name, None)

@@ -136,6 +136,7 @@ def test_a_lightning_config():
     [
         ("a.toml", "[optim]\nlr = 0.1\n[run]\nseed = 1\nepochs = 9\n"),
         ("a.json", '{"optim": {"lr": 0.1}, "run": {"seed": 1, "epochs": 9}}'),
+        ("with_a_byte_order_mark.json", '\ufeff{"optim": {"lr": 0.1}, "run": {"seed": 1, "epochs": 9}}'),
         ("a.yaml", "optim:\n  lr: 0.1\nrun:\n  seed: 1\n  epochs: 9\n"),
     ],
 )
