@@ -33,9 +33,10 @@ from statistics import NormalDist
 from typing import Any
 
 from hpsearch import api
-from hpsearch.config.config import StudyConfig, parse_config
+from hpsearch.config.config import StudyConfig
 from hpsearch.driver.proposals import Proposals
 from hpsearch.executors.resources import ResourceRequest
+from hpsearch.objectives.space_files import parse_config
 from hpsearch.samplers.rounds import Round, first_round
 from hpsearch.space.distributions import Range
 from hpsearch.space.space import Space

@@ -13,7 +13,7 @@ from typing import Any
 
 from hpsearch.config.budget import as_overrides
 from hpsearch.config.config import StudyConfig
-from hpsearch.config.file import find_space, load_space_file
+from hpsearch.config.file import find_space
 from hpsearch.driver.driving import drive
 from hpsearch.driver.edits import Beside, Edit, drift, edit_of
 from hpsearch.driver.goals import Goals
@@ -24,6 +24,7 @@ from hpsearch.errors import InputError, StudyExistsError, StudyNotFoundError
 from hpsearch.executors.planning import claimed_resources
 from hpsearch.executors.resources import ResourceRequest
 from hpsearch.objectives.loading import check_objective
+from hpsearch.objectives.space_files import load_space_file
 from hpsearch.store.folders import is_half_made, new_folder, unused_name
 from hpsearch.study.study import DEFAULT_STUDIES, Study, list_studies, load_study
 from hpsearch.trial.events import Notice

@@ -24,11 +24,11 @@ import torch
 
 import hpsearch.store.store as store_module
 from hpsearch import api
-from hpsearch.config.file import load_space_file
 from hpsearch.drafting.from_script import plan_space
 from hpsearch.drafting.from_tuners import plan_import
 from hpsearch.errors import CheckpointError, StudyError
 from hpsearch.export import plan_export
+from hpsearch.objectives.space_files import load_space_file
 from hpsearch.trial.checkpoint import load_state
 from hpsearch.trial.folder import MANIFEST, read_manifest
 from hpsearch.trial.trial import Stage, StopReason

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from ruamel.yaml.error import YAMLError
 
-from hpsearch.config.config import parse_config
-from hpsearch.config.objectives import Command
 from hpsearch.drafting.space_file import SpaceFile
 from hpsearch.drafting.writer import text_of
 from hpsearch.errors import FieldError, InputError
 from hpsearch.objectives.command.line import check_command
+from hpsearch.objectives.command.section import Command
+from hpsearch.objectives.space_files import parse_config
 from hpsearch.system.documents.reading import load_yaml
 
 

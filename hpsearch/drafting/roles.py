@@ -6,8 +6,8 @@ import re
 from pathlib import PurePath
 from typing import Any
 
-from hpsearch.config.objectives import Command
 from hpsearch.objectives.command.line import RESERVED
+from hpsearch.objectives.command.section import Command
 
 RESUME = "resume"
 """The role of a setting that names what to resume from."""

@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hpsearch.config.config import StudyConfig, parse_config
-from hpsearch.config.file import file_content
+from hpsearch.config.config import StudyConfig
 from hpsearch.driver.goals import Goals
 from hpsearch.errors import InputError
 from hpsearch.objectives.loading import check_objective
+from hpsearch.objectives.space_files import file_content, parse_config
 from hpsearch.samplers.jittered_grid import choose_levels
 from hpsearch.samplers.rounds import Round, fitted
 from hpsearch.space.distributions import Range

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.config.config import StudyConfig
-from hpsearch.config.file import file_content
 from hpsearch.driver.edits import WRITTEN
 from hpsearch.driver.snapshot import FOLDER, take_snapshot
 from hpsearch.driver.warm_start import EarlierTrials
 from hpsearch.objectives.loading import code_folder
+from hpsearch.objectives.space_files import file_content
 from hpsearch.samplers.rounds import first_round
 from hpsearch.store.folders import making
 from hpsearch.store.store import Store

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hpsearch.errors import InputError
-from hpsearch.objectives.relocating import relocated_objective
 from hpsearch.study.study import Study
 from hpsearch.system.git import GitError, ignored_paths, listed_files, top_of
 from hpsearch.system.place import Place
@@ -112,7 +111,7 @@ def place_of(study: Study) -> Place:
 
 def relocated(study: Study, place: Place) -> Study:
     """Return a study with the paths of a command's code in the copy."""
-    config = replace(study.config, objective=relocated_objective(study.config.objective, place))
+    config = replace(study.config, objective=study.config.objective.relocated(place))
     return replace(study, config=config)
 
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hpsearch.config.config import StudyConfig, WarmStart, parse_config
+from hpsearch.config.config import StudyConfig, WarmStart
 from hpsearch.errors import FieldError, InputError
+from hpsearch.objectives.space_files import parse_config
 from hpsearch.samplers import Past, best_of_past
 from hpsearch.space.distributions import Choice, Range
 from hpsearch.space.given import params_of

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from hpsearch.config.config import StudyConfig
-from hpsearch.config.objectives import ImageClassifier
 from hpsearch.study.outcome import Best
 from hpsearch.study.study import Study
 from hpsearch.text import counted, mean_and_std, value_format
@@ -25,22 +23,13 @@ def provenance(study: Study, best: Best) -> dict[str, Any]:
         # Without finalists, this is the best value of many trials. It is no mean, and it is too good.
         **({"mean": best.mean, "std": best.std} if best.n else {"search_value": best.mean}),
         "seeds": best.n,
-        **_split(study.config),
+        **study.config.objective.measured_on(),
         **({} if study.state == "done" else {"state": study.state}),
         "date": datetime.now(UTC).date().isoformat(),
         "space_hash": study.config.hash,
         **({} if code is None else {"code": dict(code)}),
         "versions": dict(study.store.get("versions", {})),
     }
-
-
-def _split(config: StudyConfig) -> dict[str, Any]:
-    """Return the data of a built-in objective, and its split; nothing for other objectives, whose data is unknown."""
-    if not isinstance(config.objective, ImageClassifier):
-        return {}
-    shares = config.objective.split
-    split = {"train": shares.train, "val": shares.val, "test": shares.test, "seed": config.objective.split_seed}
-    return {"data": config.objective.data, "split": split}
 
 
 def commit_message(study: Study, best: Best) -> str:

@@ -13,7 +13,7 @@ from hpsearch.errors import FieldError, InputError
 from hpsearch.objectives.loading import check_bounds
 from hpsearch.samplers.edges import Edge, crowded_edges
 from hpsearch.samplers.past import Past
-from hpsearch.samplers.rounds import Round, explored, round_of
+from hpsearch.samplers.rounds import Round, explored, full_epochs
 from hpsearch.selection.ranking import Finalist, finalist, rank_finalists, top, winner
 from hpsearch.space.distributions import Range
 from hpsearch.space.space import Space
@@ -164,9 +164,7 @@ class Outcome:
 
     def full_epochs(self, stage: Stage, number: int) -> int:
         """Return how many epochs a trial has when nothing ends it early."""
-        if stage is not Stage.SEARCH:
-            return self.config.objective.epochs
-        return round_of(self.rounds, number)[1].epochs
+        return full_epochs(self.config, self.rounds, stage, number)
 
     @property
     def explored_space(self) -> Space:

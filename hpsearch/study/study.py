@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpsearch.config.config import parse_config
 from hpsearch.errors import FieldError, InputError
+from hpsearch.objectives.space_files import parse_config
 from hpsearch.store.folders import find_folder, study_folders
 from hpsearch.store.store import Store
 from hpsearch.store.url import MEND

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from hpsearch.config.config import parse_config
+from hpsearch.objectives.space_files import parse_config
 from support.paths import ROOT
 
 FOLDER = ROOT / "benchmarks"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import runpy
 import sys
 import time
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 
 from hpsearch.study.study import load_study
 from hpsearch.trial.events import TrialEnded, TrialMeasured
@@ -46,10 +48,13 @@ def tables(text: str) -> list[list[list[str]]]:
     return [table for table in found if table]
 
 
+def section(name: str) -> str:
+    return (FOLDER / "README.md").read_text().split(f"\n## {name}\n")[1].split("\n## ")[0]
+
+
 def published(name: str) -> list[list[str]]:
     """Return the headers of the tables of a benchmark in the README."""
-    text = (FOLDER / "README.md").read_text().split(f"\n## {name}\n")[1].split("\n## ")[0]
-    return [table[0] for table in tables(text)]
+    return [table[0] for table in tables(section(name))]
 
 
 def spec(number: int = 0, epochs: int = 3) -> TrialSpec:
@@ -203,3 +208,20 @@ def test_benchmarks_refuse_what_they_cannot_measure(benchmark, printed, capsys, 
     with pytest.raises(SystemExit, match="2"):
         printed(benchmark(name), *arguments)
     assert message in capsys.readouterr().err
+
+
+def test_optimizer_prints_the_tables_of_the_readme(benchmark, printed, tmp_path):
+    module, threads = benchmark("optimizer"), torch.get_num_threads()
+    try:
+        (steps,) = printed(module, "--quick", "--no-starts")
+    finally:
+        torch.set_num_threads(threads)
+    small, large, starts = tables(section("optimizer.py"))
+    assert [row[:2] for row in steps] == [row[:2] for row in small] == [row[:2] for row in large]
+    assert [row[0] for row in starts[2:]] == [*module.STARTS]
+    for code in module.STARTS.values():
+        (tmp_path / "start.py").write_text(code)
+        runpy.run_path(str(tmp_path / "start.py"))
+    took_s, cpu_s = module.start("pass")
+    assert cpu_s > 0
+    assert took_s > 0

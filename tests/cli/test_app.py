@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from hpsearch.config.file import find_space, load_space_file, shipped_spaces
+from hpsearch.config.file import find_space, shipped_spaces
 from hpsearch.errors import Interrupted
+from hpsearch.objectives.space_files import load_space_file
 from hpsearch.trial.events import TrialScored
 from support.bench import Bench, Stop, begin
 from support.documents import read_yaml

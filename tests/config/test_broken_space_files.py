@@ -2,8 +2,8 @@
 
 import pytest
 
-from hpsearch.config.file import load_space_file
 from hpsearch.errors import InputError, SpaceFileError
+from hpsearch.objectives.space_files import load_space_file
 
 VALID = """\
 study: cnn

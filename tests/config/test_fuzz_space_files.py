@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from hpsearch.config.budget import Limits
-from hpsearch.config.config import StudyConfig, parse_config
-from hpsearch.config.file import load_space_file
+from hpsearch.config.config import StudyConfig
 from hpsearch.errors import InputError, SpaceUsedUpError
+from hpsearch.objectives.space_files import load_space_file, parse_config
 from hpsearch.report.tables import plan_line
 from hpsearch.samplers import make_sampler
 from hpsearch.samplers.rounds import first_round

@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml.error import YAMLError
 
-from hpsearch.config.file import load_space_file
 from hpsearch.drafting.from_script import plan_space
 from hpsearch.drafting.from_tuners import plan_import
 from hpsearch.export import plan_export
 from hpsearch.export.read import read_config
+from hpsearch.objectives.space_files import load_space_file
 from hpsearch.space.distributions import Range
 from hpsearch.space.space import Space
 from support.documents import read_yaml

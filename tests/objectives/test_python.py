@@ -8,12 +8,11 @@ from itertools import count
 import numpy as np
 import pytest
 
-from hpsearch.config.config import parse_config
-from hpsearch.config.objectives import Python
 from hpsearch.errors import FieldError, InputError, ObjectiveError
 from hpsearch.objectives.base import Trial
 from hpsearch.objectives.loading import check_objective, load_objective
-from hpsearch.objectives.python import PythonObjective
+from hpsearch.objectives.python import Python, PythonObjective
+from hpsearch.objectives.space_files import parse_config
 from hpsearch.trial.folder import AttemptWriter
 from hpsearch.trial.trial import Direction, Stage, TrialSpec
 
@@ -52,7 +51,7 @@ def values(objective, tmp_path):
         folder=str(tmp_path / "attempt-1"),
     )
     writer, log = AttemptWriter(spec, "host:1"), logging.getLogger("trial")
-    trial = Trial(number=0, seed=1, device="cpu", total_epochs=2, metric="m", writer=writer, log=log)
+    trial = Trial(spec, device="cpu", writer=writer, log=log)
     with closing(objective.train(spec.config, trial)) as steps:
         return [trial.measure(metrics, 0.0).metrics["m"] for metrics in steps]
 

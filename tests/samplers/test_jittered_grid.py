@@ -6,8 +6,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from hpsearch.config.file import load_space_file
 from hpsearch.errors import FieldError, SpaceUsedUpError
+from hpsearch.objectives.space_files import load_space_file
 from hpsearch.samplers import JitteredGridSampler, choose_levels
 from hpsearch.samplers.jittered_grid import grid_cell
 from hpsearch.space.parsing import parse_space

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpsearch.config.config import Search, parse_config
+from hpsearch.config.config import Search
 from hpsearch.errors import SpaceUsedUpError
+from hpsearch.objectives.space_files import parse_config
 from hpsearch.samplers import Past, best_of_past, make_sampler
 from hpsearch.samplers.edges import Edge, crowded_edges
 from hpsearch.samplers.rounds import (

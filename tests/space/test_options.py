@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpsearch.config.config import parse_config
-from hpsearch.config.file import load_space_file
 from hpsearch.errors import FieldError, SpaceFileError
+from hpsearch.objectives.space_files import load_space_file, parse_config
 from hpsearch.space.parsing import parse_space
 from hpsearch.space.space import Scaling
 from support import strategies

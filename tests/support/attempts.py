@@ -28,7 +28,7 @@ def make(folder: Path, attempt: int = 1, direction: Direction = Direction.MAXIMI
     )
     writer = AttemptWriter(spec, "host:1")
     log = logging.getLogger("trial")
-    trial = Trial(number=3, seed=7, device="cpu", total_epochs=EPOCHS, metric="accuracy", writer=writer, log=log)
+    trial = Trial(spec, device="cpu", writer=writer, log=log)
     return trial, writer
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hpsearch.config.config import StudyConfig, parse_config
+from hpsearch.config.config import StudyConfig
+from hpsearch.objectives.space_files import parse_config
 
 
 def sample_raw(function: str = "climb", **changes: object) -> dict:

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from hpsearch.config.file import load_space_file
-from hpsearch.config.objectives import Command
 from hpsearch.drafting.from_tuners import plan_import
 from hpsearch.objectives.command.line import check_command
+from hpsearch.objectives.command.section import Command
+from hpsearch.objectives.space_files import load_space_file
 from hpsearch.samplers import choose_levels, make_sampler
 
 

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hpsearch.config.config import parse_config
+from hpsearch.objectives.space_files import parse_config
 from hpsearch.store.store import Store
 from hpsearch.study.study import Study
 from hpsearch.trial.folder import LOG, AttemptWriter, attempt_folder

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpsearch.config.file import load_space_file
 from hpsearch.drafting.from_script import plan_space
 from hpsearch.errors import InputError
 from hpsearch.objectives.command.line import check_command
+from hpsearch.objectives.space_files import load_space_file
 from support.cli import invoke
 
 SCRIPT = """

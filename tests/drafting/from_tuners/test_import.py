@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpsearch.config.file import load_space_file
 from hpsearch.drafting.from_tuners.wandb_parameters import DISTRIBUTIONS
 from hpsearch.objectives.command.line import command_line
+from hpsearch.objectives.command.values import OwnValues
+from hpsearch.objectives.space_files import load_space_file
 from support import strategies
 from support.cli import invoke
 from support.imported import drawn, imported
@@ -110,7 +111,7 @@ def test_an_imported_command_runs():
     put(script, "train.py")
     _, config = imported(put(SWEEP))
     (one,) = drawn(config, 1)
-    line = command_line(config.objective, one, 0, epochs=3, trial_dir="t", number=0)
+    line = command_line(config.objective, one, OwnValues(seed=0, epochs=3, trial_dir="t", number=0))
     done = subprocess.run([sys.executable, *line[1:]], check=True, capture_output=True, text=True)
     assert json.loads(done.stdout) == {**one, "epochs": 3}
 

@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 
-from hpsearch.config.objectives import parse_objective
 from hpsearch.errors import InputError, ResourceError, StudyError
 from hpsearch.executors.planning import plan_resources
 from hpsearch.executors.ray.actor import Home
@@ -28,6 +27,7 @@ from hpsearch.system.place import Place
 from hpsearch.system.signals import Interrupts
 from hpsearch.trial.events import Notice, TrialEnded, WorkerLost
 from hpsearch.trial.trial import StopReason
+from hpsearch.vision.section import ImageClassifier
 from support.documents import read_yaml
 from support.executors import UNSAVED, collect, spec, workplace
 from support.outcomes import outcome
@@ -183,7 +183,7 @@ def test_code_that_cannot_be_sent_is_refused(tmp_path):
     check_shipping(replace(place, folder=str(OBJECTIVES)))
     with pytest.raises(InputError, match="--ship-code: the study runs from its copy of the code"):
         check_shipping(replace(place, folder=str(OBJECTIVES), place=Place(OBJECTIVES, tmp_path)))
-    built_in = parse_objective({"use": "image_classifier", "data": "digits", "epochs": 2})
+    built_in = ImageClassifier(use="image_classifier", data="digits", epochs=2)
     with pytest.raises(InputError, match="--ship-code: the built-in objective has no code"):
         check_shipping(replace(place, objective=built_in))
     with pytest.raises(InputError, match=r"--ship-code: .* allowed: with --ray-address"):

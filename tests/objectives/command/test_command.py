@@ -16,13 +16,14 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from hpsearch.config.config import parse_config
-from hpsearch.config.objectives import Command
 from hpsearch.errors import FieldError, ObjectiveError
 from hpsearch.objectives.base import Trial, iterate
 from hpsearch.objectives.command import process as command_process
 from hpsearch.objectives.command.objective import CommandObjective, check_command, command_line
+from hpsearch.objectives.command.section import Command
+from hpsearch.objectives.command.values import OwnValues
 from hpsearch.objectives.loading import check_objective, load_objective
+from hpsearch.objectives.space_files import parse_config
 from hpsearch.space.distributions import Range
 from hpsearch.space.space import Space
 from hpsearch.trial.folder import LOG, AttemptWriter
@@ -40,7 +41,7 @@ def settings(text, cwd=None):
 
 def line(text, config=None, **own):
     own = {"seed": 7, "epochs": EPOCHS, "trial_dir": "/trials/1", "number": 4} | own
-    return command_line(settings(text), CONFIG if config is None else config, own.pop("seed"), **own)
+    return command_line(settings(text), CONFIG if config is None else config, OwnValues(**own))
 
 
 # What a command becomes
@@ -195,7 +196,7 @@ def make(folder, attempt=1):
         earlier=tuple(str(folder / f"attempt-{number}") for number in range(attempt - 1, 0, -1)),
     )
     writer, log = AttemptWriter(spec, "host:1"), logging.getLogger("trial")
-    return Trial(number=4, seed=7, device="cpu", total_epochs=EPOCHS, metric="accuracy", writer=writer, log=log), writer
+    return Trial(spec, device="cpu", writer=writer, log=log), writer
 
 
 def gone(pids):
@@ -359,7 +360,10 @@ def test_a_command_that_trains_on_after_the_last_epoch_is_ended(run, caplog):
 while True: print('{"accuracy": 1}')
 """
     assert len(run(endless)) == EPOCHS
-    assert any(record.levelno == logging.WARNING and "trains on" in record.getMessage() for record in caplog.records)
+    assert any(
+        record.levelno == logging.WARNING and "goes on after its last epoch" in record.getMessage()
+        for record in caplog.records
+    )
 
 
 # Going on after a lost worker
@@ -458,7 +462,7 @@ def test_a_supervisor_that_is_killed_takes_its_command_along(tmp_path):
 
 WORKER = """
 import logging, sys
-from hpsearch.config.objectives import Command
+from hpsearch.objectives.command.section import Command
 from hpsearch.objectives.base import Trial
 from hpsearch.objectives.command.objective import CommandObjective
 from hpsearch.trial.trial import Direction, Stage, TrialSpec
@@ -469,7 +473,7 @@ spec = TrialSpec(
     metric="accuracy", direction=Direction.MAXIMIZE, folder=folder,
 )
 writer, log = AttemptWriter(spec, "host:1"), logging.getLogger("trial")
-trial = Trial(number=0, seed=0, device="cpu", total_epochs=3, metric="accuracy", writer=writer, log=log)
+trial = Trial(spec, device="cpu", writer=writer, log=log)
 objective = CommandObjective(Command(epochs=3, command=[sys.executable, "-c", "{program}"]))
 steps = objective.train(spec.config, trial)
 metrics = next(steps)

@@ -10,10 +10,10 @@ from contextlib import closing
 
 import pytest
 
-from hpsearch.config.config import parse_config
 from hpsearch.objectives.base import Trial
 from hpsearch.objectives.command import supervisor
 from hpsearch.objectives.loading import load_objective
+from hpsearch.objectives.space_files import parse_config
 from hpsearch.trial.folder import PRINTED, AttemptWriter
 from hpsearch.trial.trial import Direction, Stage, TrialSpec
 from support.waiting import wait_until
@@ -73,19 +73,23 @@ def attempt(request, tmp_path, monkeypatch):
             earlier=tuple(str(tmp_path / f"attempt-{n}") for n in range(number - 1, 0, -1)),
         )
         writer, log = AttemptWriter(spec, "host:1"), logging.getLogger("trial")
-        trial = Trial(number=4, seed=7, device="cpu", total_epochs=EPOCHS, metric="acc", writer=writer, log=log)
+        trial = Trial(spec, device="cpu", writer=writer, log=log)
         heard = 0
         with closing(load_objective(parse_config(raw).objective).train({}, trial)) as steps:
             for found in steps:
                 writer.commit(trial.measure(found, 0.0))
                 heard += 1
                 if heard == hears:
-                    ahead = (tmp_path / f"attempt-{number}" / "state").read_text
-                    wait_until(lambda: ahead() == str(until), 20, "the command's state")  # noqa: B023 - called here
+                    path = tmp_path / f"attempt-{number}" / "state"
+                    wait_until(lambda: _is(path, str(until)), 20, "the command's state")  # noqa: B023 - called here
                     break
         return writer, heard
 
     return attempt
+
+
+def _is(path, text):
+    return path.is_file() and path.read_text() == text
 
 
 def measured(writer):

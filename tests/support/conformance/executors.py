@@ -22,13 +22,6 @@ def close_all(executors: dict[str, Executor]) -> None:
         executor.close()
 
 
-@pytest.fixture(scope="class")
-def shared():
-    held: dict[str, Executor] = {}
-    yield held
-    close_all(held)
-
-
 class Conformance:
     """Subclasses say how to make an executor for one of the sample objectives.
 
@@ -40,6 +33,13 @@ class Conformance:
 
     def make(self, function: str, **changes: object) -> Executor:
         raise NotImplementedError
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def shared(cls):
+        held: dict[str, Executor] = {}
+        yield held
+        close_all(held)
 
     @pytest.fixture
     def start(self, shared):
