@@ -5,8 +5,10 @@ Heavy modules are imported by the commands that need them: --help, list and show
 
 from __future__ import annotations
 
+import io
 import json
 import signal
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -264,4 +266,7 @@ app.command("import")(importing.import_)
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # As standard error does: a terminal that can't show a character ends no command. Files are printed as bytes.
+        sys.stdout.reconfigure(errors="backslashreplace")
     app()

@@ -74,7 +74,7 @@ def export(
     if plan.path == STDOUT and branch is not None:
         raise InputError(f"--branch {branch}: --to - prints; allowed: a file in a git repository")
     if plan.path == STDOUT:
-        typer.echo(plan.after.decode(), nl=False)
+        typer.echo(plan.after, nl=False)
         return
     if diff:
         typer.echo(plan.diff(), nl=False)

@@ -50,7 +50,7 @@ def deliver(file: DraftedFile, target: Path, *, check: str, note: str = "") -> N
         InputError: The file can't be written.
     """
     if target == STDOUT:
-        typer.echo(file.text, nl=False)
+        typer.echo(file.text.encode(), nl=False)
     else:
         _write(target, file.text)
     written = "" if target == STDOUT else f"{target} is written; "

@@ -13,7 +13,8 @@ import torch
 
 from hpsearch.study.study import load_study
 from hpsearch.trial.events import TrialEnded, TrialMeasured
-from hpsearch.trial.trial import Direction, Stage, TrialSpec
+from hpsearch.trial.trial import Stage, TrialSpec
+from support.factories import spec
 from support.paths import ROOT
 
 FOLDER = ROOT / "benchmarks"
@@ -57,18 +58,8 @@ def published(name: str) -> list[list[str]]:
     return [table[0] for table in tables(section(name))]
 
 
-def spec(number: int = 0, epochs: int = 3) -> TrialSpec:
-    return TrialSpec(
-        stage=Stage.SEARCH,
-        number=number,
-        config={},
-        seed=number,
-        attempt=1,
-        epochs=epochs,
-        metric="val_accuracy",
-        direction=Direction.MAXIMIZE,
-        folder="nowhere",
-    )
+def simulated(number: int = 0, epochs: int = 3) -> TrialSpec:
+    return spec(number=number, config={}, seed=number, epochs=epochs, metric="val_accuracy")
 
 
 def test_figures_are_slopes_without_the_start(benchmark, printed, monkeypatch: pytest.MonkeyPatch):
@@ -120,9 +111,9 @@ def test_a_peer_that_fails_says_so(benchmark):
 def test_simulated_trials_take_their_time(benchmark):
     executor = benchmark("executor").SimulatedExecutor(2, epoch_s=0.02)
     assert executor.free == executor.slots == 2
-    executor.submit(spec(0))
+    executor.submit(simulated(0))
     assert executor.began is None
-    executor.submit(spec(1))
+    executor.submit(simulated(1))
     assert executor.free == 0
     happened = []
     while executor.free < 2:
@@ -136,7 +127,7 @@ def test_simulated_trials_take_their_time(benchmark):
     now = executor.began + 1.0
     waited = executor.waiting_s(now)
     assert 1.0 < waited < 2 * (1.0 - 3 * 0.02 * 0.8) + 0.001  # each since its own end
-    executor.submit(spec(2))
+    executor.submit(simulated(2))
     assert len(executor.waits) == 1
     assert executor.waits[0] > 0
     assert executor.waiting_s(now) < waited
@@ -144,13 +135,13 @@ def test_simulated_trials_take_their_time(benchmark):
 
 def test_simulated_trials_may_take_none(benchmark):
     executor = benchmark("executor").SimulatedExecutor(1)
-    executor.submit(spec(epochs=20))
+    executor.submit(simulated(epochs=20))
     submitted = time.monotonic()
     while time.monotonic() < submitted + 0.02:
         pass
     assert len(executor.poll(0.0)) == 22
     assert executor.free == 1
-    executor.submit(spec(1))
+    executor.submit(simulated(1))
     assert executor.waits[0] >= 0.02  # since its end, not since the driver has heard of it
 
 

@@ -321,6 +321,15 @@ def test_commands_that_only_look_load_neither_torch_nor_ray(bench: Bench, studie
     del studies
 
 
+def test_a_terminal_that_lacks_a_character_ends_no_command(cli, space_file):
+    space_file(study="s", space={"größe": {"choice": ["klein", "groß"]}}, search={"trials": 1}, finalists=None)
+    cli.run_warm("run", "sample.yaml", *INLINE)
+    shown = cli.run("show", "s", PYTHONIOENCODING="ascii")
+    assert "gr\\xf6\\xdfe" in shown.stdout
+    printed = cli.run("export", "s", "--to", "-", "--format", "yaml", PYTHONIOENCODING="ascii")
+    assert "größe" in printed.stdout
+
+
 def test_the_installed_command_runs_a_study(cli, space_file):
     space_file("climb", objective={"epochs": 1}, search={"trials": 2}, finalists=None)
     done = cli.run("run", "sample.yaml", *INLINE)

@@ -314,7 +314,7 @@ def test_closing_a_generator_runs_its_finally_blocks(tmp_path):
     assert ended == [True]
 
 
-def measured(folder, attempt, *epochs):
+def accuracies(folder, attempt, *epochs):
     trial, writer = make(folder, attempt)
     for epoch in epochs:
         inside(trial).at_epoch(epoch)
@@ -323,18 +323,18 @@ def measured(folder, attempt, *epochs):
 
 
 def test_given_epochs_take_over_what_an_earlier_attempt_measured_before_them(tmp_path):
-    measured(tmp_path, 1, 1, 2, 3)
-    assert measured(tmp_path, 2, 3, 4) == [1.1, 2.1, 3.2, 4.2]
-    measured(tmp_path, 3, 1)  # lost at once
-    assert measured(tmp_path, 4, 4) == [1.1, 2.1, 3.2, 4.4]  # of the newest that got as far as epoch 3
+    accuracies(tmp_path, 1, 1, 2, 3)
+    assert accuracies(tmp_path, 2, 3, 4) == [1.1, 2.1, 3.2, 4.2]
+    accuracies(tmp_path, 3, 1)  # lost at once
+    assert accuracies(tmp_path, 4, 4) == [1.1, 2.1, 3.2, 4.4]  # of the newest that got as far as epoch 3
 
 
 def test_given_epochs_may_leave_gaps_but_not_go_back(tmp_path):
-    assert measured(tmp_path, 1, 2, 5) == [2.1, 5.1]
+    assert accuracies(tmp_path, 1, 2, 5) == [2.1, 5.1]
     with pytest.raises(ObjectiveError, match="epoch 2, but it came after epoch 2"):
-        measured(tmp_path, 2, 2, 2)
+        accuracies(tmp_path, 2, 2, 2)
     with pytest.raises(ObjectiveError, match="epoch 0, but epochs count from 1"):
-        measured(tmp_path, 3, 0)
+        accuracies(tmp_path, 3, 0)
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[]", b"{}", b'{"stage": "search"}'])
@@ -345,4 +345,4 @@ def test_a_damaged_manifest_is_one_error_and_a_resume_goes_past_it(tmp_path, con
     with pytest.raises(CheckpointError, match="not a manifest"):
         read_manifest(tmp_path / "attempt-2")
     assert drive(saving, *make(tmp_path, attempt=3), stop_after=3) == [3]
-    assert measured(tmp_path, 4, 3) == [0.1, 0.2, 3.4]
+    assert accuracies(tmp_path, 4, 3) == [0.1, 0.2, 3.4]

@@ -8,11 +8,8 @@ import pytest
 import torch
 
 from hpsearch.errors import ObjectiveError
-from hpsearch.objectives.base import Trial
 from hpsearch.trial.checkpoint import load_state
-from hpsearch.trial.folder import AttemptWriter
 from hpsearch.trial.seeding import derive_seed
-from hpsearch.trial.trial import Direction, Stage, TrialSpec
 from hpsearch.vision import ImageClassifierObjective
 from hpsearch.vision.augment import augmented
 from hpsearch.vision.models import NetworkSpec
@@ -21,6 +18,8 @@ from hpsearch.vision.parameters import Hyperparameters
 from hpsearch.vision.predictions import logits_of
 from hpsearch.vision.section import ImageClassifier
 from hpsearch.vision.training import Tensors, Trainer, autocast, batch_sizes, lr_factor
+from support.attempts import begun
+from support.factories import spec
 
 SEED = 7
 LOG = logging.getLogger("test")
@@ -47,20 +46,10 @@ def shared():
 
 def train(objective, folder, config, epochs=None, attempt=1, seed=SEED):
     """Train a trial as a worker does; return all metrics and the newest checkpoint."""
-    spec = TrialSpec(
-        stage=Stage.SEARCH,
-        number=0,
-        config=config,
-        seed=seed,
-        attempt=attempt,
-        epochs=objective.settings.epochs,
-        metric="val_accuracy",
-        direction=Direction.MAXIMIZE,
-        folder=str(folder / f"attempt-{attempt}"),
-        earlier=tuple(str(folder / f"attempt-{n}") for n in range(attempt - 1, 0, -1)),
+    epochs_in_all = objective.settings.epochs
+    trial, writer = begun(
+        spec(folder, config=config, seed=seed, attempt=attempt, epochs=epochs_in_all, metric="val_accuracy")
     )
-    writer = AttemptWriter(spec, "here:1")
-    trial = Trial(spec, device="cpu", writer=writer, log=LOG)
     training = objective.train(config, trial)
     for metrics in training:
         writer.commit(trial.measure(metrics, 0.0))

@@ -17,7 +17,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from hpsearch.errors import FieldError, ObjectiveError
-from hpsearch.objectives.base import Trial, iterate
+from hpsearch.objectives.base import iterate
 from hpsearch.objectives.command import process as command_process
 from hpsearch.objectives.command.objective import CommandObjective, check_command, command_line
 from hpsearch.objectives.command.section import Command
@@ -26,12 +26,13 @@ from hpsearch.objectives.loading import check_objective, load_objective
 from hpsearch.objectives.space_files import parse_config
 from hpsearch.space.distributions import Range
 from hpsearch.space.space import Space
-from hpsearch.trial.folder import LOG, AttemptWriter
-from hpsearch.trial.trial import Direction, Stage, TrialSpec
+from hpsearch.trial.folder import LOG
+from support.attempts import begun
+from support.factories import spec
 
 SPACE = Space({"lr": Range("uniform", 0.0, 1.0)}, {"optimizer.name": "adam"})
 CONFIG = {"lr": 0.001, "optimizer.name": "adam"}
-DEADLINE_S = 20
+DEADLINE_S = 120
 EPOCHS = 3
 
 
@@ -183,20 +184,7 @@ def run(tmp_path, caplog):
 
 
 def make(folder, attempt=1):
-    spec = TrialSpec(
-        stage=Stage.SEARCH,
-        number=4,
-        config={},
-        seed=7,
-        attempt=attempt,
-        epochs=EPOCHS,
-        metric="accuracy",
-        direction=Direction.MAXIMIZE,
-        folder=str(folder / f"attempt-{attempt}"),
-        earlier=tuple(str(folder / f"attempt-{number}") for number in range(attempt - 1, 0, -1)),
-    )
-    writer, log = AttemptWriter(spec, "host:1"), logging.getLogger("trial")
-    return Trial(spec, device="cpu", writer=writer, log=log), writer
+    return begun(spec(folder, 4, config={}, attempt=attempt, epochs=EPOCHS, metric="accuracy"))
 
 
 def gone(pids):

@@ -1,7 +1,6 @@
 """Commands as training scripts are: config files, logs, other Pythons, and going on after a lost worker."""
 
 import json
-import logging
 import sys
 import textwrap
 from contextlib import closing
@@ -9,14 +8,14 @@ from contextlib import closing
 import pytest
 
 from hpsearch.errors import FieldError, ObjectiveError
-from hpsearch.objectives.base import Trial
 from hpsearch.objectives.command.line import command_line
 from hpsearch.objectives.command.values import OwnValues
 from hpsearch.objectives.loading import check_objective, load_objective
 from hpsearch.objectives.space_files import parse_config
 from hpsearch.trial.folder import AttemptWriter
-from hpsearch.trial.trial import Direction, Stage, TrialSpec
+from support.attempts import begun
 from support.documents import read_yaml
+from support.factories import spec
 
 PYTHON = sys.executable
 EPOCHS = 3
@@ -44,20 +43,7 @@ def train(tmp_path, monkeypatch):
         (tmp_path / "train.py").write_text(textwrap.dedent(program))
         config = parsed(f"{PYTHON} train.py {command}" if isinstance(command, str) else command, **settings)
         check_objective(config)
-        spec = TrialSpec(
-            stage=Stage.SEARCH,
-            number=4,
-            config=CONFIG,
-            seed=7,
-            attempt=attempt,
-            epochs=EPOCHS,
-            metric="acc",
-            direction=Direction.MAXIMIZE,
-            folder=str(tmp_path / f"attempt-{attempt}"),
-            earlier=tuple(str(tmp_path / f"attempt-{n}") for n in range(attempt - 1, 0, -1)),
-        )
-        writer, log = AttemptWriter(spec, "host:1"), logging.getLogger("trial")
-        trial = Trial(spec, device="cpu", writer=writer, log=log)
+        trial, writer = begun(spec(tmp_path, 4, config=CONFIG, attempt=attempt, epochs=EPOCHS, metric="acc"))
         measured = {}
         with closing(load_objective(config.objective).train(CONFIG, trial)) as steps:
             for metrics in steps:
