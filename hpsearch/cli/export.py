@@ -11,6 +11,7 @@ import typer
 from hpsearch.cli.grouped import grouped
 from hpsearch.cli.options import FormatName, MapOption, PlaceOptions, StudyArgument, places
 from hpsearch.errors import InputError
+from hpsearch.system.files import STDOUT
 
 if TYPE_CHECKING:
     from hpsearch.export.write import Export
@@ -73,7 +74,6 @@ def export(study: StudyArgument, *, asked: ExportOptions, place: PlaceOptions) -
 
 def _write_config(study: Study, asked: ExportOptions) -> None:
     from hpsearch.export.provenance import commit_message
-    from hpsearch.export.write import STDOUT
 
     best = _chosen(study, asked.trial)
     plan = _plan(study, best, asked)
