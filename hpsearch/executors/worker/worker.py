@@ -22,12 +22,13 @@ from hpsearch.executors.machine.memory import Meter, NoMeter, meter_for
 from hpsearch.executors.worker.failures import in_a_line, in_full
 from hpsearch.executors.worker.held import TrialLog, held_by
 from hpsearch.executors.worker.random_state import captured, prepare, restore
-from hpsearch.objectives.base import Metrics, Objective, Trial, iterate
+from hpsearch.objectives.base import Objective, iterate
 from hpsearch.objectives.loading import load_objective
 from hpsearch.system.files import atomic_write
 from hpsearch.trial.checkpoint import load_state
 from hpsearch.trial.events import PredictionsReady, TrialEnded, TrialEvent, TrialMeasured, TrialStarted
 from hpsearch.trial.folder import LOG, AttemptWriter
+from hpsearch.trial.handle import Metrics, Trial
 from hpsearch.trial.trial import PredictSpec, StopReason, TrialSpec
 
 
