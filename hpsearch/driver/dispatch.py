@@ -223,7 +223,7 @@ class Dispatcher:
         Its events have brought all of them, except those that it took over from an earlier attempt or that were lost
         with a worker. If any is missing, its manifest is read.
         """
-        heard = self._heard.pop(event.number)
+        heard = self._heard[event.number]
         if len(heard) == event.measured:
             return heard
         manifest = committed(self._session, self._store.record(*event.key))
@@ -234,6 +234,7 @@ class Dispatcher:
         return [*(one for one in measurements if one.epoch < first), *heard]
 
     def _end(self, number: int, end: _End) -> None:
+        self._heard.pop(number, None)
         record = self._store.end_trial(
             self._stage,
             number,
