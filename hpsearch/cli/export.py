@@ -139,6 +139,7 @@ def _plan(study: Study, best: Best, asked: ExportOptions) -> Export:
     from hpsearch.export.formats import FORMATS
     from hpsearch.export.frozen import trial_content
     from hpsearch.export.provenance import provenance
+    from hpsearch.export.write import Place
     from hpsearch.trial.trial import Stage
 
     default = study.config.export
@@ -154,12 +155,9 @@ def _plan(study: Study, best: Best, asked: ExportOptions) -> Export:
     return plan_export(
         best.config,
         target,
-        format=kind,
-        key=_key(study, asked),
-        names=names,
+        Place(format=kind, key=_key(study, asked), names=names, to_commit=asked.branch is not None),
         provenance=provenance(study, best),
         trial=trial_content(record, study.config, study.explored_space) if kind == "optuna" else None,
-        to_commit=asked.branch is not None,
     )
 
 

@@ -7,7 +7,7 @@ import json
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -90,49 +90,61 @@ class Export:
         return commit_files({self.path: (self.after, self.mode), **beside}, branch, message)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """How a config goes into a file.
+
+    Attributes:
+        format: The format; None to go by the suffix.
+        key: The mapping to merge into, as keys joined by dots, or `.` for the top level; None for a new file.
+        names: Names in the file by names in the config; dots lead into mappings.
+        to_commit: Whether to merge into the file of the last commit, so that the new commit holds no other change.
+    """
+
+    format: ExportFormat | None = None
+    key: str | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    to_commit: bool = False
+
+
 def plan_export(
     config: Mapping[str, Any],
     target: Path,
+    place: Place | None = None,
     *,
-    format: ExportFormat | None = None,  # noqa: A002 - the word of the command line, --format
-    key: str | None = None,
-    names: Mapping[str, str] | None = None,
     provenance: Mapping[str, Any],
     trial: Mapping[str, Any] | None = None,
-    to_commit: bool = False,
 ) -> Export:
     """Return what an export would write.
 
     A new file gets the config and its provenance: as a comment at the top, or under `_hpsearch` in JSON.
 
-    In an existing file the values of the mapping at `key` are set, and new keys are added at its end. All else stays
-    byte for byte. The provenance then goes into a file beside it, `NAME.hpsearch.json`.
+    In an existing file the values of the mapping at `place.key` are set, and new keys are added at its end. All else
+    stays byte for byte. The provenance then goes into a file beside it, `NAME.hpsearch.json`.
 
     Args:
         config: Values by name.
         target: The file to write; a link is followed. `-` is standard output, which counts as a new file.
-        format: The format; None to go by the suffix.
-        key: The mapping to merge into, as keys joined by dots, or `.` for the top level; None for a new file.
-        names: Names in the file by names in the config; dots lead into mappings.
+        place: How the config goes into it; None for a new file of the suffix's format.
         provenance: Study, trial, metric, seeds, and so on, by name.
         trial: For `optuna`: what `frozen_trial` takes.
-        to_commit: Whether to merge into the file of the last commit, so that the new commit holds no other change.
 
     Raises:
         InputError: The target does not have the format, can't be written, exists though no key is given, or has no
             mapping at the key that can be edited by itself. Or a name is not a parameter's.
     """
-    kind = format or _format_of(target)
-    places = dict(names or {})
-    values = _named(config, places, target, kind)
+    place = place or Place()
+    kind = place.format or _format_of(target)
+    values = _named(config, place.names, target, kind)
+    mapped = set(place.names.values())
     try:
         path = target if target == STDOUT else _followed(target)
-        there = None if target == STDOUT else committed_file(path) if to_commit else _on_disk(path, target)
+        there = None if target == STDOUT else committed_file(path) if place.to_commit else _on_disk(path, target)
         if there is None:
-            text = _new(values, target, kind, key, set(places.values()), provenance, trial)
+            text = _new(values, target, kind, place.key, mapped, provenance, trial)
             return Export(path, None, text.encode(), None, {})
         before, mode = there
-        after = _merged(values, target, before, kind, key, set(places.values()))
+        after = _merged(values, target, before, kind, place.key, mapped)
         beside = path.with_name(f"{path.name}.hpsearch.json")
         content = json.dumps(dict(provenance), indent=2, ensure_ascii=False, default=str) + "\n"
         return Export(path, before, after, mode, {beside: content.encode()})
