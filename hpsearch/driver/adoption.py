@@ -34,6 +34,6 @@ def warn_if_fruitless(session: Session, record: TrialRecord) -> None:
             epoch = manifest.measurements[-1].epoch if manifest is not None and manifest.measurements else 0
             furthest, attempts = (epoch, 1) if epoch > furthest else (furthest, attempts + 1)
     if attempts >= _FRUITLESS:
-        what = f"trial {record.number}: its last {attempts} attempts all ended after epoch {furthest} in silence"
-        how = "if it ends the process that it runs in, --executor ray gives it up after some retries, and goes on"
+        what = f"trial {record.number}: its last {attempts} attempts all ended after epoch {furthest} without an error"
+        how = "if it ends its own process, --executor ray gives it up after some retries, and goes on with the others"
         session.publish(Notice(message=f"{what}; {how}"))

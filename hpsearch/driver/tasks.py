@@ -164,7 +164,7 @@ class TaskRunner:
         most = self._faults.max_retries
         what = f"{self._work.name(event.key)}: its worker ended ({event.reason}: {event.detail})"
         if self._retries[event.key] > most:
-            self._work.given_up(event, f"{what}; given up after {most} retries")
+            self._work.given_up(event, f"{what}; given up after {most} {'retry' if most == 1 else 'retries'}")
             return
         self._session.publish(Notice(message=f"{what}; tried again on another"))
         self._again.append(event.key)

@@ -84,7 +84,9 @@ def _check(request: ResourceRequest) -> None:
             f"--trials-per-gpu {request.trials_per_gpu} and --workers: CPU workers share no GPU; allowed: one of them"
         )
     elif request.ray_address is not None and request.gpus is None and request.workers is None:
-        raise InputError("--ray-address: how much of the cluster? allowed: --gpus N or --workers N, at most so many")
+        raise InputError(
+            "--ray-address: how much of the cluster? allowed: --gpus N or --workers N, which take at most N"
+        )
 
 
 def _check_inline(request: ResourceRequest) -> None:
@@ -189,9 +191,9 @@ def _no_idle_gpu(request: ResourceRequest, gpus: Sequence[Gpu]) -> str:
     """Return what there is to say of CPU workers that nobody asked for."""
     if gpus:
         by = "; ".join(f"GPU {gpu.name} by {gpu.user}" for gpu in gpus)
-        return f"all {len(gpus)} GPUs are busy ({by}), so CPU workers are used; --gpus N takes them all the same"
+        return f"all {len(gpus)} GPUs are busy ({by}), so CPU workers are used; --gpus N takes busy ones too"
     if request.trials_per_gpu != 1:
-        return f"--trials-per-gpu {request.trials_per_gpu} says nothing to CPU workers, and there is no GPU"
+        return f"--trials-per-gpu {request.trials_per_gpu} does nothing: there is no GPU, and CPU workers share none"
     return ""
 
 

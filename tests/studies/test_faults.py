@@ -170,7 +170,7 @@ def test_a_trial_that_ends_its_driver_again_and_again_is_named(cli, fault_file):
     assert not any("attempts all ended" in text for text in errors)
     (cli.folder / "mended").touch()
     done = cli.run_warm("resume", "sample", *inline)
-    assert "trial 0: its last 3 attempts all ended after epoch 2 in silence" in done.stderr
+    assert "trial 0: its last 3 attempts all ended after epoch 2 without an error" in done.stderr
     assert "--executor ray" in done.stderr
     assert cli.audited() == [
         "0 1 attempt-1",

@@ -188,6 +188,6 @@ def test_a_checkpoint_that_ends_every_worker_is_given_up_and_can_be_resumed(cli,
     space_file("DeadlyClassifier", **changes)
     (cli.folder / "deadly").touch()
     done = cli.run_warm("run", "sample.yaml", "--workers", "1", "--ray-address", ray_address, code=1)
-    assert "given up after 1 retries; fix it, then resume" in done.stderr
+    assert "given up after 1 retry; fix it, then resume" in done.stderr
     (cli.folder / "deadly").unlink()
     cli.run_warm("resume", "sample", "--workers", "1", "--ray-address", ray_address)
