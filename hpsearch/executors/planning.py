@@ -85,7 +85,7 @@ def _check(request: ResourceRequest) -> None:
         )
     elif request.ray_address is not None and request.gpus is None and request.workers is None:
         raise InputError(
-            "--ray-address: how much of the cluster? allowed: --gpus N or --workers N, which take at most N"
+            "--ray-address: how much of the cluster? allowed: --gpus N or --workers N, at most N of it"
         )
 
 
