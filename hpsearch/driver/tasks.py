@@ -142,7 +142,7 @@ class TaskRunner:
             return
         out = self._out.get(event.key)
         if out is None or event.attempt != out.task.attempt:
-            return  # what older attempts say is ignored (DESIGN, invariant 3)
+            return  # an older attempt may speak on after its successor was sent out
         if isinstance(event, WorkerLost):
             del self._out[event.key]
             self._lost(event)

@@ -60,7 +60,7 @@ class State(StrEnum):
 
 
 class StopReason(StrEnum):
-    """Why a trial ended (DESIGN, section 4)."""
+    """Why a trial ended."""
 
     FINISHED = "finished"
     STALLED = "stalled"
@@ -209,5 +209,5 @@ class TrialRecord:
 
     @property
     def eligible(self) -> bool:
-        """Whether the trial can win: complete, a stalled one too (DESIGN, invariant 5)."""
+        """Whether the trial can win: it is complete, and a stalled trial is too."""
         return self.state is State.COMPLETE and self.value is not None
