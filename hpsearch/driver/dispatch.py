@@ -295,7 +295,6 @@ class Dispatcher:
             reason,
             history=history,
             metric=self._config.metric,
-            direction=self._config.direction,
             worker=worker,
             error=failure.error,
         )

@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -180,14 +181,22 @@ class Store(StoreReader):
         *,
         history: Sequence[Measurement],
         metric: str,
-        direction: Direction,
         worker: str | None,
         error: str | None,
     ) -> TrialRecord:
         """Note the end of a trial.
 
         Args:
-            history: All of its measurements; what is not stored yet, is first.
+            stage: Of the trial.
+            number: Of the trial.
+            reason: Why it ended; a trial without a finite value has diverged.
+            history: All of its measurements; those that are not stored yet are stored now.
+            metric: The study's.
+            worker: The host and process that ran it.
+            error: What the objective raised, in a line.
+
+        Returns:
+            What has become of the trial.
         """
         values = {m.epoch: finite(m.metrics[metric]) for m in history}
         epochs = max(values, default=0)
@@ -196,7 +205,7 @@ class Store(StoreReader):
                 values.setdefault(epoch, math.nan)  # an earlier attempt's, which this one did not measure: not its own
         for epoch, value in values.items():
             self._set_value(stage, number, epoch, value)
-        best = direction.best([m.metrics[metric] for m in history])
+        best = self._direction.best([m.metrics[metric] for m in history])
         if best is None and reason.state is State.COMPLETE:
             reason = StopReason.DIVERGED
         self._set(
@@ -212,6 +221,11 @@ class Store(StoreReader):
         record = final(replace(self.record(stage, number), values=dict(sorted(values.items()))))
         self._tell(record)
         return record
+
+    @cached_property
+    def _direction(self) -> Direction:
+        (found,) = self._storage.get_study_directions(self._ids[Stage.SEARCH])
+        return Direction[found.name]
 
     def _tell(self, record: TrialRecord) -> None:
         state = TrialState[record.state.value]

@@ -34,7 +34,7 @@ CONFIG = sample_config(
     search={"sampler": "random"},
 )
 SAMPLER = make_sampler(CONFIG.search, CONFIG.space, CONFIG.seed, {})
-END = {"metric": "score", "direction": CONFIG.direction, "worker": "host:1", "error": None}
+END = {"metric": "score", "worker": "host:1", "error": None}
 
 
 measurements = partial(history, seconds=0.25, loss=1.0)
@@ -338,12 +338,11 @@ class Conformance(Stores):
     @pytest.mark.parametrize("direction", list(Direction))
     def test_optuna_opens_both_studies_and_agrees_on_the_best(self, create, direction):
         store = create(direction)
-        end = END | {"direction": direction}
         histories = [(StopReason.FINISHED, (0.5, 0.4)), (StopReason.STALLED, (0.1, 0.9, 0.5)), (StopReason.LOST, (2,))]
         for stage in Stage:
             for number, (reason, values) in enumerate(histories):
                 add(store, number, None, stage=stage, source=0 if stage is Stage.FINALISTS else None)
-                store.end_trial(stage, number, reason, history=measurements(*values), **end)
+                store.end_trial(stage, number, reason, history=measurements(*values), **END)
             store.flush()
             study = optuna.load_study(study_name=f"sample/{stage}", storage=self.optuna_storage(store))
             best = max if direction is Direction.MAXIMIZE else min
