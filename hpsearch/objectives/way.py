@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from hpsearch.config.config import StudyConfig
 from hpsearch.config.objectives import ObjectiveSection
 from hpsearch.objectives.base import Objective
-from hpsearch.objectives.command.values import OwnValues
+from hpsearch.objectives.own_values import OwnValues
 from hpsearch.space.space import Space
 from hpsearch.trial.trial import Config
 

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from hpsearch.config.config import StudyConfig
 from hpsearch.errors import CheckpointError, FieldError, InputError
-from hpsearch.objectives.command.values import OwnValues
+from hpsearch.objectives.own_values import OwnValues
 from hpsearch.objectives.registry import way_of
 from hpsearch.report.curve import curve
 from hpsearch.report.layout import cell, facts, heading

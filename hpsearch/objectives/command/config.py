@@ -9,7 +9,7 @@ from typing import Any
 
 from hpsearch.errors import FieldError, InputError
 from hpsearch.objectives.command.section import ConfigFile
-from hpsearch.objectives.command.values import OWN_VALUES, OwnValues
+from hpsearch.objectives.own_values import OWN_VALUES, OwnValues
 from hpsearch.space.space import Space
 from hpsearch.system.documents import SUFFIXES, merge, open_document
 from hpsearch.system.files import atomic_write

@@ -13,7 +13,7 @@ from typing import Any
 from hpsearch.errors import FieldError
 from hpsearch.objectives.command.config import CONFIG_FILE, check_config_file, config_file_path
 from hpsearch.objectives.command.section import Command
-from hpsearch.objectives.command.values import OWN_VALUES, OwnValues
+from hpsearch.objectives.own_values import OWN_VALUES, OwnValues
 from hpsearch.space.space import Space
 from hpsearch.text import nearest
 from hpsearch.trial.trial import Config

@@ -18,7 +18,7 @@ from hpsearch.objectives.command.line import check_command, command_line, interp
 from hpsearch.objectives.command.metrics import Row, Source, source_of
 from hpsearch.objectives.command.process import RunningCommand, kept_lines
 from hpsearch.objectives.command.section import Command
-from hpsearch.objectives.command.values import OwnValues
+from hpsearch.objectives.own_values import OwnValues
 from hpsearch.trial.folder import LOG, MANIFEST, PRINTED
 from hpsearch.trial.trial import Config
 

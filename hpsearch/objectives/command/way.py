@@ -7,7 +7,7 @@ from pathlib import Path
 from hpsearch.config.config import StudyConfig
 from hpsearch.objectives.base import Objective
 from hpsearch.objectives.command.section import Command
-from hpsearch.objectives.command.values import OwnValues
+from hpsearch.objectives.own_values import OwnValues
 from hpsearch.objectives.way import Way
 from hpsearch.trial.trial import Config
 

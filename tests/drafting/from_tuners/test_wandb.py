@@ -10,7 +10,7 @@ import pytest
 from hpsearch.drafting.from_tuners import plan_import
 from hpsearch.errors import InputError
 from hpsearch.objectives.command.line import command_line
-from hpsearch.objectives.command.values import OwnValues
+from hpsearch.objectives.own_values import OwnValues
 from support.imported import drawn, imported
 
 LOG_10 = math.log(10)
@@ -150,7 +150,7 @@ def test_a_name_that_commands_have_for_themselves_is_kept_on_the_command_line():
         config.objective, {"resume_value": "b", "lr": 0.5}, OwnValues(seed=0, epochs=1, trial_dir="t", number=0)
     )
     assert line == ["python", "t.py", "--resume", "b", "--lr", "0.5"]
-    assert any("resume is resume_value here" in note for note in plan.notes)
+    assert any("resume is now resume_value," in note for note in plan.notes)
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@ from hpsearch.objectives.base import iterate
 from hpsearch.objectives.command import process as command_process
 from hpsearch.objectives.command.objective import CommandObjective, check_command, command_line
 from hpsearch.objectives.command.section import Command
-from hpsearch.objectives.command.values import OwnValues
 from hpsearch.objectives.loading import check_objective, load_objective
+from hpsearch.objectives.own_values import OwnValues
 from hpsearch.objectives.space_files import parse_config
 from hpsearch.space.distributions import Range
 from hpsearch.space.space import Space

@@ -9,8 +9,8 @@ import pytest
 
 from hpsearch.errors import FieldError, ObjectiveError
 from hpsearch.objectives.command.line import command_line
-from hpsearch.objectives.command.values import OwnValues
 from hpsearch.objectives.loading import check_objective, load_objective
+from hpsearch.objectives.own_values import OwnValues
 from hpsearch.objectives.space_files import parse_config
 from hpsearch.trial.folder import AttemptWriter
 from support.attempts import begun
