@@ -65,8 +65,8 @@ class JournalFile(BaseJournalBackend):
         """Yield what was appended.
 
         Args:
-            log_number_from: 0 for all logs, folded; any other number for those since the last reading. It does not matter
-                which: `JournalStorage` counts the logs that it was given, and there are more lines.
+            log_number_from: 0 for all logs, folded; any other number for those since the last reading. Its value does
+                not matter: `JournalStorage` counts the logs that it was given, and there are more lines.
         """
         if self._batch is not None:
             return
