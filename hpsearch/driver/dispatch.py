@@ -241,7 +241,6 @@ class Dispatcher:
             end.reason,
             history=end.history,
             metric=self._config.metric,
-            direction=self._config.direction,
             worker=end.worker,
             error=end.error,
         )

@@ -84,9 +84,7 @@ def _check(request: ResourceRequest) -> None:
             f"--trials-per-gpu {request.trials_per_gpu} and --workers: CPU workers share no GPU; allowed: one of them"
         )
     elif request.ray_address is not None and request.gpus is None and request.workers is None:
-        raise InputError(
-            "--ray-address: how much of the cluster? allowed: --gpus N or --workers N, at most N of it"
-        )
+        raise InputError("--ray-address: how much of the cluster? allowed: --gpus N or --workers N, at most N of it")
 
 
 def _check_inline(request: ResourceRequest) -> None:

@@ -180,10 +180,12 @@ def test_scale_prints_the_tables_of_the_readme(benchmark, printed):
 
 @pytest.mark.slow
 def test_startup_prints_the_table_of_the_readme(benchmark, printed):
-    ((header, _, *rows),) = printed(benchmark("startup"), "--quick", "--starts", "no-op")
-    assert published("startup.py") == [header]
+    (header, _, *rows), (second, _, *reads) = printed(benchmark("startup"), "--quick", "--starts", "no-op")
+    assert published("startup.py") == [header, second]
     assert [row[0] for row in rows] == ["no-op"]
     assert all(0 < float(first) < float(end) for _, first, end in rows)
+    assert [row[0] for row in reads] == ["list", "show", "load_study"]
+    assert all(float(row[1]) > 0 for row in reads)
 
 
 @pytest.mark.parametrize(

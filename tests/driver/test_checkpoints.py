@@ -67,7 +67,6 @@ def train(session: Session, number: int, value: float, reason: StopReason) -> Tr
         reason,
         history=writer.manifest.measurements,
         metric=config.metric,
-        direction=config.direction,
         worker="here:1",
         error=None,
     )
