@@ -126,9 +126,9 @@ def test_a_worker_that_keeps_memory_is_told_and_replaced():
         assert not packer.saw(one, [ended(number, gpu=gpu_use(3, kept=1.2))])
     assert all(one.leaks for one in leaky)
     assert [notice.message for notice in packer.told()] == [
-        "worker host:7 kept 1.2 GiB of GPU memory after trial 0: replaced",
-        "worker host:7 kept 1.2 GiB of GPU memory after trial 1: replaced",
-        "worker host:7 kept 1.2 GiB of GPU memory after trial 2: replaced; it is not told again",
+        "worker host:1 kept 1.2 GiB of GPU memory after trial 0: replaced",
+        "worker host:1 kept 1.2 GiB of GPU memory after trial 1: replaced",
+        "worker host:1 kept 1.2 GiB of GPU memory after trial 2: replaced; it is not told again",
     ]
     tidy = slot("0")
     packer.saw(tidy, [ended(6, gpu=gpu_use(3, kept=0.3))])
@@ -147,7 +147,7 @@ def test_the_number_is_found_once():
 
 def test_memory_that_can_not_be_read_is_told_once():
     packer = Packer(Resources(slots=1, text="1 GPU", gpus_per_slot=1, most_per_gpu=8), most=8)
-    event = TrialEnded(stage=Stage.SEARCH, number=0, attempt=1, reason=StopReason.FINISHED, worker="host:7")
+    event = TrialEnded(stage=Stage.SEARCH, number=0, attempt=1, reason=StopReason.FINISHED, worker="host:1")
     assert not packer.saw(slot("0"), [event])
     assert not packer.saw(slot("0"), [event])
     assert [notice.message for notice in packer.told()] == [
