@@ -28,6 +28,7 @@ from hpsearch.drafting.from_script import plan_space
 from hpsearch.drafting.from_tuners import plan_import
 from hpsearch.errors import CheckpointError, StudyError
 from hpsearch.export import plan_export
+from hpsearch.export.write import Place
 from hpsearch.objectives.space_files import load_space_file
 from hpsearch.store import connection
 from hpsearch.trial.checkpoint import load_state
@@ -194,7 +195,7 @@ def test_no_tag_of_yaml_makes_an_object(bench: Bench, invoke, canary, tag):
     assert refusal(lambda: plan_import("sweep.yaml"))
     Path("config.yaml").write_text(f"lr: 0.1\nother: {text}\n")
     assert refusal(lambda: plan_space(Path("config.yaml"), folder=Path()))
-    plan_export({"lr": 0.2}, Path("config.yaml"), key=".", provenance={}).write()
+    plan_export({"lr": 0.2}, Path("config.yaml"), Place(key="."), provenance={}).write()
     assert Path("config.yaml").read_text() == f"lr: 0.2\nother: {text}\n"
     invoke("run", "evil.yaml", *INLINE, code=2)
     assert not canary.exists()

@@ -10,6 +10,7 @@ import io
 import json
 import signal
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,24 +18,8 @@ import typer
 from typer.core import TyperGroup
 
 from hpsearch.cli import export, importing, init, verify
-from hpsearch.cli.options import (
-    AddressOption,
-    BudgetOption,
-    CpusOption,
-    ExecutorName,
-    ExecutorOption,
-    FreshOption,
-    GpusOption,
-    PackingOption,
-    ShipOption,
-    SpaceArgument,
-    StorageOption,
-    StudiesOption,
-    StudyArgument,
-    TrialsOption,
-    WorkersOption,
-    resource_request,
-)
+from hpsearch.cli.grouped import grouped
+from hpsearch.cli.options import BudgetOption, PlaceOptions, ShippingWorkerOptions, SpaceArgument, StudyArgument
 from hpsearch.cli.view import (
     console,
     driving,
@@ -77,31 +62,33 @@ app = typer.Typer(
 )
 
 
-@app.command()
-def run(
-    space: SpaceArgument,
-    *,
+@dataclass(frozen=True, kw_only=True)
+class StudyOptions:
+    """What a new study is to be, and how it is run."""
+
     name: Annotated[
         str | None, typer.Option("--name", metavar="S", help="The study's name; the space file's by default.")
-    ] = None,
+    ] = None
     resume: Annotated[
         bool,
         typer.Option(
             "--resume", help="Go on with the study if there is one of this name: a line that a batch queue can repeat."
         ),
-    ] = False,
+    ] = False
     force: Annotated[
         bool,
         typer.Option(
             "--force", help="With --resume: draw the trials to come from new bounds that the space file has by now."
         ),
-    ] = False,
+    ] = False
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="PATH=VALUE", help="Set a value of the space file; can be repeated."),
-    ] = None,
-    trials: TrialsOption = None,
-    budget: BudgetOption = None,
+    ] = None
+    trials: Annotated[
+        int | None, typer.Option("--trials", min=1, metavar="N", help="Trials of the search in total.")
+    ] = None
+    budget: BudgetOption = None
     smoke: Annotated[
         bool,
         typer.Option(
@@ -109,65 +96,54 @@ def run(
             help="Run every stage small, in a temporary directory: 2 trials of 2 epochs, 1 finalist with 2 seeds, "
             "an ensemble.",
         ),
-    ] = False,
+    ] = False
     snapshot: Annotated[
         bool,
         typer.Option(
             "--snapshot", help="Copy the git repository of the code into the study, and run all trials from the copy."
         ),
-    ] = False,
-    gpus: GpusOption = None,
-    workers: WorkersOption = None,
-    trials_per_gpu: PackingOption = "1",
-    cpus_per_trial: CpusOption = None,
-    ray_address: AddressOption = None,
-    executor: ExecutorOption = ExecutorName.RAY,
-    fresh_process: FreshOption = False,
-    ship_code: ShipOption = False,
-    studies: StudiesOption = Path("studies"),
-    storage: StorageOption = None,
-) -> None:
-    """Run the whole pipeline: search, finalists, ensemble."""
-    from hpsearch import api
+    ] = False
 
-    request = resource_request(
-        gpus,
-        workers,
-        trials_per_gpu,
-        cpus_per_trial,
-        ray_address,
-        executor,
-        fresh_process=fresh_process,
-        ship_code=ship_code,
-    )
-    overrides = [*(set_ or []), *([] if trials is None else [f"search.trials={trials}"])]
-    with driving(studies) as show_:
-        if smoke:
-            document = api.smoke(
-                space, overrides=overrides, request=request, publish=show_.publish, opened=show_.watched
-            )
-        else:
-            study = api.run(
-                space,
-                name=name,
-                resume=resume,
-                force=force,
-                overrides=overrides,
-                budget=budget,
-                snapshot=snapshot,
-                request=request,
-                studies=studies,
-                storage=storage,
-                publish=show_.publish,
-                opened=show_.opened,
-            )
-    if smoke:
-        print_smoke(document)
-    else:
-        print_summary(study)
+    @property
+    def overrides(self) -> list[str]:
+        """What is set in the space file's content."""
+        return [*(self.set_ or []), *([] if self.trials is None else [f"search.trials={self.trials}"])]
 
 
 @app.command()
+@grouped
+def run(space: SpaceArgument, *, asked: StudyOptions, workers: ShippingWorkerOptions, place: PlaceOptions) -> None:
+    """Run the whole pipeline: search, finalists, ensemble."""
+    from hpsearch import api
+
+    request = workers.request()
+    if asked.smoke:
+        with driving(place.studies) as show_:
+            document = api.smoke(
+                space, overrides=asked.overrides, request=request, publish=show_.publish, opened=show_.watched
+            )
+        print_smoke(document)
+        return
+    with driving(place.studies) as show_:
+        study = api.run(
+            space,
+            name=asked.name,
+            resume=asked.resume,
+            force=asked.force,
+            overrides=asked.overrides,
+            budget=asked.budget,
+            snapshot=asked.snapshot,
+            request=request,
+            studies=place.studies,
+            storage=place.storage,
+            publish=show_.publish,
+            opened=show_.opened,
+        )
+    print_summary(study)
+
+
+@app.command()
+@grouped
 def resume(
     study: StudyArgument,
     *,
@@ -176,38 +152,21 @@ def resume(
         typer.Option("--trials", min=1, metavar="N", help="The search's new total; fewer than done finish it now."),
     ] = None,
     budget: BudgetOption = None,
-    gpus: GpusOption = None,
-    workers: WorkersOption = None,
-    trials_per_gpu: PackingOption = "1",
-    cpus_per_trial: CpusOption = None,
-    ray_address: AddressOption = None,
-    executor: ExecutorOption = ExecutorName.RAY,
-    fresh_process: FreshOption = False,
-    ship_code: ShipOption = False,
-    studies: StudiesOption = Path("studies"),
-    storage: StorageOption = None,
+    workers: ShippingWorkerOptions,
+    place: PlaceOptions,
 ) -> None:
     """Go on with a study where it stopped."""
     from hpsearch import api
 
-    request = resource_request(
-        gpus,
-        workers,
-        trials_per_gpu,
-        cpus_per_trial,
-        ray_address,
-        executor,
-        fresh_process=fresh_process,
-        ship_code=ship_code,
-    )
-    with driving(studies) as show_:
+    request = workers.request()
+    with driving(place.studies) as show_:
         loaded = api.resume(
             study,
             trials=trials,
             budget=budget,
             request=request,
-            studies=studies,
-            storage=storage,
+            studies=place.studies,
+            storage=place.storage,
             publish=show_.publish,
             opened=show_.opened,
         )
@@ -215,24 +174,26 @@ def resume(
 
 
 @app.command("list")
-def list_(*, studies: StudiesOption = Path("studies"), storage: StorageOption = None) -> None:
+@grouped
+def list_(*, place: PlaceOptions) -> None:
     """List the studies of a directory."""
     from hpsearch.report.studies import studies_table, study_row
     from hpsearch.study.study import list_studies
 
     rows = []
-    for study in list_studies(studies, storage):
+    for study in list_studies(place.studies, place.storage):
         if isinstance(study, InputError):
             typer.echo(f"warning: {study}", err=True)
         else:
             rows.append(study_row(study))
     if not rows:
-        typer.echo(f"no studies in {printable(str(studies))}; hpsearch run cnn makes one", err=True)
+        typer.echo(f"no studies in {printable(str(place.studies))}; hpsearch run cnn makes one", err=True)
         return
     console().print(studies_table(rows))
 
 
 @app.command()
+@grouped
 def show(
     study: StudyArgument,
     *,
@@ -247,13 +208,12 @@ def show(
     top: Annotated[
         int | None, typer.Option("--top", min=1, metavar="N", help="The N best trials, one line each.")
     ] = None,
-    studies: StudiesOption = Path("studies"),
-    storage: StorageOption = None,
+    place: PlaceOptions,
 ) -> None:
     """Show a study, or one of its trials."""
     from hpsearch.study.study import load_study
 
-    loaded = load_study(study, studies=studies, storage=storage)
+    loaded = load_study(study, studies=place.studies, storage=place.storage)
     if csv is not None:
         write_trials(loaded, csv)
     if as_json:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hpsearch.cli.options import FormatName, MapOption, StorageOption, StudiesOption, StudyArgument, places
+from hpsearch.cli.grouped import grouped
+from hpsearch.cli.options import FormatName, MapOption, PlaceOptions, StudyArgument, places
 from hpsearch.errors import InputError
+from hpsearch.system.files import STDOUT
 
 if TYPE_CHECKING:
     from hpsearch.export.write import Export
@@ -17,9 +19,10 @@ if TYPE_CHECKING:
     from hpsearch.study.study import Study
 
 
-def export(
-    study: StudyArgument,
-    *,
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions:
+    """What is written, and where to; the space file's `export` says what is left open."""
+
     to: Annotated[
         Path | None,
         typer.Option(
@@ -27,24 +30,24 @@ def export(
             metavar="PATH",
             help="The file: a new one, or with --key an existing one; - prints. The space file's export.to by default.",
         ),
-    ] = None,
+    ] = None
     format_: Annotated[
         FormatName | None, typer.Option("--format", help="What to write; by the file's suffix if not given.")
-    ] = None,
+    ] = None
     key: Annotated[
         str | None,
         typer.Option(
             "--key", metavar="A.B", help="Merge into this mapping of an existing file; the rest stays as it is."
         ),
-    ] = None,
-    map_: MapOption = None,
+    ] = None
+    map_: MapOption = None
     trial: Annotated[
         int | None, typer.Option("--trial", min=0, metavar="N", help="This search trial's config, not the best one's.")
-    ] = None,
+    ] = None
     ensemble: Annotated[
         bool,
         typer.Option("--ensemble", help="The ensemble: a new folder with the members' checkpoints and weights."),
-    ] = False,
+    ] = False
     branch: Annotated[
         str | None,
         typer.Option(
@@ -52,55 +55,68 @@ def export(
             metavar="NAME",
             help="Commit it on a new branch of the file's git repository; files and current branch stay as they are.",
         ),
-    ] = None,
-    diff: Annotated[bool, typer.Option("--diff", help="Print what changes.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing.")] = False,
-    studies: StudiesOption = Path("studies"),
-    storage: StorageOption = None,
-) -> None:
+    ] = None
+    diff: Annotated[bool, typer.Option("--diff", help="Print what changes.")] = False
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing.")] = False
+
+
+@grouped
+def export(study: StudyArgument, *, asked: ExportOptions, place: PlaceOptions) -> None:
     """Write the best config into a training repo."""
-    from hpsearch.export.provenance import commit_message
-    from hpsearch.export.write import STDOUT
     from hpsearch.study.study import load_study
 
-    loaded = load_study(study, studies=studies, storage=storage)
-    if ensemble:
-        others = {"--format": format_, "--key": key, "--map": map_, "--trial": trial, "--branch": branch}
-        _write_ensemble(loaded, to, [name for name, value in others.items() if value is not None], dry_run=dry_run)
-        return
-    best = _chosen(loaded, trial)
-    kind = None if format_ is None else format_.value
-    plan = _plan(loaded, best, to, kind, key, map_ or (), to_commit=branch is not None)
-    if plan.path == STDOUT and branch is not None:
-        raise InputError(f"--branch {branch}: --to - prints; allowed: a file in a git repository")
+    loaded = load_study(study, studies=place.studies, storage=place.storage)
+    if asked.ensemble:
+        _write_ensemble(loaded, asked)
+    else:
+        _write_config(loaded, asked)
+
+
+def _write_config(study: Study, asked: ExportOptions) -> None:
+    from hpsearch.export.provenance import commit_message
+
+    best = _chosen(study, asked.trial)
+    plan = _plan(study, best, asked)
     if plan.path == STDOUT:
+        if asked.branch is not None:
+            raise InputError(f"--branch {asked.branch}: --to - prints; allowed: a file in a git repository")
         typer.echo(plan.after, nl=False)
         return
-    if diff:
+    if asked.diff:
         typer.echo(plan.diff(), nl=False)
-    what, where = f"trial {best.trial} of study {loaded.name}", _shown(plan, to, key, loaded)
-    if branch is not None:
-        message = commit_message(loaded, best)
-        done = "would be committed" if dry_run else f"committed as {plan.commit(branch, message)}"
-        typer.echo(f"{what} {done} on the new branch {branch}, in {where}")
-        return
-    if not dry_run:
+    what, where = f"trial {best.trial} of study {study.name}", _shown(plan, study, asked)
+    if asked.branch is not None:
+        done = "would be committed"
+        if not asked.dry_run:
+            done = f"committed as {plan.commit(asked.branch, commit_message(study, best))}"
+        typer.echo(f"{what} {done} on the new branch {asked.branch}, in {where}")
+    elif asked.dry_run:
+        typer.echo(f"{what} would be written to {where}")
+    else:
         plan.write()
-    done = "would be written" if dry_run else "written" if plan.changes else "is there already; nothing changed"
-    typer.echo(f"{what} {done} {'in' if not plan.changes and not dry_run else 'to'} {where}")
+        done = "written to" if plan.changes else "is there already; nothing changed in"
+        typer.echo(f"{what} {done} {where}")
 
 
-def _write_ensemble(study: Study, to: Path | None, others: Sequence[str], *, dry_run: bool) -> None:
+def _write_ensemble(study: Study, asked: ExportOptions) -> None:
     from hpsearch.export.bundle import check_bundle, write_bundle
 
-    if others:
+    options = {
+        "--format": asked.format_,
+        "--key": asked.key,
+        "--map": asked.map_,
+        "--trial": asked.trial,
+        "--branch": asked.branch,
+    }
+    if others := [name for name, value in options.items() if value is not None]:
         raise InputError(f"--ensemble: {others[0]} does not go with it; allowed: --to FOLDER")
+    to = asked.to
     if to is None:
         raise InputError("--ensemble: where to is not known; allowed: --to FOLDER, which is not there yet")
     ensemble = check_bundle(study, to)
-    if not dry_run:
+    if not asked.dry_run:
         write_bundle(study, to)
-    done = "would be written" if dry_run else "written"
+    done = "would be written" if asked.dry_run else "written"
     typer.echo(f"the ensemble of study {study.name}, {len(ensemble.members)} members, {done} to {to}")
 
 
@@ -117,47 +133,40 @@ def _chosen(study: Study, trial: int | None) -> Best:
     return best
 
 
-def _plan(
-    study: Study,
-    best: Best,
-    to: Path | None,
-    format_: str | None,
-    key: str | None,
-    maps: Sequence[str],
-    *,
-    to_commit: bool,
-) -> Export:
-    """Return what the options, and where they are silent the space file, say."""
+def _plan(study: Study, best: Best, asked: ExportOptions) -> Export:
+    """Return what the options say, and the space file where they are silent."""
     from hpsearch.export import plan_export
     from hpsearch.export.formats import FORMATS
     from hpsearch.export.frozen import trial_content
     from hpsearch.export.provenance import provenance
+    from hpsearch.export.write import Place
     from hpsearch.trial.trial import Stage
 
     default = study.config.export
-    if to is None and default is None:
-        raise InputError(f"study {study.name}: its space file has no export; allowed: --to PATH")
-    target = to if to is not None or default is None else Path(default.to)
+    target, format_ = asked.to, None if asked.format_ is None else asked.format_.value
+    if target is None:
+        if default is None:
+            raise InputError(f"study {study.name}: its space file has no export; allowed: --to PATH")
+        target, format_ = Path(default.to), format_ or default.format
     names = {} if default is None else dict(default.map)
-    if to is None and default is not None:
-        key, format_ = key or default.key, format_ or default.format
-    names |= places(maps)
+    names |= places(asked.map_ or ())
     kind = next((one for one in FORMATS if one == format_), None)
-    explored = study.explored_space
     record = next(one for one in study.store.records(Stage.SEARCH) if one.number == best.trial)
     return plan_export(
         best.config,
-        target or Path(),
-        format=kind,
-        key=key,
-        names=names,
+        target,
+        Place(format=kind, key=_key(study, asked), names=names, to_commit=asked.branch is not None),
         provenance=provenance(study, best),
-        trial=trial_content(record, study.config, explored) if kind == "optuna" else None,
-        to_commit=to_commit,
+        trial=trial_content(record, study.config, study.explored_space) if kind == "optuna" else None,
     )
 
 
-def _shown(plan: Export, to: Path | None, key: str | None, study: Study) -> str:
+def _key(study: Study, asked: ExportOptions) -> str | None:
+    """Return the mapping to merge into; the space file's is of its own file."""
     default = study.config.export
-    key = key if to is not None or default is None else key or default.key
-    return f"{to or plan.path}" + (f" under {key}" if key else "")
+    return asked.key if asked.to is not None or default is None else asked.key or default.key
+
+
+def _shown(plan: Export, study: Study, asked: ExportOptions) -> str:
+    key = _key(study, asked)
+    return f"{asked.to or plan.path}" + (f" under {key}" if key else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -41,67 +42,6 @@ SpaceArgument = Annotated[
     str, typer.Argument(metavar="SPACE", help="A space file, or the name of one that ships with hpsearch, such as cnn.")
 ]
 StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="A study's name, or the path of its folder.")]
-StudiesOption = Annotated[
-    Path, typer.Option("--studies", metavar="DIR", envvar="HPSEARCH_STUDIES", help="The directory that studies lie in.")
-]
-StorageOption = Annotated[
-    str | None,
-    typer.Option(
-        "--storage",
-        metavar="URL",
-        envvar="HPSEARCH_STORAGE",
-        show_envvar=True,
-        help=(
-            "The store's database: any URL that Optuna takes, or for a file in the study's folder sqlite or journal; "
-            "by default sqlite, and journal on a network file system."
-        ),
-    ),
-]
-GpusOption = Annotated[
-    int | None,
-    typer.Option(
-        "--gpus", min=1, metavar="N", help="GPUs to use; without --gpus and --workers all idle ones, else CPU workers."
-    ),
-]
-WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, metavar="N", help="CPU workers to use.")]
-PackingOption = Annotated[
-    str,
-    typer.Option(
-        "--trials-per-gpu", metavar="K|auto", help="Trials that share a GPU; auto: as many as its memory has room for."
-    ),
-]
-CpusOption = Annotated[
-    int | None,
-    typer.Option(
-        "--cpus-per-trial", min=1, metavar="N", help="CPU threads of one trial; shared out evenly by default."
-    ),
-]
-AddressOption = Annotated[
-    str | None,
-    typer.Option(
-        "--ray-address",
-        metavar="A",
-        help="A running Ray cluster, such as 10.0.0.1:6379; one is started here by default.",
-    ),
-]
-ExecutorOption = Annotated[
-    ExecutorName, typer.Option("--executor", help="ray: worker processes; inline: this process, one trial at a time.")
-]
-FreshOption = Annotated[
-    bool,
-    typer.Option(
-        "--fresh-process", help="A new process for each trial, for objectives that leave global state behind."
-    ),
-]
-ShipOption = Annotated[
-    bool,
-    typer.Option(
-        "--ship-code", help="With --ray-address: send the working directory to machines that don't share its path."
-    ),
-]
-TrialsOption = Annotated[
-    int | None, typer.Option("--trials", min=1, metavar="N", help="Trials of the search in total.")
-]
 BudgetOption = Annotated[
     str | None,
     typer.Option(
@@ -117,6 +57,115 @@ MapOption = Annotated[
 ]
 
 
+@dataclass(frozen=True, kw_only=True)
+class PlaceOptions:
+    """Where studies are."""
+
+    studies: Annotated[
+        Path,
+        typer.Option("--studies", metavar="DIR", envvar="HPSEARCH_STUDIES", help="The directory that studies lie in."),
+    ] = Path("studies")
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            "--storage",
+            metavar="URL",
+            envvar="HPSEARCH_STORAGE",
+            show_envvar=True,
+            help=(
+                "The store's database: any URL that Optuna takes, or for a file in the study's folder sqlite or "
+                "journal; by default sqlite, and journal on a network file system."
+            ),
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerOptions:
+    """What trials run on."""
+
+    gpus: Annotated[
+        int | None,
+        typer.Option(
+            "--gpus",
+            min=1,
+            metavar="N",
+            help="GPUs to use; without --gpus and --workers all idle ones, else CPU workers.",
+        ),
+    ] = None
+    workers: Annotated[int | None, typer.Option("--workers", min=1, metavar="N", help="CPU workers to use.")] = None
+    trials_per_gpu: Annotated[
+        str,
+        typer.Option(
+            "--trials-per-gpu",
+            metavar="K|auto",
+            help="Trials that share a GPU; auto: as many as its memory has room for.",
+        ),
+    ] = "1"
+    cpus_per_trial: Annotated[
+        int | None,
+        typer.Option(
+            "--cpus-per-trial", min=1, metavar="N", help="CPU threads of one trial; shared out evenly by default."
+        ),
+    ] = None
+    ray_address: Annotated[
+        str | None,
+        typer.Option(
+            "--ray-address",
+            metavar="A",
+            help="A running Ray cluster, such as 10.0.0.1:6379; one is started here by default.",
+        ),
+    ] = None
+    executor: Annotated[
+        ExecutorName,
+        typer.Option("--executor", help="ray: worker processes; inline: this process, one trial at a time."),
+    ] = ExecutorName.RAY
+    fresh_process: Annotated[
+        bool,
+        typer.Option(
+            "--fresh-process", help="A new process for each trial, for objectives that leave global state behind."
+        ),
+    ] = False
+
+    def request(self) -> ResourceRequest:
+        """Return what they ask for.
+
+        Raises:
+            InputError: `--trials-per-gpu` is neither a number nor `auto`.
+        """
+        from hpsearch.executors.resources import ResourceRequest
+
+        return ResourceRequest(
+            gpus=self.gpus,
+            workers=self.workers,
+            trials_per_gpu=_packing(self.trials_per_gpu),
+            cpus_per_trial=self.cpus_per_trial,
+            ray_address=self.ray_address,
+            executor=self.executor.value,
+            fresh_process=self.fresh_process,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShippingWorkerOptions(WorkerOptions):
+    """What trials run on, with machines that may need the code sent."""
+
+    ship_code: Annotated[
+        bool,
+        typer.Option(
+            "--ship-code", help="With --ray-address: send the working directory to machines that don't share its path."
+        ),
+    ] = False
+
+    def request(self) -> ResourceRequest:
+        """Return what they ask for.
+
+        Raises:
+            InputError: `--trials-per-gpu` is neither a number nor `auto`.
+        """
+        return replace(super().request(), ship_code=self.ship_code)
+
+
 def places(texts: Sequence[str]) -> dict[str, str]:
     """Return the places that `--map` gives, by name.
 
@@ -130,36 +179,6 @@ def places(texts: Sequence[str]) -> dict[str, str]:
             raise InputError(f"--map {text}: allowed: NAME=PLACE, such as lr=optimizer.lr")
         found[name] = place
     return found
-
-
-def resource_request(
-    gpus: int | None,
-    workers: int | None,
-    trials_per_gpu: str,
-    cpus_per_trial: int | None,
-    ray_address: str | None,
-    executor: ExecutorName,
-    *,
-    fresh_process: bool,
-    ship_code: bool = False,
-) -> ResourceRequest:
-    """Return what the options on workers ask for.
-
-    Raises:
-        InputError: `--trials-per-gpu` is neither a number nor `auto`.
-    """
-    from hpsearch.executors.resources import ResourceRequest
-
-    return ResourceRequest(
-        gpus=gpus,
-        workers=workers,
-        trials_per_gpu=_packing(trials_per_gpu),
-        cpus_per_trial=cpus_per_trial,
-        ray_address=ray_address,
-        executor=executor.value,
-        fresh_process=fresh_process,
-        ship_code=ship_code,
-    )
 
 
 def _packing(text: str) -> int | Literal["auto"]:

@@ -4,28 +4,14 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hpsearch.cli.options import (
-    AddressOption,
-    CpusOption,
-    ExecutorName,
-    ExecutorOption,
-    FreshOption,
-    GpusOption,
-    MapOption,
-    PackingOption,
-    StorageOption,
-    StudiesOption,
-    StudyArgument,
-    WorkersOption,
-    places,
-    resource_request,
-)
+from hpsearch.cli.grouped import grouped
+from hpsearch.cli.options import MapOption, PlaceOptions, StudyArgument, WorkerOptions, places
 from hpsearch.text import counted, mean_and_std, value_format
 
 if TYPE_CHECKING:
@@ -34,17 +20,25 @@ if TYPE_CHECKING:
 _EXIT_ELSEWHERE = 1
 
 
-def verify(
-    study: StudyArgument,
-    *,
+@dataclass(frozen=True, kw_only=True)
+class FileOptions:
+    """The exported config."""
+
     from_: Annotated[
         Path | None,
         typer.Option("--from", metavar="PATH", help="The exported file. The space file's export.to by default."),
-    ] = None,
+    ] = None
     key: Annotated[
         str | None, typer.Option("--key", metavar="A.B", help="The mapping in it; its top level by default.")
-    ] = None,
-    map_: MapOption = None,
+    ] = None
+    map_: MapOption = None
+
+
+@grouped
+def verify(
+    study: StudyArgument,
+    *,
+    file: FileOptions,
     trial: Annotated[
         int | None, typer.Option("--trial", min=0, metavar="N", help="The finalist to compare with, not the winner.")
     ] = None,
@@ -52,15 +46,8 @@ def verify(
         int | None, typer.Option("--seeds", min=1, metavar="N", help="New seeds; as many as the finalist had.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="What was found as JSON, for tools.")] = False,
-    gpus: GpusOption = None,
-    workers: WorkersOption = None,
-    trials_per_gpu: PackingOption = "1",
-    cpus_per_trial: CpusOption = None,
-    ray_address: AddressOption = None,
-    executor: ExecutorOption = ExecutorName.RAY,
-    fresh_process: FreshOption = False,
-    studies: StudiesOption = Path("studies"),
-    storage: StorageOption = None,
+    workers: WorkerOptions,
+    place: PlaceOptions,
 ) -> None:
     """Retrain an exported config with new seeds: does it land where the finalists did?"""
     from hpsearch.cli.view import driving
@@ -69,11 +56,12 @@ def verify(
     from hpsearch.driver.verification import verify as verified
     from hpsearch.study.study import load_study
 
-    request = resource_request(
-        gpus, workers, trials_per_gpu, cpus_per_trial, ray_address, executor, fresh_process=fresh_process
-    )
-    exported = Exported(path=from_, key=key, names=places(map_ or ()))
-    with driving(studies) as show, closing(load_study(study, studies=studies, storage=storage)) as loaded:
+    request = workers.request()
+    exported = Exported(path=file.from_, key=file.key, names=places(file.map_ or ()))
+    with (
+        driving(place.studies) as show,
+        closing(load_study(study, studies=place.studies, storage=place.storage)) as loaded,
+    ):
         caller = Caller(request=request, publish=show.publish, opened=show.watched)
         found = verified(loaded, exported, caller, trial=trial, seeds=seeds)
     if as_json:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from hpsearch.errors import InputError
-from hpsearch.text import counted, format_duration, nearest
+from hpsearch.text import counted, did_you_mean, format_duration
 
 HOUR_S = 3600.0
 DURATION = "a duration such as 2h, 1h 30min, 45min, 90s, 1.5h or 2d"
@@ -181,8 +181,7 @@ def parse_changes(text: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in _pieces(text):
         if name not in _FIELDS:
-            near = nearest(name, list(_FIELDS))
-            hint = f"; did you mean {near!r}?" if near else ""
+            hint = did_you_mean(name, list(_FIELDS))
             raise InputError(f"--budget {text}: unknown limit {name!r}; allowed: {', '.join(_FIELDS)}{hint}")
         field, read, allowed = _FIELDS[name]
         try:

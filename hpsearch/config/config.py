@@ -19,11 +19,11 @@ from hpsearch.space.distributions import Choice
 from hpsearch.space.given import params_of
 from hpsearch.space.parsing import parse_space
 from hpsearch.space.space import Space
+from hpsearch.system.names import STUDY_NAME
 from hpsearch.system.plain import plain
 from hpsearch.text import nearest, shown
 from hpsearch.trial.trial import Direction
 
-_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 _MIN_PATIENCE_EPOCHS = 5  # a shorter patience cost up to 10 points of accuracy on recorded curves
 
 MAX_LEVELS = 1000  # a sampler makes a permutation of them for each config
@@ -191,7 +191,8 @@ class Export(Section):
 
 class _File(Section):
     study: str = Field(
-        pattern=_NAME, description="a name of letters, digits, '.', '_' and '-' that starts with a letter or a digit"
+        pattern=STUDY_NAME,
+        description="a name of letters, digits, '.', '_' and '-' that starts with a letter or a digit",
     )
     metric: str = Field(
         min_length=1, description="the name of a metric that the objective yields, such as val_accuracy"

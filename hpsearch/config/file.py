@@ -16,11 +16,10 @@ from hpsearch.config.config import StudyConfig, study_config
 from hpsearch.config.objectives import Sections
 from hpsearch.config.paths import FileFields
 from hpsearch.errors import FieldError, InputError, SpaceFileError
-from hpsearch.system.documents.yaml_document import YAML_ERRORS
+from hpsearch.system.documents.reading import YAML_ERRORS, load_yaml, problem_of
+from hpsearch.system.files import read_text
 from hpsearch.system.plain import plain
-from hpsearch.text import nearest, shown
-
-_LARGEST = 4 << 20  # bytes
+from hpsearch.text import did_you_mean, shown
 
 
 def shipped_spaces() -> dict[str, Path]:
@@ -44,8 +43,7 @@ def find_space(name: str) -> Path:
     shipped = shipped_spaces()
     if name in shipped:
         return shipped[name]
-    near = nearest(name, list(shipped))
-    hint = f"; did you mean {near!r}?" if near else ""
+    hint = did_you_mean(name, list(shipped))
     msg = (
         f"{name}: no such space file; allowed: a YAML file, or one that ships with hpsearch: {', '.join(shipped)}{hint}"
     )
@@ -64,7 +62,7 @@ def read_space_file(path: Path, sections: Sections, overrides: Sequence[str] = (
         SpaceFileError: With file, line, field, what was found, and what is allowed.
         InputError: The file can't be read.
     """
-    text, fields = _read(path), FileFields(sections)
+    text, fields = read_text(path), FileFields(sections)
     raw, node = _parse_yaml(text, str(path))
     try:
         raw = plain(raw)
@@ -91,21 +89,9 @@ def read_content(path: Path, sections: Sections) -> Any:
     Raises:
         InputError: It can't be read, or holds what JSON can't.
     """
-    raw = plain(_parse_yaml(_read(path), str(path))[0])
+    raw = plain(_parse_yaml(read_text(path), str(path))[0])
     FileFields(sections).resolve_all(raw, path.parent)
     return raw
-
-
-def _read(path: Path) -> str:
-    try:
-        if (size := path.stat().st_size) > _LARGEST:
-            raise InputError(f"{path}: has {size} bytes; allowed: at most {_LARGEST}")
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        msg = f"{path}: not a text file: byte {error.start} is not UTF-8; allowed: YAML in UTF-8"
-    except (OSError, ValueError) as error:  # a null character in the name is a ValueError
-        msg = f"{path}: can't be read: {getattr(error, 'strerror', None) or error}"
-    raise InputError(msg)
 
 
 def _culprit(error: FieldError, changed: Mapping[tuple[str, ...], str], text: str, sections: Sections) -> str:
@@ -123,19 +109,16 @@ def _culprit(error: FieldError, changed: Mapping[tuple[str, ...], str], text: st
 
 def _parse_yaml(text: str, file: str) -> tuple[Any, Node | None]:
     try:
-        # typ="safe" builds no Python objects; pure=True is the YAML 1.2 parser, to which 1e-5 is a number.
-        return YAML(typ="safe", pure=True).load(text), YAML(typ="safe", pure=True).compose(text)
+        return load_yaml(text), YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
-        problem = (error.problem or str(error)).splitlines()[0]
-        raise SpaceFileError(file, line, f"not valid YAML: {problem}") from None
+        raise SpaceFileError(file, line, f"not valid YAML: {problem_of(error)}") from None
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         found = chr(error.character) if isinstance(error.character, int) else error.character
         raise SpaceFileError(file, line, f"not valid YAML: the character {found!r} is not allowed") from None
     except YAML_ERRORS as error:
-        problem = next(iter(str(error).splitlines()), type(error).__name__)
-        raise SpaceFileError(file, None, f"not valid YAML: {problem}") from None
+        raise SpaceFileError(file, None, f"not valid YAML: {problem_of(error)}") from None
 
 
 def _line(node: Node | None, path: Sequence[str | int]) -> int | None:

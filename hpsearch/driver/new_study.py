@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.config.config import StudyConfig
+from hpsearch.driver.asked import AskedRun
 from hpsearch.driver.driven import DrivenStudy
 from hpsearch.driver.edits import WRITTEN
+from hpsearch.driver.naming import free_name, renamed_in_words
 from hpsearch.driver.snapshot import FOLDER, take_snapshot
-from hpsearch.driver.warm_start import EarlierTrials
-from hpsearch.objectives.loading import code_folder
+from hpsearch.driver.warm_start import EarlierTrials, earlier_trials
+from hpsearch.objectives.loading import check_objective, code_folder
 from hpsearch.objectives.space_files import file_content
 from hpsearch.samplers.rounds import first_round
-from hpsearch.store.folders import making
+from hpsearch.store.folders import making, new_folder
 from hpsearch.store.store import Store
 from hpsearch.system.git import CodeState, code_state
 from hpsearch.system.versions import versions
@@ -36,6 +38,7 @@ class NewStudy:
         storage: URL of the store, or `sqlite` or `journal` for a file in the folder; None for what suits that.
         earlier: The trials that it starts from.
         snapshot: Whether it gets a copy of the code.
+        renamed: What the user is told if its name is not the space file's; empty for nothing.
     """
 
     name: str
@@ -45,6 +48,35 @@ class NewStudy:
     storage: str | None
     earlier: EarlierTrials
     snapshot: bool
+    renamed: str = ""
+
+    @classmethod
+    def of(cls, config: StudyConfig, path: Path, folder: Path, asked: AskedRun) -> NewStudy:
+        """Return the study to make, under a free name.
+
+        Args:
+            config: The space file, with `--set` and its like.
+            path: The space file's path.
+            folder: The one that the study has if its name is free, absolute.
+
+        Raises:
+            InputError: The objective, the name or the earlier trials are wrong.
+        """
+        if not asked.snapshot:  # the copy's code is checked instead
+            check_objective(config, str(path.parent.resolve()))
+        studies, asked_name = Path(asked.studies), asked.name is not None
+        name = free_name(folder, asked=asked_name, storage=asked.storage)
+        same = asked_name or name == config.study
+        return cls(
+            name=name,
+            folder=new_folder(studies, name),
+            config=config,
+            path=path,
+            storage=asked.storage,
+            earlier=earlier_trials(config, studies, asked.storage),
+            snapshot=asked.snapshot,
+            renamed="" if same else renamed_in_words(config.study, name, studies, asked.storage),
+        )
 
     def make(self, tell: Callable[[str], None]) -> DrivenStudy:
         """Make the folder and the store, or neither.

@@ -1,4 +1,4 @@
-"""An ensemble as a folder that ships: its members' checkpoints, their weights, and where they come from."""
+"""An ensemble as a folder to ship: the members' checkpoints and weights, and their provenance."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from hpsearch.errors import InputError
 from hpsearch.export.provenance import provenance
 from hpsearch.study.ensemble import Ensemble
 from hpsearch.study.study import Study
-from hpsearch.system.files import sync_folder
+from hpsearch.system.files import atomic_write, sync_folder, unwritable
 from hpsearch.trial.trial import Stage
 
 ENSEMBLE_FILE = "ensemble.json"
 
 
 def check_bundle(study: Study, target: Path) -> Ensemble:
-    """Return the ensemble that a bundle would have.
+    """Return the ensemble that a bundle would have; refuse what can't be bundled.
 
     Args:
         target: The folder to make.
 
     Raises:
-        InputError: The study has no ensemble, a checkpoint is gone, or the target can't be made.
+        InputError: The study has no ensemble, a checkpoint is missing, or the target can't be made.
     """
     ensemble = study.ensemble
     if ensemble is None:
@@ -64,19 +64,22 @@ def write_bundle(study: Study, target: Path) -> None:
         try:
             content = _content(study, ensemble)
             for place, member in enumerate(ensemble.members, start=1):
-                _copy(study.folder / member.checkpoint, temporary / _file(place))
+                with (
+                    (study.folder / member.checkpoint).open("rb") as old,
+                    atomic_write(temporary / _file(place)) as new,
+                ):
+                    shutil.copyfileobj(old, new)
             text = json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n"
-            _write(temporary / ENSEMBLE_FILE, text.encode())
-            temporary.chmod(0o777 & ~_umask())  # mkdtemp makes it for its owner alone
+            with atomic_write(temporary / ENSEMBLE_FILE) as file:
+                file.write(text.encode())
+            temporary.chmod(0o777 & ~_umask())  # mkdtemp gives rights to the owner only
             sync_folder(temporary)
             temporary.rename(target.resolve())
             sync_folder(target.resolve().parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
-        raise InputError(
-            f"{target}: can't be written: {error.strerror or error}; allowed: a folder that can be"
-        ) from None
+        raise unwritable(target, error, allowed="a folder that can be") from None
 
 
 def _file(place: int) -> str:
@@ -100,20 +103,6 @@ def _content(study: Study, ensemble: Ensemble) -> dict[str, Any]:
     where = {} if best is None else provenance(study, best)
     val = ensemble.val.as_dict()
     return {"members": members, "vote": ensemble.vote, "val": val, "test": test, "provenance": where}
-
-
-def _copy(source: Path, target: Path) -> None:
-    with source.open("rb") as old, target.open("wb") as new:
-        shutil.copyfileobj(old, new)
-        new.flush()
-        os.fsync(new.fileno())
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _umask() -> int:

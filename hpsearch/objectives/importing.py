@@ -19,9 +19,8 @@ from hpsearch.objectives.base import FORMS
 from hpsearch.system.place import Place
 from hpsearch.text import nearest
 
-Named = Annotated[
-    str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", description="package.module:name of something to import")
-]
+MODULE_AND_NAME = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+Named = Annotated[str, Field(pattern=MODULE_AND_NAME, description="package.module:name of something to import")]
 """A field of a space file that names something to import."""
 
 

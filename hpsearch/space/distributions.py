@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 Scalar = str | int | float | bool | None
+MOST_STEPS = 2**53
+"""Of a quantum, from 0 to a bound: floats tell its multiples apart up to here."""
 
 
 @dataclass(frozen=True, slots=True)

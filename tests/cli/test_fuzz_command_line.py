@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hpsearch.cli.options import ExecutorName, places, resource_request
+from hpsearch.cli.options import ExecutorName, WorkerOptions, places
 from hpsearch.config.budget import as_overrides, parse_changes, parse_duration
 from hpsearch.errors import StudyNotFoundError
 from hpsearch.executors.planning import claimed_resources
@@ -127,8 +127,8 @@ def test_other_options_are_taken_or_refused(packing, place, address, gpus):
     refusal(lambda: places(place))
 
     def request() -> None:
-        asked = resource_request(gpus, None, packing, None, address, ExecutorName.INLINE, fresh_process=False)
-        with claimed_resources(asked, 3, "sample"):
+        options = WorkerOptions(gpus=gpus, trials_per_gpu=packing, ray_address=address, executor=ExecutorName.INLINE)
+        with claimed_resources(options.request(), 3, "sample"):
             pass
 
     refusal(request)

@@ -47,7 +47,7 @@ def test_the_file_goes_to_standard_output_and_what_differs_to_standard_error():
     lines = result.stderr.splitlines()
     assert lines[0] == "2 parameters to search: lr, momentum"
     (note,) = [line for line in lines if line.startswith("not carried over as it was: ")]
-    assert "momentum: normal(0.9, 0.01) is not there" in note
+    assert "momentum: normal(0.9, 0.01) is replaced by a range" in note
     assert f"  # {note.removeprefix('not carried over as it was: ')}" in result.stdout.splitlines()
     assert any(line.startswith("set this: trials, 48") for line in lines)
 
@@ -83,7 +83,7 @@ def test_a_file_is_not_replaced_unless_it_is_said():
         (["nothing:space", "--format", "nni"], "nothing:space: can't be read"),
         (["sweep.yaml", "--format", "optuna"], "Invalid value"),
         (["."], "can't be read: Is a directory"),
-        (["latin.yaml"], "latin.yaml: can't be read: 'utf-8' codec"),
+        (["latin.yaml"], "latin.yaml: not a text file: byte 6 is not UTF-8"),
     ],
 )
 def test_what_can_not_be_imported_ends_with_one_message(arguments, message):

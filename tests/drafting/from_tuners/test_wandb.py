@@ -150,7 +150,7 @@ def test_a_name_that_commands_have_for_themselves_is_kept_on_the_command_line():
         config.objective, {"resume_value": "b", "lr": 0.5}, OwnValues(seed=0, epochs=1, trial_dir="t", number=0)
     )
     assert line == ["python", "t.py", "--resume", "b", "--lr", "0.5"]
-    assert any("resume is resume_value here" in note for note in plan.notes)
+    assert any("resume is now resume_value," in note for note in plan.notes)
 
 
 @pytest.mark.parametrize(
