@@ -5,8 +5,10 @@ Heavy modules are imported by the commands that need them: --help, list and show
 
 from __future__ import annotations
 
+import io
 import json
 import signal
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +19,7 @@ from typer.core import TyperGroup
 from hpsearch.cli import export, importing, init, verify
 from hpsearch.cli.grouped import grouped
 from hpsearch.cli.options import BudgetOption, PlaceOptions, ShippingWorkerOptions, SpaceArgument, StudyArgument
-from hpsearch.cli.view import console, driving, print_smoke, print_summary, write_trials
+from hpsearch.cli.view import driving, print_result, print_smoke, print_summary, write_trials
 from hpsearch.errors import HpsearchError, InputError, Interrupted, printable
 
 EXIT_FAILED, EXIT_INPUT, EXIT_SIGNAL = 1, 2, 128
@@ -178,7 +180,7 @@ def list_(*, place: PlaceOptions) -> None:
     if not rows:
         typer.echo(f"no studies in {printable(str(place.studies))}; hpsearch run cnn makes one", err=True)
         return
-    console().print(studies_table(rows))
+    print_result(studies_table(rows))
 
 
 @app.command()
@@ -209,9 +211,9 @@ def show(
     if as_json:
         typer.echo(json.dumps(loaded.document(), indent=1, allow_nan=False))
     elif trial is not None:
-        console().print(tables.trial_detail(loaded, trial))
+        print_result(tables.trial_detail(loaded, trial))
     elif top is not None:
-        console().print(tables.leaderboard(loaded, top))
+        print_result(tables.leaderboard(loaded, top))
     elif csv is None:
         print_summary(loaded)
 
@@ -224,4 +226,6 @@ app.command("import")(importing.import_)
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that knows no ± gets a question mark, and no traceback
     app()

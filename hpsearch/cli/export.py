@@ -80,7 +80,7 @@ def _write_config(study: Study, asked: ExportOptions) -> None:
     if plan.path == STDOUT:
         if asked.branch is not None:
             raise InputError(f"--branch {asked.branch}: --to - prints; allowed: a file in a git repository")
-        typer.echo(plan.after.decode(), nl=False)
+        typer.echo(plan.after, nl=False)  # bytes, for the file is the same from any terminal
         return
     if asked.diff:
         typer.echo(plan.diff(), nl=False)

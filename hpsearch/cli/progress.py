@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from hpsearch.cli.terminal import Terminal
 from hpsearch.config.budget import in_gpu_hours
 from hpsearch.config.config import StudyConfig
 from hpsearch.space.display import params_line
@@ -32,7 +33,9 @@ __all__ = ["Progress", "format_duration"]
 
 _REFRESHES_PER_SECOND = 4
 _NEWS = 0.75  # a forecast is printed when it has changed by more than a quarter
-_BAR_CHARACTERS = 30
+_ALMOST_DONE_S = 1
+_BAR_CHARACTERS, _FEWEST_BAR_CHARACTERS = 30, 8
+_BESIDE_BAR = 40  # characters: the stage, and how far it is
 _VALUE_CHARACTERS = 7  # so that a metric with a short name has room for its values
 _FEWEST_ROWS, _MOST_ROWS = 3, 16  # more would be work for a core that trains, and nobody reads them
 _NAMES = {Stage.SEARCH: "trial", Stage.FINALISTS: "finalist trial"}
@@ -40,8 +43,8 @@ _FAILED = (StopReason.ERROR, StopReason.OOM, StopReason.TIMEOUT, StopReason.LOST
 _STYLES = {StopReason.FINISHED: "green", StopReason.STALLED: "green", StopReason.OUTCLASSED: "dim"}
 
 
-class _Console(Console):
-    """A console that goes quiet when nobody reads it any more: that must not end a study."""
+class _Stderr(Terminal):
+    """Standard error, which goes quiet when nobody reads it any more: that must not end a study."""
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
@@ -66,7 +69,7 @@ class Progress:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config, self._quiet = config, quiet
-        self._console = console or _Console(stderr=True, markup=False, highlight=False, emoji=False)
+        self._console = console or _Stderr(stderr=True)
         self._lock = threading.Lock()
         self._view = _View(config, clock)
         self._seen_traceback = False
@@ -86,7 +89,7 @@ class Progress:
 
     def _render(self) -> Text:
         with self._lock:
-            lines = self._view.lines(self._console.height)
+            lines = self._view.lines(self._console.width, self._console.height)
         return Text("\n", no_wrap=True, overflow="ellipsis").join(lines)
 
     def __enter__(self) -> Self:
@@ -126,7 +129,7 @@ class Progress:
 
     def _is_news(self, seconds: float) -> bool:
         """Whether a forecast differs enough from the last one that was printed to be worth a line of a log."""
-        last = self._said
+        seconds, last = max(seconds, _ALMOST_DONE_S), self._said
         if last is not None and last * _NEWS <= seconds <= last / _NEWS:
             return False
         self._said = seconds
@@ -192,7 +195,7 @@ def _forecast(event: events.Forecast) -> str:
 
 
 def _time_left(seconds: float, gpu_s: float | None) -> str:
-    if seconds < 1:
+    if seconds < _ALMOST_DONE_S:
         return "almost done"
     gpus = "" if gpu_s is None else f", {in_gpu_hours(gpu_s)}"
     return f"about {format_duration(seconds)}{gpus} left"
@@ -263,9 +266,9 @@ class _View:
     def _params(self, config: Config) -> str:
         return params_line(self._config.space, config)
 
-    def lines(self, height: int) -> list[Text]:
-        """Return the lines to show on a terminal of so many lines."""
-        lines = [self._bar()] if self._stage is not None else []
+    def lines(self, width: int, height: int) -> list[Text]:
+        """Return the lines to show on a terminal of so many columns and lines."""
+        lines = [self._bar(width)] if self._stage is not None else []
         if self._best:
             lines.append(_named("best", self._best))
         lines.append(_named("time", self._time()))
@@ -278,7 +281,7 @@ class _View:
             lines.append(Text(f"and {len(rows) - room - 1} more", style="dim"))
         return lines
 
-    def _bar(self) -> Text:
+    def _bar(self, width: int) -> Text:
         stage = self._stage
         assert stage is not None  # noqa: S101 - lines() asks only during a stage
         line = _named(stage.stage, "")
@@ -290,8 +293,9 @@ class _View:
             return line.append(f"  {counts}", style="dim")
         under_way = sum(min(row.epoch / stage.epochs, 1) for row in self._running.values())
         share = min((self._done + under_way) / max(stage.total, 1), 1)
-        filled = int(share * _BAR_CHARACTERS)
-        line.append("━" * filled, style="green").append("━" * (_BAR_CHARACTERS - filled), style="dim")
+        length = min(max(_FEWEST_BAR_CHARACTERS, width - _BESIDE_BAR), _BAR_CHARACTERS)
+        filled = int(share * length)
+        line.append("━" * filled, style="green").append("━" * (length - filled), style="dim")
         line.append(f"  {self._done}/{counted(stage.total, 'trial')}  {counted(self._epochs, 'epoch')}")
         return line.append(f"  {counts}", style="dim")
 

@@ -12,7 +12,7 @@ import typer
 from hpsearch.errors import BudgetSpentError, HpsearchError, InputError
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import RenderableType
 
     from hpsearch.cli.progress import Progress
     from hpsearch.study.study import Study
@@ -77,18 +77,19 @@ def _resume_line(study: Study, studies: Path) -> str:
     return f"hpsearch resume {study_argument(study, studies)}"
 
 
-def console() -> Console:
-    """Return where results are printed: standard output."""
-    from rich.console import Console
+def print_result(result: RenderableType) -> None:
+    """Print a result on standard output."""
+    from hpsearch.cli.terminal import Terminal
 
-    return Console(highlight=False)
+    # Paths and commands that are wider than the terminal stay whole, so that they can be copied.
+    Terminal().print(result, crop=False)
 
 
 def print_summary(study: Study) -> None:
     """Print what came out of a study."""
     from hpsearch.report.tables import study_summary
 
-    console().print(study_summary(study))
+    print_result(study_summary(study))
 
 
 def print_smoke(document: dict[str, Any]) -> None:

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from hpsearch.config.config import StudyConfig
 from hpsearch.config.objectives import Command
 from hpsearch.errors import CheckpointError, FieldError, InputError
 from hpsearch.report.curve import curve
-from hpsearch.report.layout import cell, facts, heading
+from hpsearch.report.layout import cell, facts, heading, whole
 from hpsearch.report.paths import shown_path
 from hpsearch.study.document import config_of, epochs_of, json_value, last_folder
 from hpsearch.study.study import Study
@@ -86,7 +85,7 @@ def _from_store(record: TrialRecord, metric: str) -> tuple[Measurement, ...]:
     return tuple(Measurement(epoch=epoch, metrics={metric: value}) for epoch, value in sorted(record.values.items()))
 
 
-def _facts(study: Study, record: TrialRecord) -> Table:
+def _facts(study: Study, record: TrialRecord) -> RenderableType:
     at = "" if record.best_epoch is None else f" at epoch {record.best_epoch}"
     rows = [
         (study.config.metric, f"{format_value(record.value)}{at}"),
@@ -115,7 +114,7 @@ def _json(value: Any) -> str:
     return json.dumps(json_value(value), ensure_ascii=False)
 
 
-def _config(record: TrialRecord, config: StudyConfig) -> Table:
+def _config(record: TrialRecord, config: StudyConfig) -> RenderableType:
     return facts([(name, _json(value)) for name, value in config_of(record, config).items()])
 
 
@@ -124,7 +123,7 @@ def _log(record: TrialRecord, folder: Path) -> list[RenderableType]:
     if attempt is None:
         return []
     path = attempt / LOG
-    parts: list[RenderableType] = [Text(""), heading("Log"), cell(shown_path(path))]
+    parts: list[RenderableType] = [Text(""), heading("Log"), whole(shown_path(path))]
     try:
         lines = _tail(path)
     except OSError as error:
@@ -161,7 +160,7 @@ def _again(config: StudyConfig, record: TrialRecord, folder: Path, epochs: int) 
     except FieldError as error:
         return [*by_hand, cell(error, "yellow")]
     cwd = config.objective.cwd
-    return [*by_hand, *map(cell, _shell_lines(["cd", cwd, "&&"] if cwd else [], arguments))]
+    return [*by_hand, *map(whole, _shell_lines(["cd", cwd, "&&"] if cwd else [], arguments))]
 
 
 def _shell_lines(before: Sequence[str], arguments: Sequence[str]) -> list[str]:

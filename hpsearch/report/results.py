@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hpsearch.config.config import StudyConfig
-from hpsearch.report.layout import FirstThatFits, cell, text_table
+from hpsearch.report.layout import FirstThatFits, Wrapping, cell, stacked, text_table
 from hpsearch.selection.ranking import Finalist, top
 from hpsearch.space.display import params_line, short_params
 from hpsearch.study.document import config_of, epochs_of
@@ -46,16 +46,26 @@ def _leader(rank: int, record: TrialRecord, written: Callable[[float | None], st
 def _with_params(
     headers: Sequence[str], rows: Sequence[Sequence[str]], configs: Sequence[dict[str, Any]], config: StudyConfig
 ) -> FirstThatFits:
-    """Return a table with a column for each parameter, or with all of them in one column where that is too wide."""
+    """Return a table with a column for each parameter; where that is too wide, one for all, or lines below the table.
+
+    Args:
+        rows: The second cell of each is its trial's number.
+    """
     names = [name for name in config.space.names if name in config.space.parameters]
-    wide = text_table((), (*headers, *names))
+    wide, bare = text_table((), (*headers, *names)), text_table((), headers)
     narrow = text_table((), headers, last=["params"])
     for position, (row, one) in enumerate(zip(rows, configs, strict=True)):
         style = "bold" if position == 0 else ""
         cells = [cell(text, style) for text in row]
         wide.add_row(*cells, *_params(short_params(config.space, one), names))
         narrow.add_row(*cells, cell(params_line(config.space, one)))
-    return FirstThatFits(wide, narrow)
+        bare.add_row(*cells)
+    below = [_params_below(row[1], one, config) for row, one in zip(rows, configs, strict=True)]
+    return FirstThatFits(wide, Wrapping(narrow), Wrapping(bare, *below), stacked(narrow))
+
+
+def _params_below(trial: object, one: dict[str, Any], config: StudyConfig) -> Padding:
+    return Padding(cell(f"trial {trial}: {params_line(config.space, one)}"), (0, 0, 0, 2))
 
 
 def _params(short: dict[str, str], names: Sequence[str]) -> list[Text]:
@@ -80,10 +90,8 @@ def finalists_table(study: Study) -> RenderableType:
         cells = [cell(text, "bold" if position == 0 else "") for text in _finalist(one, written)]
         wide.add_row(*cells, cell(params_line(study.config.space, study.config.space.config(one.params))))
         narrow.add_row(*cells)
-    lines = [
-        f"trial {one.source}: {params_line(study.config.space, study.config.space.config(one.params))}" for one in found
-    ]
-    table = FirstThatFits(wide, Group(narrow, *(Padding(cell(line), (0, 0, 0, 2)) for line in lines)))
+    below = [_params_below(one.source, study.config.space.config(one.params), study.config) for one in found]
+    table = FirstThatFits(wide, Wrapping(narrow, *below), Group(stacked(narrow), *below))
     words = [*map(_failures_in_words, found), optimism_in_words(found, study.config.direction, written)]
     return Group(table, Text(""), *(Text(line) for line in words if line))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import RenderableType
 from rich.text import Text
 
-from hpsearch.report.layout import cell, text_table
+from hpsearch.report.layout import FirstThatFits, Wrapping, cell, stacked, text_table
 from hpsearch.selection.ranking import top
 from hpsearch.store.connection import DATABASE, JOURNAL
 from hpsearch.store.pointer import STUDY_FILE
@@ -102,7 +102,7 @@ def studies_table(rows: Iterable[StudyRow], now: float | None = None) -> Rendera
         state = cell(row.state, "" if row.state == "done" else "yellow")
         texts = (f"{row.done}/{total}", finalists, best, row.metric, _ago(row.changed, now))
         table.add_row(cell(row.name, "bold"), state, *map(cell, texts))
-    return table
+    return FirstThatFits(Wrapping(table), stacked(table))
 
 
 def _ago(changed: float | None, now: float) -> str:

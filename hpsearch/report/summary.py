@@ -11,7 +11,7 @@ from rich.text import Text
 from hpsearch.config.budget import Limits
 from hpsearch.config.config import StudyConfig
 from hpsearch.config.objectives import Command, ImageClassifier
-from hpsearch.report.layout import FirstThatFits, cell, facts, heading
+from hpsearch.report.layout import FirstThatFits, cell, facts, facts_table, heading, whole
 from hpsearch.report.paths import shown_path, shown_store, study_argument
 from hpsearch.report.region import first_in_words, region
 from hpsearch.report.results import ensemble_table, finalists_table, leaderboard
@@ -38,7 +38,7 @@ def study_summary(study: Study, top_n: int = _LEADERS) -> RenderableType:
     tight = region(study)
     if tight is not None:
         sections.append(("Bounds", tight))
-    sections.append(("Files", facts([("study", shown_path(study.folder)), ("store", shown_store(study.folder))])))
+    sections.append(("Files", _files(study)))
     sections.append(("Next", _next(study)))
     parts: list[RenderableType] = [heading(f"Study {study.name}: {study.state}"), _overview(study)]
     for name, content in sections:
@@ -84,6 +84,11 @@ def _best(study: Study) -> tuple[str, str]:
     return "best", f"trial {best.trial}, {study.config.metric} {text}, {over}"
 
 
+def _files(study: Study) -> RenderableType:
+    rows = [("study", shown_path(study.folder)), ("store", shown_store(study.folder))]
+    return FirstThatFits(facts_table(rows), Group(*(whole(f"{name}  {place}") for name, place in rows)))
+
+
 def _next(study: Study) -> RenderableType:
     typed = study_argument(study)
     rows = []
@@ -95,8 +100,8 @@ def _next(study: Study) -> RenderableType:
         rows.append((f"hpsearch export {typed} --to best.yaml", "its config, for the training repo"))
     if study.state == "done":
         rows.append((f"hpsearch resume {typed} {_more(study)}", "search on, to a new total"))
-    commands = Group(*(cell(command) for command, _ in rows))
-    return FirstThatFits(facts([(command, cell(what, "dim")) for command, what in rows], style=""), commands)
+    commands = Group(*(whole(command) for command, _ in rows))
+    return FirstThatFits(facts_table([(command, cell(what, "dim")) for command, what in rows], style=""), commands)
 
 
 def _more(study: Study) -> str:
