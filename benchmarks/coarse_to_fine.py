@@ -33,9 +33,10 @@ from statistics import NormalDist
 from typing import Any
 
 from hpsearch import api
-from hpsearch.config.config import StudyConfig, parse_config
+from hpsearch.config.config import StudyConfig
 from hpsearch.driver.proposals import Proposals
 from hpsearch.executors.resources import ResourceRequest
+from hpsearch.objectives.space_files import parse_config
 from hpsearch.samplers.rounds import Round, first_round
 from hpsearch.space.distributions import Range
 from hpsearch.space.space import Space
@@ -188,7 +189,7 @@ def played(config: StudyConfig, more: int = 0) -> Iterator[tuple[TrialRecord, Sp
 
 def _trained(config: StudyConfig, number: int, params: Mapping[str, Any], epochs: int) -> TrialRecord:
     seed = derive_seed(config.seed, Stage.SEARCH, number, 0)
-    trained = config.space.config(params)
+    trained = config.space.config_of(params)
     values = {epoch: measured(trained, seed, epoch) for epoch in range(1, epochs + 1)}
     return TrialRecord(
         stage=Stage.SEARCH,
@@ -208,7 +209,7 @@ def epochs_to_peak(config: StudyConfig, cap: int) -> float:
     spent = 0
     for record, space in played(config, more=cap // _EPOCHS):
         spent += record.epochs
-        trained = config.space.config(record.params)
+        trained = config.space.config_of(record.params)
         # The last round's bounds stay: where they leave the peak out, the rest of the cap can be saved.
         if spent > cap or (record.number >= config.search.total and not holds_peak(space, trained)):
             break

@@ -1,10 +1,11 @@
 """Hugging Face's Trainer with hpsearch's callback. The model starts from random weights."""
 
 import torch
-from hpsearch.objectives.huggingface import HpsearchCallback
 from sklearn.datasets import load_digits
 from torch.utils.data import Dataset, Subset
 from transformers import BertConfig, BertForSequenceClassification, PrinterCallback, Trainer, TrainingArguments
+
+from hpsearch.objectives.frameworks.huggingface import HpsearchCallback
 
 
 class Digits(Dataset):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from hpsearch.config.config import StudyConfig
-from hpsearch.config.file import find_space, load_space_file
+from hpsearch.config.file import find_space
 from hpsearch.config.small import small
 from hpsearch.driver.asked import AskedResume, AskedRun, ResumeOptions, RunOptions, listing
 from hpsearch.driver.driving import drive
@@ -21,6 +21,7 @@ from hpsearch.driver.new_study import NewStudy
 from hpsearch.driver.session import Caller, Publish, nothing, silent
 from hpsearch.executors.planning import claimed_resources
 from hpsearch.executors.resources import ResourceRequest
+from hpsearch.objectives.space_files import load_space_file
 from hpsearch.store.folders import new_folder
 from hpsearch.study.study import DEFAULT_STUDIES, Study, list_studies, load_study
 from hpsearch.trial.events import Notice

@@ -35,6 +35,12 @@ def nearest(word: str, known: tuple[str, ...] | list[str]) -> str:
     return next(iter(difflib.get_close_matches(word, known, n=1, cutoff=0.6)), "")
 
 
+def did_you_mean(word: str, known: tuple[str, ...] | list[str]) -> str:
+    """Return the end of a message on an unknown name, with the nearest known one; empty if none is near."""
+    near = nearest(word, known)
+    return f"; did you mean {near!r}?" if near else ""
+
+
 def shown(value: object) -> str:
     """Return a value as YAML would show it, cut to part of a line."""
     words = {True: "true", False: "false", None: "null"}
@@ -102,6 +108,11 @@ def value_format(values: Iterable[float | None]) -> Callable[[float | None], str
 def mean_and_std(mean: float | None, std: float | None, written: Callable[[float | None], str]) -> str:
     """Return a mean with its standard deviation, where there is one."""
     return written(mean) if std is None else f"{written(mean)} ± {written(std)}"
+
+
+def reason_of(error: Exception) -> str:
+    """Return why the system refused a file, in its own words where it has some."""
+    return getattr(error, "strerror", None) or str(error)
 
 
 def format_value(value: float | None) -> str:

@@ -24,11 +24,13 @@ import torch
 
 import hpsearch.store.store as store_module
 from hpsearch import api
-from hpsearch.config.file import load_space_file
 from hpsearch.drafting.from_script import plan_space
 from hpsearch.drafting.from_tuners import plan_import
 from hpsearch.errors import CheckpointError, StudyError
 from hpsearch.export import plan_export
+from hpsearch.export.write import Place
+from hpsearch.objectives.space_files import load_space_file
+from hpsearch.store import connection
 from hpsearch.trial.checkpoint import load_state
 from hpsearch.trial.folder import MANIFEST, read_manifest
 from hpsearch.trial.trial import Stage, StopReason
@@ -193,7 +195,7 @@ def test_no_tag_of_yaml_makes_an_object(bench: Bench, invoke, canary, tag):
     assert refusal(lambda: plan_import("sweep.yaml"))
     Path("config.yaml").write_text(f"lr: 0.1\nother: {text}\n")
     assert refusal(lambda: plan_space(Path("config.yaml"), folder=Path()))
-    plan_export({"lr": 0.2}, Path("config.yaml"), key=".", provenance={}).write()
+    plan_export({"lr": 0.2}, Path("config.yaml"), Place(key="."), provenance={}).write()
     assert Path("config.yaml").read_text() == f"lr: 0.2\nother: {text}\n"
     invoke("run", "evil.yaml", *INLINE, code=2)
     assert not canary.exists()
@@ -390,7 +392,8 @@ def test_a_password_is_in_nothing_that_a_study_leaves(bench: Bench, monkeypatch,
     # SQLite has no passwords: all that stands between is the URL, which a server's study would have.
     caplog.set_level(logging.DEBUG)
     connect, database = store_module.connect, f"sqlite:///{bench.folder}/server.db"
-    monkeypatch.setattr(store_module, "connect", lambda _, make: connect(database, make=make))
+    for module in (store_module, connection):  # to write, and to read
+        monkeypatch.setattr(module, "connect", lambda _, make: connect(database, make=make))
     url = f"postgresql://me:{ENCODED}@host/db?sslpassword={ENCODED}"
     space = bench.space("climb", **TINY)
     study = bench.run(space, storage=url)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpsearch.config.config import parse_config
+from hpsearch.objectives.space_files import parse_config
 from hpsearch.space.display import params_line, short_params
 from hpsearch.text import clean, counted, format_duration, format_value, value_format
 from support.studies import RAW, config

@@ -10,7 +10,6 @@ from pathlib import Path
 from statistics import quantiles
 
 from executor import SimulatedExecutor, TimeIsUp
-
 from study import go_on
 
 

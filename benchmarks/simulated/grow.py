@@ -12,10 +12,10 @@ from pathlib import Path
 
 import psutil
 from executor import SimulatedExecutor
+from study import begin
 
 from hpsearch.study.study import Study
 from hpsearch.trial.events import Event, TrialScored
-from study import begin
 
 _SLOTS = 2
 _MORE = 10_000  # trials that the study may have after the last size

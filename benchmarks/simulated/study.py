@@ -14,9 +14,10 @@ from rich.console import Console
 
 from hpsearch import api
 from hpsearch.cli.progress import Progress
-from hpsearch.config.config import StudyConfig, parse_config
+from hpsearch.config.config import StudyConfig
 from hpsearch.driver import session as driver
 from hpsearch.executors.resources import ResourceRequest
+from hpsearch.objectives.space_files import parse_config
 from hpsearch.trial.events import Event
 from hpsearch.trial.trial import Stage
 

@@ -1,6 +1,7 @@
 """The command line.
 
-Heavy modules are imported by the commands that need them: --help, list and show import neither torch nor ray.
+Heavy modules are imported by the commands that need them: --help, list and show import none of torch, ray, Optuna and
+SQLAlchemy.
 """
 
 from __future__ import annotations
@@ -19,7 +20,15 @@ from typer.core import TyperGroup
 from hpsearch.cli import export, importing, init, verify
 from hpsearch.cli.grouped import grouped
 from hpsearch.cli.options import BudgetOption, PlaceOptions, ShippingWorkerOptions, SpaceArgument, StudyArgument
-from hpsearch.cli.view import driving, print_result, print_smoke, print_summary, write_trials
+from hpsearch.cli.view import (
+    driving,
+    print_leaders,
+    print_result,
+    print_smoke,
+    print_summary,
+    print_trial,
+    write_trials,
+)
 from hpsearch.errors import HpsearchError, InputError, Interrupted, printable
 
 EXIT_FAILED, EXIT_INPUT, EXIT_SIGNAL = 1, 2, 128
@@ -168,11 +177,11 @@ def resume(
 @grouped
 def list_(*, place: PlaceOptions) -> None:
     """List the studies of a directory."""
-    from hpsearch import api
-    from hpsearch.report.tables import studies_table, study_row
+    from hpsearch.report.studies import studies_table, study_row
+    from hpsearch.study.study import list_studies
 
     rows = []
-    for study in api.list_studies(place.studies, place.storage):
+    for study in list_studies(place.studies, place.storage):
         if isinstance(study, InputError):
             typer.echo(f"warning: {study}", err=True)
         else:
@@ -202,18 +211,17 @@ def show(
     place: PlaceOptions,
 ) -> None:
     """Show a study, or one of its trials."""
-    from hpsearch import api
-    from hpsearch.report import tables
+    from hpsearch.study.study import load_study
 
-    loaded = api.load_study(study, studies=place.studies, storage=place.storage)
+    loaded = load_study(study, studies=place.studies, storage=place.storage)
     if csv is not None:
         write_trials(loaded, csv)
     if as_json:
         typer.echo(json.dumps(loaded.document(), indent=1, allow_nan=False))
     elif trial is not None:
-        print_result(tables.trial_detail(loaded, trial))
+        print_trial(loaded, trial)
     elif top is not None:
-        print_result(tables.leaderboard(loaded, top))
+        print_leaders(loaded, top)
     elif csv is None:
         print_summary(loaded)
 
@@ -227,5 +235,6 @@ app.command("import")(importing.import_)
 def main() -> None:
     """Run the command line and exit with its code."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal that knows no ± gets a question mark, and no traceback
+        # As standard error does: a terminal that can't show a character ends no command. Files are printed as bytes.
+        sys.stdout.reconfigure(errors="backslashreplace")
     app()

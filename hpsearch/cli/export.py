@@ -11,6 +11,7 @@ import typer
 from hpsearch.cli.grouped import grouped
 from hpsearch.cli.options import FormatName, MapOption, PlaceOptions, StudyArgument, places
 from hpsearch.errors import InputError
+from hpsearch.system.files import STDOUT
 
 if TYPE_CHECKING:
     from hpsearch.export.write import Export
@@ -62,9 +63,9 @@ class ExportOptions:
 @grouped
 def export(study: StudyArgument, *, asked: ExportOptions, place: PlaceOptions) -> None:
     """Write the best config into a training repo."""
-    from hpsearch import api
+    from hpsearch.study.study import load_study
 
-    loaded = api.load_study(study, studies=place.studies, storage=place.storage)
+    loaded = load_study(study, studies=place.studies, storage=place.storage)
     if asked.ensemble:
         _write_ensemble(loaded, asked)
     else:
@@ -73,14 +74,13 @@ def export(study: StudyArgument, *, asked: ExportOptions, place: PlaceOptions) -
 
 def _write_config(study: Study, asked: ExportOptions) -> None:
     from hpsearch.export.provenance import commit_message
-    from hpsearch.export.write import STDOUT
 
     best = _chosen(study, asked.trial)
     plan = _plan(study, best, asked)
     if plan.path == STDOUT:
         if asked.branch is not None:
             raise InputError(f"--branch {asked.branch}: --to - prints; allowed: a file in a git repository")
-        typer.echo(plan.after, nl=False)  # bytes, for the file is the same from any terminal
+        typer.echo(plan.after, nl=False)
         return
     if asked.diff:
         typer.echo(plan.diff(), nl=False)
@@ -113,11 +113,11 @@ def _write_ensemble(study: Study, asked: ExportOptions) -> None:
     to = asked.to
     if to is None:
         raise InputError("--ensemble: where to is not known; allowed: --to FOLDER, which is not there yet")
-    members = check_bundle(study, to)
+    ensemble = check_bundle(study, to)
     if not asked.dry_run:
         write_bundle(study, to)
     done = "would be written" if asked.dry_run else "written"
-    typer.echo(f"the ensemble of study {study.name}, {members} members, {done} to {to}")
+    typer.echo(f"the ensemble of study {study.name}, {len(ensemble.members)} members, {done} to {to}")
 
 
 def _chosen(study: Study, trial: int | None) -> Best:
@@ -139,6 +139,7 @@ def _plan(study: Study, best: Best, asked: ExportOptions) -> Export:
     from hpsearch.export.formats import FORMATS
     from hpsearch.export.frozen import trial_content
     from hpsearch.export.provenance import provenance
+    from hpsearch.export.write import Place
     from hpsearch.trial.trial import Stage
 
     default = study.config.export
@@ -154,12 +155,9 @@ def _plan(study: Study, best: Best, asked: ExportOptions) -> Export:
     return plan_export(
         best.config,
         target,
-        format=kind,
-        key=_key(study, asked),
-        names=names,
+        Place(format=kind, key=_key(study, asked), names=names, to_commit=asked.branch is not None),
         provenance=provenance(study, best),
         trial=trial_content(record, study.config, study.explored_space) if kind == "optuna" else None,
-        to_commit=asked.branch is not None,
     )
 
 

@@ -1,45 +1,71 @@
-"""New files that commands write: `init` and `import`."""
+"""The new file of `init` and `import`: a check of its path, then writing it and saying what it holds."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
 
 from hpsearch.errors import InputError
+from hpsearch.system.files import STDOUT, atomic_write, unwritable
+from hpsearch.text import counted
 
-STDOUT = Path("-")
+if TYPE_CHECKING:
+    from hpsearch.drafting.drafted_file import DraftedFile
 
 
 def check_target(target: Path, *, force: bool = False, allowed: str = "--to with a new file, or --to -") -> None:
-    """Refuse a target before any work is done.
+    """Refuse a target before any work is done. Standard output is always accepted.
 
     Args:
-        force: Whether a file that is there may be replaced.
-        allowed: What the command offers in its place, for the message.
+        force: Whether an existing file may be replaced.
+        allowed: What the command offers instead, for the message.
 
     Raises:
-        InputError: It is there already, or its folder is not.
+        InputError: The file exists, or its folder does not.
     """
+    if target == STDOUT:
+        return
     try:
         if target.is_dir() or (not force and (target.exists() or target.is_symlink())):
             raise InputError(f"{target}: is there already, and stays as it is; allowed: {allowed}")
         if not target.parent.is_dir():
             raise InputError(
-                f"--to {target}: there is no folder {target.parent}; allowed: a file in a folder that is there"
+                f"--to {target}: there is no folder {target.parent}; allowed: a file in an existing folder"
             )
-    except OSError as error:  # a name that is too long, a folder that may not be entered
+    except OSError as error:  # the name is too long, or the folder may not be entered
         raise InputError(f"--to {target}: can't be looked at: {error.strerror}; allowed: {allowed}") from None
 
 
-def write_target(target: Path, text: str) -> None:
-    """Write a file, whole or not at all.
+def deliver(file: DraftedFile, target: Path, *, check: str, note: str = "") -> None:
+    """Write or print a space file. Say on standard error what it holds, and what to do next.
+
+    Args:
+        target: The new file, which is written whole or not at all, or standard output.
+        check: The first words of the line for each check.
+        note: The first words of the line for each note.
 
     Raises:
-        InputError: It can't be written.
+        InputError: The file can't be written.
     """
-    from hpsearch.system.files import atomic_write
+    if target == STDOUT:
+        typer.echo(file.text.encode(), nl=False)
+    else:
+        _write(target, file.text)
+    written = "" if target == STDOUT else f"{target} is written; "
+    lines = [f"{written}{counted(len(file.searched), 'parameter')} to search: {', '.join(file.searched)}"]
+    lines += [f"constants: {', '.join(file.constants)}"] if file.constants else []
+    lines += [f"{note}: {text}" for text in file.notes]
+    lines += [f"{check}: {text}" for text in file.checks]
+    lines += [] if target == STDOUT else [f"next: hpsearch run {target} --smoke"]
+    for line in lines:
+        typer.echo(line, err=True)
 
+
+def _write(target: Path, text: str) -> None:
     try:
         with atomic_write(target) as file:
             file.write(text.encode())
     except OSError as error:
-        raise InputError(f"{target}: can't be written: {error.strerror or error}") from None
+        raise unwritable(target, error) from None

@@ -87,9 +87,27 @@ def print_result(result: RenderableType) -> None:
 
 def print_summary(study: Study) -> None:
     """Print what came out of a study."""
-    from hpsearch.report.tables import study_summary
+    from hpsearch.report.summary import study_summary
 
     print_result(study_summary(study))
+
+
+def print_trial(study: Study, number: int) -> None:
+    """Print one search trial in full.
+
+    Raises:
+        InputError: There is no trial of that number.
+    """
+    from hpsearch.report.detail import trial_detail
+
+    print_result(trial_detail(study, number))
+
+
+def print_leaders(study: Study, count: int) -> None:
+    """Print the best search trials, one line each."""
+    from hpsearch.report.results import leaderboard
+
+    print_result(leaderboard(study, count))
 
 
 def print_smoke(document: dict[str, Any]) -> None:

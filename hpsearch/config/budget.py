@@ -1,4 +1,4 @@
-"""What a study may spend and what it has spent, as values: parsed, put together, and in words."""
+"""A study's budget: what it may spend, and what it has spent."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from hpsearch.errors import InputError
-from hpsearch.text import counted, format_duration, nearest
+from hpsearch.text import counted, did_you_mean, format_duration
 
 HOUR_S = 3600.0
 DURATION = "a duration such as 2h, 1h 30min, 45min, 90s, 1.5h or 2d"
 _UNITS_S = {"d": 86400.0, "h": HOUR_S, "min": 60.0, "m": 60.0, "s": 1.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*(d|h|min|m|s)\s*")
 _LIFTED = "none"
-_MORE = 1.5  # of a limit that is spent: what to resume with, as a suggestion
+_MORE = 1.5  # times what is spent: the budget that a message suggests for a resume
 
 
 def parse_duration(text: str) -> float:
@@ -60,8 +60,8 @@ class Spent:
 
     Attributes:
         time_s: Wall time of the commands that ran it, in seconds.
-        gpu_s: Seconds of its trials, each times its share of a GPU.
-        epochs: That its trials have trained, finalists too.
+        gpu_s: Seconds of its trials, each multiplied by its share of a GPU.
+        epochs: Epochs that its trials have trained, finalists included.
     """
 
     time_s: float = 0.0
@@ -75,13 +75,13 @@ class Spent:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """What a study may spend; None for no limit. Whichever is reached first ends the search.
+    """What a study may spend; None for no limit. The limit that is reached first ends the search.
 
     Attributes:
         time_s: Wall time, in seconds.
         gpu_s: GPU time, in seconds.
-        epochs: Of all trials together, finalists too.
-        trials: Of the search.
+        epochs: Epochs of all trials together, finalists included.
+        trials: Trials of the search.
     """
 
     time_s: float | None = None
@@ -99,7 +99,7 @@ class Limits:
         return asdict(self)
 
     def changed(self, changes: Mapping[str, Any]) -> Limits:
-        """Return these limits with some of them set anew, as `parse_changes` gives them."""
+        """Return these limits with some of them changed, as `parse_changes` gives them."""
         return replace(self, **changes)
 
     def reached(self, spent: Spent) -> bool:
@@ -121,7 +121,7 @@ class Limits:
         return ", ".join(parts)
 
     def more_than(self, spent: Spent) -> str:
-        """Return what `--budget` could say to go on: half as much again of each limit that is spent."""
+        """Return a budget to go on with, as `--budget` takes it: 1.5 times what is spent of each reached limit."""
         parts = []
         if self.time_s is not None and spent.time_s >= self.time_s:
             parts.append(compact_duration(_MORE * spent.time_s))
@@ -181,8 +181,7 @@ def parse_changes(text: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in _pieces(text):
         if name not in _FIELDS:
-            near = nearest(name, list(_FIELDS))
-            hint = f"; did you mean {near!r}?" if near else ""
+            hint = did_you_mean(name, list(_FIELDS))
             raise InputError(f"--budget {text}: unknown limit {name!r}; allowed: {', '.join(_FIELDS)}{hint}")
         field, read, allowed = _FIELDS[name]
         try:
@@ -190,7 +189,7 @@ def parse_changes(text: str) -> dict[str, Any]:
         except ValueError:
             raise InputError(f"--budget {text}: {name} is {value!r}; allowed: {allowed}, or {_LIFTED}") from None
         if field in found:
-            raise InputError(f"--budget {text}: {name} stands there twice; allowed: once")
+            raise InputError(f"--budget {text}: {name} is given twice; allowed: once")
         found[field] = changed
     return found
 
@@ -217,10 +216,10 @@ _FIELDS: dict[str, tuple[str, Callable[[str], float], str]] = {
 
 
 def as_overrides(text: str) -> list[str]:
-    """Return what `--budget` says as it would be set in a space file: `PATH=VALUE`.
+    """Return the settings of a space file that say the same as `--budget`, each as `PATH=VALUE`.
 
     Raises:
-        InputError: As `parse_changes`.
+        InputError: For the reasons of `parse_changes`.
     """
     parse_changes(text)
     return [f"budget.{name}={'null' if value == _LIFTED else value}" for name, value in _pieces(text)]

@@ -16,13 +16,13 @@ def _duration(text: str) -> str:
 
 
 class Budget(Section):
-    """What a study may spend; whichever is spent first ends the search. None for no limit.
+    """What a study may spend; None for no limit. The limit that is reached first ends the search.
 
     Attributes:
         time: Wall time of the commands that run the study, such as `2h`.
-        gpu_hours: Hours of the trials, each times its share of a GPU.
-        epochs: Of all trials, finalists too.
-        trials: Of the search.
+        gpu_hours: Hours of the trials, each multiplied by its share of a GPU.
+        epochs: Epochs of all trials together, finalists included.
+        trials: Trials of the search.
     """
 
     time: Annotated[str, AfterValidator(_duration)] | None = Field(default=None, description=f"{DURATION}, or null")
@@ -32,7 +32,7 @@ class Budget(Section):
 
     @property
     def limits(self) -> Limits:
-        """The same in seconds."""
+        """The same limits, with times in seconds."""
         return Limits(
             time_s=None if self.time is None else parse_duration(self.time),
             gpu_s=None if self.gpu_hours is None else self.gpu_hours * HOUR_S,

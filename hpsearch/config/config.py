@@ -1,4 +1,4 @@
-"""A space file's content: mappings in, a validated and frozen `StudyConfig` out, or one message on what is wrong."""
+"""A space file's content: it becomes a frozen `StudyConfig`, or one message that says what is wrong."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from hpsearch.config.budget_section import Budget
-from hpsearch.config.objectives import OBJECTIVE_WAYS, Command, Objective, parse_objective
+from hpsearch.config.objectives import ObjectiveSection, Sections, parse_objective
 from hpsearch.config.section import Section, Share, validated
 from hpsearch.errors import FieldError
 from hpsearch.space.distributions import Choice
 from hpsearch.space.given import params_of
 from hpsearch.space.parsing import parse_space
 from hpsearch.space.space import Space
-from hpsearch.system.documents.values import plain
+from hpsearch.system.names import STUDY_NAME
+from hpsearch.system.plain import plain
 from hpsearch.text import nearest, shown
 from hpsearch.trial.trial import Direction
 
-_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
-_MIN_PATIENCE_EPOCHS = 5  # shorter patience cost up to 10 points of accuracy on recorded curves (DESIGN, section 6)
+_MIN_PATIENCE_EPOCHS = 5  # a shorter patience cost up to 10 points of accuracy on recorded curves
 
 MAX_LEVELS = 1000  # a sampler makes a permutation of them for each config
 
@@ -43,14 +43,14 @@ class Stall(Section):
     warmup: int = Field(default=0, ge=0)
 
     def patience_epochs(self, epochs: int) -> int:
-        """Return the patience for trials of so many epochs."""
+        """Return the patience, in epochs, for trials of this many epochs."""
         if isinstance(self.patience, int):
             return self.patience
         return max(_MIN_PATIENCE_EPOCHS, math.ceil(float(self.patience.removesuffix("%")) / 100 * epochs))
 
 
 class Prune(Section):
-    """What ends a trial early. A diverged one always ends."""
+    """What ends a trial early. A diverged trial always ends."""
 
     stall: Stall | None = Stall()
 
@@ -59,9 +59,9 @@ class SearchRound(Section):
     """One round of a search from coarse to fine.
 
     Attributes:
-        trials: How many.
-        epochs: Of each of its trials; None for the objective's.
-        around: From the second round on, of how many of the best trials so far the ranges are drawn around.
+        trials: Number of trials.
+        epochs: Epochs of each trial; None for the objective's.
+        around: From the second round on, the ranges lie around this many of the best trials so far.
     """
 
     trials: int = Field(ge=1)
@@ -73,8 +73,8 @@ class Expand(Section):
     """Whether ranges grow on a side where the best trials crowd.
 
     Attributes:
-        rounds: At most so many times.
-        trials: More trials for each of them; None for a quarter of the search's, at least 8.
+        rounds: Expansions at most.
+        trials: Trials of each expansion; None for a quarter of the search's, but at least 8.
     """
 
     rounds: int = Field(default=2, ge=1)
@@ -82,12 +82,12 @@ class Expand(Section):
 
 
 class WarmStart(Section):
-    """Where trials come from that were trained before.
+    """Earlier trials to start from.
 
     Attributes:
-        study: A study's name or path; the name is looked up in the directory that the new study is made in.
+        study: A study's name or path. A name is looked up in the directory of the new study.
         csv: A CSV file; relative to the space file.
-        best: So many of its best configs are trained first here.
+        best: How many of its best configs to train first.
     """
 
     study: str | None = Field(default=None, min_length=1)
@@ -104,18 +104,18 @@ class WarmStart(Section):
 
 DEFAULT_TRIALS = 48
 MOST_TRIALS = 100_000
-"""Of a search that only its budget ends: as many as a study was seen to bear."""
+"""Trials of a search that only its budget ends; a study of this size was tried."""
 
 
 class Search(Section):
     """How configs are proposed.
 
     Attributes:
-        trials: How many; None for the sum over the rounds, or 48. With rounds, the last one gets more or fewer.
-        levels: Levels of a grid by parameter; those left out are chosen when the study is made.
+        trials: Number of trials; None for the sum over the rounds, or 48. The last round gets more or fewer to fit.
+        levels: Levels of a grid, by parameter. Where one is left out, the levels are chosen when the study is made.
         jitter: 1.0 draws from a whole cell of the grid, 0.0 takes its centre.
-        first: Configs to try first, as trials get them.
-        warm_start: None for none.
+        first: Configs to try first, with the values that a trial gets.
+        warm_start: Earlier trials to start from; None for none.
         expand: None to leave ranges as they are.
         rounds: From coarse to fine; empty for one round with the objective's epochs.
     """
@@ -131,17 +131,17 @@ class Search(Section):
 
     @property
     def total(self) -> int:
-        """Trials in total, but for those of expansions."""
+        """Trials in total, without those of expansions."""
         return self.trials or sum(one.trials for one in self.rounds) or DEFAULT_TRIALS
 
     @property
     def is_open(self) -> bool:
-        """Whether it goes on until the budget is spent, for nothing says how many trials it has."""
+        """Whether it goes on until the budget is spent, because no number of trials was given."""
         return self.trials == MOST_TRIALS
 
 
 class Finalists(Section):
-    """How many of the best configs are retrained, with how many seeds each."""
+    """How many of the best configs are retrained, and with how many seeds each."""
 
     configs: int = Field(default=3, ge=1)
     seeds: int = Field(default=5, ge=1)
@@ -151,7 +151,7 @@ class Ensemble(Section):
     """The vote of the best checkpoints.
 
     Attributes:
-        members: At most so many.
+        members: Members at most.
         vote: `soft` averages probabilities, `hard` counts votes.
         weights: What a member's weight is proportional to.
     """
@@ -162,7 +162,7 @@ class Ensemble(Section):
 
 
 class Faults(Section):
-    """What is done about bad luck (DESIGN, section 8)."""
+    """How long a trial may take, and what happens after a lost worker or an error."""
 
     trial_timeout_s: float | None = Field(default=None, gt=0)
     epoch_timeout_s: float | None = Field(default=None, gt=0)
@@ -178,9 +178,9 @@ class Export(Section):
 
     Attributes:
         to: The file; relative to the space file.
-        format: Left unsaid, by the file's suffix.
+        format: None for the one that the file's suffix says.
         key: The mapping in it that the values belong in.
-        map: Parameters by name to their names in the file.
+        map: Names in the file, by parameter.
     """
 
     to: str = Field(min_length=1)
@@ -191,14 +191,15 @@ class Export(Section):
 
 class _File(Section):
     study: str = Field(
-        pattern=_NAME, description="a name of letters, digits, '.', '_' and '-' that starts with a letter or a digit"
+        pattern=STUDY_NAME,
+        description="a name of letters, digits, '.', '_' and '-' that starts with a letter or a digit",
     )
     metric: str = Field(
         min_length=1, description="the name of a metric that the objective yields, such as val_accuracy"
     )
     direction: Literal["maximize", "minimize"]
     seed: int = Field(default=0, ge=0, lt=2**32)
-    objective: dict[str, Any] = Field(description=f"a mapping with epochs and one of {', '.join(OBJECTIVE_WAYS)}")
+    objective: Any  # `parse_objective` knows what may stand there
     space: dict[str, Any] = Field(description="a mapping of parameters, such as lr: {loguniform: [1e-4, 1e-1]}")
     constraints: list[str] = Field(default=[])
     search: Search = Search()
@@ -223,7 +224,7 @@ class StudyConfig:
     metric: str
     direction: Direction
     seed: int
-    objective: Objective
+    objective: ObjectiveSection
     space: Space
     search: Search
     prune: Prune | None
@@ -235,6 +236,10 @@ class StudyConfig:
     export: Export | None
     raw: Mapping[str, Any]
 
+    def epochs_of(self, planned: SearchRound) -> int:
+        """Return the full length of the trials of a round that the file plans."""
+        return planned.epochs or self.objective.epochs
+
     @property
     def hash(self) -> str:
         """Sixteen hexadecimal digits that change with any value of the file."""
@@ -242,11 +247,12 @@ class StudyConfig:
         return hashlib.blake2b(canonical.encode(), digest_size=8).hexdigest()
 
 
-def parse_config(raw: Any) -> StudyConfig:
+def study_config(raw: Any, sections: Sections) -> StudyConfig:
     """Return the study that a space file's content describes.
 
     Args:
         raw: Nested mappings, lists and scalars, as YAML or JSON gives them.
+        sections: The ways that an objective may be described, by key.
 
     Raises:
         FieldError: The first thing that is wrong.
@@ -255,8 +261,9 @@ def parse_config(raw: Any) -> StudyConfig:
         problem = "is empty" if raw is None else f"found {shown(raw)}"
         raise FieldError((), problem, f"a mapping with {', '.join(_File.model_fields)}")
     raw = plain(raw)
-    file = validated(_File, raw, ())
-    objective = parse_objective(file.objective)
+    # A missing objective passes here, for `parse_objective` names the ways that are known.
+    file = validated(_File, {"objective": None, **raw}, ())
+    objective = parse_objective(raw, sections)
     space = parse_space(file.space, constraints=file.constraints)
     _check_names(space, objective)
     search = _searched(file)
@@ -288,13 +295,13 @@ def _searched(file: _File) -> Search:
     if search.expand is not None:
         raise FieldError(
             ("search", "expand"),
-            "follows on the last trial, and with a budget and no number of trials there is none",
-            "search.trials beside it",
+            "comes after the last trial, and a search that only its budget ends has none",
+            "a number of trials, search.trials, too",
         )
     return search.model_copy(update={"trials": MOST_TRIALS})
 
 
-def _check_names(space: Space, objective: Objective) -> None:
+def _check_names(space: Space, objective: ObjectiveSection) -> None:
     settings = set(type(objective).model_fields)
     for name in space.names:
         if name in settings:
@@ -303,7 +310,7 @@ def _check_names(space: Space, objective: Objective) -> None:
             )
 
 
-def _check_search(search: Search, space: Space, objective: Objective) -> None:
+def _check_search(search: Search, space: Space, objective: ObjectiveSection) -> None:
     check_levels(space, search.levels)
     for name, axis in space.parameters.items():
         if isinstance(axis, Choice) and axis.count > MAX_LEVELS and search.sampler == "jittered_grid":
@@ -323,22 +330,16 @@ def _check_search(search: Search, space: Space, objective: Objective) -> None:
         if planned.epochs is not None and planned.epochs > objective.epochs:
             path = ("search", "rounds", position, "epochs")
             raise FieldError(path, f"found {planned.epochs}", f"at most objective.epochs, {objective.epochs}")
-        if planned.epochs not in (None, objective.epochs) and isinstance(objective, Command) and not _told(objective):
+        if planned.epochs not in (None, objective.epochs) and not objective.is_told_epochs:
             path = ("search", "rounds", position, "epochs")
             raise FieldError(path, "the command is never told its epochs", "{epochs} in objective.command")
-
-
-def _told(command: Command) -> bool:
-    """Return whether a command learns how many epochs a trial has."""
-    in_file = command.config_file is not None and "epochs" in command.config_file.map
-    return in_file or "{epochs}" in str(command.command)
 
 
 def check_levels(space: Space, levels: Mapping[str, int]) -> None:
     """Check numbers of levels against a space.
 
     Raises:
-        FieldError: One is of no parameter, is not from 1 to 1000, or differs from the number of choices.
+        FieldError: A number is for no parameter, is not from 1 to 1000, or differs from the number of choices.
     """
     for name, count in levels.items():
         path = ("search", "levels", name)

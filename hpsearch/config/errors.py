@@ -1,6 +1,6 @@
-"""What pydantic finds wrong with a section of a space file, in the words of a space file.
+"""Errors of pydantic, in the words of a space file.
 
-Allowed values are described from the fields' own types and bounds, so a message can't fall behind the models.
+Messages take what is allowed from the types and bounds of the fields, so they always fit the models.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _BOUNDS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
 
 
 def field_error(model: type[BaseModel], raw: Mapping[Any, Any], error: ValidationError, path: Path) -> FieldError:
-    """Return the first error of pydantic's as ours.
+    """Return pydantic's first error as a `FieldError`.
 
     Args:
         model: What the section was validated against.
@@ -30,7 +30,7 @@ def field_error(model: type[BaseModel], raw: Mapping[Any, Any], error: Validatio
         path: Where the section stands in the file.
     """
     details = error.errors(include_url=False)
-    # A mistyped key is often reported as a missing one too; the key that is there says more.
+    # A mistyped key is often reported as a missing one too; the key in the file says more.
     first = next((d for d in details if d["type"] == "extra_forbidden"), details[0])
     names = _real_keys(raw, first["loc"], missing=first["type"] == "missing")
     section, spot = _locate(model, names)
@@ -48,7 +48,7 @@ def field_error(model: type[BaseModel], raw: Mapping[Any, Any], error: Validatio
 
 
 def _real_keys(raw: Any, location: Sequence[int | str], *, missing: bool) -> Path:
-    """Return a location without what pydantic puts in to tell the branches of a union apart."""
+    """Return a location without the names that pydantic adds for the branches of a union."""
     names: list[int | str] = []
     for part in location:
         inside = part in raw if isinstance(raw, Mapping) else isinstance(raw, list) and part in range(len(raw))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -13,21 +12,14 @@ from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
-from hpsearch.config.config import StudyConfig, parse_config
+from hpsearch.config.config import StudyConfig, study_config
+from hpsearch.config.objectives import Sections
+from hpsearch.config.paths import FileFields
 from hpsearch.errors import FieldError, InputError, SpaceFileError
-from hpsearch.system.documents.values import YAML_ERRORS, plain
-from hpsearch.text import nearest, shown
-
-_LARGEST = 4 << 20  # bytes
-_PATHS = (  # fields that name files
-    ("objective", "data_dir"),
-    ("objective", "cwd"),
-    ("objective", "interpreter"),
-    ("objective", "config_file", "template"),
-    ("search", "warm_start", "csv"),
-    ("search", "warm_start", "study"),
-    ("export", "to"),
-)
+from hpsearch.system.documents.reading import YAML_ERRORS, load_yaml, problem_of
+from hpsearch.system.files import read_text
+from hpsearch.system.plain import plain
+from hpsearch.text import did_you_mean, shown
 
 
 def shipped_spaces() -> dict[str, Path]:
@@ -42,7 +34,7 @@ def find_space(name: str) -> Path:
     """Return the file that `hpsearch run NAME` means: a path, or the name of a shipped one.
 
     Raises:
-        InputError: There is neither.
+        InputError: There is no such file.
     """
     path = Path(name)
     with suppress(OSError):  # a name that is too long, a folder that may not be entered
@@ -51,75 +43,65 @@ def find_space(name: str) -> Path:
     shipped = shipped_spaces()
     if name in shipped:
         return shipped[name]
-    near = nearest(name, list(shipped))
-    hint = f"; did you mean {near!r}?" if near else ""
+    hint = did_you_mean(name, list(shipped))
     msg = (
         f"{name}: no such space file; allowed: a YAML file, or one that ships with hpsearch: {', '.join(shipped)}{hint}"
     )
     raise InputError(msg)
 
 
-def load_space_file(path: Path, overrides: Sequence[str] = ()) -> StudyConfig:
+def read_space_file(path: Path, sections: Sections, overrides: Sequence[str] = ()) -> StudyConfig:
     """Return the study that a file describes.
 
     Args:
         path: The YAML file.
+        sections: The ways that an objective may be described, by key.
         overrides: `PATH=VALUE`, such as `search.trials=8`; files in them are relative to the working directory.
 
     Raises:
         SpaceFileError: With file, line, field, what was found, and what is allowed.
         InputError: The file can't be read.
     """
-    text = _read(path)
+    text, fields = read_text(path), FileFields(sections)
     raw, node = _parse_yaml(text, str(path))
     try:
         raw = plain(raw)
-        _resolve_paths(raw, path.parent)
+        fields.resolve_all(raw, path.parent)
     except FieldError as error:
         raise SpaceFileError(str(path), _line(node, error.path), str(error)) from None
-    changed = _apply_overrides(raw, overrides) if isinstance(raw, dict) else {}
+    changed = _apply_overrides(raw, overrides, fields) if isinstance(raw, dict) else {}
     try:
-        return parse_config(raw)
+        return study_config(raw, sections)
     except FieldError as error:
-        culprit = _culprit(error, changed, text)
+        culprit = "" if not changed else _culprit(error, changed, text, sections)
         if culprit:
             raise SpaceFileError(culprit, None, str(error)) from None
         raise SpaceFileError(str(path), _line(node, error.path), str(error)) from None
 
 
-def file_content(path: Path) -> Any:
-    """Return what a space file says without `--set`, as JSON types and with its paths resolved; it is not checked.
+def read_content(path: Path, sections: Sections) -> Any:
+    """Return a space file's content without `--set`: JSON types, absolute paths, and no check of the rest.
+
+    Args:
+        path: The YAML file.
+        sections: As in `read_space_file`.
 
     Raises:
         InputError: It can't be read, or holds what JSON can't.
     """
-    raw = plain(_parse_yaml(_read(path), str(path))[0])
-    _resolve_paths(raw, path.parent)
+    raw = plain(_parse_yaml(read_text(path), str(path))[0])
+    FileFields(sections).resolve_all(raw, path.parent)
     return raw
 
 
-def _read(path: Path) -> str:
-    try:
-        if (size := path.stat().st_size) > _LARGEST:
-            raise InputError(f"{path}: has {size} bytes; allowed: at most {_LARGEST}")
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        msg = f"{path}: not a text file: byte {error.start} is not UTF-8; allowed: YAML in UTF-8"
-    except (OSError, ValueError) as error:  # a null character in the name is a ValueError
-        msg = f"{path}: can't be read: {getattr(error, 'strerror', None) or error}"
-    raise InputError(msg)
-
-
-def _culprit(error: FieldError, changed: Mapping[tuple[str, ...], str], text: str) -> str:
+def _culprit(error: FieldError, changed: Mapping[tuple[str, ...], str], text: str, sections: Sections) -> str:
     """Return the overrides to blame for an error, or an empty string if it is the file's own."""
     for key, override in changed.items():
         shared = min(len(key), len(error.path))
         if shared and error.path[:shared] == key[:shared]:
             return f"--set {override}"
-    if not changed:
-        return ""
     try:
-        parse_config(_parse_yaml(text, "")[0])
+        study_config(_parse_yaml(text, "")[0], sections)
     except FieldError:
         return ""
     return " ".join(f"--set {override}" for override in changed.values())
@@ -127,19 +109,16 @@ def _culprit(error: FieldError, changed: Mapping[tuple[str, ...], str], text: st
 
 def _parse_yaml(text: str, file: str) -> tuple[Any, Node | None]:
     try:
-        # typ="safe" builds no Python objects; pure=True is the YAML 1.2 parser, to which 1e-5 is a number.
-        return YAML(typ="safe", pure=True).load(text), YAML(typ="safe", pure=True).compose(text)
+        return load_yaml(text), YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
-        problem = (error.problem or str(error)).splitlines()[0]
-        raise SpaceFileError(file, line, f"not valid YAML: {problem}") from None
+        raise SpaceFileError(file, line, f"not valid YAML: {problem_of(error)}") from None
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         found = chr(error.character) if isinstance(error.character, int) else error.character
         raise SpaceFileError(file, line, f"not valid YAML: the character {found!r} is not allowed") from None
     except YAML_ERRORS as error:
-        problem = next(iter(str(error).splitlines()), type(error).__name__)
-        raise SpaceFileError(file, None, f"not valid YAML: {problem}") from None
+        raise SpaceFileError(file, None, f"not valid YAML: {problem_of(error)}") from None
 
 
 def _line(node: Node | None, path: Sequence[str | int]) -> int | None:
@@ -160,37 +139,7 @@ def _line(node: Node | None, path: Sequence[str | int]) -> int | None:
     return line
 
 
-def _resolve_paths(raw: Any, folder: Path) -> None:
-    for keys in _PATHS:
-        values = raw
-        for key in keys[:-1]:
-            values = values.get(key) if isinstance(values, dict) else None
-        if isinstance(values, dict) and _is_path(values.get(keys[-1]), keys):
-            values[keys[-1]] = _resolve(values[keys[-1]], folder, keys)
-
-
-def _is_path(value: Any, keys: tuple[str, ...]) -> bool:
-    # A study without a slash is looked up by its name.
-    return isinstance(value, str) and (keys[-1] != "study" or "/" in value)
-
-
-def _resolve(name: str, folder: Path, keys: tuple[str, ...]) -> str:
-    try:
-        path = folder / Path(name).expanduser()
-        resolved = path.resolve()
-        # A virtual environment's interpreter is a link, and known by its own place.
-        return os.path.abspath(path) if keys[-1] == "interpreter" else str(resolved)  # noqa: PTH100 - as it says
-    except (
-        RuntimeError,
-        OSError,
-        ValueError,
-    ) as error:  # the home of an unknown user, a loop of links, a null character
-        raise FieldError(
-            keys, f"found {shown(name)}: {error}", "a path, relative to the space file or absolute"
-        ) from None
-
-
-def _apply_overrides(raw: Any, overrides: Sequence[str]) -> dict[tuple[str, ...], str]:
+def _apply_overrides(raw: Any, overrides: Sequence[str], fields: FileFields) -> dict[tuple[str, ...], str]:
     """Set values in place and return the texts of the overrides by path."""
     changed = {}
     for text in overrides:
@@ -198,9 +147,7 @@ def _apply_overrides(raw: Any, overrides: Sequence[str]) -> dict[tuple[str, ...]
         keys = tuple(name.split("."))
         if not equals or not all(keys):
             raise SpaceFileError(f"--set {text}", None, "allowed: PATH=VALUE, such as search.trials=8")
-        value = _parse_override(value_text, f"--set {text}")
-        if keys in _PATHS and _is_path(value, keys):
-            value = _resolve(value, Path(), keys)
+        value = fields.resolved(keys, _parse_override(value_text, f"--set {text}"), Path())
         _assign(raw, keys, value, text)
         changed[keys] = text
     return changed

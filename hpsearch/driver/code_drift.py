@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hpsearch.config.objectives import ImageClassifier
 from hpsearch.driver.session import Session
 from hpsearch.system.git import CodeState
 from hpsearch.trial.events import Notice, TrialStarted
@@ -27,7 +26,7 @@ class CodeDrift:
         known = [r.code for stage in Stage for r in self._store.records(stage) if r.code is not None]
         first = self._store.get("code")
         self._seen = {state for state in map(CodeState.from_dict, [first, *known]) if state is not None}
-        own = isinstance(session.study.config.objective, ImageClassifier)  # hpsearch's code, which its version tells
+        own = session.study.config.objective.built_in
         self.latest: Mapping[str, Any] | None = None if own else known[-1] if known else first
 
     def trial_started(self, event: TrialStarted) -> None:

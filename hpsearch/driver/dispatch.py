@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hpsearch.driver.checkpoints import CheckpointKeeper
 from hpsearch.driver.code_drift import CodeDrift
@@ -23,7 +22,7 @@ from hpsearch.space.space import Space
 from hpsearch.trial import events
 from hpsearch.trial.folder import attempt_folder, read_manifest
 from hpsearch.trial.manifest import Manifest
-from hpsearch.trial.trial import Measurement, Stage, State, StopReason, StopRule, TrialRecord, TrialSpec
+from hpsearch.trial.trial import Measurement, Params, Stage, State, StopReason, StopRule, TrialRecord, TrialSpec
 
 _POLL_S = 0.2
 _GATHER_S = 0.1  # so often at most is written what no worker waits for
@@ -41,7 +40,7 @@ class Planned:
     """
 
     number: int
-    params: Mapping[str, Any]
+    params: Params
     seed: int
     source: int | None = None
     replicate: int | None = None
@@ -177,7 +176,7 @@ class Dispatcher:
         return TrialSpec(
             stage=record.stage,
             number=record.number,
-            config=self._config.space.config(record.params),
+            config=self._config.space.config_of(record.params),
             seed=record.seed,
             attempt=record.attempt,
             epochs=self._epochs,
@@ -319,7 +318,7 @@ class Dispatcher:
             epochs=record.epochs,
             seconds=record.seconds,
             best=best,
-            config=self._config.space.config(record.params),
+            config=self._config.space.config_of(record.params),
             error=failure.error,
             traceback=failure.traceback,
         )

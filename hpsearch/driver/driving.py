@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from dataclasses import replace
 
+from hpsearch.driver.driven import DrivenStudy
 from hpsearch.driver.edits import Edit
 from hpsearch.driver.goals import check_limits
 from hpsearch.driver.new_study import remove
@@ -30,26 +31,27 @@ def drive(study: Study, caller: Caller, edit: Edit | None = None, resources: Res
         resources: What was found for the caller's request; None for a study that was there before.
 
     Returns:
-        The same study.
+        The same study, with its store open for writing.
 
     Raises:
         InputError: Nothing was started; a new study is removed.
         StudyError: The study failed; it can be resumed.
         Interrupted: A signal came; it can be resumed.
     """
+    driven = DrivenStudy.of(study)
     try:
-        place = place_of(study)
+        place = place_of(driven)
         with working_in(place):
-            _drive_there(study, caller, edit or Edit(study.config), resources, place)
+            _drive_there(driven, caller, edit or Edit(driven.config), resources, place)
     except BaseException as error:
-        study.close()
-        if resources is not None and isinstance(error, InputError) and study.store.is_empty:
-            remove(study)
+        driven.close()
+        if resources is not None and isinstance(error, InputError) and driven.store.is_empty:
+            remove(driven)
         raise
-    return study
+    return driven
 
 
-def _drive_there(study: Study, caller: Caller, edit: Edit, resources: Resources | None, place: Place) -> None:
+def _drive_there(study: DrivenStudy, caller: Caller, edit: Edit, resources: Resources | None, place: Place) -> None:
     here, module_folder = relocated(study, place), study.store.get("module_folder")
     if resources is None:
         check_writable(study.folder)

@@ -15,16 +15,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hpsearch.config.config import StudyConfig, parse_config
-from hpsearch.config.file import file_content
+from hpsearch.config.config import StudyConfig
+from hpsearch.driver.driven import DrivenStudy
 from hpsearch.driver.goals import Goals
 from hpsearch.errors import InputError
 from hpsearch.objectives.loading import check_objective
-from hpsearch.samplers.jittered_grid import choose_levels
+from hpsearch.objectives.space_files import file_content, parse_config
+from hpsearch.samplers.levels import choose_levels
 from hpsearch.samplers.rounds import Round, fitted
 from hpsearch.space.distributions import Range
 from hpsearch.space.space import Bounds
-from hpsearch.store.store import Store
+from hpsearch.store.reader import StoreReader
 from hpsearch.study.study import Study
 from hpsearch.trial.trial import Stage
 
@@ -88,7 +89,7 @@ class Edit:
     def __str__(self) -> str:
         return "; ".join(map(str, self.changes))
 
-    def settle(self, study: Study, total: int) -> None:
+    def settle(self, study: DrivenStudy, total: int) -> None:
         """Store it, what was taken last; killed before, the same command does all of it again.
 
         Args:
@@ -108,7 +109,7 @@ class Edit:
         log = [*store.get(_EDITS, {}).get("log", []), told | {"changes": [str(one) for one in self.changes]}]
         store.put(_EDITS, {**self.accepted, "log": log})
 
-    def _begin_round(self, study: Study, begun: int, total: int) -> None:
+    def _begin_round(self, study: DrivenStudy, begun: int, total: int) -> None:
         rounds = fitted(study.rounds, self.config, begun, total)
         last = rounds[-1]
         if last.end <= begun:
@@ -212,7 +213,7 @@ def _refusal(name: str, path: Path, found: Sequence[Change], *, can_be_forced: b
     )
 
 
-def _written(store: Store) -> Any:
+def _written(store: StoreReader) -> Any:
     """Return the file's content when the study last took it, without `--set`; `_ABSENT` if an older study has none."""
     return store.get(_EDITS, {}).get(WRITTEN) or store.get(WRITTEN, _ABSENT) or store.get("space")
 

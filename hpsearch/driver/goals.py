@@ -8,6 +8,7 @@ from typing import Any
 
 from hpsearch.config.budget import Limits, parse_changes
 from hpsearch.config.config import StudyConfig
+from hpsearch.driver.driven import DrivenStudy
 from hpsearch.driver.proposals import Proposals
 from hpsearch.errors import InputError
 from hpsearch.study.study import Study
@@ -41,7 +42,7 @@ class Goals:
         """Return what the study may spend from now on."""
         return _limits_so_far(study).changed(self.budget or {})
 
-    def total(self, study: Study) -> int:
+    def total(self, study: DrivenStudy) -> int:
         """Return the search's total from now on."""
         total: int | None = self.trials or study.store.get("trials_given")
         if total is None and self._reopens(study):
@@ -52,7 +53,7 @@ class Goals:
         """Whether stages that the budget has ended may go on."""
         return self.trials is not None or self.limits(study) != _limits_so_far(study)
 
-    def settle(self, study: Study) -> int:
+    def settle(self, study: DrivenStudy) -> int:
         """Store the goals, the budget last: killed before, a resume with the same ones does all of it again.
 
         Returns:

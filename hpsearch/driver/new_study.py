@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.config.config import StudyConfig
-from hpsearch.config.file import file_content
 from hpsearch.driver.asked import AskedRun
+from hpsearch.driver.driven import DrivenStudy
 from hpsearch.driver.edits import WRITTEN
 from hpsearch.driver.naming import free_name, renamed_in_words
 from hpsearch.driver.snapshot import FOLDER, take_snapshot
 from hpsearch.driver.warm_start import EarlierTrials, earlier_trials
 from hpsearch.objectives.loading import check_objective, code_folder
+from hpsearch.objectives.space_files import file_content
 from hpsearch.samplers.rounds import first_round
 from hpsearch.store.folders import making, new_folder
 from hpsearch.store.store import Store
-from hpsearch.study.study import Study
 from hpsearch.system.git import CodeState, code_state
 from hpsearch.system.versions import versions
 
@@ -78,7 +78,7 @@ class NewStudy:
             renamed="" if same else renamed_in_words(config.study, name, studies, asked.storage),
         )
 
-    def make(self, tell: Callable[[str], None]) -> Study:
+    def make(self, tell: Callable[[str], None]) -> DrivenStudy:
         """Make the folder and the store, or neither.
 
         Args:
@@ -96,7 +96,7 @@ class NewStudy:
                 attributes |= taken.attributes()
                 tell(f"{taken} copied to {self.folder / FOLDER}, where all trials run")
             store = Store.create(self.folder, self.name, self.storage, self.config.direction, attributes)
-        return Study(self.name, self.folder, self.config, store)
+        return DrivenStudy(self.name, self.folder, self.config, store)
 
     def _attributes(self, code: CodeState | None) -> dict[str, Any]:
         """Return what the store holds of the study from the start, as JSON types.
@@ -120,7 +120,7 @@ class NewStudy:
         return attributes if code is None else attributes | {"code": code.as_dict()}
 
 
-def remove(study: Study) -> None:
+def remove(study: DrivenStudy) -> None:
     """Remove a new study whose workers can't be had: else each try would leave one more."""
     study.store.remove()
     shutil.rmtree(study.folder)

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
-from typing import Any
 
+from hpsearch.driver.driven import DrivenStudy
 from hpsearch.samplers import SpaceSampler, make_sampler
 from hpsearch.samplers.edges import Edge
 from hpsearch.samplers.rounds import Round, expansion, explored, fitted, planned_rounds, round_of, zoom
 from hpsearch.space.space import Space
-from hpsearch.study.study import Study
-from hpsearch.trial.trial import Stage
+from hpsearch.trial.trial import Params, Stage
 
 
 class Proposals:
@@ -25,27 +24,27 @@ class Proposals:
         total: That a user has set anew; None for the space file's.
     """
 
-    def __init__(self, study: Study, total: int | None) -> None:
+    def __init__(self, study: DrivenStudy, total: int | None) -> None:
         self._study, self._total = study, total
         self._config, self._store = study.config, study.store
         self.rounds = study.rounds
         if total is not None:
             self.rounds = fitted(self.rounds, study.config, len(study.store.records(Stage.SEARCH)), total)
-        self._first: list[dict[str, Any]] = study.store.get("first", [])
+        self._first: list[Params] = study.store.get("first", [])
         self._samplers: dict[int, SpaceSampler] = {}
 
     def space(self, number: int) -> Space:
         """Return what a trial is drawn from."""
         return round_of(self.rounds, number)[1].space(self._config.space)
 
-    def draw(self, number: int) -> dict[str, Any]:
+    def draw(self, number: int) -> Params:
         """Return a trial's params, as they are stored.
 
         Raises:
             SpaceUsedUpError: No config is left.
         """
         if number < len(self._first):
-            return dict(self._first[number])
+            return Params(dict(self._first[number]))
         position, one = round_of(self.rounds, number)
         sampler = self._samplers.get(position)
         if sampler is None:

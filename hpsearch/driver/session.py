@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hpsearch.driver.driven import DrivenStudy
 from hpsearch.driver.snapshot import place_of
 from hpsearch.errors import StudyError
 from hpsearch.executors.base import Executor, Workplace
@@ -72,7 +73,7 @@ class Session:
             an empty text if there is room, and then counts the trial as begun.
     """
 
-    study: Study
+    study: DrivenStudy
     trials: int
     resources: Resources
     executor: Callable[[], Executor]
@@ -101,7 +102,7 @@ def locked(store: Store) -> Iterator[DriverLock]:
 
 
 @contextmanager
-def in_session(study: Study, resources: Resources, trials: int, caller: Caller) -> Iterator[Session]:
+def in_session(study: DrivenStudy, resources: Resources, trials: int, caller: Caller) -> Iterator[Session]:
     """Give the session of a study; the workers are gone at the exit, whatever happens.
 
     Args:

@@ -7,9 +7,9 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from hpsearch.errors import InputError
-from hpsearch.objectives.relocating import relocated_objective
 from hpsearch.study.study import Study
 from hpsearch.system.git import GitError, ignored_paths, listed_files, top_of
 from hpsearch.system.place import Place
@@ -19,6 +19,8 @@ FOLDER = "code"
 _ATTRIBUTE = "snapshot"
 _CACHES = ("__pycache__",)
 _MEGABYTE = 1e6
+
+StudyT = TypeVar("StudyT", bound=Study)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +112,9 @@ def place_of(study: Study) -> Place:
     return Place(None if top is None else Path(top), copy)
 
 
-def relocated(study: Study, place: Place) -> Study:
+def relocated(study: StudyT, place: Place) -> StudyT:
     """Return a study with the paths of a command's code in the copy."""
-    config = replace(study.config, objective=relocated_objective(study.config.objective, place))
+    config = replace(study.config, objective=study.config.objective.relocated(place))
     return replace(study, config=config)
 
 

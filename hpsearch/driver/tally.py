@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hpsearch.samplers.rounds import round_of
+from hpsearch.samplers.rounds import full_epochs
 from hpsearch.study.study import Study
 from hpsearch.trial.events import Event, TrialEvent, TrialMeasured, TrialScored, TrialStarted
 from hpsearch.trial.trial import Stage, State
@@ -98,8 +98,7 @@ class Tally:
         rounds = study.rounds
         for stage in Stage:
             for record in study.store.records(stage):
-                one = round_of(rounds, record.number)[1].epochs
-                full = one if stage is Stage.SEARCH else study.config.objective.epochs
+                full = full_epochs(study.config, rounds, stage, record.number)
                 if record.state is State.RUNNING:
                     out = self._out[stage, record.number] = _Out(full=full, done=max(record.values, default=0))
                     self.epochs += out.done
@@ -153,10 +152,7 @@ class Tally:
     def _of(self, event: TrialEvent) -> _Out:
         out = self._out.get((event.stage, event.number))
         if out is None:
-            if event.stage is Stage.SEARCH:
-                full = self._study.full_epochs(Stage.SEARCH, event.number)
-            else:
-                full = self._study.config.objective.epochs
+            full = self._study.full_epochs(event.stage, event.number)
             out = self._out[event.stage, event.number] = _Out(full=full)
         return out
 

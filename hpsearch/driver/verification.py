@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.driver.dispatch import Dispatcher, Planned
+from hpsearch.driver.driven import DrivenStudy
 from hpsearch.driver.session import Caller, Session, in_session
 from hpsearch.errors import InputError, StudyError
 from hpsearch.executors.planning import claimed_resources
@@ -23,7 +24,7 @@ from hpsearch.study.study import Study
 from hpsearch.system.git import CodeState
 from hpsearch.trial.events import StageStarted
 from hpsearch.trial.seeding import derive_seed
-from hpsearch.trial.trial import Direction, Stage, TrialRecord
+from hpsearch.trial.trial import Direction, Params, Stage, TrialRecord
 
 _EQUAL = 1e-9  # relative: what summing in another order may change
 
@@ -102,7 +103,7 @@ def verify(
     check_objective(study.config, study.store.get("module_folder"))
     ended = _retrain(study, config, finalist, count, caller)
     values = [record.value for record in ended if record.eligible and record.value is not None]
-    expected = study.config.space.config(finalist.params)
+    expected = study.config.space.config_of(finalist.params)
     return Verification(
         trial=finalist.source,
         metric=study.config.metric,
@@ -189,7 +190,7 @@ def _retrain(
         attributes = {"module_folder": study.store.get("module_folder")}
         store = Store.create(folder, study.name, None, study.config.direction, attributes)
         try:
-            retrained = Study(study.name, folder, fixed, store)
+            retrained = DrivenStudy(study.name, folder, fixed, store)
             caller.opened(retrained)
             with in_session(retrained, resources, count, caller) as session:
                 _train(session, finalist.source, len(study.replicates(finalist.source)), count)
@@ -208,7 +209,7 @@ def _train(session: Session, source: int, used: int, count: int) -> None:
     def plan(number: int) -> Planned:
         replicate = used + number  # those before were the finalists' own
         seed = derive_seed(config.seed, Stage.FINALISTS, source, replicate)
-        return Planned(number=number, params={}, seed=seed, source=source, replicate=replicate)
+        return Planned(number=number, params=Params({}), seed=seed, source=source, replicate=replicate)
 
     session.publish(StageStarted(stage="finalists", total=count, done=0, epochs=config.objective.epochs))
     Dispatcher(session, Stage.FINALISTS, (DivergenceRule(),)).run(range(count), plan)

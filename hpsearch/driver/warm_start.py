@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hpsearch.config.config import StudyConfig, WarmStart, parse_config
+from hpsearch.config.config import StudyConfig, WarmStart
 from hpsearch.errors import FieldError, InputError
+from hpsearch.objectives.space_files import parse_config
 from hpsearch.samplers import Past, best_of_past
 from hpsearch.space.distributions import Choice, Range
 from hpsearch.space.given import params_of
 from hpsearch.space.space import Space
 from hpsearch.store.folders import find_folder
-from hpsearch.store.store import Store
+from hpsearch.store.reader import StoreReader
 from hpsearch.text import counted
-from hpsearch.trial.trial import Stage
+from hpsearch.trial.trial import Params, Stage
 
 _FIELD = "search.warm_start"
 
@@ -35,7 +36,7 @@ class EarlierTrials:
         notice: What to tell the user; empty for nothing.
     """
 
-    first: tuple[Mapping[str, Any], ...] = ()
+    first: tuple[Params, ...] = ()
     known: tuple[Past, ...] = ()
     notice: str = ""
 
@@ -75,7 +76,7 @@ def earlier_trials(config: StudyConfig, studies: Path, storage: str | None) -> E
     keys = [config.space.key(params) for params in first]
     # A file may have a config several times, with other seeds.
     best = best_of_past(_once(known, config), config.direction, source.best)
-    first += [dict(one.params) for one in best if config.space.key(one.params) not in keys]
+    first += [one.params for one in best if config.space.key(one.params) not in keys]
     first = first[: config.search.total]
     notice = f"warm start: {counted(len(known), 'trial')} of {name}"
     if left_out:
@@ -95,9 +96,9 @@ def _own(space: Space, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _of_study(
     source: WarmStart, config: StudyConfig, studies: Path, storage: str | None
-) -> Iterator[tuple[dict[str, Any], float]]:
+) -> Iterator[tuple[Mapping[str, Any], float]]:
     """Yield configs with their values: of the trials that could win."""
-    store = Store.open(find_folder(studies, source.study or ""), storage)
+    store = StoreReader.open(find_folder(studies, source.study or ""), storage)
     try:
         earlier = parse_config(store.get("space"))
         if (earlier.metric, earlier.direction) != (config.metric, config.direction):
@@ -107,12 +108,12 @@ def _of_study(
             )
         for record in store.records(Stage.SEARCH):
             if record.eligible and record.value is not None:
-                yield earlier.space.config(record.params), record.value
+                yield earlier.space.config_of(record.params), record.value
     finally:
         store.close()
 
 
-def _of_csv(source: WarmStart, config: StudyConfig) -> Iterator[tuple[dict[str, Any], float]]:
+def _of_csv(source: WarmStart, config: StudyConfig) -> Iterator[tuple[Mapping[str, Any], float]]:
     """Yield configs with their values: of the rows that have one."""
     path = Path(source.csv or "")
     try:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from hpsearch.config.objectives import Objective
+from hpsearch.config.objectives import ObjectiveSection
 from hpsearch.executors.machine.memory import Meter
 from hpsearch.system.place import Place
 from hpsearch.trial.events import Notice, TrialEvent
@@ -34,7 +34,7 @@ class Workplace:
         copied_code: The state of the repository when it was copied.
     """
 
-    objective: Objective
+    objective: ObjectiveSection
     folder: str
     module_folder: str | None = None
     threads: int = 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import sys
 from collections import deque
 from collections.abc import Iterator
 
@@ -40,9 +39,6 @@ class InlineExecutor:
                 del changes["CUDA_VISIBLE_DEVICES"]
         self._before = {name: os.environ.get(name) for name in changes}
         os.environ |= changes  # CUDA reads it when it is first used, a command when it starts
-        for folder in (workplace.module_folder, workplace.folder):
-            if folder is not None and folder not in sys.path:
-                sys.path.insert(0, folder)
         self._worker = Worker(workplace, check=interrupts.check)
         self._interrupts = interrupts
         self._waiting: deque[Task] = deque()

@@ -1,4 +1,4 @@
-"""The best config, written into a training repo."""
+"""Export: the best config into a training repo, and the ensemble into a folder."""
 
 from hpsearch.export.frozen import load_frozen_trial
 from hpsearch.export.write import plan_export

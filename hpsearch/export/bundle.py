@@ -1,4 +1,4 @@
-"""An ensemble as a folder that ships: its members' checkpoints, their weights, and where they come from."""
+"""An ensemble as a folder to ship: the members' checkpoints and weights, and their provenance."""
 
 from __future__ import annotations
 
@@ -11,29 +11,30 @@ from typing import Any
 
 from hpsearch.errors import InputError
 from hpsearch.export.provenance import provenance
+from hpsearch.study.ensemble import Ensemble
 from hpsearch.study.study import Study
-from hpsearch.system.files import sync_folder
+from hpsearch.system.files import atomic_write, sync_folder, unwritable
 from hpsearch.trial.trial import Stage
 
 ENSEMBLE_FILE = "ensemble.json"
 
 
-def check_bundle(study: Study, target: Path) -> int:
-    """Return how many members a bundle would have.
+def check_bundle(study: Study, target: Path) -> Ensemble:
+    """Return the ensemble that a bundle would have; refuse what can't be bundled.
 
     Args:
         target: The folder to make.
 
     Raises:
-        InputError: The study has no ensemble, a checkpoint is gone, or the target can't be made.
+        InputError: The study has no ensemble, a checkpoint is missing, or the target can't be made.
     """
-    ensemble = study.store.get("ensemble")
+    ensemble = study.ensemble
     if ensemble is None:
         raise InputError(f"study {study.name}: has no ensemble; allowed: a finished study whose objective can predict")
-    for member in ensemble["members"]:
-        if not (study.folder / member["checkpoint"]).is_file():
+    for member in ensemble.members:
+        if not (study.folder / member.checkpoint).is_file():
             raise InputError(
-                f"study {study.name}: the checkpoint {study.folder / member['checkpoint']} of a member is gone"
+                f"study {study.name}: the checkpoint {study.folder / member.checkpoint} of a member is gone"
             )
     try:
         if target.exists() or target.is_symlink():
@@ -44,7 +45,7 @@ def check_bundle(study: Study, target: Path) -> int:
             )
     except (OSError, RuntimeError, ValueError) as error:  # too long, a circle of links, a null character
         raise InputError(f"{target}: is no folder's path: {error}; allowed: a new folder") from None
-    return len(ensemble["members"])
+    return ensemble
 
 
 def write_bundle(study: Study, target: Path) -> None:
@@ -57,57 +58,51 @@ def write_bundle(study: Study, target: Path) -> None:
     Raises:
         InputError: As `check_bundle`, or the target can't be written.
     """
-    check_bundle(study, target)
+    ensemble = check_bundle(study, target)
     try:
         temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.resolve().parent))
         try:
-            content = _content(study)
-            for member, stored in zip(content["members"], study.store.get("ensemble")["members"], strict=True):
-                _copy(study.folder / stored["checkpoint"], temporary / member["file"])
+            content = _content(study, ensemble)
+            for place, member in enumerate(ensemble.members, start=1):
+                with (
+                    (study.folder / member.checkpoint).open("rb") as old,
+                    atomic_write(temporary / _file(place)) as new,
+                ):
+                    shutil.copyfileobj(old, new)
             text = json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n"
-            _write(temporary / ENSEMBLE_FILE, text.encode())
-            temporary.chmod(0o777 & ~_umask())  # mkdtemp makes it for its owner alone
+            with atomic_write(temporary / ENSEMBLE_FILE) as file:
+                file.write(text.encode())
+            temporary.chmod(0o777 & ~_umask())  # mkdtemp gives rights to the owner only
             sync_folder(temporary)
             temporary.rename(target.resolve())
             sync_folder(target.resolve().parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
-        raise InputError(
-            f"{target}: can't be written: {error.strerror or error}; allowed: a folder that can be"
-        ) from None
+        raise unwritable(target, error, allowed="a folder that can be") from None
 
 
-def _content(study: Study) -> dict[str, Any]:
-    ensemble, best = study.store.get("ensemble"), study.best
-    reading = study.current_reading
-    test = None if reading is None else reading["scores"]
+def _file(place: int) -> str:
+    """Return the name of a member's checkpoint in the bundle; places count from 1."""
+    return f"member-{place}.pt"
+
+
+def _content(study: Study, ensemble: Ensemble) -> dict[str, Any]:
+    best, reading = study.best, study.current_reading
+    test = None if reading is None or reading.scores is None else reading.scores.as_dict()
     members = [
         {
-            "file": f"member-{place}.pt",
-            "weight": member["weight"],
-            "trial": member["trial"],
-            "seed": member["seed"],
-            "params": study.config.space.config(study.store.record(Stage.SEARCH, member["trial"]).params),
+            "file": _file(place),
+            "weight": member.weight,
+            "trial": member.trial,
+            "seed": member.seed,
+            "params": study.config.space.config_of(study.store.record(Stage.SEARCH, member.trial).params),
         }
-        for place, member in enumerate(ensemble["members"], start=1)
+        for place, member in enumerate(ensemble.members, start=1)
     ]
     where = {} if best is None else provenance(study, best)
-    return {"members": members, "vote": ensemble["vote"], "val": ensemble["val"], "test": test, "provenance": where}
-
-
-def _copy(source: Path, target: Path) -> None:
-    with source.open("rb") as old, target.open("wb") as new:
-        shutil.copyfileobj(old, new)
-        new.flush()
-        os.fsync(new.fileno())
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    val = ensemble.val.as_dict()
+    return {"members": members, "vote": ensemble.vote, "val": val, "test": test, "provenance": where}
 
 
 def _umask() -> int:

@@ -1,4 +1,4 @@
-"""The best config as a new file, in each format that a training repo may want."""
+"""The best config as a new file, in the formats of training repos."""
 
 from __future__ import annotations
 
@@ -12,18 +12,12 @@ from typing import Any, get_args
 from hpsearch.config.config import ExportFormat
 from hpsearch.errors import InputError
 from hpsearch.objectives.command.line import as_option, as_text
+from hpsearch.system import documents
 from hpsearch.system.documents.scalars import plain, toml_text, yaml_text
 from hpsearch.system.documents.toml_document import toml_text_of_key
 
 FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
-SUFFIXES: dict[str, ExportFormat] = {
-    ".yaml": "yaml",
-    ".yml": "yaml",
-    ".json": "json",
-    ".toml": "toml",
-    ".py": "python",
-    ".env": "env",
-}
+SUFFIXES: dict[str, ExportFormat] = {**documents.SUFFIXES, ".py": "python", ".env": "env"}
 PROVENANCE_KEY = "_hpsearch"
 _TITLE = "The best config of a study of hpsearch"
 Values = Mapping[str, Any]
@@ -33,22 +27,22 @@ def new_file(kind: ExportFormat, values: Values, target: str, provenance: Values
     """Return the text of a new file.
 
     Args:
-        kind: `optuna` takes another function: `frozen_trial`.
-        values: By name; plain values, mappings among them.
+        kind: The format; `optuna` has its own function, `frozen_trial`.
+        values: Plain values by name. A value may be a mapping.
         target: The file, for messages.
         provenance: Where the config comes from, by name.
 
     Raises:
-        InputError: The format has no way to say a value, or a name.
+        InputError: The format can't express a value or a name.
     """
     return _WRITERS[kind](values, target, provenance)
 
 
 def nested(values: Values, target: str) -> dict[str, Any]:
-    """Return values with those of dotted names in mappings: `{"optim.lr": 1}` as `{"optim": {"lr": 1}}`.
+    """Return values with dotted names as mappings: `{"optim.lr": 1}` becomes `{"optim": {"lr": 1}}`.
 
     Raises:
-        InputError: A name is both a value and a mapping.
+        InputError: One name would be both a value and a mapping.
     """
     found: dict[str, Any] = {}
     for name, value in values.items():
@@ -84,7 +78,7 @@ def _lightning(values: Values, target: str, provenance: Values) -> str:
 
 def _hydra(values: Values, target: str, provenance: Values) -> str:
     overrides = override_line(values)
-    usage = [f"# As overrides: {overrides}"] if overrides.isprintable() else []  # else a value could end the comment
+    usage = [f"# As overrides: {overrides}"] if overrides.isprintable() else []  # other values could end the comment
     return "# @package _global_\n" + _commented([*usage, *_yaml_lines(nested(values, target))], provenance)
 
 
@@ -163,10 +157,12 @@ def _python_text(value: Any) -> str:
 
 
 def frozen_trial(trial: Mapping[str, Any], target: str, provenance: Values) -> str:
-    """Return a trial as JSON that `load_frozen_trial` makes an `optuna.trial.FrozenTrial` of.
+    """Return a trial as JSON, from which `load_frozen_trial` makes an `optuna.trial.FrozenTrial`.
 
     Args:
-        trial: `params`, `distributions` (Optuna's JSON of each), `value`, `intermediate_values`.
+        trial: `params`, `distributions` (each as Optuna's JSON), `value` and `intermediate_values`.
+        target: The file, for messages.
+        provenance: Where the config comes from, by name.
     """
     return _json_text({**trial, "user_attrs": {"hpsearch": dict(provenance)}}, target)
 
@@ -177,7 +173,7 @@ def _commented(lines: list[str], provenance: Values) -> str:
 
 
 def _comment(value: Any) -> str:
-    """Return a value on one line, so that nothing in it ends the comment."""
+    """Return a value on one line, so that it can't end the comment."""
     if isinstance(value, str):
         return value if value.isprintable() else yaml_text(value)
     try:

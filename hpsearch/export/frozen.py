@@ -1,4 +1,4 @@
-"""A trial for Optuna: to a file, and back as a `FrozenTrial`."""
+"""A trial in a file, and back as Optuna's `FrozenTrial`."""
 
 from __future__ import annotations
 
@@ -18,20 +18,22 @@ if TYPE_CHECKING:
 
 
 def trial_content(record: TrialRecord, config: StudyConfig, explored: Space) -> dict[str, Any]:
-    """Return what a file holds of a search trial: as it is stored, so before rounding, but scaled.
+    """Return the content of a file for a search trial. Its params are those in the store, not rounded, but scaled.
 
     Args:
-        explored: The space with the bounds that hold all that the study has sampled.
+        record: The trial.
+        config: The study's config.
+        explored: The space, with bounds that contain all that the study has sampled.
     """
     from optuna.distributions import distribution_to_json
 
-    trained = config.space.config(record.params)
+    trained = config.space.config_of(record.params)
     params, distributions = {}, {}
     for name in config.space.active(record.params):
         axis, stored = explored.parameters[name], record.params[name]
         scale = config.space.scale_of(name, trained)
         if isinstance(axis, Range) and name in config.space.scalings:
-            # As it was trained, within the range scaled alike: what a plain Optuna study would have searched.
+            # The trained value, in a range that is scaled too: what a plain Optuna study would have searched.
             axis, stored = replace(axis, low=axis.low * scale, high=axis.high * scale), stored * scale
         params[name], distributions[name] = stored, axis.to_optuna()
     return {
@@ -45,7 +47,7 @@ def trial_content(record: TrialRecord, config: StudyConfig, explored: Space) -> 
 
 
 def load_frozen_trial(path: str | Path) -> FrozenTrial:
-    """Return the trial of a file that `hpsearch export --format optuna` wrote: `study.add_trial` takes it.
+    """Return the trial in a file that `hpsearch export --format optuna` wrote, for `study.add_trial`.
 
     Raises:
         InputError: The file can't be read, or holds something else.

@@ -1,32 +1,29 @@
-"""Where an exported config comes from."""
+"""The provenance of an exported config."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
 
-from hpsearch.config.config import StudyConfig
-from hpsearch.config.objectives import ImageClassifier
 from hpsearch.study.outcome import Best
 from hpsearch.study.study import Study
 from hpsearch.text import counted, mean_and_std, value_format
 
 
 def provenance(study: Study, best: Best) -> dict[str, Any]:
-    """Return where a config comes from, by name, in JSON types.
+    """Return where a config comes from, by name, in JSON's types.
 
-    `code` is the state of the repository that the training's code lies in, when the study was made; it is absent where
-    there was none.
+    `code` is the state of the training code's repository when the study was made. Without a repository it is left out.
     """
     code = study.store.get("code")
     return {
         "study": study.name,
         "trial": best.trial,
         "metric": study.config.metric,
-        # Without finalists it is one trial's value, the best of many: no mean, and it flatters.
+        # Without finalists, this is the best value of many trials. It is no mean, and it is too good.
         **({"mean": best.mean, "std": best.std} if best.n else {"search_value": best.mean}),
         "seeds": best.n,
-        **_split(study.config),
+        **study.config.objective.measured_on(),
         **({} if study.state == "done" else {"state": study.state}),
         "date": datetime.now(UTC).date().isoformat(),
         "space_hash": study.config.hash,
@@ -35,17 +32,8 @@ def provenance(study: Study, best: Best) -> dict[str, Any]:
     }
 
 
-def _split(config: StudyConfig) -> dict[str, Any]:
-    """Return the data that a built-in objective measured on, and how it was split; of others that is not known."""
-    if not isinstance(config.objective, ImageClassifier):
-        return {}
-    shares = config.objective.split
-    split = {"train": shares.train, "val": shares.val, "test": shares.test, "seed": config.objective.split_seed}
-    return {"data": config.objective.data, "split": split}
-
-
 def commit_message(study: Study, best: Best) -> str:
-    """Return the message of a commit that brings a config into a training repo, with the numbers it was chosen by."""
+    """Return the message of the commit that adds a config to a training repo, with the numbers that decided for it."""
     number = mean_and_std(best.mean, best.std, value_format([best.mean]))
     basis = f"over {counted(best.n, 'seed')}" if best.n else "in the search, not retrained"
     lines = [f"Tuned by study {study.name}: {study.config.metric} {number} {basis}", ""]

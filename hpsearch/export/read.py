@@ -1,35 +1,33 @@
-"""The config that an exported file holds, read back."""
+"""Reading a config back from an exported file."""
 
 from __future__ import annotations
 
-import json
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-from ruamel.yaml import YAML
 
 from hpsearch.errors import InputError
 from hpsearch.space.distributions import Choice, Range
 from hpsearch.space.space import Space
 from hpsearch.system.documents import SUFFIXES
-from hpsearch.system.documents.values import YAML_ERRORS
+from hpsearch.system.documents.reading import YAML_ERRORS, load_text
+from hpsearch.text import reason_of
+from hpsearch.trial.trial import Params
 
 _ABSENT = object()
 
 
 def read_config(path: Path, key: str, names: Mapping[str, str], space: Space) -> dict[str, Any]:
-    """Return the space's config as a file has it.
+    """Return the config in a file, by the names of the space.
 
     Args:
         path: A YAML, JSON or TOML file.
-        key: The mapping in it that has the values, its keys joined by dots, or `.` for the top level.
+        key: The mapping with the values, as keys joined by dots, or `.` for the top level.
         names: Names in the file by names in the config; dots lead into mappings.
-        space: What is looked for, and of which type it is.
+        space: Which names to look for, and their types.
 
     Raises:
-        InputError: The file can't be read, has no such mapping, lacks a parameter, or has one of another type.
+        InputError: The file can't be read, does not have the mapping, lacks a parameter, or has one of the wrong type.
     """
     for name in names:
         if name not in space.names:
@@ -49,8 +47,8 @@ def read_config(path: Path, key: str, names: Mapping[str, str], space: Space) ->
     return {name: value for name, value in found.items() if name in wanted}
 
 
-def _stored_names(found: Mapping[str, Any], space: Space) -> dict[str, Any]:
-    """Return values with choices by name, as conditions look at them."""
+def _stored_names(found: Mapping[str, Any], space: Space) -> Params:
+    """Return values with each choice as its name, which conditions use."""
     params = {}
     for name, value in found.items():
         axis = space.parameters.get(name)
@@ -59,7 +57,7 @@ def _stored_names(found: Mapping[str, Any], space: Space) -> dict[str, Any]:
             params[name] = next((known for known, one in pairs if type(one) is type(value) and one == value), value)
         else:
             params[name] = value
-    return params
+    return Params(params)
 
 
 def _load(path: Path) -> Any:
@@ -67,17 +65,15 @@ def _load(path: Path) -> Any:
     if kind is None:
         raise InputError(f"{path}: can't be read back; allowed: {', '.join(SUFFIXES)}")
     try:
-        text = path.read_text(encoding="utf-8-sig")  # json and tomllib take no byte order mark
-        if kind == "json":
-            return json.loads(text)
-        return tomllib.loads(text) if kind == "toml" else YAML(typ="safe", pure=True).load(text)
+        text = path.read_text(encoding="utf-8-sig")  # json and tomllib refuse a byte order mark
+        return load_text(text, kind)
     except (OSError, *YAML_ERRORS) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        reason = " ".join(reason_of(error).split())
         raise InputError(f"{path}: can't be read: {reason}") from None
 
 
 def _at(place: Any, dotted: str) -> Any:
-    """Return the value of a name, which a mapping may have with its dots."""
+    """Return the value of a dotted name. Its dots may be part of a key, or lead into mappings."""
     if isinstance(place, Mapping) and dotted in place:
         return place[dotted]
     parts = dotted.split(".")
@@ -91,7 +87,7 @@ def _at(place: Any, dotted: str) -> Any:
 
 
 def _typed(value: Any, name: str, space: Space, path: Path) -> Any:
-    """Return a value in the type that trials get it in."""
+    """Return a value in the type that trials get."""
     distribution = space.parameters.get(name)
     if isinstance(distribution, Range):
         allowed = "an integer" if distribution.integer else "a number"

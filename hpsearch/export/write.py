@@ -1,4 +1,4 @@
-"""Writing the best config: a new file with its provenance, or values merged into a file that is there."""
+"""Writing the best config: a new file with its provenance, or values merged into an existing file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +16,24 @@ from hpsearch.errors import InputError
 from hpsearch.export.formats import FORMATS, SUFFIXES, frozen_trial, nested, new_file
 from hpsearch.system.documents import FILE_FORMATS, merge, open_document
 from hpsearch.system.documents.scalars import plain, text_of, yaml_text
-from hpsearch.system.files import atomic_write
+from hpsearch.system.files import STDOUT, atomic_write, unwritable
 from hpsearch.system.git import commit_files, committed_file
-from hpsearch.text import nearest
+from hpsearch.text import did_you_mean
 
-STDOUT = Path("-")
-_LONGEST_PLACE = 1000  # characters; a key of YAML on one line ends at 1024
+_WRITABLE = "a file that can be"
+_LONGEST_PLACE = 1000  # characters; YAML allows 1024 for a key on one line
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """What is to be written.
+    """What an export will write.
 
     Attributes:
-        path: With links followed.
+        path: The file, with links followed.
         before: The file's content; None for a new one.
-        after: What it will hold.
+        after: What the file will hold.
         mode: The permission bits to keep; None for a new file.
-        beside: Files that say where merged values come from, with their content.
+        beside: Files with the provenance of merged values, and their content.
     """
 
     path: Path
@@ -44,11 +44,11 @@ class Export:
 
     @property
     def changes(self) -> bool:
-        """Whether the file will be another one."""
+        """Whether the file's content will change."""
         return self.before != self.after
 
     def diff(self) -> str:
-        """Return what changes as a unified diff; empty if nothing does."""
+        """Return the change as a unified diff; empty if nothing changes."""
         before = (self.before or b"").decode().splitlines(keepends=True)
         after = self.after.decode().splitlines(keepends=True)
         here = Path.cwd()
@@ -57,10 +57,10 @@ class Export:
         return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
     def write(self) -> None:
-        """Write it, each file whole or not at all; nothing if nothing changes.
+        """Write the files, each whole or not at all; none if nothing changes.
 
         Raises:
-            InputError: It can't be written.
+            InputError: A file can't be written.
         """
         if not self.changes:
             return
@@ -73,16 +73,16 @@ class Export:
                 with atomic_write(path) as file:
                     file.write(data)
         except OSError as error:
-            raise _unwritable(self.path, error) from None
+            raise unwritable(self.path, error, allowed=_WRITABLE) from None
 
     def commit(self, branch: str, message: str) -> str:
-        """Commit it on a new branch of the repository that it belongs in; the working tree stays as it is.
+        """Commit the files on a new branch of their repository. The working tree stays as it is.
 
         Returns:
             The commit's short hash.
 
         Raises:
-            InputError: It can't be committed, or nothing changes.
+            InputError: The commit fails, or nothing changes.
         """
         if not self.changes:
             raise InputError(f"--branch {branch}: {self.path} has these values already; nothing to commit")
@@ -90,61 +90,73 @@ class Export:
         return commit_files({self.path: (self.after, self.mode), **beside}, branch, message)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """How a config goes into a file.
+
+    Attributes:
+        format: The format; None to go by the suffix.
+        key: The mapping to merge into, as keys joined by dots, or `.` for the top level; None for a new file.
+        names: Names in the file by names in the config; dots lead into mappings.
+        to_commit: Whether to merge into the file of the last commit, so that the new commit holds no other change.
+    """
+
+    format: ExportFormat | None = None
+    key: str | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    to_commit: bool = False
+
+
 def plan_export(
     config: Mapping[str, Any],
     target: Path,
+    place: Place | None = None,
     *,
-    format: ExportFormat | None = None,  # noqa: A002 - the word of the command line, --format
-    key: str | None = None,
-    names: Mapping[str, str] | None = None,
     provenance: Mapping[str, Any],
     trial: Mapping[str, Any] | None = None,
-    to_commit: bool = False,
 ) -> Export:
     """Return what an export would write.
 
-    A new file gets the config as it is, and where it comes from: as a comment on top, in JSON under `_hpsearch`. In an
-    existing file the values of the mapping at `key` are set, new keys are added at its end, and everything else stays
-    byte for byte; where they come from then goes into a file beside it, `NAME.hpsearch.json`.
+    A new file gets the config and its provenance: as a comment at the top, or under `_hpsearch` in JSON.
+
+    In an existing file the values of the mapping at `place.key` are set, and new keys are added at its end. All else
+    stays byte for byte. The provenance then goes into a file beside it, `NAME.hpsearch.json`.
 
     Args:
         config: Values by name.
-        target: The file to write; a link is followed. `-` stands for standard output, and is never there.
-        format: None to go by the suffix.
-        key: The mapping to merge into, its keys joined by dots, or `.` for the top level; None for a new file.
-        names: Names in the file by names in the config; dots lead into mappings.
+        target: The file to write; a link is followed. `-` is standard output, which counts as a new file.
+        place: How the config goes into it; None for a new file of the suffix's format.
         provenance: Study, trial, metric, seeds, and so on, by name.
-        trial: For `optuna`, what `frozen_trial` takes.
-        to_commit: Merge into the file as its repository's last commit has it, so that a commit holds nothing else.
+        trial: For `optuna`: what `frozen_trial` takes.
 
     Raises:
-        InputError: The target is no file of the format, can't be written, is there without a key, or has no mapping at
-            the key that can be edited by itself; or a name is not a parameter's.
+        InputError: The target does not have the format, can't be written, exists though no key is given, or has no
+            mapping at the key that can be edited by itself. Or a name is not a parameter's.
     """
-    kind = format or _format_of(target)
-    places = dict(names or {})
-    values = _named(config, places, target, kind)
+    place = place or Place()
+    kind = place.format or _format_of(target)
+    values = _named(config, place.names, target, kind)
+    mapped = set(place.names.values())
     try:
         path = target if target == STDOUT else _followed(target)
-        there = None if target == STDOUT else committed_file(path) if to_commit else _on_disk(path, target)
+        there = None if target == STDOUT else committed_file(path) if place.to_commit else _on_disk(path, target)
         if there is None:
-            text = _new(values, target, kind, key, set(places.values()), provenance, trial)
+            text = _new(values, target, kind, place.key, mapped, provenance, trial)
             return Export(path, None, text.encode(), None, {})
         before, mode = there
-        after = _merged(values, target, before, kind, key, set(places.values()))
+        after = _merged(values, target, before, kind, place.key, mapped)
         beside = path.with_name(f"{path.name}.hpsearch.json")
         content = json.dumps(dict(provenance), indent=2, ensure_ascii=False, default=str) + "\n"
         return Export(path, before, after, mode, {beside: content.encode()})
     except OSError as error:
-        raise _unwritable(target, error) from None
+        raise unwritable(target, error, allowed=_WRITABLE) from None
 
 
 def _named(config: Mapping[str, Any], places: Mapping[str, str], target: Path, kind: ExportFormat) -> dict[str, Any]:
-    """Return plain values by their names in the file."""
+    """Return plain values, by their names in the file."""
     for name in places:
         if name not in config:
-            near = nearest(name, list(config))
-            hint = f"; did you mean {near!r}?" if near else ""
+            hint = did_you_mean(name, list(config))
             raise InputError(
                 f"--map {name}={places[name]}: {name!r} is not in the config; allowed: {', '.join(config)}{hint}"
             )
@@ -194,12 +206,12 @@ def _new(
 def _followed(target: Path) -> Path:
     try:
         return target.resolve()
-    except (RuntimeError, ValueError) as error:  # a circle of links, a null character
+    except (RuntimeError, ValueError) as error:  # the path has a circle of links or a null character
         raise InputError(f"{target}: is no file's path: {error}; allowed: a file") from None
 
 
 def _on_disk(path: Path, target: Path) -> tuple[bytes, int] | None:
-    """Return a file's content and permission bits; None if it is not there."""
+    """Return a file's content and permission bits; None if it does not exist."""
     if not path.exists():
         return None
     if not path.is_file():
@@ -219,14 +231,10 @@ def _merged(
             f"{target}: is there already; allowed: --key a.b to merge into its mapping a.b (--key . for its top), "
             "or another path"
         )
-    if target.exists() and not os.access(target, os.W_OK):  # a rename would replace a read-only file all the same
+    if target.exists() and not os.access(target, os.W_OK):  # a rename would replace even a read-only file
         raise InputError(f"{target}: is read-only; allowed: a file that can be written")
     try:
         text = before.decode()
     except UnicodeDecodeError as error:
         raise InputError(f"{target}: is not UTF-8 at byte {error.start}; allowed: text in UTF-8") from None
     return merge(open_document(text, str(target), kind), key, values, mapped).encode()
-
-
-def _unwritable(target: Path, error: OSError) -> InputError:
-    return InputError(f"{target}: can't be written: {error.strerror or error}; allowed: a file that can be")

@@ -1,4 +1,4 @@
-"""What an objective is, and the `trial` that it is given (DESIGN, section 5)."""
+"""What an objective is, and the `trial` that it is given."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol
 
 from hpsearch.errors import ObjectiveError, TrialStopped
 from hpsearch.text import shown_in_python
 from hpsearch.trial.folder import AttemptWriter
-from hpsearch.trial.trial import Config, Measurement
+from hpsearch.trial.trial import Config, Measurement, TrialSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +26,7 @@ Metrics = Mapping[str, float]
 HandOver = Callable[[Metrics], None]
 FORMS = "a generator function or a function, each of (config, trial), or a class with train(self, config, trial)"
 _SHOWN_METRICS = 10
-_MOST_METRICS = 10_000  # all epochs' are written again after each epoch
+_MOST_METRICS = 10_000  # each epoch writes the metrics of all epochs before it again
 _LONGEST_NAME = 1000  # characters
 _JOIN_TIMEOUT_S = 5.0  # Ctrl-C has to end within 10 s
 
@@ -53,6 +53,30 @@ class Objective(Protocol):
         ...
 
 
+class TrainsOnly:
+    """What an objective is that needs no setup and can't be asked for predictions, so there is no ensemble.
+
+    Attributes:
+        what: The objective in words, for messages.
+    """
+
+    can_predict = False
+    what: ClassVar[str]
+
+    def setup(self, device: str) -> None:
+        """Do nothing: all is made for each trial."""
+
+    def predict(self, checkpoint: Any, split: str) -> NoReturn:
+        """Refuse.
+
+        Raises:
+            ObjectiveError: Always.
+        """
+        del checkpoint, split  # of no use here
+        msg = f"{self.what} can't predict"
+        raise ObjectiveError(msg)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inside:
     """What hpsearch's own objectives see of a trial, and a user's don't.
@@ -60,11 +84,11 @@ class Inside:
     Attributes:
         epoch: Returns the epoch that was measured last, 0 before the first.
         earlier: Folders of the trial's earlier attempts, newest first.
-        at_epoch: Says which epoch the next measurement is of; those before an attempt's first one are taken over from
+        at_epoch: Sets the epoch of the next measurement. Epochs before the first one of an attempt are taken over from
             an earlier attempt.
         adopt: Takes over the measurements of earlier attempts up to an epoch, and returns the last one's epoch, or 0.
-        check_trained: For an objective that ended without a measurement: ObjectiveError if it still had to train.
-        report_to: Sets what `trial.report` hands metrics to; None where the objective has to yield them.
+        check_trained: Raises ObjectiveError for an objective that ended without a measurement and had epochs left.
+        report_to: Sets what `trial.report` hands metrics to; None if the objective has to yield them.
     """
 
     metric: str
@@ -90,20 +114,17 @@ class Trial:
 
     def __init__(
         self,
+        spec: TrialSpec,
         *,
-        number: int,
-        seed: int,
         device: str,
-        total_epochs: int,
-        metric: str,
         writer: AttemptWriter,
         log: logging.Logger,
         set_random_state: Callable[[Mapping[str, Any]], None] = lambda _: None,
     ) -> None:
-        self.number, self.seed, self.device, self.log = number, seed, device, log
+        self.number, self.seed, self.device, self.log = spec.number, spec.seed, device, log
         self.dir: Path = writer.folder
-        self._total_epochs = total_epochs
-        self._metric = metric
+        self._total_epochs = spec.epochs
+        self._metric = spec.metric
         self._writer = writer
         self._epoch = 0  # the epoch that was measured last, or is open
         self._open = True  # whether the epoch still awaits its measurement
@@ -117,7 +138,7 @@ class Trial:
     def epochs(self) -> Iterator[int]:
         """Yield the epochs that remain: after the checkpoint that was loaded, or from 1 if none was.
 
-        After a checkpoint the random generators go on where they were then, whatever was drawn since it was loaded.
+        After a checkpoint the random generators go on from their state in it, whatever was drawn since.
         """
         self._iterating = True
         self._go_on_at_random()
@@ -134,7 +155,7 @@ class Trial:
             checkpoint: What `save_checkpoint` takes.
 
         Raises:
-            TrialStopped: The trial is to end; let it pass.
+            TrialStopped: The trial has to end; don't catch this.
             ObjectiveError: The objective yields too, or the metrics are not numbers.
         """
         if self._hand_over is None:
@@ -145,13 +166,13 @@ class Trial:
         self._hand_over(metrics)
 
     def save_checkpoint(self, state: object) -> None:
-        """Stage a checkpoint; it is committed with the metrics of the yield that follows.
+        """Stage a checkpoint. The next yield commits it, together with its metrics.
 
         Args:
             state: Tensors, numbers, text, and lists and dicts of them.
 
         Raises:
-            CheckpointError: It could not be loaded back; the message names the key.
+            CheckpointError: It could not be loaded again; the message names the key.
             ObjectiveError: This epoch's metrics were yielded already.
         """
         if self._iterating and not self._open:
@@ -166,7 +187,7 @@ class Trial:
         """Return the newest readable checkpoint, tensors on the CPU, or None on a fresh start.
 
         Raises:
-            ObjectiveError: An epoch has begun already; what it takes over would come too late.
+            ObjectiveError: An epoch has begun already, so a checkpoint would come too late.
         """
         if self._iterating or self._measured:
             msg = "load_checkpoint was called after the first epoch had begun; call it before trial.epochs()"
@@ -182,14 +203,14 @@ class Trial:
         return state
 
     def _go_on_at_random(self) -> None:
-        """Set the random generators to where they were when the checkpoint that was loaded was committed."""
+        """Set the random generators to their state in the checkpoint that was loaded."""
         if self._random is None:
             return
         try:
             self._set_random_state(self._random)
         except ValueError as error:
             self._random = None
-            self.log.warning("the random generators begin anew, for their state can't be read: %s", error)
+            self.log.warning("the random generators begin anew: their state can't be read: %s", error)
 
     def measure(self, metrics: Metrics, seconds: float) -> Measurement:
         """Return the measurement for what the objective gave; hpsearch calls this, objectives don't.
@@ -223,7 +244,7 @@ class Trial:
         """Set the epoch of the next measurement.
 
         Raises:
-            ObjectiveError: It is not after the one before.
+            ObjectiveError: It does not come after the epoch before.
         """
         if epoch <= self._epoch:
             after = f"it came after epoch {self._epoch}" if self._epoch else "epochs count from 1"
@@ -251,7 +272,7 @@ class Trial:
 
 def inside(trial: Trial) -> Inside:
     """Return what only hpsearch's own objectives see of a trial."""
-    return trial._inside()  # noqa: SLF001 - users see public names only, so what is not for them is not among these
+    return trial._inside()  # noqa: SLF001 - private, so that users don't see it
 
 
 def _numbers(metrics: object, required: str) -> dict[str, float]:
@@ -293,7 +314,7 @@ def iterate(train: Train, config: Config, trial: Trial) -> Generator[Metrics, No
     """Yield what a training function yields, or reports.
 
     A generator runs in the caller's thread. A plain function may call `trial.report` at any depth, so it runs in a
-    thread of its own, in lock-step: while it trains the caller waits, and while the caller works it waits.
+    thread of its own. The two take turns: while one works, the other waits.
 
     Raises:
         ObjectiveError: It ended without a measurement.
@@ -309,7 +330,7 @@ def iterate(train: Train, config: Config, trial: Trial) -> Generator[Metrics, No
 
 
 class _Reporting:
-    """A plain function, made a generator."""
+    """A plain function as a generator."""
 
     def __init__(self, train: Train, config: Config, trial: Trial) -> None:
         self._call = (train, config, trial)
@@ -325,7 +346,7 @@ class _Reporting:
             self._reports.put(("metrics", metrics))
             self._stopped = not self._verdicts.get()
         if self._stopped:
-            msg = "the trial is to end"
+            msg = "the trial has to end"
             raise TrialStopped(msg)
 
     def _run(self) -> None:
@@ -356,4 +377,4 @@ class _Reporting:
             self._verdicts.put(item=False)
             thread.join(_JOIN_TIMEOUT_S)
             if thread.is_alive():
-                self._log.warning("the objective trains on although its trial has ended; let TrialStopped pass")
+                self._log.warning("the objective still trains although its trial has ended; don't catch TrialStopped")

@@ -1,4 +1,4 @@
-"""Importing the user's Python by `package.module:name`, and looking at what it can be called with."""
+"""The user's Python: importing `package.module:name`, and checking what it can be called with."""
 
 from __future__ import annotations
 
@@ -7,13 +7,21 @@ import inspect
 import pkgutil
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from hpsearch.errors import FieldError
 from hpsearch.objectives.base import FORMS
+from hpsearch.system.place import Place
 from hpsearch.text import nearest
+
+MODULE_AND_NAME = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+Named = Annotated[str, Field(pattern=MODULE_AND_NAME, description="package.module:name of something to import")]
+"""A field of a space file that names something to import."""
 
 
 def find(text: str, extra_path: str | None, field: tuple[str, ...], allowed: str) -> Any:
@@ -29,7 +37,7 @@ def find(text: str, extra_path: str | None, field: tuple[str, ...], allowed: str
     """
     module_name, _, name = text.partition(":")
     folders = [str(Path.cwd()), *([str(Path(extra_path).resolve())] if extra_path is not None else [])]
-    sys.path[:] = [*dict.fromkeys(folders), *(entry for entry in sys.path if entry not in folders)]
+    _import_first_from(folders)
     module = _import(module_name, folders, field)
     if not hasattr(module, name):
         public = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
@@ -38,14 +46,62 @@ def find(text: str, extra_path: str | None, field: tuple[str, ...], allowed: str
     return getattr(module, name)
 
 
+def find_function(
+    text: str, extra_path: str | None, field: tuple[str, ...], allowed: str, arguments: tuple[str, ...]
+) -> Callable[..., Any]:
+    """Import a function that `package.module:name` names.
+
+    Args:
+        extra_path: As in `find`.
+        field: As there.
+        allowed: As there.
+        arguments: Names of what the function is given.
+
+    Raises:
+        FieldError: For the reasons of `find` and `check_arguments`; or it can't be called.
+    """
+    target: Callable[..., Any] = find(text, extra_path, field, allowed)
+    check_callable(target, field, text, allowed)
+    check_arguments(target, field, text, arguments)
+    return target
+
+
+def _import_first_from(folders: list[str]) -> None:
+    sys.path[:] = [*dict.fromkeys(folders), *(entry for entry in sys.path if entry not in folders)]
+
+
+def import_from_copy(place: Place) -> None:
+    """Make Python look in the copy of a repository where it would look in the repository.
+
+    A package of the repository that is installed in editable mode is on the path by the original.
+    """
+    sys.path[:] = [place.of(entry) if entry else entry for entry in sys.path]
+
+
+def folder_of(text: str, folder: str, module_folder: str | None) -> Path:
+    """Return where the code of `package.module:name` lies: its module's folder once that is imported.
+
+    Args:
+        folder: The working directory.
+        module_folder: The space file's folder.
+    """
+    module = text.partition(":")[0]
+    file = getattr(sys.modules.get(module), "__file__", None)
+    if file is not None:
+        return Path(file).resolve().parent
+    first = Path(folder, module.split(".")[0])
+    found = first.is_dir() or first.with_suffix(".py").is_file()
+    return Path(folder if found or module_folder is None else module_folder)
+
+
 def _import(name: str, folders: list[str], field: tuple[str, ...]) -> ModuleType:
-    importlib.invalidate_caches()  # the file may be younger than the last look into its folder
+    importlib.invalidate_caches()  # the file may be newer than Python's list of its folder
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         missing = error.name or ""
         if name != missing and not name.startswith(f"{missing}."):
-            raise _import_failed(name, error, field) from error  # it was found, and imports something that is not there
+            raise _import_failed(name, error, field) from error  # the module is there, and imports one that is not
         parent, _, leaf = missing.rpartition(".")
         searched = list(sys.modules[parent].__path__) if hasattr(sys.modules.get(parent), "__path__") else folders
         near = nearest(leaf, [module.name for module in pkgutil.iter_modules(searched)])
@@ -63,8 +119,24 @@ def _import_failed(name: str, error: BaseException, field: tuple[str, ...]) -> F
     return FieldError(field, f"importing {name} failed: {place}{reason}", "a module that imports without errors")
 
 
+def check_callable(target: Any, field: tuple[str, ...], text: str, allowed: str) -> None:
+    """Refuse what can't be called at all.
+
+    Args:
+        target: What was imported.
+        field: Where in the space file it is named.
+        text: Its name, for messages.
+        allowed: What it may be, for messages.
+
+    Raises:
+        FieldError: It can't be called.
+    """
+    if not callable(target):
+        raise FieldError(field, f"{text} is a {type(target).__name__}, which can't be called", allowed)
+
+
 def check_arguments(target: Any, field: tuple[str, ...], text: str, arguments: tuple[str, ...]) -> None:
-    """Refuse what can't be called with so many arguments, or only awaited.
+    """Refuse what can't be called with these arguments, and what is async.
 
     Args:
         target: What can be called.
@@ -81,7 +153,7 @@ def check_arguments(target: Any, field: tuple[str, ...], text: str, arguments: t
     try:
         signature = inspect.signature(target)
     except (TypeError, ValueError):
-        return  # compiled code that does not say; it is seen when it is called
+        return  # compiled code may have no signature; the first call tells
     try:
         signature.bind(*arguments)
     except TypeError as error:

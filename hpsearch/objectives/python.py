@@ -7,10 +7,11 @@ from collections.abc import Generator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from hpsearch.config.objectives import Python
+from hpsearch.config.objectives import ObjectiveSection
 from hpsearch.errors import FieldError, ObjectiveError
 from hpsearch.objectives.base import FORMS, Metrics, Trial, iterate
-from hpsearch.objectives.importing import check_arguments, find
+from hpsearch.objectives.importing import Named, check_arguments, check_callable, find, folder_of
+from hpsearch.objectives.way import Way
 from hpsearch.text import nearest
 from hpsearch.trial.trial import Config
 
@@ -19,22 +20,28 @@ if TYPE_CHECKING:
 
 _FIELD = ("objective", "python")
 _SUM_TOLERANCE = 1e-2  # a softmax in half precision over 1,000 classes sums to 1 within this
-_FLOAT32_BYTES = 4  # exact enough for a vote; less is not
+_FLOAT32_BYTES = 4  # fewer are not exact enough for a vote
 _AXES = 2  # samples and classes
 _METHODS = {"train": ("config", "trial"), "setup": ("device",), "predict": ("checkpoint", "split")}
 
 
-class PythonObjective:
-    """A generator function, a function that reports, or a class, of which one instance serves all trials of a worker.
+class Python(ObjectiveSection):
+    """The user's Python: `package.module:name`, a generator function, a function that reports, or a class."""
 
-    Nothing of the user's is called here; a class is instantiated by `setup`, or by the first call that needs it.
+    python: Named
+
+
+class PythonObjective:
+    """A generator function, a function that reports, or a class. One instance of a class serves all trials of a worker.
+
+    To make this calls none of the user's code: a class is instantiated by `setup`, or by the first call that needs it.
 
     Args:
         settings: Names it.
         extra_path: A folder to import from, after the working directory: the space file's.
 
     Raises:
-        FieldError: There is no such module or name, or it is nothing that can train.
+        FieldError: There is no such module or name, or it can't train.
     """
 
     def __init__(self, settings: Python, extra_path: str | None = None) -> None:
@@ -64,7 +71,7 @@ class PythonObjective:
         """Return class probabilities (n_samples, n_classes) and labels (n_samples,) of `val` or `test`.
 
         Raises:
-            ObjectiveError: The objective can't predict, or gave something else.
+            ObjectiveError: The objective can't predict, or returned something else.
         """
         if not self.can_predict:
             msg = "the objective can't predict; a class with predict(self, checkpoint, split) can"
@@ -72,9 +79,16 @@ class PythonObjective:
         return _checked(self._instance.predict(checkpoint, split))
 
 
+PYTHON = Way(
+    key="python",
+    section=Python,
+    load=PythonObjective,
+    code_folder=lambda settings, *folders: folder_of(settings.python, *folders),
+)
+
+
 def _check_target(target: Any, text: str) -> None:
-    if not callable(target):
-        raise FieldError(_FIELD, f"{text} is a {type(target).__name__}, which can't be called", FORMS)
+    check_callable(target, _FIELD, text, FORMS)
     if not isinstance(target, type):
         check_arguments(target, _FIELD, text, ("config", "trial"))
         return
@@ -91,10 +105,10 @@ def _check_target(target: Any, text: str) -> None:
 
 
 def _checked(result: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return what `predict` gave as arrays.
+    """Return the result of `predict` as arrays.
 
     Raises:
-        ObjectiveError: It is not what `predict` has to give.
+        ObjectiveError: It is not what `predict` has to return.
     """
     try:
         probabilities, labels = map(_array, result)

@@ -13,12 +13,13 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from hpsearch.config.config import StudyConfig
-from hpsearch.config.objectives import Command
 from hpsearch.errors import CheckpointError, FieldError, InputError
+from hpsearch.objectives.own_values import OwnValues
+from hpsearch.objectives.registry import way_of
 from hpsearch.report.curve import curve
 from hpsearch.report.layout import cell, facts, heading, whole
 from hpsearch.report.paths import shown_path
-from hpsearch.study.document import config_of, epochs_of, json_value, last_folder
+from hpsearch.study.document import epochs_of, json_value, last_folder, shown_config
 from hpsearch.study.study import Study
 from hpsearch.system.git import CodeState
 from hpsearch.text import clean, counted, format_duration, format_value, mean_and_std, value_format
@@ -115,7 +116,7 @@ def _json(value: Any) -> str:
 
 
 def _config(record: TrialRecord, config: StudyConfig) -> RenderableType:
-    return facts([(name, _json(value)) for name, value in config_of(record, config).items()])
+    return facts([(name, _json(value)) for name, value in shown_config(record, config).items()])
 
 
 def _log(record: TrialRecord, folder: Path) -> list[RenderableType]:
@@ -139,27 +140,15 @@ def _tail(path: Path) -> list[str]:
 
 
 def _again(config: StudyConfig, record: TrialRecord, folder: Path, epochs: int) -> list[RenderableType]:
-    resolved = config_of(record, config)
+    resolved, line = shown_config(record, config), way_of(config.objective).by_hand
     by_hand: list[RenderableType] = [facts([("config", _json(resolved)), ("seed", str(record.seed))])]
-    if not isinstance(config.objective, Command) or not resolved:
+    if line is None or not resolved:
         return by_hand
-    from hpsearch.objectives.command.config import config_file_path
-    from hpsearch.objectives.command.line import command_line
-
-    made, attempt = config.objective.config_file, last_folder(record, folder)
+    own = OwnValues(seed=record.seed, epochs=epochs, trial_dir=f"trial-{record.number:05d}-again", number=record.number)
     try:
-        arguments = command_line(
-            config.objective,
-            resolved,
-            record.seed,
-            epochs=epochs,
-            trial_dir=f"trial-{record.number:05d}-again",
-            number=record.number,
-            config_file=config_file_path(made, attempt) if made is not None and attempt is not None else None,
-        )
+        cwd, arguments = line(config.objective, resolved, own, last_folder(record, folder))
     except FieldError as error:
         return [*by_hand, cell(error, "yellow")]
-    cwd = config.objective.cwd
     return [*by_hand, *map(whole, _shell_lines(["cd", cwd, "&&"] if cwd else [], arguments))]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -14,10 +13,11 @@ from hpsearch.config.config import StudyConfig
 from hpsearch.report.layout import FirstThatFits, Wrapping, cell, stacked, text_table
 from hpsearch.selection.ranking import Finalist, top
 from hpsearch.space.display import params_line, short_params
-from hpsearch.study.document import config_of, epochs_of
+from hpsearch.study.document import epochs_of, shown_config
+from hpsearch.study.ensemble import Reading, Scores
 from hpsearch.study.study import Study
 from hpsearch.text import clean, mean_and_std, value_format
-from hpsearch.trial.trial import Direction, Stage, TrialRecord
+from hpsearch.trial.trial import Config, Direction, Stage, TrialRecord
 
 _SIDE = {Direction.MAXIMIZE: "above", Direction.MINIMIZE: "below"}
 
@@ -34,7 +34,7 @@ def leaderboard(study: Study, top_n: int) -> RenderableType:
         return Text("No trial has ended with a value that can win.")
     written = value_format([record.value for record in records])
     rows = [_leader(rank, record, written) for rank, record in enumerate(records[:top_n], 1)]
-    configs = [config_of(record, study.config) for record in records[:top_n]]
+    configs = [shown_config(record, study.config) for record in records[:top_n]]
     return _with_params(("rank", "trial", study.config.metric, "epoch", "stopped"), rows, configs, study.config)
 
 
@@ -44,7 +44,7 @@ def _leader(rank: int, record: TrialRecord, written: Callable[[float | None], st
 
 
 def _with_params(
-    headers: Sequence[str], rows: Sequence[Sequence[str]], configs: Sequence[dict[str, Any]], config: StudyConfig
+    headers: Sequence[str], rows: Sequence[Sequence[str]], configs: Sequence[Config], config: StudyConfig
 ) -> FirstThatFits:
     """Return a table with a column for each parameter; where that is too wide, one for all, or lines below the table.
 
@@ -64,7 +64,7 @@ def _with_params(
     return FirstThatFits(wide, Wrapping(narrow), Wrapping(bare, *below), stacked(narrow))
 
 
-def _params_below(trial: object, one: dict[str, Any], config: StudyConfig) -> Padding:
+def _params_below(trial: object, one: Config, config: StudyConfig) -> Padding:
     return Padding(cell(f"trial {trial}: {params_line(config.space, one)}"), (0, 0, 0, 2))
 
 
@@ -88,9 +88,9 @@ def finalists_table(study: Study) -> RenderableType:
     wide, narrow = (text_table((), headers, last=last) for last in (["params"], []))
     for position, one in enumerate(found):
         cells = [cell(text, "bold" if position == 0 else "") for text in _finalist(one, written)]
-        wide.add_row(*cells, cell(params_line(study.config.space, study.config.space.config(one.params))))
+        wide.add_row(*cells, cell(params_line(study.config.space, study.config.space.config_of(one.params))))
         narrow.add_row(*cells)
-    below = [_params_below(one.source, study.config.space.config(one.params), study.config) for one in found]
+    below = [_params_below(one.source, study.config.space.config_of(one.params), study.config) for one in found]
     table = FirstThatFits(wide, Wrapping(narrow, *below), Group(stacked(narrow), *below))
     words = [*map(_failures_in_words, found), optimism_in_words(found, study.config.direction, written)]
     return Group(table, Text(""), *(Text(line) for line in words if line))
@@ -132,48 +132,46 @@ def optimism_in_words(
 
 def ensemble_table(study: Study) -> RenderableType:
     """Return the members with their weights, and the vote's scores on `val` and `test` beside those of its members."""
-    ensemble = study.store.get("ensemble")
+    ensemble, reading = study.ensemble, study.current_reading
     if ensemble is None:
         return Text("No ensemble.")
     members = text_table((), ("trial", "seed", "weight"), last=["checkpoint"])
-    for member in ensemble["members"]:
-        numbers = [str(member["trial"]), str(member["seed"]), f"{member['weight']:.3f}"]
-        members.add_row(*map(cell, (*numbers, member["checkpoint"])))
-    reading = study.current_reading
-    test = reading and reading["scores"]
-    return Group(members, Text(""), _scores(ensemble["val"], test), Text(""), *_readings(study, reading))
+    for member in ensemble.members:
+        members.add_row(*map(cell, (str(member.trial), str(member.seed), f"{member.weight:.3f}", member.checkpoint)))
+    test = None if reading is None else reading.scores
+    return Group(members, Text(""), _scores(ensemble.val, test), Text(""), *_readings(study, reading))
 
 
-_SCORE_ROWS = {
-    "ensemble": "ensemble",
-    "best_single": "best single member",
-    "mean_single": "mean of single members",
-}
+_SCORE_ROWS = ("ensemble", "best single member", "mean of single members")
 
 
-def _scores(val: dict[str, Any], test: dict[str, Any] | None) -> Table:
+def _scores(val: Scores, test: Scores | None) -> Table:
     splits = {"val": val, "test": test}
     table = text_table(("",), [f"{split} {what}" for split in splits for what in ("accuracy", "log loss")])
-    columns = [_score_column(scores, what) for scores in splits.values() for what in ("accuracy", "log_loss")]
-    for name, *texts in zip(_SCORE_ROWS.values(), *columns, strict=True):
+    columns = [column for scores in splits.values() for column in _score_columns(scores)]
+    for name, *texts in zip(_SCORE_ROWS, *columns, strict=True):
         table.add_row(*(cell(text, "" if table.row_count else "bold") for text in (name, *texts)))
-    samples = ["-" if scores is None else str(scores["ensemble"]["n"]) for scores in splits.values()]
+    samples = ["-" if scores is None else str(scores.ensemble.n) for scores in splits.values()]
     table.add_row("samples", *(text for n in samples for text in (n, "")), style="dim")
     return table
 
 
-def _score_column(scores: dict[str, Any] | None, what: str) -> list[str]:
-    values = [None if scores is None else scores[key][what] for key in _SCORE_ROWS]
-    return list(map(value_format(values), values))
+def _score_columns(scores: Scores | None) -> list[list[str]]:
+    """Return the accuracies, and the log losses, in the order of `_SCORE_ROWS`."""
+    if scores is None:
+        return [[value_format([])(None)] * len(_SCORE_ROWS)] * 2
+    rows = (scores.ensemble, scores.best_single, scores.mean_single)
+    columns = [[row.accuracy for row in rows], [row.log_loss for row in rows]]
+    return [list(map(value_format(column), column)) for column in columns]
 
 
-def _readings(study: Study, reading: dict[str, Any] | None) -> list[Text]:
-    count = len(study.store.get("test_readings", []))
-    if reading is None or reading["scores"] is None:
+def _readings(study: Study, reading: Reading | None) -> list[Text]:
+    count = len(study.test_readings)
+    if reading is None or reading.scores is None:
         lines = [Text("The test split has not been scored for this ensemble; resume the study to do so.")]
         return [*lines, Text(f"It was read {_times(count)} so far.")] if count else lines
     lines = [Text(f"The test split was read {_times(count)}.")]
-    if reading["seen_before"]:
+    if reading.seen_before:
         warning = (
             "Warning: an earlier reading was known before this ensemble was chosen, so its test score may flatter."
         )

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from hpsearch.report.layout import FirstThatFits, Wrapping, cell, stacked, text_table
 from hpsearch.selection.ranking import top
-from hpsearch.store.connection import DATABASE, JOURNAL
+from hpsearch.store.location import DATABASE, JOURNAL
 from hpsearch.store.pointer import STUDY_FILE
 from hpsearch.study.study import Study
 from hpsearch.text import format_duration, mean_and_std, value_format

@@ -10,7 +10,6 @@ from rich.text import Text
 
 from hpsearch.config.budget import Limits
 from hpsearch.config.config import StudyConfig
-from hpsearch.config.objectives import Command, ImageClassifier
 from hpsearch.report.layout import FirstThatFits, cell, facts, facts_table, heading, whole
 from hpsearch.report.paths import shown_path, shown_store, study_argument
 from hpsearch.report.region import first_in_words, region
@@ -33,7 +32,7 @@ def study_summary(study: Study, top_n: int = _LEADERS) -> RenderableType:
     sections: list[tuple[str, RenderableType]] = [("Search", leaderboard(study, top_n))]
     if study.config.finalists is not None:
         sections.append(("Finalists", finalists_table(study)))
-    if study.config.ensemble is not None and study.store.get("ensemble") is not None:
+    if study.config.ensemble is not None and study.ensemble is not None:
         sections.append(("Ensemble", ensemble_table(study)))
     tight = region(study)
     if tight is not None:
@@ -125,7 +124,7 @@ def plan_line(
     Args:
         trials: The search's total.
         workers_text: What it trains on, such as `4 GPUs`.
-        can_predict: Whether the objective can; None if that is not known, and then the kind of objective decides.
+        can_predict: Whether the objective can; None if that is not known, and then its section decides.
         limits: What the study may spend; None for no budget.
     """
     limits = limits or Limits()
@@ -153,8 +152,9 @@ def _plan_of_search(config: StudyConfig, trials: int) -> list[str]:
 
 
 def _plan_of_ensemble(config: StudyConfig, *, can_predict: bool | None) -> str:
-    if config.ensemble is None or can_predict is False or isinstance(config.objective, Command):
+    if can_predict is None:
+        can_predict = config.objective.can_predict
+    if config.ensemble is None or can_predict is False:
         return ""
-    sure = can_predict or isinstance(config.objective, ImageClassifier)
-    condition = "" if sure else ", if the objective can predict"
+    condition = "" if can_predict else ", if the objective can predict"
     return f", then an ensemble of up to {counted(config.ensemble.members, 'member')}{condition}"

@@ -1,17 +1,22 @@
-"""Samplers propose configs. They are Optuna samplers, for `optuna.create_study(sampler=...)` too."""
+"""Samplers propose configs. They are Optuna samplers, for `optuna.create_study(sampler=...)` too.
+
+Each name is imported when it is first used: who only reads a study needs no sampler, and Optuna takes long to import.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from hpsearch.config.config import Search
-from hpsearch.samplers.adaptive import GpSampler, TpeSampler
-from hpsearch.samplers.base import Key, SpaceSampler
-from hpsearch.samplers.jittered_grid import JitteredGridSampler, choose_levels
-from hpsearch.samplers.past import Past, best_of_past
-from hpsearch.samplers.random import RandomSampler
-from hpsearch.samplers.sobol import SobolSampler
-from hpsearch.space.space import Space
+if TYPE_CHECKING:
+    from hpsearch.samplers.adaptive import GpSampler, TpeSampler
+    from hpsearch.samplers.base import Key, SpaceSampler
+    from hpsearch.samplers.jittered_grid import JitteredGridSampler
+    from hpsearch.samplers.levels import choose_levels
+    from hpsearch.samplers.making import make_sampler
+    from hpsearch.samplers.past import Past, best_of_past
+    from hpsearch.samplers.random import RandomSampler
+    from hpsearch.samplers.sobol import SobolSampler
 
 __all__ = [
     "GpSampler",
@@ -27,28 +32,26 @@ __all__ = [
     "make_sampler",
 ]
 
+_HOMES = {
+    "GpSampler": "adaptive",
+    "JitteredGridSampler": "jittered_grid",
+    "Key": "base",
+    "Past": "past",
+    "RandomSampler": "random",
+    "SobolSampler": "sobol",
+    "SpaceSampler": "base",
+    "TpeSampler": "adaptive",
+    "best_of_past": "past",
+    "choose_levels": "levels",
+    "make_sampler": "making",
+}
 
-def make_sampler(
-    search: Search, space: Space, seed: int, levels: Mapping[str, int], taken: Collection[Key] = ()
-) -> SpaceSampler:
-    """Return the sampler of a study, or of one of its rounds.
 
-    Args:
-        search: The study's `search` section.
-        space: What is searched.
-        seed: The study's.
-        levels: As stored when the study was made, by `choose_levels`; only a grid uses them.
-        taken: Keys of configs that are not to be drawn.
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
-    Raises:
-        FieldError: The levels don't fit the space.
-    """
-    if search.sampler == "jittered_grid":
-        return JitteredGridSampler(space, seed, levels, search.jitter, taken)
-    kinds: dict[str, type[SpaceSampler]] = {
-        "random": RandomSampler,
-        "sobol": SobolSampler,
-        "tpe": TpeSampler,
-        "gp": GpSampler,
-    }
-    return kinds[search.sampler](space, seed, taken)
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -14,7 +14,7 @@ import statistics
 import threading
 import warnings
 from abc import abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -31,7 +31,7 @@ from hpsearch.samplers.sobol import SobolSampler
 from hpsearch.space.distributions import Range
 from hpsearch.space.space import Space
 from hpsearch.trial.seeding import derive_seed
-from hpsearch.trial.trial import Direction
+from hpsearch.trial.trial import Direction, Params
 
 _START_UP = 10  # trials that end before a model is asked: the default of both samplers in Optuna
 _FAILED_PER_SCORED = 9  # TPE calls a tenth of the trials good, and no failed one may be among them
@@ -70,10 +70,10 @@ class AdaptiveSampler(SobolSampler):
         """Return what the model is told for trials of this space, one of which at least has a value."""
 
     @abstractmethod
-    def _ask(self, study: Study) -> dict[str, Any]:
+    def _ask(self, study: Study) -> Params:
         """Return what the model proposes, by parameter; of inactive ones too, maybe."""
 
-    def propose(self, number: int, past: Sequence[Past], direction: Direction) -> dict[str, Any]:
+    def propose(self, number: int, past: Sequence[Past], direction: Direction) -> Params:
         """Return the config for a number: a pure function of space, seed and arguments.
 
         Args:
@@ -85,19 +85,21 @@ class AdaptiveSampler(SobolSampler):
         Raises:
             SpaceUsedUpError: There is no config left that satisfies the constraints and is not among `past` or taken.
         """
-        known = [replace(one, params=params) for one in past if (params := as_trained(self.space, one.params))]
+        known = [
+            replace(one, params=params) for one in past if (params := as_trained(self.space, one.params)) is not None
+        ]
         keys = self._taken | {self.space.key(one.params) for one in known}
         ended = [one for one in known if not one.running]
         if len(ended) >= _START_UP and any(one.value is not None for one in ended):
             params = self._modelled(number, known, keys, direction)
-            if params:
+            if params is not None:
                 return params
         return _Unrepeated(self.space, self.seed, keys).draw(number)
 
     def _modelled(
         self, number: int, known: Sequence[Past], keys: Collection[Key], direction: Direction
-    ) -> dict[str, Any]:
-        """Return what the model proposes that is allowed and new; nothing if it does not."""
+    ) -> Params | None:
+        """Return a proposal of the model that is allowed and new; None if there is none."""
         refused: list[Past] = []
         for attempt in range(self.asks):
             with _quiet():
@@ -105,27 +107,27 @@ class AdaptiveSampler(SobolSampler):
                 study = optuna.create_study(sampler=model, direction=direction.value)
             study.add_trials(_frozen(self.space, one) for one in self._told([*known, *refused], direction))
             params = self.space.only_active(self._ask(study))
-            mended = self._mended(params, known, direction)
-            if mended and self.space.key(mended) not in keys:
-                return mended
+            allowed = self._allowed(params, known, direction)
+            if allowed is not None and self.space.key(allowed) not in keys:
+                return allowed
             # A forbidden config counts as a failed one, a repeated one as another that runs: the model moves away.
-            refused.append(Past(params=params, value=None, running=bool(mended)))
-        return {}
+            refused.append(Past(params=params, value=None, running=allowed is not None))
+        return None
 
-    def _mended(self, params: Mapping[str, Any], known: Sequence[Past], direction: Direction) -> dict[str, Any]:
-        """Return the proposal, or the first allowed config on the way to a good one; nothing if there is none.
+    def _allowed(self, params: Params, known: Sequence[Past], direction: Direction) -> Params | None:
+        """Return the proposal, or the first allowed config on the way to a good one; None if there is none.
 
         The best configs are often where a constraint begins, and the model would point beyond it again and again:
         Michalewicz and Nazhiyath, Genocop III (1995).
         """
         if self.space.allows(params):
-            return dict(params)
+            return params
         for end in best_of_past(known, direction, _ENDS):
             for step in range(1, _STEPS):
                 mixed = mix(self.space, params, end.params, step / _STEPS)
                 if self.space.allows(mixed):
                     return mixed
-        return {}
+        return None
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -141,7 +143,7 @@ class AdaptiveSampler(SobolSampler):
             raise ValueError(msg)
         others = (one for one in study.get_trials(deepcopy=False) if one.number != trial.number)
         past = [known for one in others if (known := _past_of(one))]
-        return self.propose(trial.number, past, Direction(study.direction.name.lower()))
+        return dict(self.propose(trial.number, past, Direction(study.direction.name.lower())))
 
 
 class TpeSampler(AdaptiveSampler):
@@ -169,13 +171,13 @@ class TpeSampler(AdaptiveSampler):
         left_out = set(failed[: max(len(failed) - _FAILED_PER_SCORED * scored, 0)])
         return [one for at, one in enumerate(past) if at not in left_out]
 
-    def _ask(self, study: Study) -> dict[str, Any]:
+    def _ask(self, study: Study) -> Params:
         trial = study.ask()
         params: dict[str, Any] = {}
         for name in _parents_first(self.space):
-            if name in self.space.active(params):
+            if name in self.space.active(Params(params)):
                 params[name] = _suggest(trial, name, self.space.parameters[name].to_optuna())
-        return params
+        return Params(params)
 
 
 class GpSampler(AdaptiveSampler):
@@ -205,21 +207,21 @@ class GpSampler(AdaptiveSampler):
                 # A loss of 1e6 would make all others look the same; a failed trial has to look bad to a regression.
                 value = direction.sign * max(floor, floor if value is None else direction.sign * value)
             # The kernel needs each axis everywhere: an inactive parameter rests in the middle of its range.
-            told.append(replace(one, params=_middle(self.space) | dict(one.params), value=value))
+            told.append(replace(one, params=Params({**_middle(self.space), **one.params}), value=value))
         return told
 
-    def _ask(self, study: Study) -> dict[str, Any]:
-        return study.ask(fixed_distributions=self.space.optuna_distributions()).params
+    def _ask(self, study: Study) -> Params:
+        return Params(study.ask(fixed_distributions=self.space.optuna_distributions()).params)
 
 
 class _Unrepeated(SobolSampler):
     """Draws Sobol points that are not taken; for adaptive samplers, whose earlier configs are others."""
 
-    def draw(self, number: int) -> dict[str, Any]:
+    def draw(self, number: int) -> Params:
         return self._accepted(number)
 
 
-def as_trained(space: Space, params: Mapping[str, Any]) -> dict[str, Any]:
+def as_trained(space: Space, params: Params) -> Params | None:
     """Return the stored values of active parameters, rounded as they were for the trial.
 
     Args:
@@ -227,27 +229,27 @@ def as_trained(space: Space, params: Mapping[str, Any]) -> dict[str, Any]:
         params: Of an earlier trial, maybe from other bounds.
 
     Returns:
-        Nothing if one is missing or outside of the bounds.
+        None if one is missing or outside of the bounds.
     """
     if not space.is_complete(params):
-        return {}
+        return None
     found = {}
     for name in space.active(params):
         axis, value = space.parameters[name], params[name]
         if isinstance(axis, Range):
             if isinstance(value, bool) or not isinstance(value, (int, float)):
-                return {}
+                return None
             value = axis.resolve(value)
             inside = axis.low <= value <= axis.high
         else:
             inside = value in axis.names
         if not inside:
-            return {}
+            return None
         found[name] = value
-    return found
+    return Params(found)
 
 
-def mix(space: Space, start: Mapping[str, Any], end: Mapping[str, Any], share: float) -> dict[str, Any]:
+def mix(space: Space, start: Params, end: Params, share: float) -> Params:
     """Return params that have gone a share of the way to others, in the scale of each range.
 
     Args:
@@ -261,7 +263,7 @@ def mix(space: Space, start: Mapping[str, Any], end: Mapping[str, Any], share: f
         axis = space.parameters[name]
         if name in end and name not in deciding and isinstance(axis, Range):
             found[name] = axis.draw((1 - share) * axis.quantile(value) + share * axis.quantile(end[name]))
-    return found
+    return Params(found)
 
 
 def fence(scores: Sequence[float]) -> float:
@@ -303,11 +305,11 @@ def _past_of(trial: FrozenTrial) -> Past | None:
         case TrialState.COMPLETE:
             value = trial.value
             finite = value is not None and math.isfinite(value)
-            return Past(params=trial.params, value=value if finite else None)
+            return Past(params=Params(trial.params), value=value if finite else None)
         case TrialState.PRUNED:
-            return Past(params=trial.params, value=None)
+            return Past(params=Params(trial.params), value=None)
         case TrialState.RUNNING:
-            return Past(params=trial.params, value=None, running=True)
+            return Past(params=Params(trial.params), value=None, running=True)
         case _:
             return None
 
@@ -319,8 +321,8 @@ def _parents_first(space: Space) -> list[str]:
     return list(graphlib.TopologicalSorter(parents).static_order())
 
 
-def _middle(space: Space) -> dict[str, Any]:
-    return {name: axis.draw(0.5) for name, axis in space.parameters.items()}
+def _middle(space: Space) -> Params:
+    return Params({name: axis.draw(0.5) for name, axis in space.parameters.items()})
 
 
 def _suggest(trial: Trial, name: str, distribution: BaseDistribution) -> Any:

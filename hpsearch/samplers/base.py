@@ -20,7 +20,7 @@ from hpsearch.space.distributions import Choice, Range
 from hpsearch.space.space import Space
 from hpsearch.text import counted
 from hpsearch.trial.seeding import unit
-from hpsearch.trial.trial import Direction
+from hpsearch.trial.trial import Direction, Params
 
 _MAX_TRIES = 100_000  # of one config, of which constraints leave one in a thousand
 MAX_LISTED = 20_000  # configs of a space that can be gone through one by one in a second
@@ -48,14 +48,14 @@ class SpaceSampler(BaseSampler):
 
     def __init__(self, space: Space, seed: int, taken: Collection[Key] = ()) -> None:
         self.space, self.seed = space, seed
-        self._drawn: list[dict[str, Any]] = []
+        self._drawn: list[Params] = []
         self._keys = set(taken)
         self._repeats = space.may_repeat
-        self._listed: list[tuple[Key, dict[str, Any]]] | None = None
+        self._listed: list[tuple[Key, Params]] | None = None
         self._position = 0  # of the first of them that may not be drawn yet
 
     @abstractmethod
-    def candidate(self, number: int, attempt: int) -> dict[str, Any]:
+    def candidate(self, number: int, attempt: int) -> Params:
         """Return a stored value for every parameter, active or not: a pure function of its arguments.
 
         Args:
@@ -63,7 +63,7 @@ class SpaceSampler(BaseSampler):
             attempt: From 0; the next one is asked for when a constraint or an earlier config refuses this one.
         """
 
-    def draw(self, number: int) -> dict[str, Any]:
+    def draw(self, number: int) -> Params:
         """Return the stored value of each active parameter for config `number`, from 0.
 
         Raises:
@@ -76,9 +76,9 @@ class SpaceSampler(BaseSampler):
             params = self._accepted(len(self._drawn))
             self._drawn.append(params)
             self._keys.add(self.space.key(params))
-        return dict(self._drawn[number])
+        return Params(dict(self._drawn[number]))
 
-    def recall(self, configs: Iterable[Mapping[str, Any]]) -> None:
+    def recall(self, configs: Iterable[Params]) -> None:
         """Take the configs of the first numbers from where they are stored, so that they need not be drawn again.
 
         Args:
@@ -86,10 +86,10 @@ class SpaceSampler(BaseSampler):
         """
         if self._repeats:
             for params in itertools.islice(configs, len(self._drawn), None):
-                self._drawn.append(dict(params))
+                self._drawn.append(Params(dict(params)))
                 self._keys.add(self.space.key(params))
 
-    def propose(self, number: int, past: Sequence[Past], direction: Direction) -> dict[str, Any]:
+    def propose(self, number: int, past: Sequence[Past], direction: Direction) -> Params:
         """Return the config for a number in the light of what is known so far; here, that does not matter.
 
         Args:
@@ -102,7 +102,7 @@ class SpaceSampler(BaseSampler):
         del past, direction
         return self.draw(number)
 
-    def _accepted(self, number: int) -> dict[str, Any]:
+    def _accepted(self, number: int) -> Params:
         axes = self._options()
         listable = math.prod(map(len, axes)) <= MAX_LISTED if axes is not None else False
         for attempt in range(_TRIES_BEFORE_LISTING if listable else _MAX_TRIES):
@@ -124,21 +124,21 @@ class SpaceSampler(BaseSampler):
             return f"the space is used up: none of {_MAX_TRIES:,} draws is a config that is allowed and new"
         return f"the space is used up: {counted(len(self._listed), 'config')} in all, and none is left"
 
-    def _is_new(self, params: Mapping[str, Any]) -> bool:
+    def _is_new(self, params: Params) -> bool:
         return not self._repeats or self.space.key(params) not in self._keys
 
-    def _next_listed(self, axes: Sequence[Sequence[Any]]) -> dict[str, Any] | None:
+    def _next_listed(self, axes: Sequence[Sequence[Any]]) -> Params | None:
         """Return a config of a small space that was not drawn yet, in an order of the seed's; None if none is left."""
         if self._listed is None:
             found = {}
             for values in itertools.product(*axes):
-                params = self.space.only_active(dict(zip(self.space.parameters, values, strict=True)))
+                params = self.space.only_active(Params(dict(zip(self.space.parameters, values, strict=True))))
                 if self.space.allows(params):
                     found[self.space.key(params)] = params
             self._listed = sorted(found.items(), key=lambda item: unit(self.seed, "rest", repr(item[1])))
         while self._position < len(self._listed) and self._listed[self._position][0] in self._keys:
             self._position += 1  # what was drawn stays so
-        return dict(self._listed[self._position][1]) if self._position < len(self._listed) else None
+        return Params(dict(self._listed[self._position][1])) if self._position < len(self._listed) else None
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Return all parameters of the space, for a config is drawn as a whole."""
@@ -150,7 +150,7 @@ class SpaceSampler(BaseSampler):
     ) -> dict[str, Any]:
         """Return the config of the trial's number."""
         del study, search_space
-        return self.draw(trial.number)
+        return dict(self.draw(trial.number))
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
@@ -197,12 +197,12 @@ def draw_from(distribution: BaseDistribution, quantile: float) -> Any:
     return Range(kind, low, high).draw(quantile)
 
 
-def draw_space(space: Space, quantiles: Mapping[str, float]) -> dict[str, Any]:
+def draw_space(space: Space, quantiles: Mapping[str, float]) -> Params:
     """Return the stored value of each parameter at its quantile in [0, 1)."""
-    return {name: distribution.draw(quantiles[name]) for name, distribution in space.parameters.items()}
+    return Params({name: distribution.draw(quantiles[name]) for name, distribution in space.parameters.items()})
 
 
-def draw_uniform(space: Space, seed: int, kind: str, number: int, attempt: int) -> dict[str, Any]:
+def draw_uniform(space: Space, seed: int, kind: str, number: int, attempt: int) -> Params:
     """Return independent uniform draws of all parameters; attempts after the first have numbers of their own."""
     again = (attempt,) if attempt else ()
     return draw_space(space, {name: unit(seed, kind, number, name, *again) for name in space.parameters})

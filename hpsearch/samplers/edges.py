@@ -18,7 +18,7 @@ from fractions import Fraction
 from typing import Literal
 
 from hpsearch.samplers.past import Past, best_of_past
-from hpsearch.space.distributions import Range
+from hpsearch.space.distributions import MOST_STEPS, Range
 from hpsearch.space.space import Space
 from hpsearch.trial.trial import Direction
 
@@ -29,7 +29,6 @@ _LEVEL = 0.05  # of false alarms for a whole study, shared out to both sides of 
 _HALF = 0.5
 
 _LARGEST, _SMALLEST = 1e300, 1e-300  # differences and ratios of bounds stay finite
-_MAX_STEPS = 2**53  # floats tell multiples of the step apart up to here, as the space file asks
 _ROUNDING = 1e-9  # relative: what is so near to a round number is one
 _LEAST_DECADES = 1.0
 _STEPS_OF_GROWTH = 4  # at least, of the steps that a linear bound is rounded to
@@ -103,8 +102,9 @@ def _crowded(
     """
     if sum(one.value is not None for one in ended) < _FEWEST_WITH_VALUE:
         return []
-    quantiles = [_quantile(axis, one.params[name]) for one in ended]
-    of_best = [(value, _quantile(axis, value)) for value in (one.params[name] for one in best)]
+    quantiles = _quantiles(axis, [one.params[name] for one in ended])
+    values = [one.params[name] for one in best]
+    of_best = list(zip(values, _quantiles(axis, values), strict=True))
     for side in _SIDES:
         depths = [_depth(side, quantile) for quantile in quantiles]
         # A grid without jitter has no trials outside of the centres of its outermost cells.
@@ -117,9 +117,9 @@ def _crowded(
     return []
 
 
-def _quantile(axis: Range, value: float) -> float:
-    """Return where the value that a trial got lies between the bounds, in the range's own scale."""
-    return axis.quantile(axis.resolve(value))
+def _quantiles(axis: Range, values: Sequence[float]) -> list[float]:
+    """Return where the values that trials got lie between the bounds, in the range's own scale."""
+    return axis.quantiles(values if axis.quantum is None else [axis.resolve(value) for value in values])
 
 
 def _depth(side: Side, quantile: float) -> float:
@@ -191,7 +191,7 @@ def _grown(axis: Range, side: Side, limits: tuple[float, float]) -> tuple[float,
 def _natural_end(axis: Range, side: Side) -> float:
     """Return what a bound can't cross without becoming another kind of quantity, or one that is no longer exact."""
     step = axis.quantum or (1 if axis.integer else 0)
-    largest = min(_LARGEST, _MAX_STEPS * step) if step else _LARGEST
+    largest = min(_LARGEST, MOST_STEPS * step) if step else _LARGEST
     if side == "high":
         # A share, such as a momentum. Learning rates go beyond 1, but not in one go: log scales have shares too.
         share = axis.high < 1 if axis.log else axis.low >= 0 and axis.high <= 1

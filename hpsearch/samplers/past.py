@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from hpsearch.trial.trial import Direction, State, StopReason, TrialRecord
+from hpsearch.trial.trial import Direction, Params, State, StopReason, TrialRecord
 
 _SAYS_NOTHING = (StopReason.ERROR, StopReason.LOST)  # a bug or a machine is to blame, not the config
 
@@ -21,7 +20,7 @@ class Past:
         running: Whether it still is, or failed through no fault of its config: it tells nothing yet.
     """
 
-    params: Mapping[str, Any]
+    params: Params
     value: float | None
     running: bool = False
 

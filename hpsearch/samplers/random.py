@@ -7,7 +7,8 @@ from typing import Any, Self
 
 from hpsearch.samplers.base import SpaceSampler, draw_uniform
 from hpsearch.space.parsing import parse_space
-from hpsearch.system.documents.values import plain
+from hpsearch.system.plain import plain
+from hpsearch.trial.trial import Params
 
 
 class RandomSampler(SpaceSampler):
@@ -22,6 +23,6 @@ class RandomSampler(SpaceSampler):
         """
         return cls(parse_space(plain(space, ("space",))), seed)
 
-    def candidate(self, number: int, attempt: int) -> dict[str, Any]:
+    def candidate(self, number: int, attempt: int) -> Params:
         """Return independent uniform draws."""
         return draw_uniform(self.space, self.seed, "random", number, attempt)

@@ -14,12 +14,12 @@ from typing import Any, Literal
 
 from hpsearch.config.config import DEFAULT_TRIALS, Search, SearchRound, StudyConfig
 from hpsearch.samplers.edges import Edge
-from hpsearch.samplers.jittered_grid import choose_levels
+from hpsearch.samplers.levels import choose_levels
 from hpsearch.samplers.past import Past, best_of_past
 from hpsearch.space.distributions import Range
 from hpsearch.space.space import Bounds, Space
 from hpsearch.trial.seeding import derive_seed
-from hpsearch.trial.trial import Direction
+from hpsearch.trial.trial import Direction, Stage
 
 _EXPANSION_SHARE = 4  # an expansion has a quarter of the search's trials
 _FEWEST_IN_EXPANSION = 8
@@ -96,7 +96,7 @@ def first_round(config: StudyConfig) -> Round:
     return Round(
         start=0,
         trials=planned.trials,
-        epochs=planned.epochs or config.objective.epochs,
+        epochs=config.epochs_of(planned),
         levels=choose_levels(config.space, _trials_of_grid(config, planned.trials), config.search.levels, step),
     )
 
@@ -164,7 +164,7 @@ def zoom(
     return Round(
         start=last.end,
         trials=trials,
-        epochs=following.epochs or config.objective.epochs,
+        epochs=config.epochs_of(following),
         kind="zoom",
         planned=position,
         bounds=bounds,
@@ -240,6 +240,15 @@ def round_of(rounds: Sequence[Round], number: int) -> tuple[int, Round]:
     return position, rounds[position]
 
 
+def full_epochs(config: StudyConfig, rounds: Sequence[Round], stage: Stage, number: int) -> int:
+    """Return how many epochs a trial has when nothing ends it early: its round's, or for a finalist the objective's.
+
+    Args:
+        rounds: The study's.
+    """
+    return round_of(rounds, number)[1].epochs if stage is Stage.SEARCH else config.objective.epochs
+
+
 def planned_epochs(config: StudyConfig, rounds: Sequence[Round], total: int) -> list[int]:
     """Return the full epochs of each trial of a search, by number, as far as is known.
 
@@ -259,7 +268,7 @@ def planned_lengths(config: StudyConfig, rounds: Sequence[Round], total: int) ->
     """
     known = [(one.epochs, one.trials) for one in rounds]
     following = planned_rounds(config.search)[rounds[-1].planned + 1 :]
-    known += [(planned.epochs or config.objective.epochs, planned.trials) for planned in following]
+    known += [(config.epochs_of(planned), planned.trials) for planned in following]
     found, left = [], total
     for epochs, count in [*known, (known[-1][0], total)]:
         if taken := min(count, left):

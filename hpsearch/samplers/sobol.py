@@ -9,8 +9,9 @@ from typing import Any, Self
 from hpsearch.samplers.base import SpaceSampler, draw_space, draw_uniform
 from hpsearch.space.parsing import parse_space
 from hpsearch.space.space import Space
-from hpsearch.system.documents.values import plain
+from hpsearch.system.plain import plain
 from hpsearch.trial.seeding import derive_seed
+from hpsearch.trial.trial import Params
 
 _BLOCK = 1024  # points that are made at once: a thousand cost little more than one
 _MOST_POINTS = 2**30  # scipy's, with its 30 bits
@@ -28,7 +29,7 @@ class SobolSampler(SpaceSampler):
         """
         return cls(parse_space(plain(space, ("space",))), seed)
 
-    def candidate(self, number: int, attempt: int) -> dict[str, Any]:
+    def candidate(self, number: int, attempt: int) -> Params:
         """Return point `number` of the sequence; a uniform draw where that was refused."""
         if attempt:
             return draw_uniform(self.space, self.seed, "sobol", number, attempt)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 import statistics
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
-from hpsearch.trial.trial import Config, Direction, State, TrialRecord
+from hpsearch.selection.student import t_quantile
+from hpsearch.trial.trial import Direction, Params, State, TrialRecord
 
-_UPPER_TAIL = 0.975  # leaves 2.5 % on either side of a 95 % interval
 _FEWEST_FOR_STD = 2
 
 
@@ -72,10 +74,15 @@ def top(records: Iterable[TrialRecord], direction: Direction, k: int) -> list[Tr
     Raises:
         ValueError: k is negative.
     """
-    leaders = Leaders(direction, k)
-    for record in records:
-        leaders.add(record)
-    return leaders.records
+    if k < 0:
+        raise ValueError(f"k is {k}; allowed: 0 or more")
+    sign = direction.sign
+    ranked = (
+        (-sign * record.value, record.number, record)
+        for record in records
+        if record.eligible and record.value is not None and math.isfinite(record.value)
+    )
+    return [record for _, _, record in heapq.nsmallest(k, ranked, key=itemgetter(0, 1))]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,9 +131,7 @@ def seed_statistics(values: Sequence[float], n_failed: int = 0) -> SeedStatistic
 def _ci95(mean: float | None, std: float | None, n: int) -> tuple[float, float] | None:
     if mean is None or std is None:
         return None
-    from scipy.special import stdtrit  # scipy.stats has the same quantile, and takes twice as long to import
-
-    half = float(stdtrit(n - 1, _UPPER_TAIL)) * std / math.sqrt(n)
+    half = t_quantile(n - 1) * std / math.sqrt(n)
     return mean - half, mean + half
 
 
@@ -139,9 +144,7 @@ def prediction_interval(values: Sequence[float], k: int) -> tuple[float, float] 
     known = seed_statistics(values)
     if known.mean is None or known.std is None:
         return None
-    from scipy.special import stdtrit
-
-    half = float(stdtrit(known.n - 1, _UPPER_TAIL)) * known.std * math.sqrt(1 / known.n + 1 / k)
+    half = t_quantile(known.n - 1) * known.std * math.sqrt(1 / known.n + 1 / k)
     return known.mean - half, known.mean + half
 
 
@@ -160,7 +163,7 @@ class Finalist:
     """
 
     source: int
-    params: Config
+    params: Params
     search_value: float
     statistics: SeedStatistics
     seeds: tuple[int, ...]

@@ -6,11 +6,12 @@ Shapes throughout: probabilities (n_members, n_samples, n_classes), each row a d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from hpsearch.selection.score import Score
 
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
@@ -23,21 +24,6 @@ _ROW_SUM_TOLERANCE = 1e-2  # a softmax in bfloat16 is off by up to 2**-8; logits
 _WEIGHT_SUM_TOLERANCE = 1e-6
 _TIE_TOLERANCE = 1e-12  # far above what the order of a sum does to it, far below what one sample does to a weight
 _ENSEMBLE_NDIM, _TABLE_NDIM = 3, 2
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Scores:
-    """How well predicted probabilities fit labels.
-
-    Attributes:
-        accuracy: Share of samples whose predicted class is the label.
-        log_loss: Mean of -ln p(label), in nats; p is clipped from below at the float32 epsilon, 1.2e-7.
-        n: Samples.
-    """
-
-    accuracy: float
-    log_loss: float
-    n: int
 
 
 def select(probabilities: Floats, labels: Integers, members: int) -> list[int]:
@@ -137,7 +123,7 @@ def predict_classes(probabilities: Floats, weights: Floats, kind: VoteKind) -> N
     return np.asarray(shares.argmax(axis=1), dtype=np.intp)
 
 
-def score(probabilities: Floats, labels: Integers, classes: Integers | None = None) -> Scores:
+def score(probabilities: Floats, labels: Integers, classes: Integers | None = None) -> Score:
     """Return the scores of one member or of a vote.
 
     Args:
@@ -155,7 +141,7 @@ def score(probabilities: Floats, labels: Integers, classes: Integers | None = No
     if predicted.shape != labels.shape:
         raise ValueError(f"classes have shape {predicted.shape}, labels {labels.shape}; allowed: (n_samples,) for both")
     clipped = np.clip(_of_label(probabilities, labels), _SMALLEST_PROBABILITY, 1.0)
-    return Scores(
+    return Score(
         accuracy=float(np.mean(predicted == labels)), log_loss=float(-np.log(clipped).mean()), n=int(labels.size)
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 Scalar = str | int | float | bool | None
+MOST_STEPS = 2**53
+"""Of a quantum, from 0 to a bound: floats tell its multiples apart up to here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +77,17 @@ class Range:
 
     def quantile(self, value: float) -> float:
         """Return where a value lies between the bounds in the distribution's own scale, from 0 to 1."""
+        return self.quantiles([value])[0]
+
+    def quantiles(self, values: Sequence[float]) -> list[float]:
+        """Return the `quantile` of each value."""
         if self.low == self.high:
-            return 0.5
+            return [0.5] * len(values)
         if self.log:
-            return (math.log(value) - math.log(self.low)) / (math.log(self.high) - math.log(self.low))
-        return (value - self.low) / (self.high - self.low)
+            low, width = math.log(self.low), math.log(self.high) - math.log(self.low)
+            return [(math.log(value) - low) / width for value in values]
+        low, width = self.low, self.high - self.low
+        return [(value - low) / width for value in values]
 
     def resolve(self, stored: float) -> float:
         """Return the value that a config has for a stored one: rounded to the nearest multiple of the quantum."""

@@ -10,11 +10,12 @@ from hpsearch.errors import FieldError
 from hpsearch.space.distributions import Choice, Distribution, Range
 from hpsearch.space.space import Space
 from hpsearch.text import Path, nearest, shown
+from hpsearch.trial.trial import Params
 
 _EQUAL = 1e-9  # relative: what scaling back and forth may change
 
 
-def params_of(space: Space, config: Mapping[str, Any], path: Path = ()) -> dict[str, Any]:
+def params_of(space: Space, config: Mapping[str, Any], path: Path = ()) -> Params:
     """Return the params that make a config.
 
     Args:
@@ -40,11 +41,12 @@ def params_of(space: Space, config: Mapping[str, Any], path: Path = ()) -> dict[
         for name, axis in space.parameters.items()
         if name in config and name not in space.scalings
     }
-    given = {
+    found = {
         name: plain[name] if name in plain else _unscaled(space, name, config[name], plain, path)
         for name in space.parameters
         if name in config
     }
+    given = Params(found)
     active = space.active(given)
     for name in active:
         if name not in given:

@@ -13,6 +13,7 @@ from hpsearch.space.distributions import Choice, Range, Scalar
 from hpsearch.space.space import Scaling, Space
 from hpsearch.text import Path, nearest, shown
 from hpsearch.trial.seeding import unit
+from hpsearch.trial.trial import Params
 
 OPTIONS = ("when", "per", "reference", "rule", "limits")
 _RULES = ("linear", "sqrt")
@@ -66,7 +67,7 @@ def _check_possible(space: Space) -> None:
     held, fitting = [False] * len(space.constraints), 0
     for number in range(_TRIES if space.constraints else 0):
         drawn = {name: axis.draw(unit("possible", number, name)) for name, axis in space.parameters.items()}
-        values = space.scalars(space.only_active(drawn))
+        values = space.scalars(space.only_active(Params(drawn)))
         now = [constraint.holds(values) for constraint in space.constraints]
         fitting += all(now)
         if fitting == _ENOUGH:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from hpsearch.errors import FieldError
-from hpsearch.space.distributions import Choice, Distribution, Range, Scalar
+from hpsearch.space.distributions import MOST_STEPS, Choice, Distribution, Range, Scalar
 from hpsearch.space.options import OPTIONS, with_options
 from hpsearch.space.space import Space
 from hpsearch.text import Path, nearest, shown
@@ -16,8 +16,7 @@ from hpsearch.text import Path, nearest, shown
 _QUANTISED = ("quniform", "qloguniform", "qrandint", "qlograndint")
 RANGE_KINDS = ("uniform", "loguniform", "randint", "lograndint", *_QUANTISED)
 KINDS = (*RANGE_KINDS, "choice")
-_LONGEST_NAME = 200  # characters; a database's column is limited, and so is a line of a table
-_MAX_STEPS = 2**53  # floats tell multiples of the step apart up to here
+LONGEST_NAME = 200  # characters; a database's column is limited, and so is a line of a table
 
 
 def parse_space(raw: Mapping[str, Any], path: Path = ("space",), constraints: Sequence[str] = ()) -> Space:
@@ -37,9 +36,9 @@ def parse_space(raw: Mapping[str, Any], path: Path = ("space",), constraints: Se
         here = (*path, name)
         if not name:
             raise FieldError(here, "the name of a parameter is empty", "text")
-        if not name.isprintable() or len(name) > _LONGEST_NAME:
+        if not name.isprintable() or len(name) > LONGEST_NAME:
             found = f"the name of a parameter is {shown(name)}"
-            raise FieldError(here, found, f"printable text of at most {_LONGEST_NAME} characters")
+            raise FieldError(here, found, f"printable text of at most {LONGEST_NAME} characters")
         if isinstance(value, Mapping):
             parameters[name] = _parse_distribution(value, here)
         elif isinstance(value, list):
@@ -112,7 +111,7 @@ def _check_step(arguments: list[Any], form: str, path: Path) -> None:
                 f"{shown(arguments[position])} is not a multiple of the step {shown(arguments[2])}",
                 f"{form} with both bounds multiples of the step",
             )
-    if max(-low, high) / step > _MAX_STEPS:
+    if max(-low, high) / step > MOST_STEPS:
         raise FieldError((*path, 2), f"the step is {shown(arguments[2])}", "a larger step for such bounds")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpsearch.space.constraints import Constraint
 from hpsearch.space.distributions import Distribution, Range, Scalar
+from hpsearch.trial.trial import Config, Params
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -79,7 +80,7 @@ class Space:
         """Whether independent draws can give the same config again: unless a continuous parameter is always active."""
         return all(math.isfinite(d.count) or name in self.conditions for name, d in self.parameters.items())
 
-    def active(self, params: Mapping[str, Any]) -> list[str]:
+    def active(self, params: Params) -> list[str]:
         """Return the parameters that a config has, in the order of the file.
 
         Args:
@@ -89,7 +90,7 @@ class Space:
             return list(self.parameters)
         return [name for name in self.parameters if self._is_active(name, params)]
 
-    def _is_active(self, name: str, params: Mapping[str, Any]) -> bool:
+    def _is_active(self, name: str, params: Params) -> bool:
         for parent, wanted in self.conditions.get(name, {}).items():
             if parent in self.constants:
                 value = self.constants[parent]
@@ -101,19 +102,19 @@ class Space:
                 return False
         return True
 
-    def only_active(self, params: Mapping[str, Any]) -> dict[str, Any]:
+    def only_active(self, params: Params) -> Params:
         """Return the params without those of inactive parameters.
 
         Raises:
             KeyError: One of an active parameter is missing.
         """
-        return {name: params[name] for name in self.active(params)}
+        return Params({name: params[name] for name in self.active(params)})
 
-    def is_complete(self, params: Mapping[str, Any]) -> bool:
+    def is_complete(self, params: Params) -> bool:
         """Return whether there is a value for each active parameter."""
         return all(name in params for name in self.active(params))
 
-    def config(self, params: Mapping[str, Any]) -> dict[str, Any]:
+    def config_of(self, params: Params) -> Config:
         """Return the config for stored params: rounded, choices by value, scaled, constants included.
 
         Args:
@@ -126,11 +127,13 @@ class Space:
         for name, scaling in self.scalings.items():
             if name in values:
                 values[name] *= scaling.factor(self._size_of(scaling, values))
-        return {
-            name: self.constants[name] if name in self.constants else values[name]
-            for name in self.names
-            if name in self.constants or name in values
-        }
+        return Config(
+            {
+                name: self.constants[name] if name in self.constants else values[name]
+                for name in self.names
+                if name in self.constants or name in values
+            }
+        )
 
     def _size_of(self, scaling: Scaling, values: Mapping[str, Any]) -> float:
         return float(self.constants[scaling.per] if scaling.per in self.constants else values[scaling.per])
@@ -140,25 +143,25 @@ class Space:
         scaling = self.scalings.get(name)
         return 1.0 if scaling is None else scaling.factor(self._size_of(scaling, config))
 
-    def key(self, params: Mapping[str, Any]) -> tuple[tuple[str, Scalar], ...]:
+    def key(self, params: Params) -> tuple[tuple[str, Scalar], ...]:
         """Return what two params have in common if and only if they make the same config."""
         return tuple(
             (name, axis.resolve(params[name]) if isinstance(axis := self.parameters[name], Range) else params[name])
             for name in self.active(params)
         )
 
-    def allows(self, params: Mapping[str, Any]) -> bool:
+    def allows(self, params: Params) -> bool:
         """Return whether a config satisfies all constraints."""
         if not self.constraints:
             return True
         values = self.scalars(params)
         return all(constraint.holds(values) for constraint in self.constraints)
 
-    def scalars(self, params: Mapping[str, Any]) -> dict[str, Any]:
+    def scalars(self, params: Params) -> dict[str, Any]:
         """Return what constraints read: the config, with choices by name."""
-        config = self.config(params)
+        config = self.config_of(params)
         names = {name: params[name] for name in config if not isinstance(self.parameters.get(name), Range | None)}
-        return config | names
+        return {**config, **names}
 
     def with_bounds(self, bounds: Bounds) -> Space:
         """Return the same space with other bounds for some of its ranges."""
@@ -173,7 +176,7 @@ class Space:
                 changed[name] = axis
         return replace(self, parameters=changed)
 
-    def optuna_distributions(self, params: Mapping[str, Any] | None = None) -> dict[str, BaseDistribution]:
+    def optuna_distributions(self, params: Params | None = None) -> dict[str, BaseDistribution]:
         """Return the Optuna distributions of the stored values, by name: of all parameters, or of those in a config."""
         names = self.parameters if params is None else self.active(params)
         return {name: self.parameters[name].to_optuna() for name in names}

@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sqlite3
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
+import sqlalchemy as sa
+from optuna.exceptions import OptunaError
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.store.lock import DriverLock
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StoredTrial:
-    """A trial as it is stored.
-
-    Attributes:
-        id: The storage's own.
-        params: As drawn, in the order in which they were drawn.
-        values: By step, which is the epoch.
-        attributes: Optuna's user attributes.
-    """
-
-    id: int
-    number: int
-    state: TrialState
-    params: Mapping[str, Any]
-    values: Mapping[int, float]
-    attributes: Mapping[str, Any]
+from hpsearch.store.records import StoredTrial, state_named
+from hpsearch.store.source import Source
 
 
 @dataclass(slots=True)
 class Changes:
-    """What is to be written of trials that are there; the last word on each thing.
+    """What to write of trials that exist; a later change replaces an earlier one of the same thing.
 
     Attributes:
         values: By trial id and step.
@@ -46,20 +31,30 @@ class Changes:
     ends: dict[int, tuple[TrialState, float | None]] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        """Return how many things are to be written."""
+        """Return how many things there are to write."""
         return len(self.values) + len(self.attributes) + len(self.ends)
 
 
-class Backend:
-    """Any storage, through Optuna's public interface: one write after another, each durable for itself.
+class Backend(Source):
+    """Any storage, through Optuna's public interface: each write is durable by itself.
 
     Args:
         storage: Optuna's.
         url: Where it is; may hold a password.
     """
 
+    errors: ClassVar[tuple[type[Exception], ...]] = (sa.exc.SQLAlchemyError, OptunaError, sqlite3.Error)
+
     def __init__(self, storage: BaseStorage, url: str) -> None:
         self.storage, self.url = storage, url
+
+    def study_id(self, name: str) -> int:
+        """Return the id of one of Optuna's studies."""
+        return self.storage.get_study_id_from_name(name)
+
+    def study_attributes(self, study: int) -> dict[str, Any]:
+        """Return the user attributes of one of Optuna's studies."""
+        return dict(self.storage.get_study_user_attrs(study))
 
     def lock(self, study: str) -> DriverLock:
         """Return the lock that makes one process the driver of a study."""
@@ -70,39 +65,46 @@ class Backend:
         self.storage.remove_session()
 
     def check_there(self) -> None:
-        """Check that what is written goes where the next reader finds it.
+        """Check that the next reader finds what is written.
 
         Raises:
-            StorageInternalError: The file was deleted or replaced since it was opened.
+            sqlite3.Error: The file was deleted or replaced since it was opened.
         """
 
     def damage(self) -> str:
-        """Return what is wrong with the storage as a whole; empty if nothing is, or if it does not say."""
+        """Return nothing: a storage does not say whether it is whole."""
         return ""
 
     def settle(self) -> None:
         """Make a new study one that needs no other file."""
 
-    def trials(self, study_id: int) -> list[StoredTrial]:
+    def trials(self, study: int) -> list[StoredTrial]:
         """Return a study's trials by number."""
-        return [_stored(trial) for trial in self.storage.get_all_trials(study_id, deepcopy=False)]
+        return [_stored(trial) for trial in self.storage.get_all_trials(study, deepcopy=False)]
+
+    def curves(self, study: int) -> dict[int, dict[int, float]]:
+        """Return nothing: all trials come with their values."""
+        del study
+        return {}
 
     def create_trial(self, study_id: int, number: int, template: FrozenTrial) -> tuple[int, int]:
         """Create a trial with all that its template has.
 
         Args:
-            number: The one that it is expected to get.
+            study_id: Of the study that gets it.
+            number: The number that it should get.
+            template: A running trial.
 
         Returns:
-            Its id and its number. The trial is there only if that is the expected one, or if the storage can't tell
-            beforehand.
+            Its id and its number. With another number than it should get, the trial was not created, unless the storage
+            can't tell beforehand.
         """
-        del number  # a storage that gives numbers itself
+        del number  # the storage gives the numbers
         trial_id = self.storage.create_new_trial(study_id, template)
         return trial_id, self.storage.get_trial_number_from_id(trial_id)
 
     def apply(self, changes: Changes) -> None:
-        """Write changes: what a killed writer has left out, is the end of them."""
+        """Write changes in order; what a killed writer has not written are the last of them."""
         for (trial_id, step), value in changes.values.items():
             self.storage.set_trial_intermediate_value(trial_id, step, value)
         for (trial_id, name), value in changes.attributes.items():
@@ -115,7 +117,7 @@ def _stored(trial: FrozenTrial) -> StoredTrial:
     return StoredTrial(
         id=trial._trial_id,  # noqa: SLF001 - FrozenTrial has no public id
         number=trial.number,
-        state=trial.state,
+        state=state_named(trial.state.name),
         params=trial.params,
         values=trial.intermediate_values,
         attributes=trial.user_attrs,

@@ -1,7 +1,6 @@
-"""Where a study's store is, and how it is opened.
+"""How a store is opened for writing.
 
-Without a URL it is a file in the study's folder: SQLite, or on a network file system a journal. A database server that
-was there and is away for a moment is waited for.
+A database server that was there and is away for a moment is waited for.
 """
 
 from __future__ import annotations
@@ -17,16 +16,13 @@ import optuna
 import sqlalchemy as sa
 from optuna.storages import RDBStorage
 
-from hpsearch.errors import InputError
 from hpsearch.store.backend import Backend
-from hpsearch.store.journal import SCHEME, JournalBackend
+from hpsearch.store.journal import JournalBackend
+from hpsearch.store.location import JOURNAL_SCHEME, file_of
 from hpsearch.store.sql import backend_of, is_known
-from hpsearch.store.sqlite import BUSY_S, check_tables, file_of, opener
+from hpsearch.store.sqlite import BUSY_S, check_tables, opener
 from hpsearch.store.url import opening
-from hpsearch.system.file_system import is_network
 
-DATABASE, JOURNAL = "study.db", "journal.log"
-FILES = {"sqlite": DATABASE, "journal": JOURNAL}  # by what --storage calls them
 _OUTAGE_S = 30.0  # a server's restart takes less, and the driver's lock outlives it
 _PAUSE_S = 0.5
 _RACES = 4  # Optuna has three steps in which others may be first: its tables, its version, its revision
@@ -41,60 +37,34 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
 
 
-def new_place(folder: Path, storage: str | None) -> tuple[str, str | None]:
-    """Return where a new study's store is to be.
-
-    Args:
-        folder: The study's, which is there.
-        storage: What was asked for: a URL, a key of `FILES`, or None for what is right where the folder lies.
-
-    Returns:
-        Its URL, and the name of its file in the folder; None if it is elsewhere.
-
-    Raises:
-        InputError: It is the URL of a journal.
-    """
-    if storage is None:
-        storage = "journal" if is_network(folder) else "sqlite"
-    if storage.startswith("journal:"):
-        raise InputError(f"--storage {storage}: a journal lies in its study's folder; allowed: journal")
-    file = FILES.get(storage)
-    return (storage, None) if file is None else (url_of(folder, file), file)
-
-
-def url_of(folder: Path, file: str) -> str:
-    """Return the URL of a store that is a file in a study's folder."""
-    return f"{SCHEME if file == JOURNAL else 'sqlite:///'}{(folder / file).resolve()}"
-
-
 def connect(url: str, *, make: bool) -> Backend:
     """Open a store.
 
     Args:
-        url: Any that SQLAlchemy takes, or one of `url_of`.
-        make: Whether to make the file or Optuna's tables, where they are not there.
+        url: Any that SQLAlchemy takes, or one of `location.url_of`.
+        make: Whether to make the file or Optuna's tables, if they are missing.
 
     Raises:
         InputError: It can't be opened.
     """
-    with opening(url):
-        if url.startswith(SCHEME):
-            return JournalBackend(Path(url.removeprefix(SCHEME)), make=make)
+    with opening(url, Backend.errors):
+        if url.startswith(JOURNAL_SCHEME):
+            return JournalBackend(Path(url.removeprefix(JOURNAL_SCHEME)), make=make)
         return backend_of(_storage(url, make=make))
 
 
 def _storage(url: str, *, make: bool) -> RDBStorage:
     parsed = sa.engine.make_url(url)
-    sqlite = parsed.get_backend_name() == "sqlite"
+    sqlite, file = parsed.get_backend_name() == "sqlite", file_of(url)
     new = make and sqlite
     if new:
         parsed.get_dialect()().create_connect_args(parsed)  # raises, before a file is made, if there is no such URL
         _make_file(url)
-    options = _options(parsed, make=make)
+    options = _options(parsed, file, make=make)
     if make and not sqlite:
         _make_tables(url, options)
-    if not new:
-        check_tables(parsed)
+    if file is not None and not new:
+        check_tables(file)
     storage = RDBStorage(url, engine_kwargs=options, skip_table_creation=not new, skip_compatibility_check=True)
     if not is_known(storage.engine):
         storage.engine.dispose()
@@ -109,7 +79,7 @@ def _storage(url: str, *, make: bool) -> RDBStorage:
 
 
 def _make_tables(url: str, options: dict[str, Any]) -> None:
-    """Make Optuna's tables, where they are not there; others may be making them at the same moment."""
+    """Make Optuna's tables if they are missing; another process may be making them at the same moment."""
     for left in reversed(range(_RACES)):
         try:
             RDBStorage(url, engine_kwargs=options | {"poolclass": sa.NullPool})
@@ -120,9 +90,8 @@ def _make_tables(url: str, options: dict[str, Any]) -> None:
             return
 
 
-def _options(url: sa.URL, *, make: bool) -> dict[str, Any]:
+def _options(url: sa.URL, file: Path | None, *, make: bool) -> dict[str, Any]:
     if url.get_backend_name() == "sqlite":
-        file = file_of(url)
         return {"connect_args": {"timeout": BUSY_S}} if file is None else {"creator": opener(file, make=make)}
     limits = _SILENCE if url.get_driver_name() in {"psycopg", "psycopg2"} else {}
     return {"pool_pre_ping": True, "connect_args": {k: v for k, v in limits.items() if k not in url.query}}

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hpsearch.errors import InputError, StudyLockedError, StudyNotFoundError
-from hpsearch.store.connection import FILES, JOURNAL
+from hpsearch.store.location import FILES, JOURNAL
 from hpsearch.store.pointer import STUDY_FILE, has_lost_its_pointer, read_pointer
 from hpsearch.system.file_system import why_unwritable
-from hpsearch.text import nearest
-
-_LONGEST = 100
-_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{_LONGEST - 1}}}")
+from hpsearch.system.names import ALLOWED_NAME, MOST_CHARACTERS, is_study_name
+from hpsearch.text import did_you_mean
 
 
 def new_folder(studies: Path, name: str) -> Path:
@@ -26,11 +23,8 @@ def new_folder(studies: Path, name: str) -> Path:
     Raises:
         InputError: The name is not one.
     """
-    if not _NAME.fullmatch(name):
-        raise InputError(
-            f"--name {name!r}: not a study's name; allowed: letters, digits, '.', '_' and '-', "
-            "a letter or digit first, 100 at most"
-        )
+    if not is_study_name(name):
+        raise InputError(f"--name {name!r}: not a study's name; allowed: {ALLOWED_NAME}")
     try:
         folder = studies.resolve() / name
         folder.exists()
@@ -45,7 +39,7 @@ def find_folder(studies: Path, study: str) -> Path:
     Raises:
         StudyNotFoundError: There is none; the message names those that there are.
     """
-    candidates = [new_folder(studies, study)] if _NAME.fullmatch(study) else []
+    candidates = [new_folder(studies, study)] if is_study_name(study) else []
     with suppress(OSError, ValueError):  # a name that is too long, a null character
         candidates.append(Path(study).resolve())
         for folder in candidates:
@@ -54,8 +48,7 @@ def find_folder(studies: Path, study: str) -> Path:
             if has_lost_its_pointer(folder):
                 read_pointer(folder)  # says how to get it back
     known = [folder.name for folder in study_folders(studies)]
-    near = nearest(study, known)
-    hint = f"; did you mean {near!r}?" if near else ""
+    hint = did_you_mean(study, known)
     raise StudyNotFoundError(
         f"{study}: no such study in {studies}; allowed: {', '.join(known) or 'none is there yet'}, or a path{hint}"
     )
@@ -144,7 +137,7 @@ def unused_name(studies: Path, name: str) -> str:
     while new_folder(studies, found).exists():
         number += 1
         suffix = f"-{number}"
-        found = name[: _LONGEST - len(suffix)] + suffix
+        found = name[: MOST_CHARACTERS - len(suffix)] + suffix
     return found
 
 

@@ -6,7 +6,6 @@ may write it too: each append holds the lock file that Optuna's own `JournalFile
 
 from __future__ import annotations
 
-import gc
 import json
 import logging
 import os
@@ -24,12 +23,13 @@ from optuna.trial import FrozenTrial
 
 from hpsearch.store.backend import Backend, Changes
 from hpsearch.store.folding import folded
+from hpsearch.store.location import JOURNAL_SCHEME
 from hpsearch.store.lock import FileLock
+from hpsearch.store.mirror import without_collection
 from hpsearch.system.files import sync_folder
 from hpsearch.system.lock_file import HeldError, LockFile
 from hpsearch.system.lock_holder import Holder
 
-SCHEME = "journal:///"
 _LOCK_SUFFIX = ".lock"  # Optuna's
 _WAIT_S = 90.0  # longer than a lock whose holder is gone without a trace is held
 _TELL_S = 3.0  # after so long it is said
@@ -217,11 +217,11 @@ class JournalBackend(Backend):
     def __init__(self, path: Path, *, make: bool) -> None:
         self._file = JournalFile(path, make=make)
         try:
-            with _without_collection():
+            with without_collection():
                 storage = JournalStorage(self._file)
         except (AssertionError, AttributeError, LookupError, TypeError) as error:
             raise StorageInternalError(f"is no journal that this version of Optuna reads: {error!r}") from None
-        super().__init__(storage, f"{SCHEME}{path}")
+        super().__init__(storage, f"{JOURNAL_SCHEME}{path}")
 
     def lock(self, study: str) -> JournalLock:
         """Return the lock that makes one process the driver of a study."""
@@ -296,15 +296,3 @@ def _write(file: FileIO, content: bytes) -> None:
     left = memoryview(content)
     while left:
         left = left[file.write(left) :]
-
-
-@contextmanager
-def _without_collection() -> Iterator[None]:
-    """Hold the garbage collector, which else walks all trials again and again while they are read."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from hpsearch.store.backend import StoredTrial
-from hpsearch.store.records import record_of
-from hpsearch.trial.trial import Stage, TrialRecord
+from hpsearch.store.records import Curve, StoredTrial, record_of
+from hpsearch.trial.trial import Stage, State, TrialRecord
 
 
 class Mirror:
@@ -18,6 +18,7 @@ class Mirror:
 
     Args:
         read: Returns the stored trials of a stage by number.
+        read_curves: Returns the values that those trials came without, by the trials' ids.
         reading: Turns what damaged rows raise into one error.
 
     Attributes:
@@ -25,9 +26,13 @@ class Mirror:
     """
 
     def __init__(
-        self, read: Callable[[Stage], list[StoredTrial]], reading: Callable[[], AbstractContextManager[None]]
+        self,
+        read: Callable[[Stage], list[StoredTrial]],
+        read_curves: Callable[[Stage], Mapping[int, Curve]],
+        reading: Callable[[], AbstractContextManager[None]],
     ) -> None:
-        self._read, self._reading = read, reading
+        self._read, self._read_curves, self._reading = read, read_curves, reading
+        self._curves: dict[Stage, Mapping[int, Curve]] = {}
         self._records: dict[Stage, dict[int, TrialRecord]] | None = None
         self._ids: dict[tuple[Stage, int], int] = {}
         self.unfinished: list[tuple[Stage, int]] = []
@@ -35,6 +40,7 @@ class Mirror:
     def forget(self) -> None:
         """Read anew when the trials are needed next."""
         self._records = None
+        self._curves = {}
 
     def load(self) -> None:
         """Read the trials, if they are not here."""
@@ -42,22 +48,20 @@ class Mirror:
             return
         self._ids.clear()
         self.unfinished.clear()
-        collecting = gc.isenabled()
-        gc.disable()  # it would look through all that has been read, again and again
-        try:
-            with self._reading():
-                self._records = {
-                    stage: dict(self._taken(stage, trial) for trial in self._read(stage)) for stage in Stage
-                }
-        finally:
-            if collecting:
-                gc.enable()
+        with without_collection(), self._reading():
+            self._records = {stage: dict(self._taken(stage, trial) for trial in self._read(stage)) for stage in Stage}
 
     def _taken(self, stage: Stage, trial: StoredTrial) -> tuple[int, TrialRecord]:
         self._ids[stage, trial.number] = trial.id
-        if not trial.state.is_finished():
+        if trial.state is State.RUNNING:
             self.unfinished.append((stage, trial.number))
-        return trial.number, record_of(stage, trial)
+        return trial.number, record_of(stage, trial, partial(self._curve, stage, trial.id))
+
+    def _curve(self, stage: Stage, trial_id: int) -> Curve:
+        if stage not in self._curves:
+            with without_collection():
+                self._curves[stage] = self._read_curves(stage)
+        return self._curves[stage].get(trial_id, {})
 
     def of(self, stage: Stage) -> dict[int, TrialRecord]:
         """Return the trials of a stage by number, ascending."""
@@ -87,3 +91,15 @@ class Mirror:
         """Take in some of what has become of a trial."""
         records = self.of(stage)
         records[number] = replace(records[number], **changes)
+
+
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """Stop garbage collection while much is read: it would walk all that was read so far, again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.errors import InputError, StudyNotFoundError
-from hpsearch.store.connection import DATABASE, FILES
+from hpsearch.store.location import DATABASE, FILES
 
 STUDY_FILE = "study.json"
 FORMAT = 2  # of the store; 1 had no rounds, and its studies open as they are

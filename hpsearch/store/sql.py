@@ -10,23 +10,24 @@ from __future__ import annotations
 
 import importlib
 import json
-import math
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from optuna.distributions import distribution_to_json, json_to_distribution
+from optuna.distributions import distribution_to_json
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from optuna.storages._rdb import models  # the tables have no public name
 from optuna.trial import FrozenTrial, TrialState
 
-from hpsearch.store.backend import Backend, Changes, StoredTrial
+from hpsearch.store import rows
+from hpsearch.store.backend import Backend, Changes
+from hpsearch.store.location import file_of
 from hpsearch.store.lock import DatabaseLock
-from hpsearch.store.sqlite import SameFile, damage, file_of, into_one_file
+from hpsearch.store.records import StoredTrial
+from hpsearch.store.sqlite import QUICK_CHECK, SameFile, damage_of
 
-SCHEMAS = frozenset({(12, "v3.2.0.a")})
 _DIALECTS = ("sqlite", "postgresql")
 _Result = TypeVar("_Result")
 
@@ -35,12 +36,6 @@ _PARAMS = models.TrialParamModel.__table__
 _ATTRIBUTES = models.TrialUserAttributeModel.__table__
 _STEPS = models.TrialIntermediateValueModel.__table__
 _VALUES = models.TrialValueModel.__table__
-_VERSIONS = models.VersionInfoModel.__table__
-_REVISIONS = sa.table("alembic_version", sa.column("version_num"))
-_PARAM = (_PARAMS.c.param_value, _PARAMS.c.distribution_json)
-# An enumeration as its name: to make a member of each row would take longer than all else.
-_STEP = (_STEPS.c.intermediate_value, sa.type_coerce(_STEPS.c.intermediate_value_type, sa.String))
-_NOT_FINITE = {"NAN": math.nan, "INF_POS": math.inf, "INF_NEG": -math.inf}
 _IN_UTC = hasattr(models.TrialModel, "_datetime_start_utc")  # Optuna 4 stored local time
 
 
@@ -52,10 +47,9 @@ def backend_of(storage: RDBStorage) -> Backend:
 
 
 def is_known(engine: sa.Engine) -> bool:
-    """Whether a database has tables as they are written here; Optuna's own check takes ten times as long."""
+    """Return whether a database has tables as they are written here; Optuna's own check takes ten times as long."""
     with engine.connect() as connection:
-        schema = connection.scalar(sa.select(_VERSIONS.c.schema_version))
-        return (schema, connection.scalar(sa.select(_REVISIONS.c.version_num))) in SCHEMAS
+        return rows.is_known(_executing(connection))
 
 
 class DatabaseBackend(Backend):
@@ -68,7 +62,7 @@ class DatabaseBackend(Backend):
     def __init__(self, storage: RDBStorage) -> None:
         super().__init__(storage, storage.url)
         self._engine = storage.engine
-        self._file = SameFile(file_of(storage.engine.url))
+        self._file = SameFile(file_of(storage.url))
 
     def lock(self, study: str) -> DatabaseLock:
         """Return the lock that makes one process the driver of a study."""
@@ -84,12 +78,17 @@ class DatabaseBackend(Backend):
         self._file.check()
 
     def damage(self) -> str:
-        """Return what is wrong with the pages of a file."""
-        return damage(self._engine)
+        """Return what is wrong with the pages of an SQLite file."""
+        if self._engine.dialect.name != "sqlite":
+            return ""
+        with self._engine.connect() as connection:
+            return damage_of(str(connection.exec_driver_sql(QUICK_CHECK).scalar()))
 
     def settle(self) -> None:
-        """Write a new file as a whole."""
-        into_one_file(self._engine)
+        """Write what is in the log of a new SQLite file into the file itself, so that it is a study without its log."""
+        if self._engine.dialect.name == "sqlite":
+            with self._engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 class SqlBackend(DatabaseBackend):
@@ -185,27 +184,14 @@ class SqlBackend(DatabaseBackend):
                 msg = f"the trial with id {trial_id} is not there, or has ended: something else writes this store"
                 raise UpdateFinishedTrialError(msg)
 
-    def trials(self, study_id: int) -> list[StoredTrial]:
+    def trials(self, study: int) -> list[StoredTrial]:
         """Return a study's trials by number, with one query for each table."""
-        columns = (_TRIALS.c.trial_id, _TRIALS.c.number, _TRIALS.c.state)
         with self._engine.connect() as connection:
-            rows = connection.execute(
-                sa.select(*columns).where(_TRIALS.c.study_id == study_id).order_by(_TRIALS.c.number)
-            ).all()
-            params = _params(_of_study(connection, study_id, _PARAMS.c.param_name, *_PARAM, order=_PARAMS.c.param_id))
-            steps = _steps(_of_study(connection, study_id, _STEPS.c.step, *_STEP))
-            attributes = _attributes(_of_study(connection, study_id, _ATTRIBUTES.c.key, _ATTRIBUTES.c.value_json))
-        return [
-            StoredTrial(
-                id=trial_id,
-                number=number,
-                state=state,
-                params=params.get(trial_id, {}),
-                values=steps.get(trial_id, {}),
-                attributes=attributes.get(trial_id, {}),
-            )
-            for trial_id, number, state in rows
-        ]
+            return rows.trials(_executing(connection), study)
+
+
+def _executing(connection: sa.Connection) -> rows.Execute:
+    return lambda query, parameters: connection.execute(sa.text(query), parameters)
 
 
 def _now() -> datetime:
@@ -234,45 +220,3 @@ def _param_rows(trial_id: int, template: FrozenTrial) -> Iterator[dict[str, Any]
             "param_value": distribution.to_internal_repr(value),
             "distribution_json": distribution_to_json(distribution),
         }
-
-
-def _of_study(connection: sa.Connection, study_id: int, *columns: Any, order: Any = None) -> Iterable[Any]:
-    """Return columns of the rows of a study's trials in a table, after the trial's id."""
-    table = columns[0].table
-    ids = sa.select(_TRIALS.c.trial_id).where(_TRIALS.c.study_id == study_id)
-    return connection.execute(sa.select(table.c.trial_id, *columns).where(table.c.trial_id.in_(ids)).order_by(order))
-
-
-# The loops below run for each row of a study, so they are kept short.
-
-
-def _params(rows: Iterable[Any]) -> dict[int, dict[str, Any]]:
-    known: dict[str, Callable[[float], Any]] = {}  # a study has few distributions, and to read one takes long
-    found: dict[int, dict[str, Any]] = {}
-    for trial_id, name, value, text in rows:
-        external = known.get(text)
-        if external is None:
-            external = known[text] = json_to_distribution(text).to_external_repr
-        found.setdefault(trial_id, {})[name] = external(value)
-    return found
-
-
-def _steps(rows: Iterable[Any]) -> dict[int, dict[int, float]]:
-    found: dict[int, dict[int, float]] = {}
-    for trial_id, step, value, kind in rows:
-        found.setdefault(trial_id, {})[step] = value if kind == "FINITE" else _NOT_FINITE[kind]
-    return found
-
-
-def _attributes(rows: Iterable[Any]) -> dict[int, dict[str, Any]]:
-    known: dict[str, Any] = {}  # the state of the code is the same for most trials
-    found: dict[int, dict[str, Any]] = {}
-    for trial_id, name, text in rows:
-        if text[0] == "{":
-            value = known.get(text)
-            if value is None:
-                value = known[text] = json.loads(text)
-        else:
-            value = json.loads(text)
-        found.setdefault(trial_id, {})[name] = value
-    return found

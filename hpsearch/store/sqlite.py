@@ -1,4 +1,7 @@
-"""SQLite files as stores: opened without making one, read where nothing can be written, and waited for with a word."""
+"""SQLite files as stores, by Python's own module.
+
+A file that is not there is not made, one that can't be written is read, and one that is held is waited for with a word.
+"""
 
 from __future__ import annotations
 
@@ -6,38 +9,98 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 from urllib.parse import quote
 
-import sqlalchemy as sa
-from optuna.exceptions import StorageInternalError
-
+from hpsearch.store import rows
+from hpsearch.store.records import StoredTrial
+from hpsearch.store.source import Source
 from hpsearch.system.file_system import is_full
 
-BUSY_S = 30.0  # so long a file is waited for that another process holds
-_TELL_S = 3.0  # after so long it is said
+BUSY_S = 30.0  # wait this long for a file that another process holds
+_TELL_S = 3.0  # warn after this wait
 _PRIMARY_CODE = 0xFF  # the rest of a code says more exactly what happened
 
 _logger = logging.getLogger(__name__)
 
 
-def file_of(url: str | sa.URL) -> Path | None:
-    """Return the file of an SQLite URL, absolute; None for another database, one in memory, or a URL with options."""
-    parsed = sa.engine.make_url(url)
-    name = parsed.database
-    if parsed.get_backend_name() != "sqlite" or parsed.query or not name or name.startswith((":", "file:")):
-        return None
-    return Path(name).resolve()
+class SqliteSource(Source):
+    """A file with Optuna's tables, read without Optuna.
+
+    Each reading opens the file and closes it again.
+
+    Args:
+        path: The file.
+        url: Where it is.
+
+    Raises:
+        sqlite3.Error: It can't be opened, or has none of Optuna's tables.
+    """
+
+    errors: ClassVar[tuple[type[Exception], ...]] = (sqlite3.Error,)
+
+    def __init__(self, path: Path, url: str) -> None:
+        self.url = url
+        self._connect = opener(path)
+        check_tables(path)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the tables are of a version that can be read here."""
+        with self._reading() as execute:
+            return rows.is_known(execute)
+
+    def study_id(self, name: str) -> int:
+        """Return the id of one of Optuna's studies."""
+        with self._reading() as execute:
+            return rows.study_id(execute, name)
+
+    def study_attributes(self, study: int) -> dict[str, Any]:
+        """Return the attributes of one of Optuna's studies."""
+        with self._reading() as execute:
+            return rows.study_attributes(execute, study)
+
+    def trials(self, study: int) -> list[StoredTrial]:
+        """Return the trials of one of Optuna's studies as they were at one moment; ended ones without their values."""
+        with self._reading() as execute:
+            return rows.trials_with_late_curves(execute, study)
+
+    def curves(self, study: int) -> dict[int, dict[int, float]]:
+        """Return the values of all trials by step, by their ids; those of ended trials don't change any more."""
+        with self._reading() as execute:
+            return rows.steps(execute, study)
+
+    def damage(self) -> str:
+        """Return what is wrong with the file's pages."""
+        with self._reading() as execute:
+            return damage_of(str(next(iter(execute(QUICK_CHECK, {})))[0]))
+
+    def close(self) -> None:
+        """Do nothing: no connection stays open."""
+
+    @contextmanager
+    def _reading(self) -> Iterator[rows.Execute]:
+        with closing(self._connect()) as connection:
+            connection.execute("BEGIN")  # a driver may be writing between two queries
+            yield connection.execute
+
+
+QUICK_CHECK = "PRAGMA quick_check(1)"
+
+
+def damage_of(found: str) -> str:
+    """Return what is wrong with a file by the answer to `QUICK_CHECK`; empty if nothing is."""
+    return "" if found == "ok" else found.strip().splitlines()[-1]
 
 
 def opener(path: Path, *, make: bool = False) -> Callable[[], sqlite3.Connection]:
-    """Return what opens a file that is there; where it can't be written, to read it.
+    """Return a function that opens a file that is there: for writing, or for reading where it can't be written.
 
     Args:
-        make: Whether it is to be written first of all.
+        make: Whether the file is new, and has to be written.
     """
 
     def connect() -> sqlite3.Connection:
@@ -47,7 +110,7 @@ def opener(path: Path, *, make: bool = False) -> Callable[[], sqlite3.Connection
                 return connection
             connection.close()
         log = path.with_name(f"{path.name}-wal")
-        # Without a log, readers need no memory that they share, which could not be made here.
+        # A file with a log needs a shared-memory file beside it. Without a log it doesn't, and none could be made here.
         return _open(path, "mode=ro" if log.exists() and log.stat().st_size else "mode=ro&immutable=1")
 
     return connect
@@ -71,21 +134,18 @@ def _is_readable(connection: sqlite3.Connection) -> bool:
     return True
 
 
-def check_tables(url: sa.URL) -> None:
-    """Refuse a file that holds nothing of Optuna's.
+def check_tables(path: Path) -> None:
+    """Refuse a file that has none of Optuna's tables.
 
     Raises:
-        StorageInternalError: It is empty, or another program's.
+        sqlite3.Error: It is empty, is another program's, or can't be read.
     """
-    path = file_of(url)
-    if path is None:
-        return
     with closing(opener(path)()) as connection:
         tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     if not tables:
-        raise StorageInternalError("it is empty; put back a copy of it")
+        raise sqlite3.DatabaseError("it is empty; put back a copy of it")
     if "version_info" not in tables:
-        raise StorageInternalError("it has no table of Optuna's")
+        raise sqlite3.DatabaseError("it has no table of Optuna's")
 
 
 class _PatientCursor(sqlite3.Cursor):
@@ -99,9 +159,9 @@ class _PatientCursor(sqlite3.Cursor):
 
 
 class _PatientConnection(sqlite3.Connection):
-    """Waits for a file that another process holds, and says so."""
+    """Waits for a file that another process holds, and warns of it."""
 
-    def cursor(self, *_: Any) -> sqlite3.Cursor:  # type: ignore[override]  # SQLAlchemy gives no class of its own
+    def cursor(self, *_: Any) -> sqlite3.Cursor:  # type: ignore[override]  # nobody here asks for another class
         return super().cursor(_PatientCursor)
 
     def commit(self) -> None:
@@ -109,7 +169,7 @@ class _PatientConnection(sqlite3.Connection):
 
 
 def _patiently(connection: sqlite3.Connection, step: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-    """Do a step again while another process holds the file; each try waits for `_TELL_S`."""
+    """Repeat a step while another process holds the file; each try waits for `_TELL_S`."""
     end, before, told = time.monotonic() + BUSY_S, connection.total_changes, False
     while True:
         try:
@@ -133,10 +193,10 @@ def _held(connection: sqlite3.Connection) -> str:
 
 
 class SameFile:
-    """Tells whether a file is still the one that was opened: SQLite goes on writing one that was deleted.
+    """Checks that a file is still the one that was opened, for SQLite goes on writing a deleted one.
 
     Args:
-        path: Of a file that is there; None for a database that is no file of its own.
+        path: The file, which exists; None for a database that is not one file.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -147,10 +207,10 @@ class SameFile:
         """Check it.
 
         Raises:
-            StorageInternalError: It was deleted or replaced.
+            sqlite3.Error: It was deleted or replaced.
         """
         if self._path is not None and _identity(self._path) != self._found:
-            raise StorageInternalError("it was deleted or replaced while the study ran")
+            raise sqlite3.OperationalError("it was deleted or replaced while the study ran")
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -159,19 +219,3 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return found.st_dev, found.st_ino
-
-
-def damage(engine: sa.Engine) -> str:
-    """Return what is wrong with a file's pages; empty if nothing is, or if the database is no file of SQLite."""
-    if engine.dialect.name != "sqlite":
-        return ""
-    with engine.connect() as connection:
-        found = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
-    return "" if found == "ok" else found.strip().splitlines()[-1]
-
-
-def into_one_file(engine: sa.Engine) -> None:
-    """Write what is in the log of a new file into the file itself, so that it is a study without it."""
-    if engine.dialect.name == "sqlite":
-        with engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -1,10 +1,9 @@
-"""The study's database, the only state there is; with `store_*` the only importer of Optuna's storages and studies.
+"""The study's database, the only state there is, opened for writing by the driver.
 
-A study is two Optuna studies, `NAME/search` and `NAME/finalists`, that any Optuna tool opens. All reads go through one
-mirror that is filled when the store opens and kept by every write: with one writer it can't go stale.
+All reads go through the mirror of `StoreReader`, which every write keeps: with one writer it can't go stale.
 
-Measurements and ends of trials are written when `flush` is called, all in one transaction: manifests have them
-already, so that no worker has to wait. Whatever decides what comes next is written at once.
+Measurements and ends of trials are written when `flush` is called, all in one transaction: the manifests already have
+them, so no worker has to wait. Whatever decides what comes next is written at once.
 """
 
 from __future__ import annotations
@@ -18,38 +17,38 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-import sqlalchemy as sa
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
-from hpsearch.errors import InputError, StudyError, StudyNotFoundError
+from hpsearch.errors import InputError, StudyError
 from hpsearch.space.space import Space
-from hpsearch.store.backend import Backend, Changes, StoredTrial
-from hpsearch.store.connection import FILES, connect, new_place, url_of
+from hpsearch.store.backend import Backend, Changes
+from hpsearch.store.connection import connect
+from hpsearch.store.location import new_place
 from hpsearch.store.lock import DriverLock
-from hpsearch.store.mirror import Mirror
-from hpsearch.store.pointer import FORMAT, STUDY_FILE, check_format, read_pointer
+from hpsearch.store.pointer import FORMAT, STUDY_FILE
+from hpsearch.store.reader import StoreReader
 from hpsearch.store.records import final, finite
-from hpsearch.store.url import MEND, cause_of, opening, redact, remedy
+from hpsearch.store.url import cause_of, redact, remedy
 from hpsearch.system.files import write_json
-from hpsearch.trial.trial import Direction, Measurement, Stage, State, StopReason, TrialRecord
+from hpsearch.trial.trial import Direction, Measurement, Params, Stage, State, StopReason, TrialRecord
+
+# A KeyError, or Optuna's error for a trial that has ended already: something else writes this store.
+_REFUSALS: tuple[type[Exception], ...] = (*Backend.errors, OSError, KeyError)
 
 
-class Store:
-    """One study in a database. `create` and `open` make it.
+class Store(StoreReader):
+    """One study in a database. `create`, `open` and `of` make it.
 
     Raises:
         StudyError: From any write that the database refuses (a full disk, a lost server).
     """
 
     def __init__(self, backend: Backend, name: str) -> None:
+        super().__init__(backend, name)
         self._backend, self._storage = backend, backend.storage
-        self.name = name
         self._changes = Changes()
-        self._ids: dict[Stage, int] = {}
-        self._mirror = Mirror(self._read_trials, self._reading)
         self._lock: DriverLock | None = None
-        self._attributes: dict[str, Any] = {}
 
     @classmethod
     def create(
@@ -78,30 +77,16 @@ class Store:
         return store
 
     @classmethod
-    def open(cls, folder: Path, url: str | None = None) -> Store:
-        """Open the study of a directory.
+    def of(cls, reader: StoreReader) -> Store:
+        """Return a study's store for writing, given it opened for reading; the reader is closed, if it is another."""
+        if isinstance(reader, cls):
+            return reader
+        reader.close()
+        return cls._of_study(reader.url, reader.name)
 
-        Raises:
-            StudyNotFoundError: There is none.
-            InputError: Its database is elsewhere and was not given, or can't be read.
-        """
-        pointer = read_pointer(folder)
-        local, file = pointer["storage"] is None, pointer["file"]
-        if not local and (url is None or url in FILES):
-            raise InputError(
-                f"{folder}: the study's store is at {pointer['storage']}; give it with --storage or HPSEARCH_STORAGE"
-            )
-        if local and not (folder / file).is_file():
-            raise StudyNotFoundError(f"{folder}: its store {file} is missing")
-        store = cls(connect(url_of(folder, file) if local or url is None else url, make=False), pointer["study"])
-        with store._or_closed():
-            store._read_study()
-        return store
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether no trial was ever begun."""
-        return not any(self._mirror.of(stage) for stage in Stage)
+    @classmethod
+    def _connected(cls, url: str) -> Backend:
+        return connect(url, make=False)
 
     def remove(self) -> None:
         """Remove the study from the database, with all that it has."""
@@ -114,37 +99,6 @@ class Store:
         """Return the lock that makes one process this study's driver."""
         self._lock = self._backend.lock(self.name)
         return self._lock
-
-    def close(self) -> None:
-        """Close all connections."""
-        self._backend.close()
-
-    @contextmanager
-    def _or_closed(self) -> Iterator[None]:
-        try:
-            with opening(self._backend.url):
-                yield
-        except BaseException:
-            self.close()
-            raise
-
-    # Reading: all from the mirror.
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """Return an attribute of the study."""
-        return self._attributes.get(key, default)
-
-    def records(self, stage: Stage) -> list[TrialRecord]:
-        """Return the trials of a stage, by number."""
-        return list(self._mirror.of(stage).values())
-
-    def record(self, stage: Stage, number: int) -> TrialRecord:
-        """Return one trial.
-
-        Raises:
-            KeyError: There is none of that number.
-        """
-        return self._mirror.of(stage)[number]
 
     # Writing: the database first, then the mirror.
 
@@ -287,61 +241,10 @@ class Store:
         for stage, name in names.items():
             self._ids[stage] = self._storage.create_new_study([optuna_direction], name)
 
-    def reload(self) -> None:
-        """Read all anew; what a driver does when it has got the lock, for another may have written until then.
-
-        Raises:
-            StudyNotFoundError: The study is not there, or only half-made.
-            InputError: It was made by a newer hpsearch.
-        """
-        self._read_study()
-        self._mirror.load()
-
-    def _read_study(self) -> None:
-        """Read what belongs to no trial; the trials follow when they are needed."""
-        with opening(self._backend.url):
-            for stage in Stage:
-                try:
-                    self._ids[stage] = self._storage.get_study_id_from_name(f"{self.name}/{stage}")
-                except KeyError:
-                    raise StudyNotFoundError(f"{redact(self._backend.url)}: has no study {self.name}") from None
-            with self._reading():
-                self._attributes = self._storage.get_study_user_attrs(self._ids[Stage.SEARCH])
-            self._check_format()
-        self._mirror.forget()
-
-    def _read_trials(self, stage: Stage) -> list[StoredTrial]:
-        with opening(self._backend.url), self._reading():
-            return self._backend.trials(self._ids[stage])
-
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        try:
-            yield
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
-            where = redact(self._backend.url)
-            raise InputError(f"{where}: is damaged: a row can't be read ({error!r}); {MEND}") from None
-
-    def check_whole(self) -> None:
-        """Check that the database is whole, before anything is built on what it holds.
-
-        Raises:
-            InputError: It is damaged.
-        """
-        with opening(self._backend.url):
-            damage = self._backend.damage()
-        if damage:
-            raise InputError(f"{redact(self._backend.url)}: is damaged: {damage}; {MEND}")
-
-    def _check_format(self) -> None:
-        if "format" not in self._attributes:
-            raise StudyNotFoundError(f"study {self.name}: its creation was interrupted; run it again")
-        check_format(f"study {self.name}", self._attributes["format"])
-
     def repair(
         self,
         space_of: Callable[[int], Space],
-        draw: Callable[[int], Mapping[str, Any]],
+        draw: Callable[[int], Params],
         seed_of: Callable[[int], int],
     ) -> None:
         """Finish what a killed driver had half written; only the driver calls this.
@@ -362,7 +265,7 @@ class Store:
         self._mirror.unfinished.clear()
         self.flush()
 
-    def _fill(self, record: TrialRecord, space: Space, params: Mapping[str, Any]) -> None:
+    def _fill(self, record: TrialRecord, space: Space, params: Params) -> None:
         trial_id = self._mirror.id_of(record.stage, record.number)
         with self._writing():
             for name, distribution in space.optuna_distributions(params).items():
@@ -378,8 +281,7 @@ class Store:
                 self._lock.confirm()
             self._backend.check_there()
             yield
-        except (sa.exc.SQLAlchemyError, optuna.exceptions.OptunaError, OSError, KeyError) as error:
-            # A KeyError, or a trial that is final already: something else writes this store.
+        except _REFUSALS as error:
             url = self._backend.url
             raise StudyError(
                 f"study {self.name}: its store {redact(url)} can't be written: {cause_of(error, url)}; "

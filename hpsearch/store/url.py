@@ -1,4 +1,4 @@
-"""Storage URLs, and what databases say about them, as people may see them: in a line and without secrets."""
+"""Messages about storage URLs and from databases: one line each, without secrets."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
-
-import sqlalchemy as sa
-from optuna.exceptions import OptunaError
 
 from hpsearch.errors import InputError
 from hpsearch.system.file_system import is_full
 from hpsearch.system.files import is_disk_full
 
-_ERRORS = (sa.exc.SQLAlchemyError, OptunaError, sqlite3.Error)
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
 _UNKNOWN = "the storage URL"
-MEND = "mend it (sqlite3 has .recover) or put back a copy of it"
+FIX = "mend it (sqlite3 has .recover) or put back a copy of it"
 _MAKE_ROOM = "make room on the disk"
 _PRIMARY_CODE = 0xFF  # of SQLite: the rest of a code says more exactly what happened
 _SECRET_WORDS = ("pass", "secret", "token")  # of a driver's options: password, sslpassword, passwd, ...
@@ -34,15 +34,20 @@ def redact(url: str) -> str:
 
 
 @contextmanager
-def opening(url: str) -> Iterator[None]:
+def opening(url: str, errors: tuple[type[Exception], ...]) -> Iterator[None]:
     """Turn whatever keeps a store from being opened into one message.
+
+    Args:
+        url: Of the store.
+        errors: What the libraries behind it raise.
 
     Raises:
         InputError: It can't be opened.
     """
+    expected: tuple[type[Exception], ...] = (*errors, OSError, ImportError, RuntimeError, ValueError)
     try:
         yield
-    except (*_ERRORS, OSError, ImportError, RuntimeError, ValueError) as error:
+    except expected as error:
         hint = f"; {todo}" if (todo := remedy(error, url)) else ""
         raise InputError(f"{redact(url)}: can't be opened as a store: {cause_of(error, url)}{hint}") from None
 
@@ -50,21 +55,27 @@ def opening(url: str) -> Iterator[None]:
 def cause_of(error: BaseException, url: str) -> str:
     """Return what the database's own driver said, in a line and without secrets."""
     for wrapper in (error, error.__cause__):
-        if isinstance(wrapper, sa.exc.DBAPIError):
-            return _hide_secrets(str(wrapper.orig), url)
+        if original := _original(wrapper):
+            return _hide_secrets(str(original), url)
     line = _hide_secrets(str(error.__cause__ or error), url)
     return f"{line}; allowed: after pip install {_package(url)}" if isinstance(error, ImportError) else line
 
 
 def remedy(error: BaseException, url: str) -> str:
     """Return what a user can do about an error of a store; empty if that is not known."""
-    original = error.orig if isinstance(error, sa.exc.DBAPIError) else error.__cause__
-    for one in (error, original, getattr(original, "orig", None)):
+    cause = _original(error) or error.__cause__
+    for one in (error, cause, _original(cause)):
         if is_disk_full(one):
             return _MAKE_ROOM
         if isinstance(one, sqlite3.Error):
             return _remedy_of(getattr(one, "sqlite_errorcode", 0) & _PRIMARY_CODE, url)
     return ""
+
+
+def _original(error: BaseException | None) -> BaseException | None:
+    """Return what a database's driver raised, out of SQLAlchemy's wrapper; None for any other error."""
+    original = getattr(error, "orig", None)
+    return original if isinstance(original, BaseException) else None
 
 
 def _remedy_of(code: int, url: str) -> str:
@@ -76,7 +87,7 @@ def _remedy_of(code: int, url: str) -> str:
     if code == sqlite3.SQLITE_BUSY:
         return "end the process that holds it"
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return MEND
+        return FIX
     return ""
 
 
@@ -94,6 +105,8 @@ def _hide_secrets(text: str, url: str) -> str:
 
 
 def _package(url: str) -> str:
+    import sqlalchemy as sa
+
     driver = sa.engine.make_url(url).get_driver_name()
     return _PACKAGES.get(driver, driver)
 
@@ -103,6 +116,8 @@ def _is_secret(key: str) -> bool:
 
 
 def _parsed(url: str) -> sa.URL | None:
+    import sqlalchemy as sa  # heavy; needed for a message only
+
     try:
         url.encode()
         parsed = sa.engine.make_url(url)

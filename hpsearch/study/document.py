@@ -15,7 +15,7 @@ from hpsearch.study.outcome import (
     Outcome,
 )
 from hpsearch.trial.folder import attempt_folder
-from hpsearch.trial.trial import Stage, State, TrialRecord
+from hpsearch.trial.trial import Config, Stage, State, TrialRecord
 
 SCHEMA_VERSION = 1
 """Raised when a key changes its meaning or goes; new keys leave it."""
@@ -43,7 +43,7 @@ def study_document(study: Outcome) -> dict[str, Any]:
         "ensemble": _ensemble(study),
         "rounds": [one.as_dict() for one in study.rounds],
         "edges": [_edge(edge) for edge in study.edges(study.rounds)],
-        "test_readings": len(study.store.get("test_readings", [])),
+        "test_readings": len(study.test_readings),
         "best": best and {"trial": best.trial, "params": best.config, "mean": best.mean, "std": best.std, "n": best.n},
         "budget": {
             "limits": study.limits.as_dict(),
@@ -54,11 +54,11 @@ def study_document(study: Outcome) -> dict[str, Any]:
     return {key: json_value(value) for key, value in document.items()}
 
 
-def config_of(record: TrialRecord, config: StudyConfig) -> dict[str, Any]:
+def shown_config(record: TrialRecord, config: StudyConfig) -> Config:
     """Return a trial's whole config; empty for one whose params a killed driver left half written."""
     if not config.space.is_complete(record.params):
-        return {}
-    return config.space.config(record.params)
+        return Config({})
+    return config.space.config_of(record.params)
 
 
 def epochs_of(record: TrialRecord) -> int:
@@ -90,7 +90,7 @@ def _trial(record: TrialRecord, config: StudyConfig, folder: Path) -> dict[str, 
         "number": record.number,
         "state": record.state.value,
         "stop_reason": record.stop_reason and record.stop_reason.value,
-        "params": config_of(record, config),
+        "params": shown_config(record, config),
         "value": record.value,
         "best_epoch": record.best_epoch,
         "epochs": epochs_of(record),
@@ -105,7 +105,7 @@ def _trial(record: TrialRecord, config: StudyConfig, folder: Path) -> dict[str, 
 def _finalist(one: Finalist, config: StudyConfig) -> dict[str, Any]:
     return {
         "trial": one.source,
-        "params": config.space.config(one.params),
+        "params": config.space.config_of(one.params),
         "values": one.statistics.values,
         "mean": one.statistics.mean,
         "std": one.statistics.std,
@@ -118,14 +118,13 @@ def _finalist(one: Finalist, config: StudyConfig) -> dict[str, Any]:
 
 
 def _ensemble(study: Outcome) -> dict[str, Any] | None:
-    ensemble = study.store.get("ensemble")
+    ensemble, reading = study.ensemble, study.current_reading
     if ensemble is None:
         return None
-    reading = study.current_reading
     return {
-        "members": [{key: member[key] for key in ("trial", "seed", "weight")} for member in ensemble["members"]],
-        "val": ensemble["val"],
-        "test": reading and reading["scores"],
+        "members": [{"trial": one.trial, "seed": one.seed, "weight": one.weight} for one in ensemble.members],
+        "val": ensemble.val.as_dict(),
+        "test": None if reading is None or reading.scores is None else reading.scores.as_dict(),
     }
 
 

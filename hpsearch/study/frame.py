@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.config.config import StudyConfig
-from hpsearch.errors import InputError
 from hpsearch.space.distributions import Choice, Range
 from hpsearch.space.space import Space
-from hpsearch.study.document import config_of, epochs_of
+from hpsearch.study.document import epochs_of, shown_config
 from hpsearch.study.outcome import Outcome
-from hpsearch.system.files import atomic_write
+from hpsearch.system.files import atomic_write, unwritable
 from hpsearch.trial.trial import Stage, TrialRecord
 
 if TYPE_CHECKING:
@@ -87,14 +86,14 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
         with atomic_write(path) as file:
             file.write(frame.to_csv(index=False, lineterminator="\n").encode())
     except OSError as error:
-        raise InputError(f"{path}: can't be written: {error.strerror or error}") from None
+        raise unwritable(path, error) from None
 
 
 def _frame(records: Sequence[TrialRecord], columns: Mapping[str, Column], config: StudyConfig) -> pd.DataFrame:
     import pandas as pd
 
     series = {name: pd.Series([of(r) for r in records], dtype=dtype) for name, (dtype, of) in columns.items()}
-    configs = [config_of(record, config) for record in records]
+    configs = [shown_config(record, config) for record in records]
     for name in config.space.names:
         values = [_cell(one.get(name)) for one in configs]
         series[f"params.{name}"] = pd.Series(values, dtype=_dtype(config.space, name))

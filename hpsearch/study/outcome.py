@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hpsearch.config.budget import Limits, Spent
 from hpsearch.config.config import StudyConfig
 from hpsearch.errors import FieldError, InputError
-from hpsearch.objectives.loading import check_bounds
-from hpsearch.samplers.edges import Edge, crowded_edges
-from hpsearch.samplers.past import Past
-from hpsearch.samplers.rounds import Round, explored, round_of
 from hpsearch.selection.ranking import Finalist, finalist, rank_finalists, top, winner
 from hpsearch.space.distributions import Range
 from hpsearch.space.space import Space
-from hpsearch.store.store import Store
+from hpsearch.store.reader import StoreReader
+from hpsearch.study.ensemble import Ensemble, Reading
 from hpsearch.trial.trial import Config, Stage, State, TrialRecord
+
+if TYPE_CHECKING:
+    from hpsearch.samplers.edges import Edge
+    from hpsearch.samplers.past import Past
+    from hpsearch.samplers.rounds import Round
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +56,7 @@ class Outcome:
     name: str
     folder: Path
     config: StudyConfig
-    store: Store = field(repr=False)
+    store: StoreReader = field(repr=False)
 
     @property
     def state(self) -> str:
@@ -91,12 +93,12 @@ class Outcome:
         complete = [f for f in self.ranked_finalists if f.statistics.n + f.statistics.n_failed >= seeds]
         won = winner(complete, self.config.direction)
         if won is not None and won.statistics.mean is not None:
-            stats, resolved = won.statistics, self.config.space.config(won.params)
+            stats, resolved = won.statistics, self.config.space.config_of(won.params)
             return Best(trial=won.source, config=resolved, mean=won.statistics.mean, std=stats.std, n=stats.n)
         best = top(self.store.records(Stage.SEARCH), self.config.direction, 1)
         if not best or best[0].value is None:
             return None
-        resolved = self.config.space.config(best[0].params)
+        resolved = self.config.space.config_of(best[0].params)
         return Best(trial=best[0].number, config=resolved, mean=best[0].value, std=None, n=0)
 
     def best_of_trial(self, number: int) -> Best | None:
@@ -109,23 +111,30 @@ class Outcome:
         record = next((one for one in records if one.number == number), None)
         if record is None:
             raise InputError(f"--trial {number}: no such trial; allowed: 0 to {len(records) - 1}")
-        resolved = self.config.space.config(record.params)
+        resolved = self.config.space.config_of(record.params)
         stats = next((one.statistics for one in self.ranked_finalists if one.source == number), None)
         if stats is not None and stats.mean is not None:
             return Best(trial=number, config=resolved, mean=stats.mean, std=stats.std, n=stats.n)
         return None if record.value is None else Best(trial=number, config=resolved, mean=record.value, std=None, n=0)
 
     @property
-    def current_reading(self) -> dict[str, Any] | None:
-        """The reading of the test split that belongs to the stored ensemble: `scores` (or None), `seen_before`."""
-        ensemble = self.store.get("ensemble")
+    def ensemble(self) -> Ensemble | None:
+        """The checkpoints that vote; None before they are chosen."""
+        stored = self.store.get("ensemble")
+        return None if stored is None else Ensemble.from_dict(stored)
+
+    @property
+    def test_readings(self) -> list[Reading]:
+        """All readings of the test split, in their order."""
+        return [Reading.from_dict(one) for one in self.store.get("test_readings", [])]
+
+    @property
+    def current_reading(self) -> Reading | None:
+        """The reading of the test split that belongs to the stored ensemble."""
+        ensemble = self.ensemble
         if ensemble is None:
             return None
-        members = [[member["stage"], member["number"]] for member in ensemble["members"]]
-        weights = [member["weight"] for member in ensemble["members"]]
-        wanted = {"members": members, "weights": weights, "vote": ensemble["vote"]}
-        readings: list[dict[str, Any]] = self.store.get("test_readings", [])
-        return next((r for r in readings if all(r[key] == value for key, value in wanted.items())), None)
+        return next((reading for reading in self.test_readings if reading.is_of(ensemble)), None)
 
     @property
     def limits(self) -> Limits:
@@ -136,8 +145,7 @@ class Outcome:
     def spent(self) -> Spent:
         """What the study has spent, as its store has it: epochs to the last one, times to within seconds."""
         stored: dict[str, Any] = self.store.get("spent") or {}
-        records = (record for stage in Stage for record in self.store.records(stage))
-        epochs = sum(max(record.epochs, max(record.values, default=0)) for record in records)
+        epochs = sum(_epochs_spent(record) for stage in Stage for record in self.store.records(stage))
         return Spent(time_s=stored.get("time_s", 0.0), gpu_s=stored.get("gpu_s", 0.0), epochs=epochs)
 
     @property
@@ -148,6 +156,8 @@ class Outcome:
     @property
     def rounds(self) -> list[Round]:
         """The search's rounds so far; one of them for a study that was made before there were any."""
+        from hpsearch.samplers.rounds import Round
+
         stored = self.store.get("rounds")
         if stored is not None:
             return [Round.from_dict(one) for one in stored]
@@ -156,23 +166,30 @@ class Outcome:
 
     def full_epochs(self, stage: Stage, number: int) -> int:
         """Return how many epochs a trial has when nothing ends it early."""
-        if stage is not Stage.SEARCH:
-            return self.config.objective.epochs
-        return round_of(self.rounds, number)[1].epochs
+        from hpsearch.samplers.rounds import full_epochs
+
+        return full_epochs(self.config, self.rounds, stage, number)
 
     @property
     def explored_space(self) -> Space:
         """The space with the bounds that hold all that was sampled."""
+        from hpsearch.samplers.rounds import explored
+
         return explored(self.config.space, self.rounds)
 
     @property
     def past(self) -> list[Past]:
         """What samplers are told: the trials of an earlier study that this one starts from, then its own."""
+        from hpsearch.samplers.past import Past
+
         earlier = [Past(params=one["params"], value=one["value"]) for one in self.store.get("warm_start", [])]
         return earlier + [Past.of(record) for record in self.store.records(Stage.SEARCH)]
 
     def edges(self, rounds: Sequence[Round]) -> list[Edge]:
         """Return where the best trials crowd a bound; one that the objective is known to refuse does not grow."""
+        from hpsearch.samplers.edges import crowded_edges
+        from hpsearch.samplers.rounds import explored
+
         space = explored(self.config.space, rounds)
         return [_allowed(edge, space, self.config) for edge in crowded_edges(space, self.past, self.config.direction)]
 
@@ -189,7 +206,15 @@ def known_total(config: StudyConfig, trials: int, limits: Limits) -> int | None:
     return None if config.search.is_open and trials == config.search.total else trials
 
 
+def _epochs_spent(record: TrialRecord) -> int:
+    if record.stop_reason is not None:
+        return record.epochs
+    return max(record.epochs, max(record.values, default=0))
+
+
 def _allowed(edge: Edge, space: Space, config: StudyConfig) -> Edge:
+    from hpsearch.objectives.loading import check_bounds  # few studies have edges
+
     axis = space.parameters[edge.name]
     assert isinstance(axis, Range)  # noqa: S101 - others have no edges
     bounds = (axis.low, edge.proposed) if edge.side == "high" else (edge.proposed, axis.high)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpsearch.config.config import parse_config
 from hpsearch.errors import FieldError, InputError
+from hpsearch.objectives.space_files import parse_config
 from hpsearch.store.folders import find_folder, study_folders
-from hpsearch.store.store import Store
-from hpsearch.store.url import MEND
+from hpsearch.store.reader import StoreReader
+from hpsearch.store.url import FIX
 from hpsearch.study.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -62,12 +62,12 @@ def load_study(study: str | Path, *, studies: str | Path = DEFAULT_STUDIES, stor
         InputError: Its store can't be opened.
     """
     folder = find_folder(Path(studies), str(study))
-    store = Store.open(folder, storage)
+    store = StoreReader.open(folder, storage)
     try:
         return Study(store.name, folder, parse_config(store.get("space")), store)
     except FieldError as error:
         store.close()
-        raise InputError(f"study {store.name}: the space in its store is damaged: {error}; {MEND}") from None
+        raise InputError(f"study {store.name}: the space in its store is damaged: {error}; {FIX}") from None
 
 
 def list_studies(studies: str | Path = DEFAULT_STUDIES, storage: str | None = None) -> Iterator[Study | InputError]:

@@ -50,7 +50,7 @@ class TrialStarted(TrialEvent):
 
     worker: str
     device: str
-    config: Config = field(default_factory=dict)
+    config: Config = field(default_factory=lambda: Config({}))
     code: Mapping[str, Any] | None = None
 
 
@@ -191,6 +191,6 @@ class TrialScored(TrialEvent):
     epochs: int
     seconds: float
     best: bool
-    config: Mapping[str, Any] = field(default_factory=dict)
+    config: Config = field(default_factory=lambda: Config({}))
     error: str | None = None
     traceback: str | None = None

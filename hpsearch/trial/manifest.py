@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hpsearch.trial.trial import Measurement, Stage, StopReason
+from hpsearch.trial.trial import Config, Measurement, Stage, StopReason
 
 FORMAT = 2  # from 2 on with a checksum
 _CHECKSUM = b', "crc32": '  # the last key, of the bytes before it
@@ -49,7 +49,7 @@ class Manifest:
     trial: int
     attempt: int
     seed: int
-    config: Mapping[str, Any]
+    config: Config
     worker: str
     measurements: tuple[Measurement, ...] = ()
     last: Checkpoint | None = None

@@ -6,10 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NewType, Protocol
 
-Config = Mapping[str, Any]
-"""One value for each parameter and constant of a space."""
+Params = NewType("Params", Mapping[str, Any])
+"""A config as it was drawn and is stored: one value for each active parameter, before rounding and scaling."""
+
+Config = NewType("Config", Mapping[str, Any])
+"""A config as it is trained: one value for each active parameter and constant. `Space.config_of` makes it of params."""
 
 
 class Stage(StrEnum):
@@ -176,7 +179,7 @@ class TrialRecord:
     stage: Stage
     number: int
     state: State
-    params: Config
+    params: Params
     values: Mapping[int, float] = field(default_factory=dict)
     value: float | None = None
     best_epoch: int | None = None

@@ -18,13 +18,13 @@ def augmented(images: torch.Tensor, how: str, generator: torch.Generator) -> tor
     if "crop" in how:
         images = _shifted(images, max(1, images.shape[-1] // _CROP_SHARE), generator)
     if "flip" in how:
-        flip = torch.rand(len(images), generator=generator) < 0.5  # noqa: PLR2004 - every other one
+        flip = torch.rand(len(images), generator=generator) < 0.5  # noqa: PLR2004 - half of them
         images = torch.where(flip.to(images.device)[:, None, None, None], images.flip(3), images)
     return images
 
 
 def _shifted(images: torch.Tensor, most: int, generator: torch.Generator) -> torch.Tensor:
-    """Shift each image by up to `most` pixels, with the border mirrored (uint8 has no reflection pad)."""
+    """Shift each image by up to `most` pixels, with the border mirrored (torch's reflection pad takes no uint8)."""
     n, channels, height, width = images.shape
     shifts = torch.randint(-most, most + 1, (2, n, 1), generator=generator).to(images.device)
     rows = _mirrored(torch.arange(height, device=images.device) + shifts[0], height)

@@ -6,12 +6,12 @@ import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hpsearch.config.objectives import ImageClassifier
 from hpsearch.errors import ObjectiveError
 from hpsearch.trial.seeding import derive_seed
 from hpsearch.trial.trial import Config
 from hpsearch.vision.data import DATA_SETS, channel_statistics, load
 from hpsearch.vision.parameters import Hyperparameters
+from hpsearch.vision.section import ImageClassifier
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +28,7 @@ class Trial(Protocol):
     log: logging.Logger
 
     def epochs(self) -> Iterator[int]:
-        """Yield the epochs that remain."""
+        """Yield the numbers of the epochs that remain."""
         ...
 
     def save_checkpoint(self, state: object) -> None:
@@ -44,7 +44,7 @@ class ImageClassifierObjective:
     """Trains image classifiers; the data stays on the device from trial to trial.
 
     Args:
-        settings: Of the space file.
+        settings: The `objective` section of the space file.
     """
 
     can_predict = True
@@ -57,10 +57,10 @@ class ImageClassifierObjective:
         self._std: list[float] = []
 
     def setup(self, device: str) -> None:
-        """Load the train and val splits; the test split stays away until `predict` asks for it.
+        """Load the train and val splits. The test split is loaded once `predict` asks for it.
 
         Args:
-            device: As torch names it.
+            device: Its name in torch, such as `cuda:0`.
 
         Raises:
             InputError: The data is missing or damaged.
@@ -73,11 +73,11 @@ class ImageClassifierObjective:
         self._splits = {"train": self._tensors(train), "val": self._tensors(val)}
 
     def train(self, config: Config, trial: Trial) -> Iterator[dict[str, float]]:
-        """Yield `train_loss`, `train_accuracy`, `val_loss` and `val_accuracy` of each epoch, NaN or not.
+        """Yield `train_loss`, `train_accuracy`, `val_loss` and `val_accuracy` of each epoch, NaN included.
 
         Raises:
             FieldError: The config has an unknown or impossible value.
-            torch.cuda.OutOfMemoryError: Not even one image fits.
+            torch.cuda.OutOfMemoryError: The GPU can't hold even one image.
         """
         import torch
 

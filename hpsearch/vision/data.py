@@ -1,4 +1,4 @@
-"""The data sets: where their files lie, how they are read, and how they are split."""
+"""The data sets: where their files are, how they are read, and how they are split."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hpsearch.config.objectives import ImageClassifier
 from hpsearch.errors import InputError
 from hpsearch.trial.seeding import permutation
+from hpsearch.vision.section import ImageClassifier
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +30,7 @@ class _DataSet:
         channels: 1 for grey, 3 for colour.
         side: Height and width in pixels.
         reader: The class of `torchvision.datasets`; None for scikit-learn's digits.
-        files: What torchvision reads, relative to its root.
+        files: The files that torchvision reads, relative to its root.
     """
 
     channels: int
@@ -71,7 +71,7 @@ class Images(NamedTuple):
 
 
 def check_data(settings: ImageClassifier) -> None:
-    """See that the data set is there before anything runs; fetch it if `download` says so.
+    """Check that the data set is there, before anything runs. Fetch it if `download` is set.
 
     Raises:
         InputError: It is missing or can't be fetched; the message names the folder and what to do.
@@ -89,13 +89,14 @@ def check_data(settings: ImageClassifier) -> None:
 
 
 def load(settings: ImageClassifier, *names: str) -> list[Images]:
-    """Return splits, each the same for the same `split` and `split_seed` whatever the study's seed.
+    """Return splits. They depend on `split` and `split_seed` only, not on the study's seed.
 
-    With an official test set, `test` is it, and the official training set is cut in the proportion train:val.
+    If a data set has an official test set, that is `test`, and the official training set is cut into train and val in
+    their proportion.
 
     Args:
         settings: Which data set, and how it is cut.
-        names: Of `train`, `val` and `test`; nothing is read for those not named, where they lie in another file.
+        names: Some of `train`, `val` and `test`. A file that holds other splits only is not read.
 
     Raises:
         InputError: The data is missing or damaged.
@@ -117,17 +118,17 @@ def _cut(data: Images, settings: ImageClassifier, names: tuple[str, ...], *, off
 
 
 def stratified(labels: np.ndarray, shares: list[float], seed: int) -> list[np.ndarray]:
-    """Cut a data set so that every part has each class in its share, give or take one sample.
+    """Cut a data set so that each part gets its share of every class, give or take one sample.
 
-    Depends on labels, shares and seed only: no library's random generator is used.
+    The cut depends on labels, shares and seed only: no library's random generator is used.
 
     Args:
         labels: (n_samples,).
         shares: Of the parts; scaled to sum to 1.
-        seed: Which samples go where.
+        seed: Decides which samples go where.
 
     Returns:
-        Ascending indices of each part; every index is in one.
+        The indices of each part, ascending. Every index is in exactly one part.
     """
     import numpy as np
 
@@ -135,7 +136,7 @@ def stratified(labels: np.ndarray, shares: list[float], seed: int) -> list[np.nd
     place = np.empty(len(labels))
     for label in np.unique(labels):
         members = order[labels[order] == label]
-        # The classes, each spread evenly over [0, 1], interleave: any piece of the line has all in proportion.
+        # Each class is spread evenly over the line from 0 to 1, so any piece of it has all classes in proportion.
         place[members] = (np.arange(len(members)) + 0.5) / len(members)
     line = order[np.argsort(place[order], kind="stable")]
     ends = np.cumsum(shares) / np.sum(shares) * len(labels)
@@ -159,13 +160,13 @@ def channel_statistics(images: np.ndarray) -> tuple[list[float], list[float]]:
     count = images.size / images.shape[1]
     mean = total / count
     deviation = np.sqrt(np.maximum(squares / count - mean**2, 0))
-    return mean.tolist(), np.maximum(deviation, 1.0).tolist()  # a blank channel stays as it is
+    return mean.tolist(), np.maximum(deviation, 1.0).tolist()  # so that a blank channel is not divided by 0
 
 
 def _digits() -> Images:
     import numpy as np
 
-    # Importing sklearn.datasets takes each worker 3 s on a slow CPU; the file in it takes 0.1 s.
+    # On a slow CPU it takes 3 s to import sklearn.datasets, and 0.1 s to read its file.
     found = find_spec("sklearn")
     file = Path(found.origin).parent / "datasets" / "data" / "digits.csv.gz" if found and found.origin else None
     if file is not None and file.is_file():
@@ -214,7 +215,7 @@ def _download(settings: ImageClassifier) -> None:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Let one process at a time fetch into a folder; the others then find the files."""
+    """Let one process at a time fetch into a folder. The others then find the files there."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         with contextlib.suppress(OSError):  # some network file systems have no locks

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from hpsearch.config.objectives import ImageClassifier
 from hpsearch.errors import FieldError
 from hpsearch.text import nearest
 from hpsearch.vision.data import CLASSES, DATA_SETS
 from hpsearch.vision.parameters import OWN_MODELS
+from hpsearch.vision.section import ImageClassifier
 
 _CNN_WIDTH, _MLP_WIDTH = 16, 128
 _RGB = 3
@@ -21,13 +21,13 @@ _RGB = 3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NetworkSpec:
-    """All that is needed to build a network again; a checkpoint carries it as a dict.
+    """All that is needed to build a network again. A checkpoint has it as a dict.
 
     Attributes:
         channels: Of the data set's images.
         side: Of the data set's images, in pixels.
         mean, std: Of each channel, in grey levels.
-        image_size: Side that images are resized to; None leaves them.
+        image_size: The side that images are resized to; None leaves them as they are.
     """
 
     model: str
@@ -45,12 +45,12 @@ class NetworkSpec:
         return asdict(self)
 
     def build(self) -> Network:
-        """Return the network with fresh weights, from torch's global generator."""
+        """Return the network with new weights, drawn from torch's global generator."""
         return Network(self)
 
 
 class Network(nn.Module):
-    """Raw images in, logits out: normalises, resizes and repeats grey channels on the way.
+    """Takes raw images and returns logits. Normalises and resizes the images, and repeats grey channels, first.
 
     Args:
         spec: What to build.
@@ -68,7 +68,7 @@ class Network(nn.Module):
         self.body = _body(spec)
         if spec.dropout is not None:
             _set_dropout(self.body, spec.dropout)
-        # oneDNN and cuDNN convolve this format faster: 5 to 25 % of a step of small_cnn on a CPU.
+        # oneDNN and cuDNN convolve this format faster. It saves 5 to 25 % of a step of small_cnn on a CPU.
         self.to(memory_format=torch.channels_last)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
@@ -102,7 +102,7 @@ def _small_cnn(channels: int, side: int, classes: int, width: int) -> nn.Sequent
     for block in range(blocks):
         out = width * 2**block
         layers += [nn.Conv2d(channels, out, 3, padding=1, bias=False)]
-        # Pooled before the norm, as in KellerJordan/cifar10-airbench: norm and ReLU then have a quarter to do.
+        # Pooled before the norm, as in KellerJordan/cifar10-airbench: norm and ReLU then have a quarter of the work.
         layers += [nn.MaxPool2d(2)] if block < blocks - 1 else []
         layers += [nn.BatchNorm2d(out), nn.ReLU(inplace=True)]
         channels = out
@@ -151,12 +151,12 @@ def _set_dropout(model: nn.Module, probability: float) -> None:
 
 
 def check_model(settings: ImageClassifier) -> None:
-    """See that torchvision has the model and that the images are large enough for it.
+    """Check that torchvision has the model, and that the images are large enough for it.
 
-    Runs it once on the meta device, which computes shapes only.
+    The model runs once on the meta device, which computes shapes only.
 
     Raises:
-        FieldError: It has not, or they are not.
+        FieldError: The model is unknown, or the images are too small for it.
     """
     import torchvision
 
@@ -174,7 +174,7 @@ def check_model(settings: ImageClassifier) -> None:
         with torch.device("meta"):
             _torchvision_model(settings.model, side, CLASSES)(torch.empty(2, _RGB, side, side))
     except NotImplementedError:
-        return  # regnet_* compute with weights while they are built, which the meta device has none of
+        return  # a regnet_* computes with its weights while it is built, and the meta device has none
     except Exception as error:
         problem = f"{settings.model} can't take images of {side} pixels: {str(error).splitlines()[0]}"
         allowed = "a larger objective.image_size, or another model"

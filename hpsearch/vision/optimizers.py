@@ -1,92 +1,193 @@
-"""SGD with momentum and AdamW over one flat vector that all parameters are views of.
+"""SGD and AdamW of torch.optim over two flat parameters that all others are views of.
 
-torch.optim works parameter by parameter, and its first use imports the compiler: on a CPU that was half a millisecond
-of a 4 ms step of `small_cnn`, and seconds of a worker's start. The update rules are torch.optim's; the tests compare.
+The update rules are torch.optim's functions, each in its fused form. Its classes do the same, but the first object of
+one imports torch's compiler, which adds 1 to 2 s of CPU to a worker's start. `benchmarks/optimizer.py` measures both.
 """
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
+from torch.optim.adamw import adamw
+from torch.optim.sgd import sgd
+
+from hpsearch.errors import ObjectiveError
 
 _EPSILON = 1e-8
 _BETA2 = 0.999
+# The first optimizer kept all moments in one vector; its checkpoints have them under these names.
+_OLD_NAMES = {"momentum_buffer": "first", "exp_avg": "first", "exp_avg_sq": "second"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Part:
+    """One flat parameter.
+
+    Attributes:
+        vector: (n,); the network's parameters are views of it.
+        gradient: (n,), likewise.
+        weight_decay: Of all its numbers.
+        state: What the update rule keeps from step to step, under torch.optim's names.
+    """
+
+    vector: torch.Tensor
+    gradient: torch.Tensor
+    weight_decay: float
+    state: dict[str, torch.Tensor]
+
+
+class _Rule(NamedTuple):
+    """An update rule of torch.optim.
+
+    Attributes:
+        begin: Takes a part's vector and the momentum; returns the part's state before the first step.
+        update: Takes a part, the learning rate and the momentum; changes the part in place.
+    """
+
+    begin: Callable[[torch.Tensor, float], dict[str, torch.Tensor]]
+    update: Callable[[_Part, float, float], None]
 
 
 class FlatOptimizer:
     """Updates a network's parameters, without weight decay on biases and norms (vectors, all of them).
 
     Args:
-        network: On its device, in its final memory format; its parameters become views of one vector.
+        network: On its device, in its final memory format; its parameters become views of the flat ones.
         kind: `sgd` (Nesterov's momentum, if there is any) or `adamw` (`momentum` is its beta1).
         weight_decay: Coupled for `sgd`, decoupled for `adamw`, as in torch.optim.
     """
 
     def __init__(self, network: nn.Module, *, kind: str, momentum: float, weight_decay: float) -> None:
         parameters = [p for p in network.parameters() if p.requires_grad]
-        self._kind, self._momentum = kind, momentum
-        self._flat = torch.cat([_dense(p.data) for p in parameters])
-        self._gradient = torch.zeros_like(self._flat)
-        self._decay = torch.cat([p.new_full((p.numel(),), weight_decay if p.ndim > 1 else 0.0) for p in parameters])
-        self._decaying = weight_decay > 0
-        self._first = torch.zeros_like(self._flat)
-        self._second = torch.zeros_like(self._flat) if kind == "adamw" else None
-        self._steps = 0
-        start = 0
-        for parameter in parameters:
-            stop = start + parameter.numel()
-            # The strides keep channels_last, which the convolutions were put into.
-            parameter.data = self._flat[start:stop].as_strided(parameter.shape, parameter.stride())
-            parameter.grad = self._gradient[start:stop].as_strided(parameter.shape, parameter.stride())
-            start = stop
+        self._momentum, self._rule = momentum, _RULES[kind]
+        self._places = [(_name(p), p.numel()) for p in parameters]
+        self._parts: dict[str, _Part] = {}
+        for name, decay in (("weights", weight_decay), ("vectors", 0.0)):
+            if own := [p for p in parameters if _name(p) == name]:
+                vector, gradient = flattened(own)
+                state = self._rule.begin(vector, momentum)
+                self._parts[name] = _Part(vector=vector, gradient=gradient, weight_decay=decay, state=state)
 
     def zero_grad(self) -> None:
         """Set all gradients to 0."""
-        self._gradient.zero_()
+        for part in self._parts.values():
+            part.gradient.zero_()
 
     @torch.no_grad()
     def step(self, lr: float) -> None:
         """Update the parameters by their gradients."""
-        self._steps += 1
-        if self._second is None:
-            self._sgd(lr)
-        else:
-            self._adamw(lr, self._second)
-
-    def _sgd(self, lr: float) -> None:
-        gradient = self._gradient
-        if self._decaying:
-            gradient = torch.addcmul(gradient, self._decay, self._flat)
-        if self._momentum:
-            self._first.mul_(self._momentum).add_(gradient)
-            gradient = gradient.add(self._first, alpha=self._momentum)
-        self._flat.add_(gradient, alpha=-lr)
-
-    def _adamw(self, lr: float, second: torch.Tensor) -> None:
-        gradient, beta1 = self._gradient, self._momentum
-        if self._decaying:
-            self._flat.addcmul_(self._decay, self._flat, value=-lr)
-        self._first.lerp_(gradient, 1 - beta1)
-        second.mul_(_BETA2).addcmul_(gradient, gradient, value=1 - _BETA2)
-        correction = math.sqrt(1 - _BETA2**self._steps)
-        denominator = second.sqrt().div_(correction).add_(_EPSILON)
-        self._flat.addcdiv_(self._first, denominator, value=-lr / (1 - beta1**self._steps))
+        for part in self._parts.values():
+            self._rule.update(part, lr, self._momentum)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what `load_state_dict` takes; the parameters themselves are the network's."""
-        return {"steps": self._steps, "first": self._first, "second": self._second}
+        return {name: part.state for name, part in self._parts.items()}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a saved state."""
-        self._steps = state["steps"]
-        self._first.copy_(state["first"])
-        if self._second is not None:
-            self._second.copy_(state["second"])
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a saved state, also from one that an earlier release saved.
+
+        Raises:
+            ObjectiveError: It is of another optimizer or network.
+        """
+        if "steps" in state:
+            state = self._converted(state)
+        found, allowed = _shapes(state), _shapes(self.state_dict())
+        if found != allowed:
+            raise ObjectiveError(f"the checkpoint has an optimizer state of the shapes {found}; allowed: {allowed}")
+        for name, part in self._parts.items():
+            for key, value in part.state.items():
+                value.copy_(state[name][key])
+
+    def _converted(self, old: Mapping[str, Any]) -> dict[str, dict[str, torch.Tensor]]:
+        """Return the state of an earlier release, whose moments lie in one vector in the order of the parameters."""
+        names, sizes = zip(*self._places, strict=True)
+        made: dict[str, dict[str, torch.Tensor]] = {name: {} for name in self._parts}
+        for name, part in self._parts.items():
+            for key in part.state:
+                if key == "step":
+                    made[name][key] = torch.tensor(float(old["steps"]))
+                elif (moments := old[_OLD_NAMES[key]]) is not None and len(moments) == sum(sizes):
+                    pieces = zip(names, moments.split(sizes), strict=True)
+                    made[name][key] = torch.cat([piece for owner, piece in pieces if owner == name])
+        return made
+
+
+def _shapes(state: Mapping[str, Mapping[str, torch.Tensor]]) -> dict[str, dict[str, tuple[int, ...]]]:
+    return {name: {key: tuple(value.shape) for key, value in kept.items()} for name, kept in state.items()}
+
+
+def _name(parameter: torch.Tensor) -> str:
+    return "weights" if parameter.ndim > 1 else "vectors"
+
+
+def flattened(parameters: list[nn.Parameter]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Make parameters and their gradients views of two vectors, and return these, each (n,).
+
+    Args:
+        parameters: Dense ones of one device and type, with n numbers in all; their values stay.
+    """
+    vector = torch.cat([_dense(p.data) for p in parameters])
+    gradient = torch.zeros_like(vector)
+    start = 0
+    for parameter in parameters:
+        stop = start + parameter.numel()
+        # The strides keep channels_last, which the convolutions were put into.
+        parameter.data = vector[start:stop].as_strided(parameter.shape, parameter.stride())
+        parameter.grad = gradient[start:stop].as_strided(parameter.shape, parameter.stride())
+        start = stop
+    return vector, gradient
 
 
 def _dense(tensor: torch.Tensor) -> torch.Tensor:
     """Return a dense tensor's numbers in the order in which they lie in memory."""
     return tensor.as_strided((tensor.numel(),), (1,))
+
+
+def _begin_sgd(vector: torch.Tensor, momentum: float) -> dict[str, torch.Tensor]:
+    return {"momentum_buffer": torch.zeros_like(vector)} if momentum else {}
+
+
+def _sgd(part: _Part, lr: float, momentum: float) -> None:
+    sgd(
+        [part.vector],
+        [part.gradient],
+        [part.state.get("momentum_buffer")],
+        fused=True,
+        weight_decay=part.weight_decay,
+        momentum=momentum,
+        lr=lr,
+        dampening=0.0,
+        nesterov=momentum > 0,
+        maximize=False,
+    )
+
+
+def _begin_adamw(vector: torch.Tensor, _momentum: float) -> dict[str, torch.Tensor]:
+    step = torch.zeros((), dtype=torch.float32, device=vector.device)
+    return {"step": step, "exp_avg": torch.zeros_like(vector), "exp_avg_sq": torch.zeros_like(vector)}
+
+
+def _adamw(part: _Part, lr: float, momentum: float) -> None:
+    adamw(
+        [part.vector],
+        [part.gradient],
+        [part.state["exp_avg"]],
+        [part.state["exp_avg_sq"]],
+        [],
+        [part.state["step"]],
+        fused=True,
+        amsgrad=False,
+        beta1=momentum,
+        beta2=_BETA2,
+        lr=lr,
+        weight_decay=part.weight_decay,
+        eps=_EPSILON,
+        maximize=False,
+    )
+
+
+_RULES: dict[str, _Rule] = {"sgd": _Rule(_begin_sgd, _sgd), "adamw": _Rule(_begin_adamw, _adamw)}

@@ -1,4 +1,4 @@
-"""The hyperparameters that the built-in objective knows, and what they may be."""
+"""The hyperparameters that the built-in objective knows, and the values that they may have."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hpsearch.config.objectives import ImageClassifier
 from hpsearch.errors import FieldError
 from hpsearch.space.distributions import Choice, Range
 from hpsearch.space.space import Space
@@ -23,14 +22,14 @@ class Hyperparameters:
     Attributes:
         lr: The learning rate at its highest, after the warm-up.
         batch_size: Images in a step; an incomplete last batch is a step too.
-        weight_decay: As the optimizer means it: an L2 term for `sgd`, decoupled for `adamw`. Not on norms and biases.
-        dropout: Probability of every dropout layer; a model without one gets it before its last linear layer. None
-            leaves the model as it is.
+        weight_decay: An L2 term for `sgd`, decoupled for `adamw`. Norms and biases have none.
+        dropout: The probability of every dropout layer. A model without such a layer gets one before its last linear
+            layer. None leaves the model as it is.
         momentum: Nesterov momentum of `sgd`, beta1 of `adamw`.
-        label_smoothing: Share of the target that is spread over all classes, in training only.
+        label_smoothing: The share of the target that is spread over all classes, in training only.
         warmup_epochs: Epochs, or a part of one, over which the learning rate rises linearly.
         augment: `crop` shifts by up to an eighth of the side, mirrored at the border; `flip` mirrors left to right.
-        width: Channels of the first layer of `small_cnn`, hidden units of `mlp`; None for their defaults.
+        width: Channels of the first layer of `small_cnn`, hidden units of `mlp`; None is the model's default.
     """
 
     lr: float = 3e-3
@@ -46,7 +45,7 @@ class Hyperparameters:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Hyperparameters:
-        """Return a config's hyperparameters, with defaults for those it lacks.
+        """Return a config's hyperparameters, with defaults for those that it lacks.
 
         Raises:
             FieldError: One is unknown, or can't have that value.
@@ -61,8 +60,8 @@ class _Number:
     """Numbers between bounds.
 
     Attributes:
-        open_low: Whether the lower bound itself is out.
-        high: Always out.
+        open_low: Whether the lower bound itself is excluded.
+        high: Itself excluded.
     """
 
     low: float
@@ -86,7 +85,7 @@ class _Number:
 
 @dataclass(frozen=True, slots=True)
 class _Word:
-    """Some words."""
+    """One of some words."""
 
     words: tuple[str, ...]
 
@@ -112,33 +111,13 @@ _RULES: dict[str, _Number | _Word] = {
 def _rule(name: str) -> _Number | _Word:
     if name not in _RULES:
         known = tuple(_RULES)
-        problem = f"{name!r} is no hyperparameter of the image classifier"
+        problem = f"{name!r} is not a hyperparameter of the image classifier"
         raise FieldError(("space", name), problem, ", ".join(known), nearest(name, known))
     return _RULES[name]
 
 
-def check_parameters(space: Space, settings: ImageClassifier) -> None:
-    """Refuse a space whose configs the objective could not train.
-
-    Imports torch only for a model of torchvision.
-
-    Raises:
-        FieldError: A parameter is unknown or can have an impossible value, or the model is unknown or too large for the
-            images; the message says what is allowed.
-    """
-    for name in space.names:
-        if name == "width" and settings.model not in OWN_MODELS:
-            found = f"{settings.model} has no width"
-            raise FieldError(("space", name), found, f"width with model: {' or '.join(OWN_MODELS)}")
-        check_values(space, name)
-    if settings.model not in OWN_MODELS:
-        from hpsearch.vision.models import check_model
-
-        check_model(settings)
-
-
 def check_values(space: Space, name: str) -> None:
-    """Refuse what a parameter can be, if training could not use all of it.
+    """Refuse a parameter that can have a value which training can't use.
 
     Raises:
         FieldError: The parameter is unknown, or can have an impossible value.
@@ -149,7 +128,7 @@ def check_values(space: Space, name: str) -> None:
 
 
 def _extremes(space: Space, name: str) -> list[tuple[Any, Path]]:
-    """Return the values of a parameter that stand for all of them, and where in its definition they stand."""
+    """Return the ends of a range or the values of a choice, each with its place in the parameter's definition."""
     if name in space.constants:
         return [(space.constants[name], ())]
     distribution = space.parameters[name]

@@ -12,7 +12,7 @@ from hpsearch.vision.models import Network, NetworkSpec
 if TYPE_CHECKING:
     import numpy as np
 
-_BATCH = 1024  # images; halved as long as a GPU can't hold them
+_BATCH = 1024  # images; halved until the GPU can hold them
 
 
 def logits_of(network: Network, images: torch.Tensor, autocast: AbstractContextManager[Any]) -> torch.Tensor:

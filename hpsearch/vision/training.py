@@ -1,7 +1,7 @@
 """Training one trial: batches, schedule, steps, and what a checkpoint holds.
 
-All randomness is a function of (seed, epoch): each epoch seeds its own generators, so a checkpoint has no random state
-to carry, and a resumed trial goes on bitwise as if it had not been interrupted.
+All randomness is a function of (seed, epoch), because each epoch seeds its own generators. So a checkpoint needs no
+random state, and a resumed trial is bitwise the one that was never interrupted.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Tensors(NamedTuple):
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
-    """Return the context of a forward pass: bfloat16 on a GPU if asked for, else as it is."""
+    """Return the context of a forward pass: bfloat16 on a GPU if asked for, else no change."""
     if precision == "bf16" and device.type == "cuda":
         return torch.autocast("cuda", dtype=torch.bfloat16)
     return nullcontext()
@@ -46,7 +46,7 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any
 def batch_sizes(samples: int, batch_size: int) -> list[int]:
     """Return the sizes of an epoch's batches.
 
-    A single sample left over joins the batch before it, for batch norm can't train on one.
+    A single sample that is left over joins the batch before it, because batch norm can't train on one.
     """
     full, rest = divmod(samples, batch_size)
     if rest == 1 and full:
@@ -74,14 +74,14 @@ class Trainer:
     Args:
         network: On its device.
         data: The train split, on the same device.
-        hyper: The config's.
+        hyper: The config's hyperparameters.
         epochs: The full length, which the schedule spans.
         seed: The trial's.
         precision: `fp32` or `bf16`.
-        log: Told when memory runs out.
+        log: Gets a warning when GPU memory runs out.
 
     Attributes:
-        parts: Into how many micro-batches a batch is cut, because the GPU could not hold it whole.
+        parts: The number of micro-batches that a batch is cut into. It doubles when GPU memory runs out.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class Trainer:
         """Return what `restore` takes.
 
         Args:
-            epoch: The last one that was trained. With the seed it is the random state: each epoch seeds its generators.
+            epoch: The last one that was trained.
         """
         return {
             "epoch": epoch,
@@ -124,7 +124,7 @@ class Trainer:
         """Go on from a checkpoint.
 
         Raises:
-            ObjectiveError: It was made with another seed or another length of the schedule, which would bend both.
+            ObjectiveError: It was made with another seed, another length of the schedule or another optimizer.
         """
         made = (state["scheduler"]["steps"], state["random"]["seed"])
         if made != (self.steps, self.seed):
@@ -143,7 +143,8 @@ class Trainer:
             number: From 1.
 
         Returns:
-            `train_loss` (with label smoothing) and `train_accuracy`, averaged over the steps as they were taken.
+            `train_loss` (with label smoothing) and `train_accuracy`, averaged over the epoch's images, each seen by the
+            network as it was at that step.
         """
         torch.manual_seed(derive_seed(self.seed, "dropout", number))
         generator = torch.Generator().manual_seed(derive_seed(self.seed, "order", number))
@@ -157,7 +158,7 @@ class Trainer:
             loss, logits = self._step(images, self.data.labels.index_select(0, batch), lr)
             losses.append(loss)
             outputs.append(logits)
-        # Read back once: every read of a GPU's result waits for it.
+        # Read once, at the end: each read of a result waits for the GPU.
         weights = torch.tensor(self.sizes, dtype=torch.float32, device=device)
         hits = torch.cat(outputs).argmax(1) == self.data.labels[order]
         return {
@@ -177,7 +178,7 @@ class Trainer:
             except torch.cuda.OutOfMemoryError:
                 if self.parts >= len(labels):
                     raise
-            # Here the error is gone, and with it the tensors of its frames, so that the cache can be emptied.
+            # The cache is emptied out here, where the error is gone, and with it the tensors that its frames held.
             self.parts *= 2
             torch.cuda.empty_cache()
             self.log.warning("out of GPU memory: going on with each batch in %d parts", self.parts)
@@ -205,7 +206,7 @@ class Trainer:
 
 
 def evaluate(network: Network, data: Tensors, precision: str) -> dict[str, float]:
-    """Return `val_loss` (plain cross-entropy, whatever the training's) and `val_accuracy`."""
+    """Return `val_loss` (cross-entropy without label smoothing) and `val_accuracy`."""
     logits = logits_of(network, data.images, autocast(data.labels.device, precision))
     loss = nn.functional.cross_entropy(logits, data.labels)
     return {"val_loss": float(loss), "val_accuracy": float((logits.argmax(1) == data.labels).float().mean())}

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from hpsearch.config.config import parse_config
+from hpsearch.objectives.space_files import parse_config
 from support.paths import ROOT
 
 FOLDER = ROOT / "benchmarks"
@@ -108,7 +108,7 @@ def test_only_full_trainings_arrive_and_all_epochs_count(coarse_to_fine: ModuleT
     config = parse_config(coarse_to_fine.study_file("random", 0.0, 0, rounds, 0))
     trials = [record for record, _ in coarse_to_fine.played(config, more=400)]
     assert [record.epochs for record in trials[:21]] == [5] * 12 + [20] * 9
-    inside = [coarse_to_fine.is_inside(config.space.config(one.params)) and one.epochs == 20 for one in trials]
+    inside = [coarse_to_fine.is_inside(config.space.config_of(one.params)) and one.epochs == 20 for one in trials]
     first = inside.index(True)
     spent = sum(record.epochs for record in trials[: first + 1])
     assert coarse_to_fine.epochs_to_peak(config, 8000) == spent

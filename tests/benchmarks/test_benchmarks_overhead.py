@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import runpy
 import sys
 import time
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 
 from hpsearch.study.study import load_study
 from hpsearch.trial.events import TrialEnded, TrialMeasured
-from hpsearch.trial.trial import Direction, Stage, TrialSpec
+from hpsearch.trial.trial import Stage, TrialSpec
+from support.factories import spec
 from support.paths import ROOT
 
 FOLDER = ROOT / "benchmarks"
@@ -46,24 +49,17 @@ def tables(text: str) -> list[list[list[str]]]:
     return [table for table in found if table]
 
 
+def section(name: str) -> str:
+    return (FOLDER / "README.md").read_text().split(f"\n## {name}\n")[1].split("\n## ")[0]
+
+
 def published(name: str) -> list[list[str]]:
     """Return the headers of the tables of a benchmark in the README."""
-    text = (FOLDER / "README.md").read_text().split(f"\n## {name}\n")[1].split("\n## ")[0]
-    return [table[0] for table in tables(text)]
+    return [table[0] for table in tables(section(name))]
 
 
-def spec(number: int = 0, epochs: int = 3) -> TrialSpec:
-    return TrialSpec(
-        stage=Stage.SEARCH,
-        number=number,
-        config={},
-        seed=number,
-        attempt=1,
-        epochs=epochs,
-        metric="val_accuracy",
-        direction=Direction.MAXIMIZE,
-        folder="nowhere",
-    )
+def simulated(number: int = 0, epochs: int = 3) -> TrialSpec:
+    return spec(number=number, config={}, seed=number, epochs=epochs, metric="val_accuracy")
 
 
 def test_figures_are_slopes_without_the_start(benchmark, printed, monkeypatch: pytest.MonkeyPatch):
@@ -115,9 +111,9 @@ def test_a_peer_that_fails_says_so(benchmark):
 def test_simulated_trials_take_their_time(benchmark):
     executor = benchmark("executor").SimulatedExecutor(2, epoch_s=0.02)
     assert executor.free == executor.slots == 2
-    executor.submit(spec(0))
+    executor.submit(simulated(0))
     assert executor.began is None
-    executor.submit(spec(1))
+    executor.submit(simulated(1))
     assert executor.free == 0
     happened = []
     while executor.free < 2:
@@ -131,7 +127,7 @@ def test_simulated_trials_take_their_time(benchmark):
     now = executor.began + 1.0
     waited = executor.waiting_s(now)
     assert 1.0 < waited < 2 * (1.0 - 3 * 0.02 * 0.8) + 0.001  # each since its own end
-    executor.submit(spec(2))
+    executor.submit(simulated(2))
     assert len(executor.waits) == 1
     assert executor.waits[0] > 0
     assert executor.waiting_s(now) < waited
@@ -139,13 +135,13 @@ def test_simulated_trials_take_their_time(benchmark):
 
 def test_simulated_trials_may_take_none(benchmark):
     executor = benchmark("executor").SimulatedExecutor(1)
-    executor.submit(spec(epochs=20))
+    executor.submit(simulated(epochs=20))
     submitted = time.monotonic()
     while time.monotonic() < submitted + 0.02:
         pass
     assert len(executor.poll(0.0)) == 22
     assert executor.free == 1
-    executor.submit(spec(1))
+    executor.submit(simulated(1))
     assert executor.waits[0] >= 0.02  # since its end, not since the driver has heard of it
 
 
@@ -203,3 +199,20 @@ def test_benchmarks_refuse_what_they_cannot_measure(benchmark, printed, capsys, 
     with pytest.raises(SystemExit, match="2"):
         printed(benchmark(name), *arguments)
     assert message in capsys.readouterr().err
+
+
+def test_optimizer_prints_the_tables_of_the_readme(benchmark, printed, tmp_path):
+    module, threads = benchmark("optimizer"), torch.get_num_threads()
+    try:
+        (steps,) = printed(module, "--quick", "--no-starts")
+    finally:
+        torch.set_num_threads(threads)
+    small, large, starts = tables(section("optimizer.py"))
+    assert [row[:2] for row in steps] == [row[:2] for row in small] == [row[:2] for row in large]
+    assert [row[0] for row in starts[2:]] == [*module.STARTS]
+    for code in module.STARTS.values():
+        (tmp_path / "start.py").write_text(code)
+        runpy.run_path(str(tmp_path / "start.py"))
+    took_s, cpu_s = module.start("pass")
+    assert cpu_s > 0
+    assert took_s > 0

@@ -48,7 +48,7 @@ def test_a_signal_ends_everything_and_says_how_to_go_on(cli, space_file, workers
     assert process.poll() is None
     assert caught(process) >= {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
     process.send_signal(number)
-    out, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == code, err
     assert "hpsearch resume sample" in err
     assert "Traceback" not in err
@@ -62,7 +62,7 @@ def test_ctrl_c_while_the_workers_start(cli, space_file):
     process = cli.start("run", "sample.yaml", "--workers", "2")
     wait_until((cli.folder / "studies/sample/study.json").exists, 60, "the study")
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
     assert "hpsearch resume sample" in err
     assert_nothing_is_left(cli, 10)
@@ -87,7 +87,7 @@ def test_a_second_driver_is_refused(cli, space_file):
     assert "Traceback" not in refused.stderr
     assert "running" in cli.run_warm("show", "sample").stdout.lower()
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=10)
+    process.communicate(timeout=120)
 
 
 def test_a_cluster_with_four_gpus_runs_four_trials_at_once(cli, space_file, ray_address):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-import psutil
 import pytest
 
 from support.chaos.studies import COMMAND, VISION, prepare
@@ -22,7 +21,7 @@ def test_vision_on_ray_comes_out_as_undisturbed_whatever_is_killed(cli):
     toll = torment(cli, VISION, kills=KILLS)
     assert toll.mismatches == []
     assert toll.kills.total() == KILLS
-    assert {name.split()[-1] for name in toll.kills} == {"driver", "worker", "node"}
+    assert {name.split()[-1] for name in +toll.kills} == {"driver", "worker", "node"}
 
 
 def running(cli, mark):
@@ -38,8 +37,7 @@ def test_commands_end_with_their_worker_and_workers_with_their_driver(cli):
     assert len(children) == 2  # the supervisor and the command
     trial = cli.folder / "studies/sample/trials" / children[0].cmdline()[-2].split("/")[-2]
     worker.kill()
-    _, left = psutil.wait_procs(children, WORKERS_S)
-    assert left == []
+    wait_until(lambda: not any(child.is_running() for child in children), WORKERS_S, "the end of the command")
     wait_until((trial / "attempt-2/state.json").exists, 120, "another worker that goes on")
     driver.kill()
     killed = time.monotonic()

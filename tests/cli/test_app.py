@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from hpsearch.config.file import find_space, load_space_file, shipped_spaces
+from hpsearch.config.file import find_space, shipped_spaces
 from hpsearch.errors import Interrupted
+from hpsearch.objectives.space_files import load_space_file
 from hpsearch.trial.events import TrialScored
 from support.bench import Bench, Stop, begin
 from support.documents import read_yaml
@@ -294,22 +295,24 @@ for arguments in json.loads(sys.argv[1]):
         app(arguments)
     except SystemExit as end:
         assert not end.code, (arguments, end.code)
-    heavy = {"torch", "torchvision", "ray", "sklearn", "pandas", "optuna", "scipy"} & set(sys.modules)
+    large = ["torch", "torchvision", "ray", "sklearn", "scipy", "pandas", "numpy", "optuna", "sqlalchemy", "alembic"]
+    own = ["hpsearch.api", "hpsearch.driver", "hpsearch.executors", "hpsearch.store.store", "hpsearch.samplers.base"]
+    heavy = {*large, "ruamel.yaml", "psutil", *own} & set(sys.modules)
     print(json.dumps(sorted(heavy)), file=sys.stderr)
 """
 
 
-def test_commands_that_only_look_load_neither_torch_nor_ray(bench: Bench, studies: Path):
+def test_commands_that_only_look_load_nothing_heavy(bench: Bench, studies: Path):
     # In one process, for what one command loads it needs in any: those that may load less come first.
     allowed = {
         ("--help",): set(),
         ("run", "--help"): set(),
-        ("list",): {"optuna", "scipy"},
-        ("show", "sample"): {"optuna", "scipy"},
-        ("show", "sample", "--json"): {"optuna", "scipy"},
-        ("show", "sample", "--trial", "0"): {"optuna", "scipy"},
-        ("export", "sample", "--to", "best.yaml"): {"optuna", "scipy"},
-        ("show", "sample", "--csv", "a.csv"): {"optuna", "scipy", "pandas"},
+        ("list",): set(),
+        ("show", "sample"): set(),
+        ("show", "sample", "--json"): set(),
+        ("show", "sample", "--trial", "0"): set(),
+        ("export", "sample", "--to", "best.yaml"): {"ruamel.yaml"},
+        ("show", "sample", "--csv", "a.csv"): {"ruamel.yaml", "pandas", "numpy"},
     }
     command = [sys.executable, "-c", HEAVY, json.dumps(list(allowed))]
     done = subprocess.run(command, cwd=bench.folder, capture_output=True, text=True, check=True)
@@ -318,6 +321,15 @@ def test_commands_that_only_look_load_neither_torch_nor_ray(bench: Bench, studie
     for (arguments, needed), modules in zip(allowed.items(), loaded, strict=True):
         assert set(modules) <= needed, arguments
     del studies
+
+
+def test_a_terminal_that_lacks_a_character_ends_no_command(cli, space_file):
+    space_file(study="s", space={"größe": {"choice": ["klein", "groß"]}}, search={"trials": 1}, finalists=None)
+    cli.run_warm("run", "sample.yaml", *INLINE)
+    shown = cli.run("show", "s", PYTHONIOENCODING="ascii")
+    assert "gr\\xf6\\xdfe" in shown.stdout
+    printed = cli.run("export", "s", "--to", "-", "--format", "yaml", PYTHONIOENCODING="ascii")
+    assert "größe" in printed.stdout
 
 
 def test_the_installed_command_runs_a_study(cli, space_file):

@@ -51,8 +51,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def _here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
-    for name in [name for name in os.environ if name.startswith("HPSEARCH_ST")]:
-        monkeypatch.delenv(name)
 
 
 AWKWARD = (

@@ -11,6 +11,7 @@ from hpsearch.cli.progress import Progress, format_duration
 from hpsearch.errors import Interrupted
 from hpsearch.trial import events
 from hpsearch.trial.trial import Measurement, Stage, StopReason
+from support.factories import key, measured
 from support.studies import TRACEBACK, config, params
 
 SETTINGS = config()
@@ -39,19 +40,9 @@ def terminal(width=100, height=30):
     return Console(file=file, force_terminal=True, width=width, height=height, color_system=None), file
 
 
-def key(number, stage=Stage.SEARCH):
-    return {"stage": stage, "number": number, "attempt": 1}
-
-
 def started(number):
-    values = SETTINGS.space.config(params(SETTINGS, number))
+    values = SETTINGS.space.config_of(params(SETTINGS, number))
     return events.TrialStarted(**key(number), worker="host:1", device="cpu", config=values)
-
-
-def measured(number, epoch, value):
-    return events.TrialMeasured(
-        **key(number), measurement=Measurement(epoch=epoch, metrics={"val_accuracy": value, "val_loss": 0.1})
-    )
 
 
 def scored(number, value=0.9731, reason=StopReason.STALLED, **fields):
@@ -99,7 +90,7 @@ def test_a_pipe_gets_one_line_for_what_matters():
         events.StudyOpened(name="cnn", plan="8 trials x 20 epochs on 2 CPUs"),
         STAGE,
         started(12),
-        measured(12, 1, 0.5),
+        measured(12, 1, val_accuracy=0.5, val_loss=0.1),
         scored(12, best=True),
         events.Forecast(seconds=6600),
         events.Forecast(seconds=5500),
@@ -148,7 +139,12 @@ def test_the_live_view():
     settled = [STAGE, scored(0, best=True), events.Forecast(seconds=6700), started(1), started(2)]
     console, _ = terminal()
     progress = Progress(SETTINGS, console=console, clock=clock)
-    for event in [*settled, measured(1, 9, 0.8), measured(1, 10, 0.7), measured(2, 1, math.nan)]:
+    for event in [
+        *settled,
+        measured(1, 9, val_accuracy=0.8, val_loss=0.1),
+        measured(1, 10, val_accuracy=0.7, val_loss=0.1),
+        measured(2, 1, val_accuracy=math.nan, val_loss=0.1),
+    ]:
         progress.publish(event)
     clock.now += 100
     lines = progress._render().plain.splitlines()
@@ -218,7 +214,7 @@ def test_no_event_breaks_it():
     odd = [
         Unknown(),
         events.TrialEvent(**key(1)),
-        measured(77, 1, -math.inf),
+        measured(77, 1, val_accuracy=-math.inf, val_loss=0.1),
         events.TrialMeasured(**key(1), measurement=Measurement(epoch=99, metrics={})),
         scored(5, config={}),
         scored(6, math.inf),
@@ -281,8 +277,6 @@ CLEARED = b"\x1b[2K"
 
 
 def test_a_real_terminal_gets_the_live_view(monkeypatch):
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.delenv("NO_COLOR", raising=False)
     leader, follower = pty.openpty()
     with os.fdopen(follower, "w", encoding="utf-8") as file:
         monkeypatch.setattr(sys, "stderr", file)

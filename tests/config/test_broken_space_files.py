@@ -2,8 +2,8 @@
 
 import pytest
 
-from hpsearch.config.file import load_space_file
 from hpsearch.errors import InputError, SpaceFileError
+from hpsearch.objectives.space_files import load_space_file
 
 VALID = """\
 study: cnn
@@ -215,7 +215,7 @@ def test_a_space_without_a_parameter(tmp_path):
 def test_binary_garbage_and_absent_files(tmp_path):
     path = tmp_path / "space.yaml"
     path.write_bytes(bytes(range(128, 256)))
-    with pytest.raises(InputError, match="not a text file: byte 0 is not UTF-8; allowed: YAML in UTF-8"):
+    with pytest.raises(InputError, match="not a text file: byte 0 is not UTF-8; allowed: text in UTF-8"):
         load_space_file(path)
     with pytest.raises(InputError, match="can't be read: No such file"):
         load_space_file(tmp_path / "absent.yaml")

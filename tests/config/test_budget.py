@@ -72,7 +72,7 @@ def test_a_budget_option_is_a_time_or_names_its_limits():
         ("epochs=1.5", "epochs is '1.5'; allowed: an integer >= 1, or none"),
         ("trials=0", "trials is '0'; allowed: an integer >= 1"),
         ("gpu_hours=nan", "gpu_hours is 'nan'; allowed: a number > 0"),
-        ("2h,time=3h", "time stands there twice"),
+        ("2h,time=3h", "time is given twice"),
     ],
 )
 def test_a_wrong_budget_option_says_what_is_allowed(text, message):
@@ -127,7 +127,7 @@ def test_without_a_number_of_trials_only_the_budget_ends_the_search():
     rounds = [{"trials": 4}, {"trials": 2}]
     assert sample_config(search={"trials": None, "rounds": rounds}, budget={"time": "2h"}).search.total == 6
     assert sample_config(search={"trials": None}, budget={}).search.total == DEFAULT_TRIALS
-    with pytest.raises(FieldError, match=r"search\.expand: follows on the last trial"):
+    with pytest.raises(FieldError, match=r"search\.expand: comes after the last trial"):
         sample_config(search={"trials": None, "expand": {}}, budget={"time": "2h"})
 
 

@@ -5,11 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpsearch.config.config import Stall, parse_config, plain
+from hpsearch.config.config import Stall, plain
 from hpsearch.config.errors import describe
-from hpsearch.config.objectives import Command, ImageClassifier, Python
 from hpsearch.errors import FieldError
+from hpsearch.objectives.command.section import Command
+from hpsearch.objectives.python import Python
+from hpsearch.objectives.space_files import parse_config
 from hpsearch.trial.trial import Direction
+from hpsearch.vision.section import ImageClassifier
 from support import strategies
 
 RAW = {

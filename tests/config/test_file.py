@@ -2,9 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.config.file import find_space, load_space_file, shipped_spaces
-from hpsearch.config.objectives import Command
+from hpsearch.config.file import find_space, shipped_spaces
 from hpsearch.errors import InputError
+from hpsearch.objectives.command.section import Command
+from hpsearch.objectives.space_files import load_space_file
 from hpsearch.space.distributions import Choice, Range
 
 TEXT = """\

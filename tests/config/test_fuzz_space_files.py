@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from hpsearch.config.budget import Limits
-from hpsearch.config.config import StudyConfig, parse_config
-from hpsearch.config.file import load_space_file
+from hpsearch.config.config import StudyConfig
 from hpsearch.errors import InputError, SpaceUsedUpError
+from hpsearch.objectives.space_files import load_space_file, parse_config
 from hpsearch.report.tables import plan_line
 from hpsearch.samplers import make_sampler
 from hpsearch.samplers.rounds import first_round
@@ -165,7 +165,7 @@ def draws_lie_inside(config: StudyConfig, count: int) -> None:
         for name, stored in params.items():
             assert strategies.lies_in(space.parameters[name], stored)
         assert json.loads(json.dumps(params)) == params
-        json.dumps(space.config(params), allow_nan=False)
+        json.dumps(space.config_of(params), allow_nan=False)
 
 
 @st.composite

@@ -14,9 +14,10 @@ from hpsearch import api, samplers
 from hpsearch.cli.app import app
 from hpsearch.config import budget_section as config_budget
 from hpsearch.config import config
-from hpsearch.config import objectives as config_objectives
 from hpsearch.executors.resources import ResourceRequest
 from hpsearch.objectives.command.objective import check_command
+from hpsearch.objectives.command.section import Command
+from hpsearch.objectives.space_files import parse_config
 from hpsearch.report.region import bounds_in_words
 from hpsearch.samplers.edges import Edge
 from hpsearch.space import constraints
@@ -25,6 +26,7 @@ from hpsearch.space.parsing import KINDS, parse_space
 from hpsearch.study import document
 from hpsearch.trial.trial import Stage
 from hpsearch.vision.parameters import Hyperparameters
+from hpsearch.vision.section import ImageClassifier
 from support import studies as report_studies
 from support.documents import read_yaml, write_yaml
 from support.paths import ROOT
@@ -108,8 +110,8 @@ def test_the_reference_of_the_command_line_is_what_the_help_says(monkeypatch):
 @pytest.mark.parametrize("text", [text for page in PAGES for text in blocks(page, "yaml")])
 def test_space_files_are_right(text):
     base = {"study": "s", "metric": "m", "direction": "maximize", "objective": {"python": "a:b", "epochs": 1}}
-    parsed = config.parse_config(base | parsed_yaml(text))
-    if isinstance(parsed.objective, config_objectives.Command):
+    parsed = parse_config(base | parsed_yaml(text))
+    if isinstance(parsed.objective, Command):
         check_command(parsed.objective, parsed.space)
 
 
@@ -350,9 +352,9 @@ def test_the_search_beyond_a_bound_is_what_the_page_shows(bench):
 
 
 def test_the_built_in_objective_has_these_settings_and_parameters():
-    settings = set(config_objectives.ImageClassifier.model_fields) - {"use", "epochs"}
+    settings = set(ImageClassifier.model_fields) - {"use", "epochs"}
     assert set(first_words(OBJECTIVES, "setting")) == settings
-    of_commands = set(config_objectives.Command.model_fields) - {"command", "cwd", "epochs"}
+    of_commands = set(Command.model_fields) - {"command", "cwd", "epochs"}
     assert set(first_words(COMMANDS, "setting of commands")) == of_commands
     assert set(first_words(OBJECTIVES, "parameter")) == {field.name for field in fields(Hyperparameters)}
 

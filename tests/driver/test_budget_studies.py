@@ -245,7 +245,9 @@ def test_the_command(cli, space_file):
 @pytest.mark.slow
 def test_what_a_killed_command_has_spent_is_counted(cli, space_file):
     space_file(objective={"epochs": 50}, search={"trials": 1}, finalists=None, ensemble=None)
-    process = cli.start_warm("run", "sample.yaml", "--executor", "inline", "--budget", "1h", SAMPLE_EPOCH_S="0.2")
+    process = cli.start_warm(
+        "run", "sample.yaml", "--executor", "inline", "--budget", "1h", SAMPLE_EPOCH_S="0.2", SAMPLE_HOLD="32"
+    )
     wait_until(lambda: len(cli.audited()) >= 32 or process.poll() is not None, 120, "32 epochs")
     process.kill()
     process.communicate()

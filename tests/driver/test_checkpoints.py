@@ -16,8 +16,8 @@ from hpsearch.store.store import Store
 from hpsearch.study.study import Study
 from hpsearch.system.signals import Interrupts
 from hpsearch.trial.folder import AttemptWriter, attempt_folder
-from hpsearch.trial.trial import Measurement, Stage, State, StopReason, TrialRecord, TrialSpec
-from support.factories import sample_config
+from hpsearch.trial.trial import Measurement, Stage, State, StopReason, TrialRecord
+from support.factories import sample_config, spec
 
 KEPT = 3
 TRIALS = 16
@@ -49,20 +49,15 @@ def train(session: Session, number: int, value: float, reason: StopReason) -> Tr
         stage=Stage.SEARCH, number=number, state=State.RUNNING, params={"lr": 0.01, "wd": 0.001}, attempt=1
     )
     store.create_trial(record, config.space)
-    writer = AttemptWriter(
-        TrialSpec(
-            stage=Stage.SEARCH,
-            number=number,
-            config=record.params,
-            seed=1,
-            attempt=1,
-            epochs=1,
-            metric=config.metric,
-            direction=config.direction,
-            folder=str(attempt_folder(session.study.folder, Stage.SEARCH, number, 1)),
-        ),
-        "here:1",
+    task = spec(
+        attempt_folder(session.study.folder, Stage.SEARCH, number, 1).parent,
+        number,
+        config=record.params,
+        epochs=1,
+        metric=config.metric,
+        direction=config.direction,
     )
+    writer = AttemptWriter(task, "here:1")
     writer.stage({"epoch": 1})
     writer.commit(Measurement(epoch=1, metrics={config.metric: value}))
     writer.finish(reason)

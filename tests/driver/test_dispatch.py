@@ -30,8 +30,8 @@ from hpsearch.trial.events import (
     WorkerLost,
 )
 from hpsearch.trial.folder import AttemptWriter
-from hpsearch.trial.trial import Measurement, Stage, State, StopReason, TrialRecord, TrialSpec
-from support.factories import sample_config
+from hpsearch.trial.trial import Stage, State, StopReason, TrialRecord, TrialSpec
+from support.factories import ended, history, measured, sample_config
 
 Script = Callable[["Scripted"], Iterator[list[TrialEvent]]]
 
@@ -135,30 +135,8 @@ def plan(number: int) -> Planned:
     return Planned(number=number, params={"lr": 0.01 * (number + 1), "wd": 0.5}, seed=number)
 
 
-def history(*values: float) -> tuple[Measurement, ...]:
-    return tuple(Measurement(epoch=e, metrics={"score": v}, seconds=1.0) for e, v in enumerate(values, 1))
-
-
-def measured(spec: TrialSpec, epoch: int, value: float) -> TrialMeasured:
-    measurement = Measurement(epoch=epoch, metrics={"score": value})
-    return TrialMeasured(stage=spec.stage, number=spec.number, attempt=spec.attempt, measurement=measurement)
-
-
 def started(spec: TrialSpec) -> TrialStarted:
     return TrialStarted(stage=spec.stage, number=spec.number, attempt=spec.attempt, worker="host:1", device="cpu")
-
-
-def ended(spec: TrialSpec, *values: float, reason: StopReason = StopReason.FINISHED, trace: str = "") -> TrialEnded:
-    return TrialEnded(
-        stage=spec.stage,
-        number=spec.number,
-        attempt=spec.attempt,
-        reason=reason,
-        worker="host:1",
-        history=history(*values),
-        error=trace.splitlines()[-1] if trace else None,
-        traceback=trace or None,
-    )
 
 
 def lost(spec: TrialSpec, reason: StopReason = StopReason.LOST) -> WorkerLost:
@@ -206,7 +184,7 @@ def test_trials_run_in_the_order_of_their_numbers_as_slots_are_free(bench):
 
     def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
         assert executor.sent == [(0, 1), (1, 1)]
-        yield [started(executor.submitted[0]), measured(executor.submitted[1], 1, 0.5)]
+        yield [started(executor.submitted[0]), measured(executor.submitted[1], 1, score=0.5)]
         yield [ended(executor.submitted[1], 0.5, 0.6, 0.7)]
         assert executor.sent == [(0, 1), (1, 1), (2, 1)]
         yield [ended(executor.submitted[2], 0.1)]
@@ -224,7 +202,7 @@ def test_a_measurement_is_stored_as_it_comes(bench):
     one = bench()
 
     def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
-        yield [measured(executor.submitted[0], 1, 0.25)]
+        yield [measured(executor.submitted[0], 1, score=0.25)]
         assert one.record().values == {1: 0.25}
         assert one.record().state is State.RUNNING
         yield [ended(executor.submitted[0], 0.25, 0.5)]
@@ -239,7 +217,7 @@ def test_what_an_older_attempt_says_is_ignored(bench):
     def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
         first = executor.submitted[0]
         yield [lost(first)]
-        yield [measured(first, 1, 9.0), started(first), ended(first, 9.0, 9.0, 9.0), lost(first)]
+        yield [measured(first, 1, score=9.0), started(first), ended(first, 9.0, 9.0, 9.0), lost(first)]
         assert one.record().values == {}
         yield [ended(executor.submitted[1], 0.5)]
 
@@ -334,7 +312,7 @@ def test_an_epoch_that_takes_too_long_ends_its_worker_once(bench):
 
     def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
         one.now = 9
-        yield [measured(executor.submitted[0], 1, 0.5)]
+        yield [measured(executor.submitted[0], 1, score=0.5)]
         one.now = 10.5
         yield []
         assert executor.ended == []
@@ -356,7 +334,7 @@ def test_a_trial_that_takes_too_long_ends_its_worker_once(bench):
     def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
         for epoch in (1, 2, 3):
             one.now += 10
-            yield [measured(executor.submitted[0], epoch, 0.5)]
+            yield [measured(executor.submitted[0], epoch, score=0.5)]
         yield []
         yield [lost(executor.submitted[0], StopReason.TIMEOUT)]
         one.now += 20
@@ -423,7 +401,7 @@ def test_out_of_memory_beside_others_is_tried_again_alone_before_it_counts(bench
     def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
         spec = executor.submitted[-1]
         assert not spec.alone
-        yield [started(spec), measured(spec, 1, 0.5)]
+        yield [started(spec), measured(spec, 1, score=0.5)]
         yield [replace(ended(spec, 0.5, reason=StopReason.OOM, trace=SAME), packed=True)]
         assert one.record().state is State.RUNNING
         spec = executor.submitted[-1]
@@ -453,8 +431,8 @@ def test_no_worker_waits_until_what_was_done_is_stored(bench, monkeypatch):
     def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
         executor.on_submit = lambda spec: order.append(f"trial {spec.number} sent")
         first, second = executor.submitted
-        yield [measured(first, 1, 0.5), measured(second, 1, 0.5), ended(first, 0.5)]
-        yield [measured(executor.submitted[-1], 1, 0.5), ended(second, 0.5)]  # news without a pause
+        yield [measured(first, 1, score=0.5), measured(second, 1, score=0.5), ended(first, 0.5)]
+        yield [measured(executor.submitted[-1], 1, score=0.5), ended(second, 0.5)]  # news without a pause
         one.now += 0.5
         yield []
         yield [ended(executor.submitted[-2], 0.5), ended(executor.submitted[-1], 0.5)]
@@ -482,7 +460,7 @@ def test_what_is_not_stored_gets_a_second_old_at_most(bench, monkeypatch):
         spec = executor.submitted[-1]
         for epoch in range(1, 41):
             one.now = 0.25 * epoch
-            yield [measured(spec, epoch, 0.5)]
+            yield [measured(spec, epoch, score=0.5)]
         yield [ended(spec, *[0.5] * 40)]
         yield []
 
@@ -497,7 +475,7 @@ def test_what_was_done_is_stored_before_an_interrupt_ends_it(bench):
 
     def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
         one.interrupts.requested = signal.SIGINT
-        yield [measured(executor.submitted[-1], 1, 0.5)]
+        yield [measured(executor.submitted[-1], 1, score=0.5)]
 
     with pytest.raises(Interrupted):
         one.run(script)
@@ -568,7 +546,7 @@ def test_a_signal_ends_the_loop(bench):
 
     def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
         one.interrupts.requested = 15
-        yield [measured(executor.submitted[0], 1, 0.5)]
+        yield [measured(executor.submitted[0], 1, score=0.5)]
 
     with pytest.raises(Interrupted) as caught:
         one.run(script)

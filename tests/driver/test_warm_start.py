@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from hpsearch.config.config import parse_config
 from hpsearch.driver.warm_start import earlier_trials
 from hpsearch.errors import InputError
+from hpsearch.objectives.space_files import parse_config
 from hpsearch.study.frame import trials_frame, write_csv
 from hpsearch.trial.trial import Stage
 from support.bench import Bench

@@ -82,7 +82,7 @@ def test_a_job_that_runs_out_of_time_goes_on_when_it_is_submitted_again(cli, spa
     space_file(search={"trials": 2}, finalists=None, ensemble=None)
     cli.run_warm("run", "sample.yaml", "--executor", "inline", "--name", "whole")
     cli.audit.write_text("")
-    first = submit(cli, {**slurm, "SAMPLE_EPOCH_S": "1"})
+    first = submit(cli, {**slurm, "SAMPLE_HOLD": "4"})
     wait_until(lambda: len(cli.audited()) >= 4 or first.poll() is not None, 120, "4 epochs")
     first.terminate()  # what --signal=B:TERM does
     out, _ = first.communicate(timeout=60)

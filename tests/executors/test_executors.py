@@ -20,7 +20,7 @@ from hpsearch.trial.events import TrialEnded, TrialMeasured, WorkerLost
 from hpsearch.trial.folder import read_manifest
 from hpsearch.trial.trial import Stage, StopReason
 from support.conformance.executors import Conformance
-from support.executors import ANY, UNSAVED, collect, spec, until_free, workplace
+from support.executors import ANY, UNSAVED, collect, task, until_free, workplace
 
 
 class TestInline(Conformance):
@@ -37,7 +37,7 @@ class TestInline(Conformance):
         if before is not None:
             monkeypatch.setenv("CUDA_VISIBLE_DEVICES", before)
         executor = start("environment")
-        executor.submit(spec(tmp_path, epochs=1, config={"together": 1, "folder": str(tmp_path)}))
+        executor.submit(task(tmp_path, epochs=1, config={"together": 1, "folder": str(tmp_path)}))
         collect(executor)
         executor.close()
         assert (tmp_path / "seen-0").read_text() == ""
@@ -62,14 +62,14 @@ class TestRay(Conformance):
         executor = start("environment", slots=2)
         until_free(executor, 2)
         for number in range(2):
-            executor.submit(spec(tmp_path, number, epochs=1, config={"together": 2, "folder": str(tmp_path)}))
+            executor.submit(task(tmp_path, number, epochs=1, config={"together": 2, "folder": str(tmp_path)}))
         ended = [event for event in collect(executor, 2) if isinstance(event, TrialEnded)]
         assert [event.reason for event in ended] == [StopReason.FINISHED] * 2
         assert {path.read_text() for path in tmp_path.glob("seen-*")} == {""}
 
     def test_threads_are_shared_out(self, start, tmp_path):
         executor = start("threads", cpus_per_slot=3)
-        executor.submit(spec(tmp_path, epochs=1))
+        executor.submit(task(tmp_path, epochs=1))
         assert collect(executor)[-1].history[0].metrics == {"score": 3.0, "cuda": 1.0}
 
     @pytest.mark.parametrize(
@@ -77,19 +77,19 @@ class TestRay(Conformance):
     )
     def test_a_worker_that_dies_is_lost_and_replaced(self, start, tmp_path, death):
         executor, config = start(ANY), {"lr": 0.1, "does": "die_once", **death}
-        executor.submit(spec(tmp_path, config=config))
+        executor.submit(task(tmp_path, config=config))
         lost = collect(executor)[-1]
         assert isinstance(lost, WorkerLost)
         assert lost.reason is StopReason.LOST
         assert read_manifest(tmp_path / "00000/attempt-1").reason is None  # a resume goes on with it
         until_free(executor)
-        executor.submit(spec(tmp_path, attempt=2, config=config))
+        executor.submit(task(tmp_path, attempt=2, config=config))
         events = collect(executor)
         assert [e.measurement.epoch for e in events if isinstance(e, TrialMeasured)] == [3, 4, 5, 6]
 
     def test_a_worker_that_hangs_can_be_ended(self, start, tmp_path):
         executor = start("hang")
-        executor.submit(spec(tmp_path))
+        executor.submit(task(tmp_path))
         while not any(isinstance(event, TrialMeasured) for event in executor.poll(1.0)):
             pass
         executor.end((Stage.SEARCH, 0), StopReason.TIMEOUT, "too long")
@@ -101,7 +101,7 @@ class TestRay(Conformance):
         workers = set()
         for number in range(2):
             until_free(executor)
-            executor.submit(spec(tmp_path, number, config=UNSAVED))
+            executor.submit(task(tmp_path, number, config=UNSAVED))
             workers.add(collect(executor)[-1].worker)
         assert len(workers) == 2
 
@@ -116,7 +116,7 @@ def test_a_local_cluster_leaves_nothing_behind(tmp_path):
     scripts = {Path(word).name for process in psutil.Process().children() for word in process.cmdline()[:4]}
     assert "raylet" in scripts
     assert not scripts & {"monitor.py", "log_monitor.py", "dashboard.py"}  # nothing needs them
-    executor.submit(spec(tmp_path, config=UNSAVED))
+    executor.submit(task(tmp_path, config=UNSAVED))
     assert collect(executor)[-1].reason is StopReason.FINISHED
     executor.close()
     assert not ours.exists()

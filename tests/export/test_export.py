@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from hpsearch.errors import InputError
 from hpsearch.export import plan_export
+from hpsearch.export.write import Place
 from hpsearch.system.documents.scalars import yaml_text
 from support.documents import read_yaml
 
@@ -77,12 +78,12 @@ def put(folder, text, name="config.yaml"):
 
 
 def merge(path, config, key="train"):
-    plan_export(config, path, key=key, provenance=PROVENANCE).write()
+    plan_export(config, path, Place(key=key), provenance=PROVENANCE).write()
     return path.read_bytes().decode()
 
 
-def new(path, config, **options):
-    plan_export(config, path, **{"provenance": PROVENANCE} | options).write()
+def new(path, config, provenance=PROVENANCE, **place):
+    plan_export(config, path, Place(**place), provenance=provenance).write()
     return path.read_bytes().decode()
 
 

@@ -23,6 +23,7 @@ from ruamel.yaml.error import YAMLError
 
 from hpsearch.export import plan_export
 from hpsearch.export.read import read_config
+from hpsearch.export.write import Place
 from hpsearch.space.parsing import parse_space
 from support import strategies  # noqa: F401 - loads the profile
 from support.documents import read_yaml
@@ -269,7 +270,7 @@ def additions(one: Case) -> st.SearchStrategy[dict[Keys, Any]]:
 def planned(path: Path, one: Case, config: dict[Keys, Any]) -> Any:
     places = {f"p{number}": ".".join(keys) for number, keys in enumerate(config)}
     values = dict(zip(places, config.values(), strict=True))
-    return plan_export(values, path, key=KEYS[one.file], names=places, provenance={"study": "s", "trial": 1})
+    return plan_export(values, path, Place(key=KEYS[one.file], names=places), provenance={"study": "s", "trial": 1})
 
 
 def put(folder: Path, one: Case) -> Path:

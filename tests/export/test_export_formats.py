@@ -12,6 +12,7 @@ import pytest
 
 from hpsearch.errors import InputError
 from hpsearch.export import load_frozen_trial, plan_export
+from hpsearch.export.write import Place
 from hpsearch.trial.trial import Stage
 from support.bench import Bench
 from support.cli import said
@@ -21,8 +22,8 @@ CONFIG = {"lr": 1e-5, "optimizer.name": "it's", "amp": True, "steps": [1, 2], "n
 PROVENANCE = {"study": "cnn", "mean": 0.9}
 
 
-def text(kind, config=CONFIG, target="-", **options):
-    plan = plan_export(config, Path(target), format=kind, provenance=PROVENANCE, **options)
+def text(kind, config=CONFIG, target="-", trial=None, **place):
+    plan = plan_export(config, Path(target), Place(format=kind, **place), provenance=PROVENANCE, trial=trial)
     assert plan.before is None
     return plan.after.decode()
 

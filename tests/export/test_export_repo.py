@@ -88,7 +88,7 @@ def test_the_ensemble_is_a_folder_that_ships(bench: Bench, study):
         assert (target / member["file"]).read_bytes() == (study.folder / kept["checkpoint"]).read_bytes()
         torch.load(target / member["file"], weights_only=True)
         source = study.store.record(Stage.SEARCH, member["trial"])
-        assert member["params"] == study.config.space.config(source.params)
+        assert member["params"] == study.config.space.config_of(source.params)
     assert {path.name for path in target.iterdir()} == {"ensemble.json", *(m["file"] for m in content["members"])}
 
 

@@ -16,11 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml.error import YAMLError
 
-from hpsearch.config.file import load_space_file
 from hpsearch.drafting.from_script import plan_space
 from hpsearch.drafting.from_tuners import plan_import
 from hpsearch.export import plan_export
 from hpsearch.export.read import read_config
+from hpsearch.export.write import Place
+from hpsearch.objectives.space_files import load_space_file
 from hpsearch.space.distributions import Range
 from hpsearch.space.space import Space
 from support.documents import read_yaml
@@ -112,7 +113,7 @@ def test_a_target_is_changed_in_its_values_or_not_at_all(folder, target, config,
         before = listing(here)
 
         def export() -> None:
-            plan_export(config, path, key=key, names=names, provenance=PROVENANCE).write()
+            plan_export(config, path, Place(key=key, names=names), provenance=PROVENANCE).write()
 
         message = refusal(export)
         if message is not None:
@@ -157,7 +158,7 @@ def test_a_new_file_is_whole_or_is_not_there(folder, config, kind, places):
         path = here / "new.txt"
 
         def export() -> None:
-            plan_export(config, path, format=kind, names=places, provenance=PROVENANCE).write()
+            plan_export(config, path, Place(format=kind, names=places), provenance=PROVENANCE).write()
 
         message = refusal(export)
         assert set(listing(here)) == ({path.name} if message is None else set())
@@ -190,7 +191,7 @@ def odd_targets(tmp_path: Path) -> Path:
 def test_what_is_no_file_is_left_alone(odd_targets, name, key):
     before = {path.name for path in odd_targets.rglob("*")}
     path = odd_targets / f"{name}.yaml"
-    assert refusal(lambda: plan_export({"lr": 0.1}, path, key=key, provenance=PROVENANCE).write())
+    assert refusal(lambda: plan_export({"lr": 0.1}, path, Place(key=key), provenance=PROVENANCE).write())
     assert {path.name for path in odd_targets.rglob("*")} == before
 
 

@@ -28,9 +28,9 @@ from hpsearch.executors.worker.worker import Worker
 from hpsearch.report.tables import study_summary, trial_detail
 from hpsearch.trial.events import TrialEnded
 from hpsearch.trial.folder import LOG, MANIFEST, read_manifest
-from hpsearch.trial.trial import Direction, Stage, StopReason, TrialSpec
+from hpsearch.trial.trial import Stage, StopReason
 from support.bench import Bench
-from support.factories import sample_config
+from support.factories import sample_config, spec
 from support.fuzzing import LONGEST_MESSAGE, cases, checked, texts, values
 from support.paths import OBJECTIVES
 
@@ -131,18 +131,7 @@ def worker() -> Worker:
 def trained(worker: Worker, folder: Path, script: Script) -> TrialEnded:
     """Train a trial that does what a script says, and look at all that it leaves."""
     SCRIPT.steps, SCRIPT.way = script.steps, script.way
-    spec = TrialSpec(
-        stage=Stage.SEARCH,
-        number=0,
-        config={"lr": 0.1},
-        seed=7,
-        attempt=1,
-        epochs=EPOCHS,
-        metric="score",
-        direction=Direction.MAXIMIZE,
-        folder=str(folder / "attempt-1"),
-    )
-    events = list(worker.run(spec))
+    events = list(worker.run(spec(folder, epochs=EPOCHS)))
     SCRIPT.steps = []
     *before, ended = pickle.loads(pickle.dumps(events))  # noqa: S301 - our own, as sent to a driver
     assert isinstance(ended, TrialEnded)

@@ -1,6 +1,5 @@
 """The user's Python as an objective: finding it, its forms, and what its predictions have to be."""
 
-import logging
 import sys
 from contextlib import closing
 from itertools import count
@@ -8,14 +7,12 @@ from itertools import count
 import numpy as np
 import pytest
 
-from hpsearch.config.config import parse_config
-from hpsearch.config.objectives import Python
 from hpsearch.errors import FieldError, InputError, ObjectiveError
-from hpsearch.objectives.base import Trial
 from hpsearch.objectives.loading import check_objective, load_objective
-from hpsearch.objectives.python import PythonObjective
-from hpsearch.trial.folder import AttemptWriter
-from hpsearch.trial.trial import Direction, Stage, TrialSpec
+from hpsearch.objectives.python import Python, PythonObjective
+from hpsearch.objectives.space_files import parse_config
+from support.attempts import begun
+from support.factories import spec
 
 NUMBERS = count()
 
@@ -40,20 +37,8 @@ def load(text):
 
 
 def values(objective, tmp_path):
-    spec = TrialSpec(
-        stage=Stage.SEARCH,
-        number=0,
-        config={"lr": 0.5},
-        seed=1,
-        attempt=1,
-        epochs=2,
-        metric="m",
-        direction=Direction.MAXIMIZE,
-        folder=str(tmp_path / "attempt-1"),
-    )
-    writer, log = AttemptWriter(spec, "host:1"), logging.getLogger("trial")
-    trial = Trial(number=0, seed=1, device="cpu", total_epochs=2, metric="m", writer=writer, log=log)
-    with closing(objective.train(spec.config, trial)) as steps:
+    trial, _ = begun(spec(tmp_path, config={"lr": 0.5}, seed=1, epochs=2, metric="m"))
+    with closing(objective.train({"lr": 0.5}, trial)) as steps:
         return [trial.measure(metrics, 0.0).metrics["m"] for metrics in steps]
 
 

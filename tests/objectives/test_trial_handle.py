@@ -237,7 +237,7 @@ def test_a_function_that_swallows_the_stop_is_named_in_the_log(tmp_path, monkeyp
 
     drive(stubborn, *make(tmp_path), stop_after=1)
     release.set()
-    assert caplog.messages == ["the objective trains on although its trial has ended; let TrialStopped pass"]
+    assert caplog.messages == ["the objective still trains although its trial has ended; don't catch TrialStopped"]
 
 
 def test_reports_and_yields_do_not_mix(tmp_path):
@@ -314,7 +314,7 @@ def test_closing_a_generator_runs_its_finally_blocks(tmp_path):
     assert ended == [True]
 
 
-def measured(folder, attempt, *epochs):
+def accuracies(folder, attempt, *epochs):
     trial, writer = make(folder, attempt)
     for epoch in epochs:
         inside(trial).at_epoch(epoch)
@@ -323,18 +323,18 @@ def measured(folder, attempt, *epochs):
 
 
 def test_given_epochs_take_over_what_an_earlier_attempt_measured_before_them(tmp_path):
-    measured(tmp_path, 1, 1, 2, 3)
-    assert measured(tmp_path, 2, 3, 4) == [1.1, 2.1, 3.2, 4.2]
-    measured(tmp_path, 3, 1)  # lost at once
-    assert measured(tmp_path, 4, 4) == [1.1, 2.1, 3.2, 4.4]  # of the newest that got as far as epoch 3
+    accuracies(tmp_path, 1, 1, 2, 3)
+    assert accuracies(tmp_path, 2, 3, 4) == [1.1, 2.1, 3.2, 4.2]
+    accuracies(tmp_path, 3, 1)  # lost at once
+    assert accuracies(tmp_path, 4, 4) == [1.1, 2.1, 3.2, 4.4]  # of the newest that got as far as epoch 3
 
 
 def test_given_epochs_may_leave_gaps_but_not_go_back(tmp_path):
-    assert measured(tmp_path, 1, 2, 5) == [2.1, 5.1]
+    assert accuracies(tmp_path, 1, 2, 5) == [2.1, 5.1]
     with pytest.raises(ObjectiveError, match="epoch 2, but it came after epoch 2"):
-        measured(tmp_path, 2, 2, 2)
+        accuracies(tmp_path, 2, 2, 2)
     with pytest.raises(ObjectiveError, match="epoch 0, but epochs count from 1"):
-        measured(tmp_path, 3, 0)
+        accuracies(tmp_path, 3, 0)
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[]", b"{}", b'{"stage": "search"}'])
@@ -345,4 +345,4 @@ def test_a_damaged_manifest_is_one_error_and_a_resume_goes_past_it(tmp_path, con
     with pytest.raises(CheckpointError, match="not a manifest"):
         read_manifest(tmp_path / "attempt-2")
     assert drive(saving, *make(tmp_path, attempt=3), stop_after=3) == [3]
-    assert measured(tmp_path, 4, 3) == [0.1, 0.2, 3.4]
+    assert accuracies(tmp_path, 4, 3) == [0.1, 0.2, 3.4]

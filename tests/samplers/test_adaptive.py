@@ -286,11 +286,11 @@ def test_a_space_file_names_them(kind):
             {"optimizer": "sgd", "momentum": 0.5, "lr": 0.1, "beta": 0.5},
             {"momentum": 0.5, "optimizer": "sgd", "lr": 0.1},
         ),
-        ({"optimizer": "sgd", "beta": 0.5, "lr": 0.1}, {}),
-        ({"optimizer": "lion", "lr": 0.1}, {}),
-        ({"optimizer": "sgd", "momentum": 1.5, "lr": 0.1}, {}),
-        ({"optimizer": "sgd", "momentum": "high", "lr": 0.1}, {}),
-        ({"optimizer": "sgd", "momentum": True, "lr": 0.1}, {}),
+        ({"optimizer": "sgd", "beta": 0.5, "lr": 0.1}, None),
+        ({"optimizer": "lion", "lr": 0.1}, None),
+        ({"optimizer": "sgd", "momentum": 1.5, "lr": 0.1}, None),
+        ({"optimizer": "sgd", "momentum": "high", "lr": 0.1}, None),
+        ({"optimizer": "sgd", "momentum": True, "lr": 0.1}, None),
     ],
 )
 def test_only_what_the_space_can_hold_is_told(params, told):

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from hpsearch.config.file import load_space_file
 from hpsearch.errors import FieldError, SpaceUsedUpError
+from hpsearch.objectives.space_files import load_space_file
 from hpsearch.samplers import JitteredGridSampler, choose_levels
 from hpsearch.samplers.jittered_grid import grid_cell
 from hpsearch.space.parsing import parse_space
@@ -121,7 +121,7 @@ def test_levels_are_equal_in_the_log_scale():
 def test_few_values_come_evenly():
     sampler = JitteredGridSampler.from_dict({"n": {"randint": [1, 5]}, "q": {"quniform": [0, 0.4, 0.1]}}, trials=100)
     assert sampler.levels == {"n": 5, "q": 5}
-    configs = [sampler.space.config(sampler.candidate(i, 0)) for i in range(100)]
+    configs = [sampler.space.config_of(sampler.candidate(i, 0)) for i in range(100)]
     assert Counter(c["n"] for c in configs) == dict.fromkeys(range(1, 6), 20)
     assert Counter(c["q"] for c in configs) == dict.fromkeys((0.0, 0.1, 0.2, 0.3, 0.4), 20)
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpsearch.config.config import Search, parse_config
+from hpsearch.config.config import Search
 from hpsearch.errors import SpaceUsedUpError
+from hpsearch.objectives.space_files import parse_config
 from hpsearch.samplers import Past, best_of_past, make_sampler
 from hpsearch.samplers.edges import Edge, crowded_edges
 from hpsearch.samplers.rounds import (
@@ -353,7 +354,7 @@ def test_rounds_of_any_space_hold_what_they_say(tied, seed):
                 if n in one.bounds and n not in grown
             )
         for known in past[one.start : one.end]:
-            config_drawn = inside.config(known.params)
+            config_drawn = inside.config_of(known.params)
             for axis_name, (low, high) in one.bounds.items():
                 assert axis_name not in config_drawn or low <= known.params[axis_name] <= high
             assert inside.allows(known.params)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import stdtrit
 
 from hpsearch.selection import ranking
 from hpsearch.selection.ranking import (
@@ -17,6 +18,7 @@ from hpsearch.selection.ranking import (
     top,
     winner,
 )
+from hpsearch.selection.student import t_quantile
 from hpsearch.trial.trial import Direction, Stage, State, StopReason, TrialRecord
 
 MAX, MIN = Direction.MAXIMIZE, Direction.MINIMIZE
@@ -141,6 +143,11 @@ def test_the_t_quantile_is_that_of_scipy_stats():
 
     half = (seed_statistics([1.0, 2.0, 4.0]).ci95[1] - 7 / 3) / (statistics.stdev([1, 2, 4]) / math.sqrt(3))
     assert half == pytest.approx(stats.t.ppf(0.975, 2))
+
+
+@pytest.mark.parametrize("degrees", range(1, 40))
+def test_the_quantiles_that_are_written_down_are_those_of_scipy(degrees):
+    assert t_quantile(degrees) == pytest.approx(float(stdtrit(degrees, 0.975)), rel=1e-14)
 
 
 def test_a_finalist_joins_a_search_trial_with_its_replicates():

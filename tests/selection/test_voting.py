@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import log_loss
 
-from hpsearch.selection.voting import Scores, predict_classes, score, select, vote, weigh
+from hpsearch.selection.score import Score
+from hpsearch.selection.voting import predict_classes, score, select, vote, weigh
 
 SURE, HALF = [0.9, 0.1], [0.5, 0.5]
 KINDS = ("uniform", "accuracy", "confidence")
@@ -105,7 +106,7 @@ def test_a_full_tie_goes_to_the_lower_class():
 
 def test_score_is_accuracy_and_log_loss():
     probabilities = member([0.8, 0.2], [0.6, 0.4])
-    assert score(probabilities, np.array([0, 1])) == Scores(
+    assert score(probabilities, np.array([0, 1])) == Score(
         accuracy=0.5, log_loss=pytest.approx(-(math.log(0.8) + math.log(0.4)) / 2), n=2
     )
 

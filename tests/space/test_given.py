@@ -27,10 +27,10 @@ GIVEN = {"lr": 0.02, "batch_size": "large", "optimizer": "adamw", "dropout": 0.3
 def test_params_come_back_from_the_config_that_they_make(tied, seed):
     space = tied.parse()
     params = RandomSampler(space, seed).draw(0)
-    config = space.config(params)
+    config = space.config_of(params)
     back = params_of(space, config)
     assert list(back) == [name for name in space.parameters if name in params]
-    again = space.config(back)
+    again = space.config_of(back)
     assert again.keys() == config.keys()
     for name, value in config.items():
         axis = space.parameters.get(name)
@@ -52,7 +52,7 @@ def test_values_are_as_trained():
     assert params == {"lr": 0.01, "batch_size": "large", "optimizer": "adamw", "dropout": 0.3, "depth": 3}
     assert params_of(space, GIVEN | {"batch_size": 128}) == params  # a choice by its value
     assert params_of(space, GIVEN | {"tag": "night"}) == params  # a constant, as it is
-    assert space.config(params) == {**GIVEN, "batch_size": 128, "tag": "night"}
+    assert space.config_of(params) == {**GIVEN, "batch_size": 128, "tag": "night"}
     with_momentum = params_of(space, GIVEN | {"optimizer": "sgd", "momentum": 0.9})
     assert with_momentum["momentum"] == 0.9
 
@@ -104,7 +104,7 @@ def test_a_bound_reached_by_scaling_is_inside():
     space = parse_space(RAW | {"batch_size": {"choice": [48, 96]}})
     for size in (48, 96):
         for bound in (1e-4, 1e-1):
-            trained = space.config({**params_of(space, GIVEN | {"batch_size": size}), "lr": bound})["lr"]
+            trained = space.config_of({**params_of(space, GIVEN | {"batch_size": size}), "lr": bound})["lr"]
             assert params_of(space, GIVEN | {"batch_size": size, "lr": trained})["lr"] == pytest.approx(bound)
 
 

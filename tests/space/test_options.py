@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpsearch.config.config import parse_config
-from hpsearch.config.file import load_space_file
 from hpsearch.errors import FieldError, SpaceFileError
+from hpsearch.objectives.space_files import load_space_file, parse_config
 from hpsearch.space.parsing import parse_space
 from hpsearch.space.space import Scaling
 from support import strategies
@@ -205,18 +204,18 @@ def test_a_condition_on_an_absent_parameter_is_unmet():
         | {"y": {"uniform": [0, 1], "when": {"n": 1, "kind": ["k"]}}, "kind": "k"}
     )
     stored = {"mode": "a", "n": 1, "x": 0.5, "y": 0.25}
-    assert space.config(stored) == {"mode": "a", "n": 1, "x": 0.5, "y": 0.25, "kind": "k"}
-    assert space.config(stored | {"n": 2}) == {"mode": "a", "n": 2, "x": 0.5, "kind": "k"}
-    assert space.config(stored | {"n": 3}) == {"mode": "a", "n": 3, "kind": "k"}
-    assert space.config(stored | {"mode": "b"}) == {"mode": "b", "kind": "k"}
+    assert space.config_of(stored) == {"mode": "a", "n": 1, "x": 0.5, "y": 0.25, "kind": "k"}
+    assert space.config_of(stored | {"n": 2}) == {"mode": "a", "n": 2, "x": 0.5, "kind": "k"}
+    assert space.config_of(stored | {"n": 3}) == {"mode": "a", "n": 3, "kind": "k"}
+    assert space.config_of(stored | {"mode": "b"}) == {"mode": "b", "kind": "k"}
     assert space.active({"mode": "b"}) == ["mode"]
 
 
 def test_a_condition_on_a_constant():
     raw = {"kind": "k", "x": {"uniform": [0, 1], "when": {"kind": "other"}}, "y": {"uniform": [0, 1]}}
-    assert parse_space(raw).config({"x": 0.5, "y": 0.5}) == {"kind": "k", "y": 0.5}
+    assert parse_space(raw).config_of({"x": 0.5, "y": 0.5}) == {"kind": "k", "y": 0.5}
     raw["kind"] = "other"
-    assert parse_space(raw).config({"x": 0.5, "y": 0.5}) == {"kind": "other", "x": 0.5, "y": 0.5}
+    assert parse_space(raw).config_of({"x": 0.5, "y": 0.5}) == {"kind": "other", "x": 0.5, "y": 0.5}
 
 
 @pytest.mark.parametrize(("rule", "factor"), [({}, 2.0), ({"rule": "linear"}, 2.0), ({"rule": "sqrt"}, math.sqrt(2))])
@@ -226,10 +225,10 @@ def test_a_scaled_parameter_gets_its_share(rule, factor):
         "batch_size": {"choice": {"small": 64, "large": 128}},
     }
     space = parse_space(raw)
-    assert space.config({"lr": 0.01, "batch_size": "small"}) == {"lr": 0.01, "batch_size": 64}
-    assert space.config({"lr": 0.01, "batch_size": "large"})["lr"] == pytest.approx(0.01 * factor)
+    assert space.config_of({"lr": 0.01, "batch_size": "small"}) == {"lr": 0.01, "batch_size": 64}
+    assert space.config_of({"lr": 0.01, "batch_size": "large"})["lr"] == pytest.approx(0.01 * factor)
     by_constant = parse_space(raw | {"batch_size": 128})
-    assert by_constant.config({"lr": 0.01}) == {"lr": pytest.approx(0.01 * factor), "batch_size": 128}
+    assert by_constant.config_of({"lr": 0.01}) == {"lr": pytest.approx(0.01 * factor), "batch_size": 128}
 
 
 def test_a_size_that_is_there_whenever_it_is_needed():

@@ -40,7 +40,7 @@ def test_constants_and_parameters_keep_the_order_of_the_file():
     space = parse_space({"b": 1, "lr": {"uniform": [0, 1]}, "a": None, "n": {"choice": [1, 2]}})
     assert space.names == ("b", "lr", "a", "n")
     assert dict(space.constants) == {"b": 1, "a": None}
-    assert list(space.config({"n": 2, "lr": 0.5}).items()) == [("b", 1), ("lr", 0.5), ("a", None), ("n", 2)]
+    assert list(space.config_of({"n": 2, "lr": 0.5}).items()) == [("b", 1), ("lr", 0.5), ("a", None), ("n", 2)]
 
 
 def test_a_named_choice_is_stored_by_name_and_resolved_to_its_value():

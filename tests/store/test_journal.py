@@ -21,15 +21,15 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
 from hpsearch.errors import InputError, StudyError, StudyNotFoundError
-from hpsearch.store import connection as store_connection
 from hpsearch.store import journal as store_journal
+from hpsearch.store import location
 from hpsearch.store.folding import folded
 from hpsearch.store.journal import JournalFile
 from hpsearch.store.store import STUDY_FILE, Store
 from hpsearch.trial.events import TrialScored
 from hpsearch.trial.trial import Direction, Stage, StopReason
 from support.bench import Stop, results
-from support.conformance.stores import CONFIG, END, Conformance, add, contents, measured, running
+from support.conformance.stores import CONFIG, END, Conformance, add, contents, measurements, running
 from support.waiting import wait_until
 
 
@@ -107,9 +107,9 @@ class TestJournal(Conformance):
         add(store, 0, None)
         syncs, sync = [], os.fsync
         monkeypatch.setattr(os, "fsync", lambda descriptor: syncs.append(sync(descriptor)))
-        for measurement in measured(0.25, 0.5, 0.75):
+        for measurement in measurements(0.25, 0.5, 0.75):
             store.add_measurement(Stage.SEARCH, 0, measurement, "score")
-        store.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=measured(0.25, 0.5, 0.75), **END)
+        store.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=measurements(0.25, 0.5, 0.75), **END)
         store.flush()
         assert len(syncs) == 1
 
@@ -211,7 +211,7 @@ class TestTornTails:
         assert path.read_bytes() == content
         assert f"journal.log: its last line was cut short and is taken away ({len(tail)} bytes)" in caplog.text
         driver.reload()
-        driver.end_trial(Stage.SEARCH, 1, StopReason.FINISHED, history=measured(0.25, 0.5), **END)
+        driver.end_trial(Stage.SEARCH, 1, StopReason.FINISHED, history=measurements(0.25, 0.5), **END)
         driver.flush()
         reader.reload()
         assert contents(reader) == contents(driver)
@@ -257,15 +257,15 @@ class TestWrites:
         store = Store.open(folder)
         add(store, 0, None)
         content = journal_of(folder).read_bytes()
-        store.add_measurement(Stage.SEARCH, 0, measured(0.5)[0], "score")
-        store.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=measured(0.5), **END)
+        store.add_measurement(Stage.SEARCH, 0, measurements(0.5)[0], "score")
+        store.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=measurements(0.5), **END)
         with full_disk(len(content) + 700), pytest.raises(StudyError, match="can't be written: File too large; repair"):
             store.flush()
         assert journal_of(folder).read_bytes() == content
         store.put("done", value=True)
         again = Store.open(folder)
         assert again.record(Stage.SEARCH, 0).stop_reason is None
-        again.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=measured(0.5), **END)
+        again.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=measurements(0.5), **END)
         again.flush()
         assert contents(Store.open(folder)) == contents(again)
 
@@ -338,7 +338,7 @@ class TestChoice:
     )
     def test_a_network_file_system_gets_a_journal(self, tmp_path, monkeypatch, network, storage, file):
         asked = []
-        monkeypatch.setattr(store_connection, "is_network", lambda path: asked.append(path) or network)
+        monkeypatch.setattr(location, "is_network", lambda path: asked.append(path) or network)
         Store.create(tmp_path, "sample", storage, Direction.MAXIMIZE, {}).close()
         assert (tmp_path / file).is_file()
         assert len({"study.db", "journal.log"} & {path.name for path in tmp_path.iterdir()}) == 1
@@ -373,7 +373,7 @@ def test_a_killed_driver_of_the_command_line(cli, space_file):
     options = ("run", "sample.yaml", "--executor", "inline", "--storage", "journal", "--name")
     cli.run_warm(*options, "whole")
     cli.audit.write_text("")
-    process = cli.start_warm(*options, "killed", SAMPLE_EPOCH_S="0.1")
+    process = cli.start_warm(*options, "killed", SAMPLE_HOLD="6")
     wait_until(lambda: len(cli.audited()) >= 6, 120, "six epochs")
     refused = cli.run_warm("resume", "killed", "--executor", "inline", code=2)
     assert f"is being run by process {process.pid} on host" in refused.stderr

@@ -290,10 +290,11 @@ def test_a_restart_while_ray_workers_train(cli, space_file, postgres):
     space_file(space={"saves": False}, **SMALL)
     cli.run_warm("run", "sample.yaml", "--executor", "inline", "--name", "undisturbed")
     url = postgres.new_database()
-    process = cli.start_warm("run", "sample.yaml", "--workers", "2", HPSEARCH_STORAGE=url, SAMPLE_EPOCH_S="0.1")
     before = len(cli.audited())
+    process = cli.start_warm("run", "sample.yaml", "--workers", "2", HPSEARCH_STORAGE=url, SAMPLE_HOLD=str(before + 4))
     wait_until(lambda: len(cli.audited()) > before + 3 or process.poll() is not None, 120, "some epochs")
     with postgres.away():
+        cli.let_go()
         commands = [" ".join(one.cmdline()) for one in cli.processes()]
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err

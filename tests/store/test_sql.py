@@ -19,8 +19,10 @@ from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from hpsearch.store import rows as store_rows
 from hpsearch.store import sql as store_sql
-from hpsearch.store.backend import Backend, Changes, StoredTrial
+from hpsearch.store.backend import Backend, Changes
+from hpsearch.store.records import StoredTrial
 from hpsearch.store.sql import DatabaseBackend, SqlBackend, backend_of
 
 DISTRIBUTIONS = {
@@ -150,7 +152,7 @@ def test_a_number_that_is_taken_writes_nothing(storage):
 
 def test_an_unknown_schema_is_left_to_optuna(tmp_path: Path, monkeypatch):
     storage = RDBStorage(f"sqlite:///{tmp_path}/a.db")
-    monkeypatch.setattr(store_sql, "SCHEMAS", frozenset({(1, "v0.9.0.a")}))
+    monkeypatch.setattr(store_rows, "SCHEMAS", frozenset({(1, "v0.9.0.a")}))
     backend = backend_of(storage)
     assert type(backend) is DatabaseBackend
     study_id = write(backend, [template({"lr": 0.5}, {"a": 1})], [Changes(values={(0, 1): math.nan})])

@@ -89,9 +89,10 @@ def held(database: Path) -> Iterator[None]:
 @pytest.mark.slow
 def test_a_store_that_is_held_is_waited_for_with_a_word(cli, space_file):
     space_file(**SMALL)
-    process = cli.start_warm("run", "sample.yaml", *INLINE, SAMPLE_EPOCH_S="0.2")
+    process = cli.start_warm("run", "sample.yaml", *INLINE, SAMPLE_HOLD="2")
     wait_until(lambda: len(cli.audited()) >= 2, 60, "two epochs")
     with held(cli.folder / "studies/sample/study.db"):
+        cli.let_go()
         wait_until(lambda: "another process holds it" in process._read()[1], 60, "the word")
         assert process.poll() is None
     _, said = process.communicate()

@@ -47,7 +47,7 @@ def on(disk: Disk, cli) -> Callable[..., object]:
     return lambda *arguments, code=0: cli.run_warm(*arguments, code=code, **disk.environment)
 
 
-def ended(cli, disk: Disk, *arguments: str) -> tuple[int, str]:
+def end_of(cli, disk: Disk, *arguments: str) -> tuple[int, str]:
     """Return a command's exit code and what it says, one clear error if it failed."""
     process = cli.start_warm(*arguments, **disk.environment)
     _, said = process.communicate()
@@ -74,7 +74,9 @@ def test_a_disk_that_is_full_again_and_again(cli, disk, undisturbed, storage, st
     while code:
         made = (disk.seen / "full/study.json").exists()
         disk.leave(room.randrange(16, most) if made else step * len(moments))  # pages: for nothing, for some
-        code, said = ended(cli, disk, "run", "sample.yaml", "--name", "full", "--resume", "--storage", storage, *INLINE)
+        code, said = end_of(
+            cli, disk, "run", "sample.yaml", "--name", "full", "--resume", "--storage", storage, *INLINE
+        )
         moments.append((code, said.splitlines()[-1]))
         study = disk.seen / "full"
         if (study / "study.json").exists():
@@ -97,7 +99,7 @@ def test_a_disk_without_room_for_another_file(cli, disk, undisturbed):
     room, codes = random.Random(3), []
     while 0 not in codes:
         disk.leave_inodes(room.randrange(1, 12))
-        codes.append(ended(cli, disk, "run", "sample.yaml", "--name", "full", "--resume", *INLINE)[0])
+        codes.append(end_of(cli, disk, "run", "sample.yaml", "--name", "full", "--resume", *INLINE)[0])
         assert_whole(disk.seen)
         assert len(codes) < 60
     assert {1, 2} <= set(codes)
@@ -159,9 +161,10 @@ def test_nothing_is_begun_in_a_directory_that_is_read_only(cli, disk, space_file
 
 
 def test_a_disk_that_is_read_only_all_of_a_sudden(cli, disk, undisturbed):
-    process = cli.start_warm("run", "sample.yaml", *INLINE, SAMPLE_EPOCH_S="0.4", **disk.environment)
+    process = cli.start_warm("run", "sample.yaml", *INLINE, SAMPLE_HOLD="4", **disk.environment)
     wait_until(lambda: len(cli.audited()) >= 4, 60, "some epochs")
     disk.make_read_only()
+    cli.let_go()
     _, said = process.communicate()
     assert process.returncode == 1
     assert "Traceback" not in said
@@ -198,7 +201,7 @@ def test_a_disk_that_an_objective_fills_is_not_the_objectives_fault(cli, disk, m
         "space: {lr: {uniform: [0, 1]}}\nsearch: {trials: 2}\nfinalists: null\nensemble: null\n"
     )
     disk.leave(400)
-    code, _ = ended(cli, disk, "run", "filling.yaml", *workers)
+    code, _ = end_of(cli, disk, "run", "filling.yaml", *workers)
     assert code == 1
     (disk.seen / "ballast").write_bytes(b"")
     on(disk, cli)("resume", "filling", *INLINE)

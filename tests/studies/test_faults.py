@@ -25,8 +25,9 @@ from hpsearch.executors.inline import InlineExecutor
 from hpsearch.trial.checkpoint import load_state, save_state
 from hpsearch.trial.events import StageEnded, StageStarted, TrialMeasured, WorkerLost
 from hpsearch.trial.folder import MANIFEST, AttemptWriter, read_manifest
-from hpsearch.trial.trial import Direction, Measurement, PredictSpec, Stage, TrialSpec
+from hpsearch.trial.trial import Measurement, PredictSpec, Stage
 from support.bench import Bench, Stop, results
+from support.factories import spec
 from support.paths import OBJECTIVES
 from support.waiting import wait_until
 
@@ -187,7 +188,7 @@ def test_a_signal_that_an_objective_catches_ends_the_command_and_not_the_trial(c
     process = cli.start_warm("run", "sample.yaml", "--executor", "inline")
     wait_until(lambda: cli.audited() == ["hangs"], 60, "epoch 2")
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate()
     assert process.returncode == 130, err
     assert "Traceback" not in err
     assert [t["state"] for t in trials_of(cli)] == ["RUNNING"]
@@ -217,19 +218,7 @@ def tensors(epoch: int) -> dict:
 
 
 def attempt(folder: Path, number: int) -> AttemptWriter:
-    spec = TrialSpec(
-        stage=Stage.SEARCH,
-        number=0,
-        config={"lr": 0.1},
-        seed=7,
-        attempt=number,
-        epochs=9,
-        metric="score",
-        direction=Direction.MAXIMIZE,
-        folder=str(folder / f"attempt-{number}"),
-        earlier=tuple(str(folder / f"attempt-{k}") for k in range(number - 1, 0, -1)),
-    )
-    return AttemptWriter(spec, "host:1")
+    return AttemptWriter(spec(folder, attempt=number, epochs=9), "host:1")
 
 
 def falling(folder: Path, epochs: int) -> AttemptWriter:

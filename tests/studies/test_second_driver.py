@@ -51,7 +51,7 @@ def slow_study(cli, space_file):
     (cli.folder / "hasty.py").write_text(HASTY)
     space_file(**{**SMALL, "objective": {"python": "hasty:train", "epochs": 3}})
     storage = ("--storage", f"sqlite:///{cli.folder}/shared.db")
-    process = cli.start_warm("run", "sample.yaml", *INLINE, *storage, SAMPLE_EPOCH_S="0.4")
+    process = cli.start_warm("run", "sample.yaml", *INLINE, *storage, SAMPLE_HOLD="2")
     wait_until(lambda: len(cli.audited()) >= 2 or process.poll() is not None, 60, "two epochs")
     yield process, storage
     process.send_signal(signal.SIGCONT)
@@ -98,6 +98,7 @@ def test_a_driver_that_was_frozen_writes_nothing_after_another_has_taken_over(cl
     _, said = second.communicate()
     assert second.returncode == 0, said
     expected, rows = configs_of(cli), dump(cli)
+    cli.let_go()
     first.send_signal(signal.SIGCONT)
     _, said = first.communicate(60)
     assert first.returncode == 1
@@ -246,7 +247,7 @@ def test_a_resume_after_a_reboot_starts_on_another_clock(cli, space_file):
     space_file(**SMALL, budget={"time": "10min"})
     cli.run_warm("run", "sample.yaml", *INLINE, "--name", "whole")
     cli.audit.write_text("")
-    process = cli.start_warm("run", "sample.yaml", *INLINE, SAMPLE_EPOCH_S="0.2")
+    process = cli.start_warm("run", "sample.yaml", *INLINE, SAMPLE_HOLD="4")
     wait_until(lambda: len(cli.audited()) >= 4, 60, "some epochs")
     process.kill()
     shifted = ["unshare", "--time", "--monotonic", "1000000", "--boottime", "1000000", "sh", "-c", "echo; exec cat"]

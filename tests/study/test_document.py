@@ -106,7 +106,7 @@ def test_a_reading_that_was_interrupted_counts_and_has_no_scores(study):
 def test_numbers_that_are_not_finite_are_null(study):
     one = finished(study)
     vote(one.store)
-    one.store.put("ensemble", one.store.get("ensemble") | {"val": {"ensemble": score(0.9, float("inf"))}})
+    one.store.put("ensemble", one.store.get("ensemble") | {"val": scores(0.9) | {"ensemble": score(0.9, float("inf"))}})
     assert document(one)["ensemble"]["val"]["ensemble"]["log_loss"] is None
 
 

@@ -7,29 +7,22 @@ from pathlib import Path
 
 from hpsearch.objectives.base import Trial, iterate
 from hpsearch.trial.folder import AttemptWriter
-from hpsearch.trial.trial import Direction, Stage, TrialSpec
+from hpsearch.trial.trial import TrialSpec
+from support.factories import spec
 
 EPOCHS = 4
 
 
-def make(folder: Path, attempt: int = 1, direction: Direction = Direction.MAXIMIZE) -> tuple[Trial, AttemptWriter]:
-    """Return what a worker makes for an attempt at a trial."""
-    spec = TrialSpec(
-        stage=Stage.SEARCH,
-        number=3,
-        config={"lr": 0.1},
-        seed=7,
-        attempt=attempt,
-        epochs=EPOCHS,
-        metric="accuracy",
-        direction=direction,
-        folder=str(folder / f"attempt-{attempt}"),
-        earlier=tuple(str(folder / f"attempt-{number}") for number in range(attempt - 1, 0, -1)),
-    )
-    writer = AttemptWriter(spec, "host:1")
-    log = logging.getLogger("trial")
-    trial = Trial(number=3, seed=7, device="cpu", total_epochs=EPOCHS, metric="accuracy", writer=writer, log=log)
+def begun(task: TrialSpec) -> tuple[Trial, AttemptWriter]:
+    """Return what a worker makes for an attempt at a trial: what its objective sees, and what writes its folder."""
+    writer, log = AttemptWriter(task, "host:1"), logging.getLogger("trial")
+    trial = Trial(task, device="cpu", writer=writer, log=log)
     return trial, writer
+
+
+def make(folder: Path, attempt: int = 1, **changes: object) -> tuple[Trial, AttemptWriter]:
+    """Begin an attempt at a trial that is to measure an accuracy."""
+    return begun(spec(folder, 3, attempt=attempt, **{"epochs": EPOCHS, "metric": "accuracy", **changes}))
 
 
 def drive(train, trial, writer, stop_after=math.inf):

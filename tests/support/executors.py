@@ -8,8 +8,8 @@ from hpsearch.executors.base import Executor, Workplace
 from hpsearch.selection.divergence import DivergenceRule
 from hpsearch.selection.stall import StallRule
 from hpsearch.trial.events import PredictionsReady, TrialEnded, TrialEvent, WorkerLost
-from hpsearch.trial.trial import Direction, Stage, TrialSpec
-from support.factories import sample_config
+from hpsearch.trial.trial import Direction, TrialSpec
+from support.factories import sample_config, spec
 from support.paths import OBJECTIVES
 
 DIRECTION = Direction.MAXIMIZE
@@ -24,22 +24,9 @@ def workplace(function: str, **changes: object) -> Workplace:
     return Workplace(objective=objective, folder=str(Path.cwd()), module_folder=str(OBJECTIVES), **changes)
 
 
-def spec(folder: Path, number: int = 0, *, attempt: int = 1, epochs: int = 6, **changes: object) -> TrialSpec:
-    trial = folder / f"{number:05d}"
-    values = {
-        "stage": Stage.SEARCH,
-        "number": number,
-        "config": {"lr": 0.1, "does": "climb"},
-        "seed": 7,
-        "attempt": attempt,
-        "epochs": epochs,
-        "metric": "score",
-        "direction": DIRECTION,
-        "folder": str(trial / f"attempt-{attempt}"),
-        "earlier": tuple(str(trial / f"attempt-{k}") for k in range(attempt - 1, 0, -1)),
-        "rules": RULES,
-    }
-    return TrialSpec(**{**values, **changes})
+def task(folder: Path, number: int = 0, **changes: object) -> TrialSpec:
+    """Return a trial that `any_of_them` trains by climbing; each number has a folder of its own."""
+    return spec(folder / f"{number:05d}", number, **{"config": {"lr": 0.1, "does": "climb"}, "rules": RULES, **changes})
 
 
 def collect(executor: Executor, count: int = 1) -> list[TrialEvent]:

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from hpsearch.config.file import load_space_file
-from hpsearch.config.objectives import Command
 from hpsearch.drafting.from_tuners import plan_import
 from hpsearch.objectives.command.line import check_command
+from hpsearch.objectives.command.section import Command
+from hpsearch.objectives.space_files import load_space_file
 from hpsearch.samplers import choose_levels, make_sampler
 
 
@@ -29,4 +29,4 @@ def drawn(config, count=30):
     """Return configs as trials get them, from the file's own sampler, or the grid in place of an adaptive one."""
     search = config.search.model_copy(update={"sampler": "random"}) if config.search.sampler == "tpe" else config.search
     sampler = make_sampler(search, config.space, 0, choose_levels(config.space, count, search.levels))
-    return [config.space.config(sampler.draw(number)) for number in range(count)]
+    return [config.space.config_of(sampler.draw(number)) for number in range(count)]

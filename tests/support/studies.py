@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hpsearch.config.config import parse_config
+from hpsearch.objectives.space_files import parse_config
 from hpsearch.store.store import Store
 from hpsearch.study.study import Study
 from hpsearch.trial.folder import LOG, AttemptWriter, attempt_folder
@@ -88,7 +88,7 @@ def _write_folder(settings, folder, record, history, reason, error, log):
     spec = TrialSpec(
         stage=record.stage,
         number=record.number,
-        config=settings.space.config(record.params),
+        config=settings.space.config_of(record.params),
         seed=record.seed,
         attempt=1,
         epochs=settings.objective.epochs,

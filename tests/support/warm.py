@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from support.paths import TESTS
+from support.waiting import Patience
 
 
 class Warm:
@@ -37,9 +38,9 @@ class Warm:
 
     def communicate(self, timeout: float = 240) -> tuple[str, str]:
         """Return both outputs once it has ended."""
-        end = time.monotonic() + timeout
+        patience = Patience(timeout)
         while self.poll() is None:
-            if time.monotonic() > end:
+            if patience.ended():
                 self.kill()
                 raise AssertionError(f"process {self.pid} did not end within {timeout:g} s\n{self._read()}")
             time.sleep(0.02)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from hpsearch.config.objectives import ImageClassifier, Split
 from hpsearch.errors import InputError
 from hpsearch.vision import ImageClassifierObjective, check_data
 from hpsearch.vision.data import _digits, channel_statistics, load, stratified
+from hpsearch.vision.section import ImageClassifier, Split
 
 
 def settings(data="digits", **changes):

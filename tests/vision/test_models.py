@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch import nn
 
-from hpsearch.config.objectives import ImageClassifier
 from hpsearch.errors import FieldError
 from hpsearch.vision.models import NetworkSpec, check_model
+from hpsearch.vision.section import ImageClassifier
 
 
 def spec(model="small_cnn", channels=1, side=8, **changes):

@@ -3,12 +3,13 @@ import sys
 
 import pytest
 
-from hpsearch.config.file import load_space_file, shipped_spaces
-from hpsearch.config.objectives import ImageClassifier
+from hpsearch.config.file import shipped_spaces
 from hpsearch.errors import FieldError
+from hpsearch.objectives.space_files import load_space_file
 from hpsearch.space.parsing import parse_space
 from hpsearch.vision import check_parameters
 from hpsearch.vision.parameters import Hyperparameters
+from hpsearch.vision.section import ImageClassifier
 
 
 def settings(**changes):
@@ -76,7 +77,7 @@ def test_configs_are_checked_again_when_a_trial_starts():
 
 def test_checks_of_an_own_model_import_neither_torch_nor_sklearn():
     code = (
-        "import sys; from hpsearch.config.objectives import ImageClassifier\n"
+        "import sys; from hpsearch.vision.section import ImageClassifier\n"
         "from hpsearch.space.parsing import parse_space\n"
         "from hpsearch.vision import ImageClassifierObjective, check_data, check_parameters\n"
         "settings = ImageClassifier(use='image_classifier', data='digits', epochs=2)\n"

@@ -7,20 +7,19 @@ import numpy as np
 import pytest
 import torch
 
-from hpsearch.config.objectives import ImageClassifier
 from hpsearch.errors import ObjectiveError
-from hpsearch.objectives.base import Trial
 from hpsearch.trial.checkpoint import load_state
-from hpsearch.trial.folder import AttemptWriter
 from hpsearch.trial.seeding import derive_seed
-from hpsearch.trial.trial import Direction, Stage, TrialSpec
 from hpsearch.vision import ImageClassifierObjective
 from hpsearch.vision.augment import augmented
 from hpsearch.vision.models import NetworkSpec
 from hpsearch.vision.optimizers import FlatOptimizer
 from hpsearch.vision.parameters import Hyperparameters
 from hpsearch.vision.predictions import logits_of
+from hpsearch.vision.section import ImageClassifier
 from hpsearch.vision.training import Tensors, Trainer, autocast, batch_sizes, lr_factor
+from support.attempts import begun
+from support.factories import spec
 
 SEED = 7
 LOG = logging.getLogger("test")
@@ -47,27 +46,9 @@ def shared():
 
 def train(objective, folder, config, epochs=None, attempt=1, seed=SEED):
     """Train a trial as a worker does; return all metrics and the newest checkpoint."""
-    spec = TrialSpec(
-        stage=Stage.SEARCH,
-        number=0,
-        config=config,
-        seed=seed,
-        attempt=attempt,
-        epochs=objective.settings.epochs,
-        metric="val_accuracy",
-        direction=Direction.MAXIMIZE,
-        folder=str(folder / f"attempt-{attempt}"),
-        earlier=tuple(str(folder / f"attempt-{n}") for n in range(attempt - 1, 0, -1)),
-    )
-    writer = AttemptWriter(spec, "here:1")
-    trial = Trial(
-        number=0,
-        seed=seed,
-        device="cpu",
-        total_epochs=spec.epochs,
-        metric=spec.metric,
-        writer=writer,
-        log=LOG,
+    epochs_in_all = objective.settings.epochs
+    trial, writer = begun(
+        spec(folder, config=config, seed=seed, attempt=attempt, epochs=epochs_in_all, metric="val_accuracy")
     )
     training = objective.train(config, trial)
     for metrics in training:
@@ -185,31 +166,86 @@ def small_network():
     return NetworkSpec(model="small_cnn", channels=1, side=8, mean=[0.0], std=[1.0]).build()
 
 
-@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
-@pytest.mark.parametrize(("kind", "momentum"), [("sgd", 0.9), ("sgd", 0.0), ("adamw", 0.9)])
-def test_the_optimizers_are_those_of_torch(kind, momentum, weight_decay):
-    ours, theirs = small_network(), small_network()
-    flat = FlatOptimizer(ours, kind=kind, momentum=momentum, weight_decay=weight_decay)
+KINDS = pytest.mark.parametrize(("kind", "momentum"), [("sgd", 0.9), ("sgd", 0.0), ("adamw", 0.9)])
+
+
+def reference(network, kind, momentum, weight_decay):
+    """Return the optimizer of torch.optim that works parameter by parameter."""
     groups = [
-        {"params": [p for p in theirs.parameters() if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in theirs.parameters() if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for p in network.parameters() if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in network.parameters() if p.ndim <= 1], "weight_decay": 0.0},
     ]
     if kind == "adamw":
-        reference = torch.optim.AdamW(groups, lr=0.01, betas=(momentum, 0.999))
-    else:
-        reference = torch.optim.SGD(groups, lr=0.01, momentum=momentum, nesterov=momentum > 0)
-    images = torch.randint(0, 16, (12, 1, 8, 8), dtype=torch.uint8)
-    for rate in (0.01, 0.02, 0.005):
-        flat.zero_grad()
-        ours(images).square().mean().backward()
-        flat.step(rate)
-        reference.zero_grad()
-        theirs(images).square().mean().backward()
-        for group in reference.param_groups:
-            group["lr"] = rate
-        reference.step()
+        return torch.optim.AdamW(groups, lr=0.01, betas=(momentum, 0.999))
+    return torch.optim.SGD(groups, lr=0.01, momentum=momentum, nesterov=momentum > 0)
+
+
+def steps(network, optimizer, rates):
+    images = torch.randint(0, 16, (12, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    for rate in rates:
+        optimizer.zero_grad()
+        network(images).square().mean().backward()
+        if isinstance(optimizer, FlatOptimizer):
+            optimizer.step(rate)
+        else:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            optimizer.step()
+
+
+def assert_close(ours, theirs):
     for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(one, other, atol=2e-6, rtol=1e-4)
+
+
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+@KINDS
+def test_flat_parameters_train_as_torch_trains_each(kind, momentum, weight_decay):
+    ours, theirs = small_network(), small_network()
+    rates = (0.01, 0.02, 0.005)
+    steps(ours, FlatOptimizer(ours, kind=kind, momentum=momentum, weight_decay=weight_decay), rates)
+    steps(theirs, reference(theirs, kind, momentum, weight_decay), rates)
+    assert_close(ours, theirs)
+
+
+def old_state(network, optimizer, kind):
+    """Return what the first release stored: the moments of all parameters, as they lie in memory, in one vector."""
+
+    def moments(name):
+        kept = (optimizer.state[p].get(name) for p in network.parameters())
+        filled = (torch.zeros_like(p) if m is None else m for p, m in zip(network.parameters(), kept, strict=True))
+        return torch.cat([m.as_strided((m.numel(),), (1,)) for m in filled])
+
+    if kind == "sgd":
+        return {"steps": 2, "first": moments("momentum_buffer"), "second": None}
+    return {"steps": 2, "first": moments("exp_avg"), "second": moments("exp_avg_sq")}
+
+
+@KINDS
+def test_a_checkpoint_of_the_first_release_goes_on(kind, momentum):
+    theirs, ours = small_network(), small_network()
+    optimizer = reference(theirs, kind, momentum, 0.1)
+    steps(theirs, optimizer, (0.01, 0.02))
+    ours.load_state_dict(theirs.state_dict())
+    flat = FlatOptimizer(ours, kind=kind, momentum=momentum, weight_decay=0.1)
+    flat.load_state_dict(old_state(theirs, optimizer, kind))
+    steps(ours, flat, (0.02, 0.01))
+    steps(theirs, optimizer, (0.02, 0.01))
+    assert_close(ours, theirs)
+
+
+def test_the_state_of_another_optimizer_or_network_is_refused():
+    network = small_network()
+    sgd = FlatOptimizer(network, kind="sgd", momentum=0.9, weight_decay=0.0)
+    adamw = FlatOptimizer(small_network(), kind="adamw", momentum=0.9, weight_decay=0.0)
+    one_vector = torch.zeros(sum(p.numel() for p in network.parameters()))
+    for state in (
+        sgd.state_dict(),
+        {"steps": 1, "first": one_vector, "second": None},
+        {"steps": 1, "first": one_vector[1:], "second": one_vector[1:]},
+    ):
+        with pytest.raises(ObjectiveError, match=r"optimizer state of the shapes .*; allowed: .*exp_avg_sq"):
+            adamw.load_state_dict(state)
 
 
 def test_flat_parameters_keep_their_values_and_their_memory_format():
@@ -313,11 +349,11 @@ def test_augmentation_moves_images_and_keeps_what_they_are_made_of():
     assert not torch.equal(cropped[:, :, 4:12, 4:12], centre)
 
 
-def test_a_worker_trains_on_digits_without_torchvision_and_scikit_learn(tmp_path):
-    # Each of them would take a worker's start another second.
+def test_a_worker_trains_on_digits_without_torchvision_scikit_learn_and_the_compiler(tmp_path):
+    # Each of them would take a worker's start another second, and so would torch's compiler.
     code = (
         "import sys\n"
-        "from hpsearch.config.objectives import ImageClassifier\n"
+        "from hpsearch.vision.section import ImageClassifier\n"
         "from hpsearch.executors.base import Workplace\n"
         "from hpsearch.executors.worker.worker import Worker\n"
         "from hpsearch.trial.trial import Direction, Stage, TrialSpec\n"
@@ -326,7 +362,7 @@ def test_a_worker_trains_on_digits_without_torchvision_and_scikit_learn(tmp_path
         "spec = TrialSpec(stage=Stage.SEARCH, number=0, config=config, seed=1, attempt=1, epochs=1,\n"
         "    metric='val_accuracy', direction=Direction.MAXIMIZE, folder=sys.argv[1] + '/attempt-1')\n"
         "print(list(Worker(Workplace(objective=objective, folder=sys.argv[1])).run(spec))[-1].reason)\n"
-        "print(sorted({'torch', 'torchvision', 'sklearn', 'scipy', 'pandas'} & set(sys.modules)))"
+        "print(sorted({'torch', 'torch._dynamo', 'torchvision', 'sklearn', 'scipy', 'pandas'} & set(sys.modules)))"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)

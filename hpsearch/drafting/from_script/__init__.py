@@ -1,5 +1,5 @@
-"""A first space file from a training script or its config; nothing of the script is run or imported."""
+"""A first space file for a training script or its config. The script is read, never run or imported."""
 
-from hpsearch.drafting.from_script.plan import SpacePlan, plan_space
+from hpsearch.drafting.from_script.first_file import plan_space
 
-__all__ = ["SpacePlan", "plan_space"]
+__all__ = ["plan_space"]

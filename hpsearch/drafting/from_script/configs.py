@@ -1,27 +1,24 @@
-"""The values of a config file: Hydra's, Lightning CLI's, or anybody's in YAML, JSON or TOML."""
+"""The values of a config file: Hydra's, Lightning CLI's, or any YAML, JSON or TOML file."""
 
 from __future__ import annotations
 
-import json
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ruamel.yaml import YAML
-
 from hpsearch.drafting.from_script.setting import Setting
 from hpsearch.errors import InputError
-from hpsearch.system.documents.values import YAML_ERRORS
+from hpsearch.system.documents.reading import SUFFIXES, YAML_ERRORS, load_text, problem_of
+from hpsearch.system.files import read_text
 
 ConfigKind = Literal["hydra", "lightning", "plain"]
 _MAX_DEPTH = 12
-_MAX_VALUES, _MAX_VISITS = 2000, 20_000  # aliases can make a short file endless
+_MAX_VALUES, _MAX_VISITS = 2000, 20_000  # with aliases, a short file can be endless
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _PACKAGE = re.compile(r"^#\s*@package\s+(\S+)", re.MULTILINE)
-_NOT_SET = "???"  # OmegaConf's word for a value that has to be given
+_NOT_SET = "???"  # how OmegaConf marks a value that the user must give
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +26,8 @@ class ConfigSource:
     """What a config file holds.
 
     Attributes:
+        kind: Whose config it is.
+        settings: Its values.
         notes: What could not be read.
     """
 
@@ -38,10 +37,10 @@ class ConfigSource:
 
 
 def read_config(path: Path) -> ConfigSource:
-    """Return the values of a config file; with a Hydra config's groups, where they lie beside it.
+    """Return the values of a config file. A Hydra config includes those of its groups that lie beside it.
 
     Raises:
-        InputError: It can't be read, or is no mapping.
+        InputError: The file can't be read, or is not a mapping.
     """
     raw = _load(path)
     kind = _kind(raw)
@@ -54,38 +53,29 @@ def hydra_config(folder: Path, name: str) -> Path:
     """Return the file of a Hydra config.
 
     Args:
-        name: With or without `.yaml`.
+        folder: Where `config_path` leads to.
+        name: The config's name, with or without `.yaml`.
 
     Raises:
-        InputError: It is not there.
+        InputError: The file does not exist.
     """
     for file in (name, f"{name}.yaml", f"{name}.yml"):
         if (folder / file).is_file():
             return folder / file
-    raise InputError(f"{folder / name}.yaml: the config that @hydra.main names is not there; allowed: a file that is")
+    raise InputError(
+        f"{folder / name}.yaml: @hydra.main names this config, but it does not exist; allowed: an existing file"
+    )
 
 
 def _load(path: Path) -> dict[str, Any]:
+    text = read_text(path)
     try:
-        text = path.read_bytes().decode()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: can't be read: {getattr(error, 'strerror', None) or error}") from None
-    try:
-        raw = _parsed(text, path.suffix.lower())
+        raw = load_text(text, SUFFIXES.get(path.suffix.lower(), "yaml"))
     except YAML_ERRORS as error:
-        problem = (getattr(error, "problem", None) or str(error) or type(error).__name__).splitlines()[0]
-        raise InputError(f"{path}: not a valid config: {problem}") from None
+        raise InputError(f"{path}: not a valid config: {problem_of(error)}") from None
     if not isinstance(raw, dict) or not raw:
         raise InputError(f"{path}: holds no settings; allowed: a mapping of names to values")
     return raw
-
-
-def _parsed(text: str, suffix: str) -> Any:
-    if suffix == ".toml":
-        return tomllib.loads(text)
-    if suffix == ".json":
-        return json.loads(text)
-    return YAML(typ="safe", pure=True).load(text)
 
 
 def _kind(raw: Mapping[str, Any]) -> ConfigKind:
@@ -126,14 +116,16 @@ def _is_interpolated(value: object) -> bool:
 
 
 def _read_hydra(path: Path, raw: Mapping[str, Any]) -> ConfigSource:
-    """Return the values of a primary config over those of its groups."""
+    """Return the values of a primary config; they override those of its groups."""
     found: dict[str, Setting] = {}
     notes: list[str] = []
     entries = raw.get("defaults")
     for group, option in _groups(entries if isinstance(entries, list) else []):
         file = path.parent / group / f"{option}.yaml"
         if not file.resolve().is_relative_to(path.parent.resolve()) or not file.is_file():
-            notes.append(f"the config group {group or option}/{option}.yaml is not beside {path.name} and is not read")
+            notes.append(
+                f"the config group {group or option}/{option}.yaml is not beside {path.name}, so it is not read"
+            )
             continue
         prefix = _package(file, group)
         found |= {setting.name: setting for setting in _flat(_load(file), prefix, "hydra")}
@@ -142,7 +134,7 @@ def _read_hydra(path: Path, raw: Mapping[str, Any]) -> ConfigSource:
 
 
 def _package(file: Path, group: str) -> str:
-    """Return where a group's values go: under its name, or where its `@package` line says."""
+    """Return the prefix of a group's values: its name, or what its `@package` line says."""
     said = _PACKAGE.search(file.read_text(errors="replace"))
     if said is not None and said[1] == "_global_":
         return ""

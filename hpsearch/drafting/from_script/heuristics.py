@@ -1,4 +1,4 @@
-"""What a name and a default suggest: a range to search, a constant, or a value that each trial has of its own.
+"""What a setting's name and default suggest: a range to search, or a constant.
 
 | name | suggestion |
 | --- | --- |
@@ -8,11 +8,11 @@
 | `label_smoothing` | `uniform` from 0 to 0.2 |
 | `momentum`, `beta1` | `uniform` from 0.8 to 0.99 |
 | `batch_size` | `choice` of half, once, twice and four times the default |
-| widths, depths, sizes of hidden layers | a constant, beside a `choice` that is commented out |
+| widths, depths, sizes of hidden layers | a constant, with a `choice` in a comment |
 | everything else | a constant |
 
-Bounds are rounded to 1, 2 or 5 times a power of ten. Without a usable default, or with one of 0, a standard range
-stands in.
+Bounds are rounded to 1, 2 or 5 times a power of ten. A standard range is used if there is no usable default, or if the
+default is 0.
 """
 
 from __future__ import annotations
@@ -20,18 +20,11 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Any
 
 from hpsearch.drafting.from_script.setting import Setting
+from hpsearch.drafting.roles import tokens
 
-_EPOCHS = {"epochs", "epoch", "num_epochs", "n_epochs", "nb_epochs", "max_epochs", "num_train_epochs", "train_epochs"}
-_SEED = {"seed", "random_seed", "random_state", "rng_seed", "manual_seed", "global_seed", "seed_everything"}
-_FOLDER = re.compile(
-    r"(out|output|save|checkpoint|checkpoints|ckpt|log|logs|logging|result|results|work|run|exp|experiment|model)"
-    r"_?(dir|directory|folder|path|root)|out|output|save|outdir|logdir|savedir|workdir|default_root_dir"
-)
-_RESUME = {"resume", "resume_from", "resume_from_checkpoint", "resume_path", "resume_checkpoint"}
 _NOT_TRAINING = {"eval", "test", "val", "valid", "validation", "inference", "predict", "sampling"}
 _NOT_A_RATE = frozenset(
     [
@@ -78,9 +71,9 @@ _WIDTHS = frozenset(
         "blocks",
     ]
 )
-_SMALLEST, _LARGEST = 1e-12, 1e6  # a default beyond is no rate whatever its name says
+_SMALLEST, _LARGEST = 1e-12, 1e6  # a default outside is no rate, whatever its name
 _LARGEST_BATCH = 2**24
-_MOST_LAYERS = 8  # what is larger is a width
+_MOST_LAYERS = 8  # a larger number is a width
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,8 +83,8 @@ class Suggestion:
     Attributes:
         kind: Its name in a space file.
         arguments: Its bounds or its choices.
-        sure: Whether it is searched; else it is written as a comment beside a constant.
-        note: What is to be looked at; may be empty.
+        sure: Whether the setting is searched. If not, it is a constant, and this is a comment beside it.
+        note: What the user should check; may be empty.
     """
 
     kind: str
@@ -100,42 +93,8 @@ class Suggestion:
     note: str = ""
 
 
-def tokens(name: str) -> tuple[str, ...]:
-    """Return the words of a name's last part, in lower case: `optim.weightDecay` has `weight` and `decay`."""
-    last = name.rpartition(".")[2]
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", last)
-    return tuple(word.lower() for word in re.split(r"[^A-Za-z0-9]+", spaced) if word)
-
-
-def role(name: str, default: Any = None) -> str:
-    """Return what each trial has of its own under such a name: a placeholder of commands, `resume`, or nothing.
-
-    Args:
-        default: A path of a file gives a file in the trial's folder.
-    """
-    key = "_".join(tokens(name))
-    if key in _EPOCHS:
-        return "{epochs}"
-    if key in _SEED:
-        return "{seed}"
-    if key in _RESUME:
-        return "resume"
-    if (
-        _FOLDER.fullmatch(key)
-        and (default is None or isinstance(default, str))
-        and key not in {"model_dir", "model_path"}
-    ):
-        file = PurePath(default or "")
-        return (
-            f"{{trial_dir}}/{file.name}"
-            if re.fullmatch(r"\.[A-Za-z]\w*", file.suffix) and "{" not in file.name
-            else "{trial_dir}"
-        )
-    return ""
-
-
 def nice(value: float) -> float:
-    """Return the nearest of 1, 2 and 5 times a power of ten, on a log scale; the value is above 0."""
+    """Return the number nearest to a positive value on a log scale, among 1, 2 and 5 times a power of ten."""
     exponent = math.floor(math.log10(value))
     steps = [float(f"{digit}e{exponent}") for digit in (1, 2, 5, 10)]
     return min(steps, key=lambda step: abs(math.log(step / value)))
@@ -175,7 +134,7 @@ def _share(default: float | None, key: str, words: tuple[str, ...]) -> Suggestio
 
 
 def _uniform(default: float | None, low: float, high: float, higher: float) -> Suggestion:
-    """Return a range up to `high`, or to `higher` for a default above that; from 0 for one below `low`."""
+    """Return a range from `low` to `high`. A larger default extends it to `higher`, a smaller one to 0."""
     top = high if default is None or default <= high else higher
     if default is not None and default < low:
         return Suggestion(kind="uniform", arguments=(0.0, top), note=f"CHECK: the default is {default:g}")

@@ -1,4 +1,4 @@
-"""Values that Python source writes out, found without running it."""
+"""Values that are written out in Python source, found without running it."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hpsearch.drafting.from_script.setting import UNKNOWN
+from hpsearch.system.plain import LARGEST_INTEGER
 
 _MAX_DEPTH = 8
-_LARGEST_BASE, _LARGEST_POWER = 1000, 100  # bounds the work of a power
-_LARGEST_INTEGER, _LONGEST_PATH = 2**63, 4096
-_PATHS = {"Path", "PurePath", "str", "int", "float"}  # calls that give their argument back
+_LARGEST_BASE, _LARGEST_POWER = 1000, 100  # they limit the work of computing a power
+_LONGEST_PATH = 4096
+_PATHS = {"Path", "PurePath", "str", "int", "float"}  # calls that return their argument
 
 
 def module_constants(tree: ast.Module) -> dict[str, Any]:
-    """Return the names that a module's top level gives a value that is written out; those given two are left out."""
+    """Return the values that a module's top level writes out, by name. Names that are assigned twice are left out."""
     found: dict[str, Any] = {}
     twice: set[str] = set()
     for node in tree.body:
@@ -34,8 +35,8 @@ def _assigned(node: ast.stmt) -> Iterable[tuple[str, ast.expr]]:
     return []
 
 
-def evaluate(node: ast.expr | None, names: Mapping[str, Any], depth: int = 0) -> Any:  # noqa: PLR0911 - one a kind
-    """Return the value of an expression, or `UNKNOWN` if it is more than literals, known names and paths."""
+def evaluate(node: ast.expr | None, names: Mapping[str, Any], depth: int = 0) -> Any:  # noqa: PLR0911 - one for each kind
+    """Return the value of an expression; `UNKNOWN` if it has more than literals, known names and paths."""
     if node is None or depth > _MAX_DEPTH:
         return UNKNOWN
     if isinstance(node, ast.Constant):
@@ -59,7 +60,7 @@ def evaluate(node: ast.expr | None, names: Mapping[str, Any], depth: int = 0) ->
 def _arithmetic(node: ast.BinOp, names: Mapping[str, Any], depth: int) -> Any:
     left, right = evaluate(node.left, names, depth), evaluate(node.right, names, depth)
     if isinstance(left, str) and isinstance(right, str) and isinstance(node.op, ast.Div):
-        path = f"{left.rstrip('/')}/{right}"  # pathlib's
+        path = f"{left.rstrip('/')}/{right}"  # as pathlib joins them
         return path if len(path) <= _LONGEST_PATH else UNKNOWN
     if type(left) not in (int, float) or type(right) not in (int, float):
         return UNKNOWN
@@ -73,13 +74,13 @@ def _arithmetic(node: ast.BinOp, names: Mapping[str, Any], depth: int) -> Any:
             value = left**right
     except (ArithmeticError, ValueError):
         return UNKNOWN
-    if isinstance(value, int) and abs(value) >= _LARGEST_INTEGER:
-        return UNKNOWN  # by names that stand for products, a few lines could say a number that fills the memory
+    if isinstance(value, int) and abs(value) >= LARGEST_INTEGER:
+        return UNKNOWN  # names that stand for products could build a number that fills the memory, in a few lines
     return value if type(value) in (int, float) else UNKNOWN  # a root of a negative number is complex
 
 
 def called(node: ast.Call) -> str:
-    """Return the last part of the name that a call calls, or an empty string."""
+    """Return the last part of the called function's name; empty if it has no name."""
     function = node.func
     if isinstance(function, ast.Attribute):
         return function.attr

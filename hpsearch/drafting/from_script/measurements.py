@@ -1,4 +1,4 @@
-"""A guess at a script's metric, and at where its measurements can be read, from the script's source."""
+"""A guess from a script's source: which metric it measures, and where its measurements can be read."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from hpsearch.drafting.from_script.literals import called, evaluate
 from hpsearch.drafting.from_script.setting import UNKNOWN
+from hpsearch.drafting.space_file import DEFAULT_METRIC
 
 _KNOWN = re.compile(
     r"(?:(?:val|valid|validation|eval|dev|test|train)[_/])?"
@@ -19,7 +20,6 @@ _KNOWN = re.compile(
 _MINIMIZE = {"loss", "error", "err", "rmse", "mse", "mae", "nll", "perplexity", "ppl", "wer", "cer", "fid"}
 _VALIDATION = {"val", "valid", "validation", "eval", "dev"}
 _ACCURATE = {"accuracy", "acc", "acc1", "top1"}
-DEFAULT_METRIC = "val_loss"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,9 +27,11 @@ class Measurements:
     """Where a script's measurements seem to be.
 
     Attributes:
-        way: `json`, `regex`, `csv` or `tensorboard`; empty where none was found.
+        metric: The name of the metric.
+        known: Whether the metric was found in the script.
+        way: `json`, `regex`, `csv` or `tensorboard`; empty if none was found.
         place: The regular expression, the file or the folder.
-        first_epoch: What its log calls the first epoch.
+        first_epoch: The number of the first epoch in the script's log.
     """
 
     metric: str = DEFAULT_METRIC
@@ -45,12 +47,15 @@ class Measurements:
 
 
 def direction_of(metric: str) -> str:
-    """Return `minimize` for what is named like a loss or an error, else `maximize`."""
+    """Return `minimize` for a name like a loss or an error, else `maximize`."""
     return "minimize" if _MINIMIZE.intersection(_words(metric)) else "maximize"
 
 
 def guess_measurements(tree: ast.AST) -> Measurements:
-    """Return what a script's source suggests; lines of JSON before TensorBoard, a printed line, and CSV files."""
+    """Return what a script's source suggests.
+
+    Lines of JSON come first, then TensorBoard, a printed line, and CSV files.
+    """
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     names = {called(call) for call in calls}
     dumped = [text for call in calls if called(call) == "dumps" for text in _texts(call)]
@@ -100,7 +105,7 @@ def _calls_in(tree: ast.AST) -> list[ast.Call]:
 
 
 def _printed(tree: ast.AST, calls: list[ast.Call]) -> Measurements | None:
-    """Return a regular expression for the f-string that is printed or logged with the best metric in it."""
+    """Return a regular expression for the printed or logged f-string that has the best metric, if there is one."""
     found = []
     for call in calls:
         if called(call) in {"print", "info", "write"} and call.args and isinstance(call.args[0], ast.JoinedStr):
@@ -116,7 +121,7 @@ def _printed(tree: ast.AST, calls: list[ast.Call]) -> Measurements | None:
 
 
 def _pattern(string: ast.JoinedStr) -> tuple[str, set[str]]:
-    """Return a regular expression that finds what an f-string prints, and its groups."""
+    """Return a regular expression that matches what an f-string prints, and the names of its groups."""
     parts, names = [], set[str]()
     for part in string.values:
         if isinstance(part, ast.Constant):
@@ -132,7 +137,7 @@ def _pattern(string: ast.JoinedStr) -> tuple[str, set[str]]:
 
 
 def _named(node: ast.expr) -> str:
-    """Return the name that a printed value goes by: `loss`, `metrics["loss"]`, `meter.loss`, `loss.item()`."""
+    """Return the name of a printed value: `loss` for `loss`, `metrics["loss"]`, `meter.loss` and `loss.item()`."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "item":

@@ -1,41 +1,43 @@
-"""Which settings are searched, which are constants, and which the command has in it."""
+"""Which settings are searched, which are constants, and which stand in the command."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hpsearch.drafting.from_script.heuristics import Suggestion, role, suggest
-from hpsearch.drafting.from_script.layout import argument, distribution, scalar
+from hpsearch.drafting.flow import flow
+from hpsearch.drafting.from_script.heuristics import Suggestion, suggest
 from hpsearch.drafting.from_script.setting import UNKNOWN, Setting
+from hpsearch.drafting.roles import RESUME, TAKEN, role
+from hpsearch.drafting.space_file import FILL_IN, Comment, Entry, Line, constants_in, literal, searched_in
 from hpsearch.errors import InputError
+from hpsearch.system.plain import LARGEST_INTEGER
 
-FILL_IN = "FILL_IN"
-# Names that a command gives a meaning of their own, or that its section of the space file has.
-TAKEN = {"seed", "epochs", "trial_dir", "number", "resume_from", "config_file", "args", "overrides",
-    "command", "cwd", "interpreter", "resume", "metrics"}  # fmt: skip
+_LONGEST_TEXT = 200  # characters of a text value in the space
 
 
 @dataclass(kw_only=True, slots=True)
 class Sorted:
-    """Settings by what becomes of them.
+    """What becomes of each setting.
 
     Attributes:
-        rows: Lines of the space and their comments; a line without text is a comment.
-        searched: Names of what is searched.
-        constants: Names of the constants.
-        spelled: Settings that the command spells out, with the text there: a placeholder, or a value.
-        resume: The option that takes what to go on from.
-        checks: What the user should look at.
+        space: The lines of the section `space`.
+        spelled: Settings that the command names, each with its word there: a placeholder or a literal value.
+        resume: The option that names what to resume from; None if there is none.
+        checks: What the user should check.
     """
 
-    rows: list[tuple[str, str]] = field(default_factory=list)
-    searched: list[str] = field(default_factory=list)
-    constants: list[str] = field(default_factory=list)
+    space: list[Line] = field(default_factory=list)
     spelled: list[tuple[Setting, str]] = field(default_factory=list)
     resume: Setting | None = None
     checks: list[str] = field(default_factory=list)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names in the space: first what is searched, then the constants."""
+        return (*searched_in(self.space), *constants_in(self.space))
 
 
 def sort_settings(settings: Iterable[Setting], file: str, *, keep_rest: bool) -> Sorted:
@@ -43,20 +45,19 @@ def sort_settings(settings: Iterable[Setting], file: str, *, keep_rest: bool) ->
 
     Args:
         file: What they were read from, for messages.
-        keep_rest: Whether a config file keeps what is not searched, so that the space need not have it.
+        keep_rest: Whether a config file keeps the settings that are not searched. The space then leaves them out.
 
     Raises:
-        InputError: Nothing among them could be searched.
+        InputError: None of them can be searched.
     """
     settings = list(settings)
     forced = None if any(_is_searched(setting) for setting in settings) else _fallback(settings)
     result = Sorted()
     for setting in settings:
         _place(result, setting, keep_rest=keep_rest, forced=forced)
-    if not result.searched:
-        raise InputError(
-            f"{file}: none of its {len(settings)} settings could be searched; allowed: at least one number"
-        )
+    if not searched_in(result.space):
+        problem = f"none of its {len(settings)} settings could be searched"
+        raise InputError(f"{file}: {problem}; allowed: at least one number")
     _spell_all(result, settings)
     return result
 
@@ -67,12 +68,12 @@ def _is_searched(setting: Setting) -> bool:
 
 
 def _fallback(settings: list[Setting]) -> tuple[str, Suggestion] | None:
-    """Return something to search where no name looks like it: a size, else a number."""
+    """Return something to search if no name suggests it: a size, else a number."""
     free = [s for s in settings if not s.left_out and not role(s.name, s.default) and s.name not in TAKEN]
     note = "CHECK: nothing looks like a rate"
     for setting in free:
         found = suggest(setting)
-        if found is not None and distribution(found.kind, found.arguments) is not None:
+        if found is not None and _distribution(found) is not None:
             return setting.name, Suggestion(kind=found.kind, arguments=found.arguments, note=note)
     for setting in free:
         value = setting.number
@@ -83,57 +84,57 @@ def _fallback(settings: list[Setting]) -> tuple[str, Suggestion] | None:
 
 def _place(result: Sorted, setting: Setting, *, keep_rest: bool, forced: tuple[str, Suggestion] | None) -> None:
     own = role(setting.name, setting.default)
-    shown = setting.flag or setting.name
     if setting.left_out:
-        result.rows.append(("", f"{shown}: {setting.left_out}"))
-        if setting.required:
-            result.checks.append(f"{shown} is required, and not in the command")
-        return
-    if own == "resume":
+        _leave_out(result, setting)
+    elif own == RESUME:
         result.resume = setting
-        return
-    if own:
+    elif own:
         result.spelled.append((setting, own))
-        return
-    suggestion = forced[1] if forced is not None and forced[0] == setting.name else suggest(setting)
-    text = distribution(suggestion.kind, suggestion.arguments) if suggestion is not None else None
-    if suggestion is not None and text is not None and suggestion.sure:
-        _search(result, setting, suggestion, text)
+    else:
+        suggestion = forced[1] if forced is not None and forced[0] == setting.name else suggest(setting)
+        _place_in_space(result, setting, suggestion, keep_rest=keep_rest)
+
+
+def _leave_out(result: Sorted, setting: Setting) -> None:
+    result.space.append(Comment(f"{setting.shown}: {setting.left_out}"))
+    if setting.required:
+        result.checks.append(f"{setting.shown} is required, but not in the command")
+
+
+def _place_in_space(result: Sorted, setting: Setting, suggestion: Suggestion | None, *, keep_rest: bool) -> None:
+    value = None if suggestion is None else _distribution(suggestion)
+    if suggestion is not None and value is not None and suggestion.sure:
+        _search(result, setting, value, suggestion.note)
     elif not keep_rest or setting.required:
-        _keep(result, setting, text)
-    elif text is not None:
-        result.rows.append(("", f"{_key(setting.name)}: {text}"))
+        _keep(result, setting, value)
+    elif value is not None:
+        result.space.append(Comment(f"{flow(setting.name)}: {flow(value)}"))
 
 
-def _search(result: Sorted, setting: Setting, suggestion: Suggestion, text: str) -> None:
-    default = scalar(setting.default) if setting.default not in (None, UNKNOWN) else None
-    note = suggestion.note or (f"default {default}" if default is not None else "")
-    if suggestion.note:
+def _search(result: Sorted, setting: Setting, value: Mapping[str, Any], note: str) -> None:
+    is_known = setting.default not in (None, UNKNOWN) and _is_writable(setting.default)
+    if note:
         result.checks.append(f"the range of {setting.name}")
-    result.searched.append(setting.name)
-    result.rows.append((f"{_key(setting.name)}: {text}", note))
+    result.space.append(Entry(setting.name, value, note or (f"default {flow(setting.default)}" if is_known else "")))
     if _is_spelled(setting):
         result.spelled.append((setting, f"{{{setting.name}}}"))
 
 
-def _keep(result: Sorted, setting: Setting, suggestion: str | None) -> None:
-    shown = setting.flag or setting.name
+def _keep(result: Sorted, setting: Setting, suggestion: Mapping[str, Any] | None) -> None:
     value = _constant(setting)
-    text = scalar(value)
-    if value is None or text is None or isinstance(value, bool):
-        result.rows.append(("", f"{shown}: {_why_not(value)}; the script decides"))
+    if value is None or isinstance(value, bool) or not _is_writable(value):
+        result.space.append(Comment(f"{setting.shown}: {_why_not(value)}; the script decides"))
         return
-    note = f"or {suggestion}" if suggestion else ""
+    comment = f"or {flow(suggestion)}" if suggestion else ""
     if setting.required and setting.default in (None, UNKNOWN):
-        note = "CHECK: required"
-        result.checks.append(f"{shown} is required: its value, {value}")
+        comment = "CHECK: required"
+        result.checks.append(f"{setting.shown} is required: its value, {value}")
     if setting.positional or setting.name in TAKEN:
-        result.spelled.append((setting, argument(str(value))))
+        result.spelled.append((setting, literal(str(value))))
         return
     if _is_spelled(setting):
         result.spelled.append((setting, f"{{{setting.name}}}"))
-    result.constants.append(setting.name)
-    result.rows.append((f"{_key(setting.name)}: {text}", note))
+    result.space.append(Entry(setting.name, value, comment))
 
 
 def _why_not(value: Any) -> str:
@@ -149,13 +150,13 @@ def _constant(setting: Setting) -> Any:
 
 
 def _is_spelled(setting: Setting) -> bool:
-    """Return whether `{args}` can't give it to a command."""
+    """Return whether the command must name a setting, because `{args}` can't pass it."""
     return setting.positional or setting.name in TAKEN or setting.flag not in {"", f"--{setting.name}"}
 
 
 def _spell_all(result: Sorted, settings: Sequence[Setting]) -> None:
-    """Let the command name everything if it names something of the space: `{args}` would give that once more."""
-    names = {*result.searched, *result.constants}
+    """Let the command name all of the space if it names a part of it: `{args}` would repeat that part."""
+    names = set(result.names)
     spelled = {setting.name for setting, _ in result.spelled}
     if not names & spelled:
         return
@@ -164,5 +165,18 @@ def _spell_all(result: Sorted, settings: Sequence[Setting]) -> None:
     result.spelled.sort(key=lambda pair: order.index(pair[0].name))
 
 
-def _key(name: str) -> str:
-    return scalar(name) or name
+def _distribution(suggestion: Suggestion) -> dict[str, list[Any]] | None:
+    """Return a suggestion as a space file has it; None if an argument can't be written, or is there twice."""
+    arguments = suggestion.arguments
+    if not all(isinstance(argument, (str, int, float)) and _is_writable(argument) for argument in arguments):
+        return None
+    return {suggestion.kind: list(arguments)} if len(set(arguments)) == len(arguments) else None
+
+
+def _is_writable(value: Any) -> bool:
+    """Return whether a value fits on a line of a space file."""
+    if isinstance(value, int):
+        return abs(value) < LARGEST_INTEGER
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, str) and value.isprintable() and len(value) <= _LONGEST_TEXT

@@ -15,7 +15,7 @@ from hpsearch.errors import InputError
 _OTHERS = ("typer", "click", "fire", "simple_parsing", "tyro", "absl", "jsonargparse", "transformers", "docopt")
 _FLAGS = {"store_true", "store_false", "store_const", "BooleanOptionalAction", "count", "append_const"}
 _SILENT = {"help", "version"}
-_READ = "argparse's add_argument calls, a @hydra.main function's config, or a config file given itself"
+_READ = "argparse's add_argument calls, a @hydra.main function's config, or a config file"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,7 +23,9 @@ class Script:
     """What a script's source says.
 
     Attributes:
-        hydra: `config_path` and `config_name` of its `@hydra.main`; None without one.
+        tree: The syntax tree.
+        settings: Its options.
+        hydra: `config_path` and `config_name` of its `@hydra.main`; None if it has none.
         notes: What could not be read.
     """
 
@@ -37,13 +39,13 @@ def parse(text: str, file: str) -> ast.Module:
     """Return the syntax tree of Python source.
 
     Raises:
-        InputError: It is none.
+        InputError: The text is not valid Python.
     """
     import warnings
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the user's source, such as invalid escapes
+            warnings.simplefilter("ignore")  # about the user's source, such as invalid escapes
             return ast.parse(text)
     except SyntaxError as error:
         raise InputError(f"{file}:{error.lineno or 1}: not valid Python: {error.msg}") from None
@@ -52,10 +54,10 @@ def parse(text: str, file: str) -> ast.Module:
 
 
 def read_script(text: str, file: str) -> Script:
-    """Return what a script's source says about its options.
+    """Return the options in a script's source.
 
     Raises:
-        InputError: It is not valid Python, or has no options that can be read.
+        InputError: The text is not valid Python, or has no options that can be read.
     """
     tree = parse(text, file)
     try:
@@ -84,21 +86,21 @@ def _read(tree: ast.Module, file: str) -> Script:
             settings.setdefault(setting.name, setting)
     changed = _set_defaults(calls, names)
     found = [_with_default(setting, changed) for setting in settings.values()]
-    notes = [f"{unnamed} options whose names are not written out in {file} are not read"] if unnamed else []
+    notes = [f"{unnamed} options are not read: {file} does not write out their names"] if unnamed else []
     if any(called(call) == "add_parser" for call in calls):
-        notes.append("the options of all subcommands stand side by side; name the subcommand in the command")
+        notes.append("the options of all subcommands are listed together; name the subcommand in the command")
     return Script(tree=tree, settings=tuple(found), notes=tuple(notes))
 
 
 def _aliases(tree: ast.Module) -> Iterator[str]:
-    """Yield the names of `add = parser.add_argument`."""
+    """Yield each name that stands for `parser.add_argument`, as in `add = parser.add_argument`."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Attribute) and node.value.attr == "add_argument":
             yield from (target.id for target in node.targets if isinstance(target, ast.Name))
 
 
 def _option(call: ast.Call, names: Mapping[str, Any]) -> Setting | None:
-    """Return the option of an `add_argument` call; None if its name can't be read, a nameless one for `--help`."""
+    """Return the option of an `add_argument` call: None if its name can't be read; without a name for `--help`."""
     words = [evaluate(argument, names) for argument in call.args]
     if not words or not all(isinstance(word, str) and word for word in words):
         return None
@@ -134,7 +136,7 @@ def _word(node: ast.expr | None, names: Mapping[str, Any]) -> str:
 
 def _obstacle(setting: Setting, action: str, nargs: str) -> str:
     if action in _FLAGS:
-        return "a flag, which takes no value: add it to the command"
+        return "a flag, which takes no value; add it to the command"
     if action not in {"", "store"}:
         return f"its action is {action}: add it to the command"
     if nargs not in {"", "?", "1"}:
@@ -174,7 +176,7 @@ def _hydra_main(tree: ast.Module, names: Mapping[str, Any]) -> tuple[str, str] |
 
 
 def _unread(tree: ast.Module) -> str:
-    """Say what was found in place of options."""
+    """Return what the script has instead of options, for a message."""
     imported = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -185,8 +187,8 @@ def _unread(tree: ast.Module) -> str:
     calls = {called(node) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     if "LightningCLI" in calls:
         return (
-            "uses Lightning's CLI; write its config with `python SCRIPT fit --print_config > config.yaml` and give "
-            "that, with --script SCRIPT"
+            "uses Lightning's CLI; write its config with `python SCRIPT fit --print_config > config.yaml`, then "
+            "give that file with --script SCRIPT"
         )
     other = next((name for name in _OTHERS if name in imported), "")
     return f"uses {other}, whose options are not read" if other else "has no options that can be read"

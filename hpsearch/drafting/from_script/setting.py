@@ -1,4 +1,4 @@
-"""What a script or a config file lets its user set."""
+"""Settings: what the user of a script or a config file can set."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Any
 
 
 class Unknown:
-    """The type of a default that is not written out."""
+    """The type of `UNKNOWN`."""
 
 
 UNKNOWN = Unknown()
+"""A default that is not written out."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,13 +19,15 @@ class Setting:
     """One option of a script, or one value of a config file.
 
     Attributes:
-        name: As Python names it: `weight_decay` for `--weight-decay`, as the values of argparse and most configs are
-            named; dots lead into the mappings of a config file.
-        default: `UNKNOWN` where it is not written out; None where there is none.
-        type: `int`, `float`, `str`, another name as written, or empty.
-        choices: What is allowed; empty for anything.
-        flag: How an option is written, such as `--lr`; empty for positional arguments and values of config files.
-        left_out: Why a command can't be given it as `--name value`; empty if it can.
+        name: Its name in Python, such as `weight_decay` for `--weight-decay`. Dots lead into the mappings of a config
+            file.
+        default: None if it has none; `UNKNOWN` if it is not written out.
+        type: `int`, `float`, `str`, or another name as written; empty if none is given.
+        choices: The allowed values; empty if any value is.
+        flag: The option as written, such as `--lr`; empty for a positional argument or a value of a config file.
+        positional: Whether it is an argument without a flag.
+        required: Whether the user must give it.
+        left_out: Why a command can't get it as `--name value`; empty if it can.
     """
 
     name: str
@@ -37,11 +40,16 @@ class Setting:
     left_out: str = ""
 
     @property
+    def shown(self) -> str:
+        """Its name in messages, as the user writes it."""
+        return self.flag or self.name
+
+    @property
     def is_integer(self) -> bool:
-        """Whether its values are integers, as far as can be told."""
+        """Whether its values seem to be integers."""
         return self.type == "int" or (type(self.default) is int and self.type != "float")
 
     @property
     def number(self) -> float | None:
-        """The default if it is a number; None else."""
+        """The default, if it is a number, else None."""
         return self.default if isinstance(self.default, (int, float)) and not isinstance(self.default, bool) else None

@@ -1,5 +1,5 @@
-"""A space file from the search space of another tool: a W&B sweep, an NNI search space, Ray Tune's `param_space`."""
+"""A space file for the search space of another tool: a W&B sweep, an NNI search space or Ray Tune's `param_space`."""
 
-from hpsearch.drafting.from_tuners.plan import ImportPlan, plan_import
+from hpsearch.drafting.from_tuners.imported_file import plan_import
 
-__all__ = ["ImportPlan", "plan_import"]
+__all__ = ["plan_import"]

@@ -1,4 +1,4 @@
-"""Lists of values of other tools as a `choice`, whose values are told apart by their names."""
+"""Lists of values in other tools, as a `choice`. Values that are no scalars get names."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from hpsearch.space.distributions import Scalar
 from hpsearch.text import Path, shown
 
 _LONGEST_LABEL = 40
-_TELLING = ("_name", "name", "type")  # keys of a mapping that say what it is
+_TELLING = ("_name", "name", "type")  # keys that say what a mapping is
 
 
 def choice(values: Sequence[Any], path: Path) -> Found:
-    """Return a choice among values; a constant if there is one scalar alone.
+    """Return a choice among values, or a constant for a single scalar.
 
     Args:
-        values: Of JSON's types.
+        values: Values of JSON's types.
+        path: Where they stand in the file, for messages.
 
     Raises:
-        FieldError: There is none.
+        FieldError: The list is empty.
     """
     if not values:
         raise FieldError(path, "is empty", "a list of values, not empty")
@@ -29,19 +30,19 @@ def choice(values: Sequence[Any], path: Path) -> Found:
     twice: list[Any] = []
     for value in values:
         (twice if any(_same(value, other) for other in different) else different).append(value)
-    note = f"{shown(twice[0])} stands there twice, and is one choice here" if twice else ""
+    note = f"{shown(twice[0])} is listed twice, and is one choice" if twice else ""
     if len(different) == 1:
         return constant(different[0]).noting(note)
     return Found({"choice": listed_or_named(different)}, note=note)
 
 
 def constant(value: Any) -> Found:
-    """Return a constant; lists and mappings are a choice with nothing to choose, for constants are scalars."""
+    """Return a constant. A list or a mapping becomes a choice of one, because constants are scalars."""
     return Found(value if isinstance(value, Scalar) else {"choice": listed_or_named([value])})
 
 
 def listed_or_named(values: Sequence[Any]) -> list[Any] | dict[str, Any]:
-    """Return the arguments of a choice: values that a store can tell apart, or values by their names."""
+    """Return the arguments of a choice: a list if a store can tell the values apart, else values by name."""
     scalars = all(isinstance(value, Scalar) for value in values)
     if scalars and all(value not in values[:at] for at, value in enumerate(values)):
         return list(values)
@@ -75,4 +76,4 @@ def _label(value: Any) -> str:
 
 
 def _same(one: Any, other: Any) -> bool:
-    return type(one) is type(other) and repr(one) == repr(other)  # 1, 1.0 and true are equal to Python, also in lists
+    return type(one) is type(other) and repr(one) == repr(other)  # to Python, 1, 1.0 and True are equal, in lists too

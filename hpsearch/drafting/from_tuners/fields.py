@@ -1,4 +1,4 @@
-"""Checks of single fields of another tool's file."""
+"""Checks of single fields in another tool's file."""
 
 from __future__ import annotations
 
@@ -7,17 +7,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from hpsearch.errors import FieldError
+from hpsearch.space.parsing import LONGEST_NAME
+from hpsearch.system.plain import LARGEST_INTEGER
 from hpsearch.text import Path, shown
-
-LARGEST_INTEGER = 2**63  # of a space file
-_LONGEST_NAME = 200  # characters of a parameter's name
 
 
 def mapping(value: Any, path: Path, allowed: str) -> Mapping[str, Any]:
-    """Return a mapping that is not empty.
+    """Return a value that must be a mapping with members.
+
+    Args:
+        value: What the file has.
+        path: Where it stands in the file, for messages.
+        allowed: What is allowed there, for messages.
 
     Raises:
-        FieldError: It is none, or empty.
+        FieldError: It is not a mapping, or empty.
     """
     if not isinstance(value, Mapping) or not value:
         raise FieldError(path, f"found {shown(value)}", allowed)
@@ -25,10 +29,10 @@ def mapping(value: Any, path: Path, allowed: str) -> Mapping[str, Any]:
 
 
 def items(value: Any, path: Path) -> list[Any]:
-    """Return a list that is not empty.
+    """Return a value that must be a list with items.
 
     Raises:
-        FieldError: It is none, or empty.
+        FieldError: It is not a list, or empty.
     """
     if not isinstance(value, (list, tuple)) or not value:
         raise FieldError(path, f"found {shown(value)}", "a list of values, not empty")
@@ -36,10 +40,10 @@ def items(value: Any, path: Path) -> list[Any]:
 
 
 def number(value: Any, path: Path) -> float:
-    """Return a finite number; integers stay integers.
+    """Return a value that must be a finite number. An integer stays one.
 
     Raises:
-        FieldError: It is none.
+        FieldError: It is not a finite number.
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise FieldError(path, f"found {shown(value)}", "a number")
@@ -49,10 +53,10 @@ def number(value: Any, path: Path) -> float:
 
 
 def integer(value: Any, path: Path) -> int:
-    """Return an integer, also of a float that is one.
+    """Return a value that must be an integer, or a float with an integer's value.
 
     Raises:
-        FieldError: It is none.
+        FieldError: It is not an integer.
     """
     checked = number(value, path)
     if checked != int(checked):
@@ -61,12 +65,12 @@ def integer(value: Any, path: Path) -> int:
 
 
 def name(value: Any, path: Path) -> str:
-    """Return the name of a parameter.
+    """Return a value that must be a parameter's name.
 
     Raises:
-        FieldError: A space file, or a command, can't have it.
+        FieldError: A space file or a command can't have that name.
     """
-    if not isinstance(value, str) or not value or not value.isprintable() or len(value) > _LONGEST_NAME:
+    if not isinstance(value, str) or not value or not value.isprintable() or len(value) > LONGEST_NAME:
         raise FieldError(path, f"the name {shown(value)} can't be a parameter's", "printable text, not empty")
     if "{" in value or "}" in value:
         raise FieldError(path, f"the name {shown(value)} has braces", "names without { and }")
@@ -74,10 +78,10 @@ def name(value: Any, path: Path) -> str:
 
 
 def exponential(value: float, path: Path) -> float:
-    """Return e to the power of a bound, rounded to the digits that people write exponents for.
+    """Return e to the power of a bound, rounded to 6 digits.
 
     Raises:
-        FieldError: It is too large or too small for a float.
+        FieldError: The result is too large or too small for a float.
     """
     try:
         result = math.exp(value)
@@ -89,5 +93,5 @@ def exponential(value: float, path: Path) -> float:
 
 
 def rounded(value: float) -> float:
-    """Return a number with 6 digits: exponents such as -9.21034 stand for 1e-4."""
+    """Return a number with 6 digits, so that an exponent such as -9.21034 gives 1e-4."""
     return float(f"{value:.6g}")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from hpsearch.drafting.from_tuners import ranges
 from hpsearch.drafting.from_tuners.choices import choice, labels
-from hpsearch.drafting.from_tuners.draft import Condition, Draft
 from hpsearch.drafting.from_tuners.fields import integer, items, mapping, name, number
 from hpsearch.drafting.from_tuners.ranges import Found
+from hpsearch.drafting.from_tuners.translation import Condition, Translation
 from hpsearch.drafting.from_tuners.tuner_space import finish
 from hpsearch.errors import FieldError
 from hpsearch.space.distributions import Scalar
@@ -17,27 +18,27 @@ from hpsearch.text import Path, nearest, shown
 
 _FORM = "{_type: NAME, _value: [...]}"
 _NAME = "_name"
-_OF_NETWORKS = ("layer_choice", "input_choice", "mutable_layer")  # what NNI's architecture search has
+_OF_NETWORKS = ("layer_choice", "input_choice", "mutable_layer")  # from NNI's architecture search
 
 
-def read_search_space(raw: Mapping[str, Any], origin: str, study: str) -> Draft:
-    """Return what becomes of a search space.
+def read_search_space(raw: Mapping[str, Any], origin: str, study: str) -> Translation:
+    """Return the translation of a search space.
 
     Args:
-        raw: The content of its file.
-        origin: The file, for the first line of the new one.
+        raw: The content of the file.
+        origin: The file's name, for the first line of the new file.
         study: The study's name.
 
     Raises:
-        FieldError: It is not what NNI allows.
+        FieldError: The search space breaks NNI's rules.
     """
-    draft = Draft(origin=f"the NNI search space {origin}", study=study)
-    _add_all(draft, raw, (), "", {})
-    finish(draft)
-    return draft
+    translation = Translation(origin=f"the NNI search space {origin}", study=study)
+    _add_all(translation, raw, (), "", {})
+    finish(translation)
+    return translation
 
 
-def _add_all(draft: Draft, raw: Mapping[str, Any], path: Path, prefix: str, when: Condition) -> None:
+def _add_all(translation: Translation, raw: Mapping[str, Any], path: Path, prefix: str, when: Condition) -> None:
     for key, value in raw.items():
         here = (*path, key)
         full = prefix + name(key, here)
@@ -46,36 +47,36 @@ def _add_all(draft: Draft, raw: Mapping[str, Any], path: Path, prefix: str, when
             raise FieldError((*here, "_type"), "is missing", ", ".join(TYPES))
         options = given.get("_value")
         if given["_type"] == "choice" and isinstance(options, list) and any(map(_is_space, options)):
-            _add_branches(draft, options, (*here, "_value"), full, when)
+            _add_branches(translation, options, (*here, "_value"), full, when)
         else:
-            draft.add(full, _parameter(given, here), here, when)
+            translation.add(full, _parameter(given, here), here, when)
 
 
 def _is_space(option: Any) -> bool:
-    """Return whether an option of a choice has parameters of its own, or says that it could."""
+    """Return whether an option of a choice is a space: it has parameters or a `_name`."""
     return isinstance(option, Mapping) and (
         _NAME in option or any(isinstance(value, Mapping) and "_type" in value for value in option.values())
     )
 
 
-def _add_branches(draft: Draft, options: list[Any], path: Path, full: str, when: Condition) -> None:
-    """Add a choice between sub-spaces: which one as NAME._name, and its parameters under that condition."""
+def _add_branches(translation: Translation, options: list[Any], path: Path, full: str, when: Condition) -> None:
+    """Add a choice between sub-spaces: a parameter NAME._name, and the parameters of each under that condition."""
     known = [option[_NAME] if isinstance(option, Mapping) and _NAME in option else option for option in options]
     called = labels(known)
-    parent = draft.add(f"{full}.{_NAME}", choice(called, path), path, when)
+    parent = translation.add(f"{full}.{_NAME}", choice(called, path), path, when)
     if not all(_is_space(option) and _NAME in option for option in options):
-        draft.notes.append(f"{full}: some of its options have no _name: {parent} has one of {', '.join(called)}")
+        translation.notes.append(f"{full}: some of its options have no _name; {parent} is one of {', '.join(called)}")
     for at, (option, label) in enumerate(zip(options, called, strict=True)):
         if _is_space(option):
             inner = {key: value for key, value in option.items() if key != _NAME}
             chosen: dict[str, tuple[Scalar, ...]] = {parent: (label,)}
-            _add_all(draft, inner, (*path, at), f"{full}.", chosen)
+            _add_all(translation, inner, (*path, at), f"{full}.", chosen)
 
 
 def _parameter(given: Mapping[str, Any], path: Path) -> Found:
     kind = given["_type"]
     if kind in _OF_NETWORKS:
-        return Found(note=f"{kind} searches architectures, which a space file does not", is_lost=True)
+        return Found(note=f"{kind} searches architectures, which a space file can't do", is_lost=True)
     if kind not in TYPES:
         raise FieldError((*path, "_type"), f"found {shown(kind)}", ", ".join(TYPES), nearest(str(kind), tuple(TYPES)))
     if "_value" not in given:
@@ -90,7 +91,7 @@ def _numbers(values: list[Any], path: Path, form: str) -> list[float]:
 
 
 def _randint(values: list[Any], path: Path) -> Found:
-    bounds = [0, *values] if len(values) == 1 else values  # up to version 0.6 it had the upper bound alone
+    bounds = [0, *values] if len(values) == 1 else values  # up to version 0.6, only the upper bound was given
     low, high = _numbers(bounds, path, "low, high")
     if high <= low:
         raise FieldError(path, f"found {shown(values)}", "[low, high] with low < high: high itself is excluded")
@@ -104,17 +105,9 @@ def _uniform(values: list[Any], path: Path, *, log: bool = False) -> Found:
     return ranges.interval(low, high, path, log=log)
 
 
-def _loguniform(values: list[Any], path: Path) -> Found:
-    return _uniform(values, path, log=True)
-
-
 def _quniform(values: list[Any], path: Path, *, log: bool = False) -> Found:
     low, high, step = _numbers(values, path, "low, high, q")
     return ranges.stepped(low, high, step, path, log=log)
-
-
-def _qloguniform(values: list[Any], path: Path) -> Found:
-    return _quniform(values, path, log=True)
 
 
 def _normal(values: list[Any], path: Path, *, log: bool = False) -> Found:
@@ -122,17 +115,9 @@ def _normal(values: list[Any], path: Path, *, log: bool = False) -> Found:
     return ranges.normal(mean, deviation, path, log=log)
 
 
-def _lognormal(values: list[Any], path: Path) -> Found:
-    return _normal(values, path, log=True)
-
-
 def _qnormal(values: list[Any], path: Path, *, log: bool = False) -> Found:
     mean, deviation, step = _numbers(values, path, "mu, sigma, q")
     return ranges.normal(mean, deviation, path, float(step), log=log)
-
-
-def _qlognormal(values: list[Any], path: Path) -> Found:
-    return _qnormal(values, path, log=True)
 
 
 TYPES: dict[str, Callable[[list[Any], Path], Found]] = {
@@ -140,10 +125,10 @@ TYPES: dict[str, Callable[[list[Any], Path], Found]] = {
     "randint": _randint,
     "uniform": _uniform,
     "quniform": _quniform,
-    "loguniform": _loguniform,
-    "qloguniform": _qloguniform,
+    "loguniform": partial(_uniform, log=True),
+    "qloguniform": partial(_quniform, log=True),
     "normal": _normal,
     "qnormal": _qnormal,
-    "lognormal": _lognormal,
-    "qlognormal": _qlognormal,
+    "lognormal": partial(_normal, log=True),
+    "qlognormal": partial(_qnormal, log=True),
 }

@@ -1,4 +1,4 @@
-"""Numeric distributions of other tools as those of a space file, whose bounds are all inclusive."""
+"""Numeric distributions of other tools, as those of a space file. All its bounds are inclusive."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from hpsearch.drafting.from_tuners.fields import LARGEST_INTEGER, exponential, number, rounded
+from hpsearch.drafting.from_tuners.fields import exponential, number, rounded
 from hpsearch.errors import FieldError
+from hpsearch.space.distributions import MOST_STEPS
+from hpsearch.system.plain import LARGEST_INTEGER
 from hpsearch.text import Path, shown
 
-_MOST_STEPS = 2**53  # as a space file allows
-_CLOSE = Fraction(1, 10**9)  # relative: how far a bound may be off a multiple of the step, for it is a rounded number
-_SPREAD = 2  # standard deviations on each side: 95% of a normal distribution
+_CLOSE = Fraction(1, 10**9)  # relative: a bound is a rounded number, so it may be this far from a multiple of the step
+_SPREAD = 2  # standard deviations on each side; they hold 95% of a normal distribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +23,10 @@ class Found:
     """What a parameter of another tool becomes.
 
     Attributes:
-        raw: As a space file has it: a mapping with a distribution, or a scalar for a constant.
-        note: What differs from there; the user is told.
-        comment: What helps to recognise it; stands in the file alone.
-        is_lost: There is nothing that it could become; `note` says why.
+        raw: What the space file has: a mapping with a distribution, or a scalar for a constant.
+        note: What differs from the other tool. It is printed, and it is a comment in the file.
+        comment: What helps to recognise the parameter; a comment in the file only.
+        is_lost: Whether a space file can't have it at all; `note` says why.
     """
 
     raw: Any = None
@@ -34,15 +35,15 @@ class Found:
     is_lost: bool = False
 
     def noting(self, *notes: str) -> Found:
-        """Return the same with notes before its own."""
+        """Return the same, with notes before its own."""
         return replace(self, note="; ".join(note for note in (*notes, self.note) if note))
 
 
 def interval(low: float, high: float, path: Path, *, log: bool = False) -> Found:
-    """Return a continuous range, both ends included.
+    """Return a continuous range with both ends.
 
     Raises:
-        FieldError: The bounds are in the wrong order, too far apart, or not above 0 although they are logarithmic.
+        FieldError: The bounds are in the wrong order, too far apart, or not above 0 in a logarithmic range.
     """
     _check(low, high, path, log=log)
     if low == high:
@@ -51,7 +52,7 @@ def interval(low: float, high: float, path: Path, *, log: bool = False) -> Found
 
 
 def integers(low: int, high: int, path: Path, *, log: bool = False) -> Found:
-    """Return a range of integers, both ends included.
+    """Return a range of integers with both ends.
 
     Raises:
         FieldError: As `interval`.
@@ -63,10 +64,10 @@ def integers(low: int, high: int, path: Path, *, log: bool = False) -> Found:
 
 
 def stepped(low: float, high: float, step: float, path: Path, *, log: bool = False, whole: bool = False) -> Found:
-    """Return a range of the multiples of a step, with the bounds moved inward to such multiples.
+    """Return a range of multiples of a step. Its bounds are moved inward to multiples.
 
     Args:
-        whole: The values are integers; the step is one too.
+        whole: Whether values and step are integers.
 
     Raises:
         FieldError: As `interval`, or the step is not above 0.
@@ -77,16 +78,16 @@ def stepped(low: float, high: float, step: float, path: Path, *, log: bool = Fal
     unit = Fraction(repr(step))
     exact = Fraction(repr(low)) / unit, Fraction(repr(high)) / unit
     first, last = _multiple(exact[0], math.ceil), _multiple(exact[1], math.floor)
-    first = max(first, 1) if log else first  # a bound may be next to 0, which no logarithmic range has
+    first = max(first, 1) if log else first  # a logarithmic range has no 0, which a bound may be next to
     if first > last:
         return _between(exact, unit, step, whole=whole)
     ends = [_value(count * unit, whole=whole) for count in (first, last)]
-    if max(-first, last) > _MOST_STEPS or any(Fraction(repr(end)) % unit for end in ends):
+    if max(-first, last) > MOST_STEPS or any(Fraction(repr(end)) % unit for end in ends):
         if whole and max(-low, high) < LARGEST_INTEGER:
             plain = integers(math.ceil(low), math.floor(high), path, log=log)
         else:
             plain = interval(low, high, path, log=log)
-        return plain.noting(f"multiples of {shown(step)} are too many or too long: no step")
+        return plain.noting(f"multiples of {shown(step)} are too many or too long, so there is no step")
     moved = [
         f"{side} {shown(there)} is no multiple of {shown(step)}: {shown(end)}"
         for side, there, end, count, place in zip(("low", "high"), (low, high), ends, (first, last), exact, strict=True)
@@ -103,11 +104,11 @@ def stepped(low: float, high: float, step: float, path: Path, *, log: bool = Fal
 
 
 def normal(mean: float, deviation: float, path: Path, step: float | None = None, *, log: bool = False) -> Found:
-    """Return a range that stands in for a normal distribution, which a space file does not have.
+    """Return a range in place of a normal distribution, which a space file can't have.
 
     Args:
-        step: Values are multiples of it; None for all numbers. A step of type int makes integers.
-        log: The logarithm of the value is distributed so.
+        step: Values are its multiples; None for any number. A step of type int makes integers.
+        log: Whether the value's logarithm has the distribution.
 
     Raises:
         FieldError: The deviation is below 0, or the range is not finite.
@@ -117,24 +118,24 @@ def normal(mean: float, deviation: float, path: Path, step: float | None = None,
     low, high = mean - _SPREAD * deviation, mean + _SPREAD * deviation
     low, high = (exponential(end, path) if log else rounded(number(end, path)) for end in (low, high))
     name = f"{'log' if log else ''}normal({mean:g}, {deviation:g})"
-    note = f"{name} is not there: a range of 2 standard deviations on each side stands in"
+    note = f"{name} is replaced by a range of 2 standard deviations on each side"
     return _standing_in(low, high, step, path, log=log).noting(note)
 
 
 def beta(a: float, b: float, path: Path, step: float | None = None) -> Found:
-    """Return a range that stands in for a beta distribution, which a space file does not have.
+    """Return a range in place of a beta distribution, which a space file can't have.
 
     Args:
         step: As for `normal`.
 
     Raises:
-        FieldError: A shape is not above 0.
+        FieldError: A shape parameter is not above 0.
     """
     if a <= 0 or b <= 0:
         raise FieldError(path, f"the shapes are {shown(a)} and {shown(b)}", "numbers above 0")
     mean, deviation = a / (a + b), math.sqrt(a * b / (a + b + 1)) / (a + b)
     low, high = (rounded(min(max(mean + sign * _SPREAD * deviation, 0), 1)) for sign in (-1, 1))
-    note = f"beta({a:g}, {b:g}) is not there: a range of 2 standard deviations on each side stands in"
+    note = f"beta({a:g}, {b:g}) is replaced by a range of 2 standard deviations on each side"
     return _standing_in(low, high, step, path).noting(note)
 
 
@@ -148,7 +149,7 @@ def _check(low: float, high: float, path: Path, *, log: bool) -> None:
     if low > high:
         raise FieldError(path, f"low {shown(low)} is above high {shown(high)}", "low <= high")
     if log and low <= 0:
-        raise FieldError(path, f"low is {shown(low)}", "a low above 0, for the range is logarithmic")
+        raise FieldError(path, f"low is {shown(low)}", "a low above 0, because the range is logarithmic")
     if not math.isfinite(float(high) - float(low)):
         raise FieldError(path, f"found {shown(low)} and {shown(high)}", "bounds whose difference is a finite number")
 
@@ -159,7 +160,7 @@ def _multiple(place: Fraction, inward: Callable[[Fraction], int]) -> int:
 
 
 def _between(exact: tuple[Fraction, Fraction], unit: Fraction, step: float, *, whole: bool) -> Found:
-    """Return what values between two neighbouring multiples are rounded to."""
+    """Return the multiples nearest to bounds that have no multiple between them."""
     ends = [_value(round(place) * unit, whole=whole) for place in exact]
     note = f"there is no multiple of {shown(step)} between its bounds"
     if ends[0] == ends[1]:

@@ -14,10 +14,11 @@ from typing import Any
 
 from hpsearch.drafting.from_tuners import ranges
 from hpsearch.drafting.from_tuners.choices import choice, constant, labels
-from hpsearch.drafting.from_tuners.draft import Condition, Draft, Setting
 from hpsearch.drafting.from_tuners.fields import integer, name, number
 from hpsearch.drafting.from_tuners.ranges import Found
+from hpsearch.drafting.from_tuners.translation import Condition, Field, Translation
 from hpsearch.drafting.from_tuners.tuner_space import finish
+from hpsearch.drafting.space_file import FILL_IN
 from hpsearch.errors import FieldError
 from hpsearch.objectives.importing import check_arguments, find
 from hpsearch.space.distributions import Scalar
@@ -25,40 +26,40 @@ from hpsearch.text import Path, nearest, shown
 
 _ALLOWED = "a dict, or a function without arguments that returns one"
 _GRID = "grid_search"
-_MAX_DEPTH = 20  # a mapping may hold itself
+_MAX_DEPTH = 20  # a mapping may contain itself
 _FIELD = ("FILE",)
 
 
-def read_param_space(target: str, study: str) -> Draft:
-    """Return what becomes of a `param_space`; its module is imported, and a function is called.
+def read_param_space(target: str, study: str) -> Translation:
+    """Return the translation of a `param_space`. Its module is imported; if it is a function, it is called.
 
     Args:
         target: `module:name`.
         study: The study's name.
 
     Raises:
-        FieldError: There is no such thing, or it is no search space.
+        FieldError: The target does not exist, or is not a search space.
     """
-    # What the module prints doesn't belong into the space file on standard output.
+    # Standard output may be the space file, so what the module prints must not go there.
     with contextlib.redirect_stdout(sys.stderr):
         space = _space(target)
-    draft = Draft(origin=f"Ray Tune's {target}", study=study)
+    translation = Translation(origin=f"Ray Tune's {target}", study=study)
     module = target.partition(":")[0]
-    draft.python = Setting(f"{module}:FILL_IN", note=draft.python.note)
-    _add_all(draft, space, (target,), "", {})
-    _set_search(draft)
-    finish(draft)
-    return draft
+    translation.python = Field(f"{module}:{FILL_IN}", note=translation.python.note)
+    _add_all(translation, space, (target,), "", {})
+    _set_search(translation)
+    finish(translation)
+    return translation
 
 
-def _set_search(draft: Draft) -> None:
-    """Set the search where a part of the space is a grid; else it says nothing about it."""
-    sizes = {name: len(found.raw["choice"]) for name, found in draft.found.items() if found.comment == _GRID}
+def _set_search(translation: Translation) -> None:
+    """Set the section `search` if a part of the space is a grid. Without a grid, nothing is known about the search."""
+    sizes = {name: len(found.raw["choice"]) for name, found in translation.found.items() if found.comment == _GRID}
     if not sizes:
         return
-    draft.search["sampler"] = Setting("jittered_grid", comment=f"{_GRID} of {', '.join(sizes)}")
-    if set(sizes) == set(draft.searched):
-        draft.search["trials"] = Setting(math.prod(sizes.values()), comment="each of the grid's configs once")
+    translation.search["sampler"] = Field("jittered_grid", comment=f"{_GRID} of {', '.join(sizes)}")
+    if set(sizes) == set(translation.searched):
+        translation.search["trials"] = Field(math.prod(sizes.values()), comment="each of the grid's configs once")
 
 
 def _space(target: str) -> Mapping[Any, Any]:
@@ -88,8 +89,8 @@ def _imported(target: str) -> Any:
 
 
 def _domain(value: Any) -> bool:
-    """Return whether a value is one that Ray Tune draws."""
-    sample = sys.modules.get("ray.tune.search.sample")  # there if the user's module uses it
+    """Return whether Ray Tune draws the value."""
+    sample = sys.modules.get("ray.tune.search.sample")  # loaded if the user's module uses it
     return sample is not None and isinstance(value, sample.Domain)
 
 
@@ -104,23 +105,23 @@ def _has_domain(value: Any, depth: int = 0) -> bool:
     return depth < _MAX_DEPTH and any(_has_domain(one, depth + 1) for one in inner)
 
 
-def _add_all(draft: Draft, values: Mapping[Any, Any], path: Path, prefix: str, when: Condition) -> None:
+def _add_all(translation: Translation, values: Mapping[Any, Any], path: Path, prefix: str, when: Condition) -> None:
     if len(path) > _MAX_DEPTH:
         raise FieldError(path[:2], "is nested too deeply", f"at most {_MAX_DEPTH} levels")
     for key, value in values.items():
-        _add(draft, value, (*path, key), prefix + name(key, (*path, str(key))), when)
+        _add(translation, value, (*path, key), prefix + name(key, (*path, str(key))), when)
 
 
-def _add(draft: Draft, value: Any, path: Path, full: str, when: Condition) -> None:
+def _add(translation: Translation, value: Any, path: Path, full: str, when: Condition) -> None:
     options = _options(value, path)
     if options is not None and any(map(_has_domain, options)):
-        _add_branches(draft, options, path, full, when)
+        _add_branches(translation, options, path, full, when)
     elif isinstance(value, Mapping) and not _grid(value) and value:
-        _add_all(draft, value, path, f"{full}.", when)
+        _add_all(translation, value, path, f"{full}.", when)
     elif isinstance(value, (list, tuple)) and _has_domain(value):
-        _add_all(draft, {str(at): one for at, one in enumerate(value)}, path, f"{full}.", when)
+        _add_all(translation, {str(at): one for at, one in enumerate(value)}, path, f"{full}.", when)
     else:
-        draft.add(full, _found(value, options, path), path, when)
+        translation.add(full, _found(value, options, path), path, when)
 
 
 def _options(value: Any, path: Path) -> list[Any] | None:
@@ -154,15 +155,15 @@ def _choice(options: list[Any], path: Path) -> Found:
         found = choice([_plain(option, path) for option in named], path)
     except TypeError:
         return Found(note=f"a choice among {shown(options)}, which a space file can't hold", is_lost=True)
-    return found.noting("functions and classes stand here by their names: the objective looks them up")
+    return found.noting("functions and classes became their names; the objective has to look them up")
 
 
 def _plain(value: Any, path: Path, depth: int = 0) -> Any:
-    """Return a value as JSON's types.
+    """Return a value in JSON's types.
 
     Raises:
-        TypeError: It has something else inside.
-        FieldError: It has a number that is not finite, or is nested too deeply.
+        TypeError: The value holds another type.
+        FieldError: It holds a number that is not finite, or is nested too deeply.
     """
     if depth > _MAX_DEPTH:
         raise FieldError(path, "is nested too deeply", f"at most {_MAX_DEPTH} levels")
@@ -198,13 +199,13 @@ def _distribution(domain: Any, path: Path) -> Found:
     if isinstance(domain, sample.Integer) and (log or isinstance(sampler, sample.Uniform)):
         return _integers(domain, step, path, log=log)
     kind = "sample_from" if domain.is_function() else type(domain).__name__
-    return Found(note=f"{kind}: a value that code computes; a range, or code of the objective, can take its place",
+    return Found(note=f"{kind}: code computes this value; use a range, or compute it in the objective",
                  is_lost=True)  # fmt: skip
 
 
 def _integers(domain: Any, step: Any, path: Path, *, log: bool) -> Found:
     low, high = (integer(_plain(end, path), path) for end in (domain.lower, domain.upper))
-    if step is not None and step != 1:  # with a step, other than 1, Ray Tune includes the upper bound
+    if step is not None and step != 1:  # with a step other than 1, Ray Tune includes the upper bound
         return ranges.stepped(low, high, integer(_plain(step, path), path), path, log=log, whole=True)
     if high <= low:
         raise FieldError(path, f"found {low} and {high}", "low < high: high itself is excluded")
@@ -212,23 +213,23 @@ def _integers(domain: Any, step: Any, path: Path, *, log: bool) -> Found:
     return Found(found.raw, found.note, comment=f"{high} was excluded")
 
 
-def _add_branches(draft: Draft, options: list[Any], path: Path, full: str, when: Condition) -> None:
-    """Add a choice between mappings with parameters of their own, which are there if it is chosen."""
+def _add_branches(translation: Translation, options: list[Any], path: Path, full: str, when: Condition) -> None:
+    """Add a choice between mappings. Each has parameters of its own, which exist if it is chosen."""
     if not all(isinstance(option, Mapping) and not _grid(option) for option in options):
-        note = "a choice that has another distribution inside, beside the choices"
-        draft.add(full, Found(note=note, is_lost=True), path, when)
+        note = "a choice whose options are distributions, which a space file can't hold"
+        translation.add(full, Found(note=note, is_lost=True), path, when)
         return
     key, called = _telling(options)
-    parent = draft.add(f"{full}.{key}", choice(called, path), path, when)
+    parent = translation.add(f"{full}.{key}", choice(called, path), path, when)
     if key == "_name":
-        draft.notes.append(f"{full}: nothing in its options tells them apart: {parent} says which it is")
+        translation.notes.append(f"{full}: no key tells its options apart, so {parent} does")
     for at, (option, label) in enumerate(zip(options, called, strict=True)):
         inner = {inside: value for inside, value in option.items() if inside != key}
-        _add_all(draft, inner, (*path, at), f"{full}.", {parent: (label,)})
+        _add_all(translation, inner, (*path, at), f"{full}.", {parent: (label,)})
 
 
 def _telling(options: list[Any]) -> tuple[str, list[Scalar]]:
-    """Return the key whose value says which option it is, and its values."""
+    """Return the key whose value tells the options apart, and that value for each option."""
     for key in options[0]:
         values = [option.get(key) for option in options]
         if all(isinstance(value, (str, int)) for value in values) and len(set(values)) == len(values):

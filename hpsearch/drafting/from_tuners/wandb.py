@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from hpsearch.config.config import DEFAULT_TRIALS, MAX_LEVELS
-from hpsearch.drafting.from_tuners.draft import Draft, Setting
+from hpsearch.drafting.flow import short
 from hpsearch.drafting.from_tuners.fields import integer, mapping
-from hpsearch.drafting.from_tuners.flow import short
+from hpsearch.drafting.from_tuners.translation import Field, Translation
 from hpsearch.drafting.from_tuners.wandb_command import set_objective
 from hpsearch.drafting.from_tuners.wandb_parameters import add_parameters
 from hpsearch.errors import FieldError
@@ -19,7 +19,7 @@ from hpsearch.text import nearest, shown
 
 SAMPLERS = {"grid": "jittered_grid", "random": "random", "bayes": "tpe"}
 _METHODS = (*SAMPLERS, "custom")
-_MOST_TRIALS = 10_000  # of a grid that nobody wants to see through
+_MOST_TRIALS = 10_000  # a larger grid is not trained to its end
 _COUNTED = 10**15
 _READ = ("method", "metric", "parameters", "name", "program", "command", "run_cap", "early_terminate")
 _SILENT = ("apiVersion", "kind", "$schema")
@@ -30,38 +30,38 @@ LEFT_OUT = {
     "controller": "there is no server",
     "scheduler": "hpsearch proposes configs itself",
     "metrics": "a study has one metric",
-    "job": "the command runs here",
-    "image_uri": "the command runs here",
+    "job": "the command runs on this machine",
+    "image_uri": "the command runs on this machine",
 }
 
 
-def read_sweep(raw: Mapping[str, Any], origin: str, study: str) -> Draft:
-    """Return what becomes of a sweep.
+def read_sweep(raw: Mapping[str, Any], origin: str, study: str) -> Translation:
+    """Return the translation of a sweep.
 
     Args:
-        raw: The content of its file.
-        origin: The file, for the first line of the new one.
+        raw: The content of the file.
+        origin: The file's name, for the first line of the new file.
         study: The study's name, if the sweep has none.
 
     Raises:
-        FieldError: It is not what W&B allows.
+        FieldError: The sweep breaks W&B's rules.
     """
-    draft = Draft(origin=f"the W&B sweep {origin}", study=_name(raw) or study)
+    translation = Translation(origin=f"the W&B sweep {origin}", study=_name(raw) or study)
     if "parameters" not in raw:
         raise FieldError(("parameters",), "is missing", "a mapping of the parameters to search")
-    add_parameters(draft, raw["parameters"], ("parameters",))
-    if any("." in name for name in draft.found):
-        draft.notes.append("nested parameters have dotted names, such as optimizer.lr, also in the command")
-    _set_metric(draft, raw)
+    add_parameters(translation, raw["parameters"], ("parameters",))
+    if any("." in name for name in translation.found):
+        translation.notes.append("nested parameters have dotted names, such as optimizer.lr, also in the command")
+    _set_metric(translation, raw)
     if "early_terminate" in raw:
-        _set_early_end(draft, raw["early_terminate"])
-    set_objective(draft, raw)
-    _set_search(draft, raw)
+        _set_early_end(translation, raw["early_terminate"])
+    set_objective(translation, raw)
+    _set_search(translation, raw)
     for key, value in raw.items():
         if key not in (*_READ, *_SILENT):
-            reason = LEFT_OUT.get(key, "it is none of W&B's keys")
-            draft.notes.append(f"{key}: {short(value)}{f': {reason}' if reason else ''}")
-    return draft
+            reason = LEFT_OUT.get(key, "W&B has no such key")
+            translation.notes.append(f"{key}: {short(value)}{f': {reason}' if reason else ''}")
+    return translation
 
 
 def _name(raw: Mapping[str, Any]) -> str:
@@ -71,10 +71,10 @@ def _name(raw: Mapping[str, Any]) -> str:
     return name
 
 
-def _set_metric(draft: Draft, raw: Mapping[str, Any]) -> None:
+def _set_metric(translation: Translation, raw: Mapping[str, Any]) -> None:
     if "metric" not in raw:
-        draft.metric = Setting(draft.metric.value, note="the sweep has no metric")
-        draft.direction = Setting(draft.direction.value, note="as W&B without a goal")
+        translation.metric = Field(translation.metric.value, note="the sweep has no metric")
+        translation.direction = Field(translation.direction.value, note="as in W&B without a goal")
         return
     metric = mapping(raw["metric"], ("metric",), "{name: NAME, goal: minimize or maximize}")
     name = metric.get("name")
@@ -84,60 +84,62 @@ def _set_metric(draft: Draft, raw: Mapping[str, Any]) -> None:
     if goal not in ("minimize", "maximize"):
         near = nearest(str(goal), ["minimize", "maximize"])
         raise FieldError(("metric", "goal"), f"found {shown(goal)}", "minimize, maximize", near)
-    draft.metric = Setting(name)
-    draft.direction = Setting(goal, comment="" if "goal" in metric else "as W&B without a goal")
+    translation.metric = Field(name)
+    translation.direction = Field(goal, comment="" if "goal" in metric else "as in W&B without a goal")
     for key, value in metric.items():
         if key not in ("name", "goal"):
-            end = ": a search ends after its trials" if key == "target" else ""
-            draft.notes.append(f"metric.{key}: {short(value)}{end}")
+            end = ": a search ends after its number of trials" if key == "target" else ""
+            translation.notes.append(f"metric.{key}: {short(value)}{end}")
 
 
-def _set_early_end(draft: Draft, raw: Any) -> None:
+def _set_early_end(translation: Translation, raw: Any) -> None:
     given = mapping(raw, ("early_terminate",), "{type: hyperband, min_iter: N}, or max_iter and s")
-    draft.notes.append(
-        f"early_terminate: {short(given)}: trials are not ended by their rank, but where they stall (prune.stall)"
+    translation.notes.append(
+        f"early_terminate: {short(given)}: a trial ends when it stalls (prune.stall), not by its rank"
     )
     if "max_iter" in given:
         longest = integer(given["max_iter"], ("early_terminate", "max_iter"))
         if longest >= 1:
-            draft.epochs = Setting(longest, note="max_iter of early_terminate")
+            translation.epochs = Field(longest, note="max_iter of early_terminate")
 
 
-def _set_search(draft: Draft, raw: Mapping[str, Any]) -> None:
+def _set_search(translation: Translation, raw: Mapping[str, Any]) -> None:
     method = raw.get("method")
     if method not in _METHODS:
         found = "is missing" if "method" not in raw else f"found {shown(method)}"
         raise FieldError(("method",), found, ", ".join(_METHODS), nearest(str(method), _METHODS))
     if method in SAMPLERS:
-        comment = "W&B's is a Gaussian process: gp is one too" if method == "bayes" else ""
-        draft.search["sampler"] = Setting(SAMPLERS[method], comment=comment)
+        comment = "W&B uses a Gaussian process; gp is one too" if method == "bayes" else ""
+        translation.search["sampler"] = Field(SAMPLERS[method], comment=comment)
     else:
-        draft.notes.append(f"method: {method}: the sampler is the one of every new study")
+        translation.notes.append(f"method: {method}: the study gets the default sampler")
     if "run_cap" in raw:
         trials = integer(raw["run_cap"], ("run_cap",))
         if trials < 1:
             raise FieldError(("run_cap",), f"found {trials}", "an integer of at least 1")
-        draft.search["trials"] = Setting(trials, comment="run_cap")
+        translation.search["trials"] = Field(trials, comment="run_cap")
     elif method == "grid":
-        draft.search["trials"] = _grid_size(draft)
+        translation.search["trials"] = _grid_size(translation)
     else:
-        draft.search["trials"] = Setting(DEFAULT_TRIALS, note="the sweep has no run_cap, and would not end")
-    levels = _levels(draft) if method == "grid" else {}
+        translation.search["trials"] = Field(DEFAULT_TRIALS, note="the sweep has no run_cap, so it would not end")
+    levels = _levels(translation) if method == "grid" else {}
     if levels:
-        draft.search["levels"] = Setting(levels, comment="each value, as a grid has it")
+        translation.search["levels"] = Field(levels, comment="one for each value, as in a grid")
 
 
-def _grid_size(draft: Draft) -> Setting:
-    size = draft.size
+def _grid_size(translation: Translation) -> Field:
+    size = translation.size
     if size <= _MOST_TRIALS:
-        return Setting(int(size), comment="each of the grid's configs once")
+        return Field(int(size), comment="each of the grid's configs once")
     count = "infinitely many" if size == math.inf else f"{size}" if size < _COUNTED else f"more than {_COUNTED}"
-    return Setting(DEFAULT_TRIALS, note=f"the grid has {count} configs")
+    return Field(DEFAULT_TRIALS, note=f"the grid has {count} configs")
 
 
-def _levels(draft: Draft) -> dict[str, int]:
-    """Return a level for each value of a range, where they can be counted."""
-    if not draft.searched:
+def _levels(translation: Translation) -> dict[str, int]:
+    """Return the number of levels of each range that has few enough values: one for each value."""
+    if not translation.searched:
         return {}
-    ranges = {name: axis for name, axis in parse_space(draft.carried).parameters.items() if isinstance(axis, Range)}
+    ranges = {
+        name: axis for name, axis in parse_space(translation.carried).parameters.items() if isinstance(axis, Range)
+    }
     return {name: int(axis.count) for name, axis in ranges.items() if axis.count <= MAX_LEVELS}

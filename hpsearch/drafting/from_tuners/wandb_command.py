@@ -1,4 +1,4 @@
-"""The `program` and `command` of a W&B sweep as a command of a space file."""
+"""The `program` and `command` of a W&B sweep, as a command of a space file."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from hpsearch.drafting.from_script.heuristics import role
-from hpsearch.drafting.from_script.parameters import FILL_IN, TAKEN
-from hpsearch.drafting.from_tuners.draft import Draft
-from hpsearch.drafting.from_tuners.flow import short
+from hpsearch.drafting.flow import short
+from hpsearch.drafting.from_tuners.translation import Translation
 from hpsearch.drafting.from_tuners.tuner_space import keep_python
+from hpsearch.drafting.roles import TAKEN, role
+from hpsearch.drafting.space_file import FILL_IN, literal
 from hpsearch.errors import FieldError
 from hpsearch.text import shown
 
@@ -23,29 +23,30 @@ MACROS = ("env", "interpreter", "program", *_WITH_ARGS, _OVERRIDES, "envvar")
 _OWN = ("{epochs}", "{seed}")
 
 
-def set_objective(draft: Draft, raw: Mapping[str, Any]) -> None:
-    """Set what trains: a command, if the sweep has one; else a placeholder in Python, as for sweeps made there.
+def set_objective(translation: Translation, raw: Mapping[str, Any]) -> None:
+    """Set the objective: the sweep's command; without one a placeholder in Python, where such sweeps are started.
 
     Args:
-        raw: The sweep.
+        translation: What the sweep has become so far.
+        raw: The content of the sweep's file.
 
     Raises:
-        FieldError: `program` is no text, or `command` no list of text.
+        FieldError: `program` is not text, or `command` is not a list of text.
     """
     program = raw.get("program")
     if program is not None and (not isinstance(program, str) or not program.strip()):
         raise FieldError(("program",), f"found {shown(program)}", "the script to run, such as train.py")
     words = _words(raw.get("command"))
     if not words and program is None:
-        keep_python(draft)
+        keep_python(translation)
         return
-    parts = _parts(draft, words or list(_DEFAULT), program)
-    own = _take_own(draft)
-    draft.command = _with_arguments(draft, parts, own)
-    _check_booleans(draft)
+    parts = _parts(translation, words or list(_DEFAULT), program)
+    own = _take_own(translation)
+    translation.command = _with_arguments(translation, parts, own)
+    _check_booleans(translation)
     if not any(placeholder == "{seed}" for _, placeholder in own):
-        draft.checks.append(
-            "the seed: no parameter for it was found; without one the finalists' seeds make no difference"
+        translation.checks.append(
+            "the seed: no parameter for it was found; without one, the finalists' seeds make no difference"
         )
 
 
@@ -62,30 +63,28 @@ def _words(command: Any) -> list[str]:
     return [str(word) for word in command]
 
 
-def _parts(draft: Draft, words: list[str], program: str | None) -> list[str]:
-    """Return the parts of the command; what gives it the values are `{args}` or `{overrides}` by themselves."""
+def _parts(translation: Translation, words: list[str], program: str | None) -> list[str]:
+    """Return the words of the command. At least one is `{args}` or `{overrides}`, which gives it the values."""
     parts: list[str] = []
     for word in words:
         whole = _MACRO.fullmatch(word)
         if whole is None:
-            parts.append(_literal(_MACRO.sub(lambda match: _text(draft, match, program), word)))
+            parts.append(literal(_MACRO.sub(lambda match: _text(translation, match, program), word)))
         elif whole[1] in _WITH_ARGS or whole[1] == _OVERRIDES:
-            _say(draft, whole[1])
+            _say(translation, whole[1])
             parts.append("{overrides}" if whole[1] == _OVERRIDES else "{args}")
-        elif whole[1] != "env":  # it finds the program on the PATH, which is done anyway
-            parts.append(_literal(_text(draft, whole, program)))
+        elif whole[1] != "env":  # it looks for the program on the PATH, as hpsearch does
+            parts.append(literal(_text(translation, whole, program)))
     if not {"{args}", "{overrides}"} & set(parts):
-        draft.checks.append("the command: it is given no values there, but reads wandb.config; here it gets {args}")
+        translation.checks.append(
+            "the command: it has no argument for the values, because the script reads wandb.config; {args} is added"
+        )
         parts.append("{args}")
     return parts
 
 
-def _literal(text: str) -> str:
-    return text.replace("{", "{{").replace("}", "}}")
-
-
-def _text(draft: Draft, match: re.Match[str], program: str | None) -> str:
-    """Return what a macro stands for in a part of the command."""
+def _text(translation: Translation, match: re.Match[str], program: str | None) -> str:
+    """Return the text of a macro inside a word of the command."""
     macro = match[1]
     if macro == "interpreter":
         return "python"
@@ -93,34 +92,34 @@ def _text(draft: Draft, match: re.Match[str], program: str | None) -> str:
         return "/usr/bin/env"
     if macro == "program" and program is not None:
         return program
-    draft.checks.append(f"the command: {FILL_IN} stands for {match[0]}, which is not there")
+    translation.checks.append(f"the command: {FILL_IN} replaces {match[0]}, which is not known")
     return FILL_IN
 
 
-def _say(draft: Draft, macro: str) -> None:
+def _say(translation: Translation, macro: str) -> None:
     if macro.startswith("args_json"):
-        draft.checks.append(
-            f"the command: ${{{macro}}} is JSON of all values; here they are options, or a file that config_file makes"
+        translation.checks.append(
+            f"the command: ${{{macro}}} gives all values as JSON; {{args}} gives them as options, config_file in a file"
         )
 
 
-def _take_own(draft: Draft) -> list[tuple[str, str]]:
-    """Take the parameters that each trial has of its own out of the space; return them with their placeholders."""
-    own = [(name, role(name)) for name in draft.found if role(name) in _OWN]
+def _take_own(translation: Translation) -> list[tuple[str, str]]:
+    """Remove epochs and seed from the space, because each trial has its own; return them with their placeholders."""
+    own = [(name, role(name)) for name in translation.found if role(name) in _OWN]
     for name, placeholder in own:
         if placeholder == "{epochs}":
-            draft.take_epochs(name, keep=False)
+            translation.take_epochs(name, keep=False)
         else:
-            found = draft.found.pop(name)
-            draft.notes.append(f"{name}: {short(found.raw)} is not searched: each trial has a seed of its own")
+            found = translation.found.pop(name)
+            translation.notes.append(f"{name}: {short(found.raw)} is not searched: each trial has a seed of its own")
     return own
 
 
-def _with_arguments(draft: Draft, parts: list[str], own: list[tuple[str, str]]) -> list[str]:
+def _with_arguments(translation: Translation, parts: list[str], own: list[tuple[str, str]]) -> list[str]:
     spelled = {name: (name, placeholder) for name, placeholder in own}
-    renamed = _rename(draft)
-    if renamed:  # {args} would give them under their names here
-        spelled |= {name: (there, f"{{{name}}}") for name, there in _names(draft, renamed).items()}
+    renamed = _rename(translation)
+    if renamed:  # {args} would use the new names
+        spelled |= {name: (there, f"{{{name}}}") for name, there in _names(translation, renamed).items()}
     result: list[str] = []
     for part in parts:
         if part not in ("{args}", "{overrides}"):
@@ -132,22 +131,26 @@ def _with_arguments(draft: Draft, parts: list[str], own: list[tuple[str, str]]) 
     return result
 
 
-def _names(draft: Draft, renamed: Mapping[str, str]) -> dict[str, str]:
-    return {name: renamed.get(name, name) for name, found in draft.found.items() if not found.is_lost}
+def _names(translation: Translation, renamed: Mapping[str, str]) -> dict[str, str]:
+    return {name: renamed.get(name, name) for name, found in translation.found.items() if not found.is_lost}
 
 
-def _rename(draft: Draft) -> dict[str, str]:
-    """Give parameters other names where a space file needs them; return the old ones by the new."""
-    renamed = {draft.rename(name): name for name in list(draft.found) if name in TAKEN}
+def _rename(translation: Translation) -> dict[str, str]:
+    """Give other names to parameters whose names are taken; return the old names by the new ones."""
+    renamed = {translation.rename(name): name for name in list(translation.found) if name in TAKEN}
     for here, there in renamed.items():
-        draft.notes.append(f"{there} is {here} here: the objective has that name for a setting of its own")
+        translation.notes.append(f"{there} is now {here}, because the objective uses the name {there}")
     return renamed
 
 
-def _check_booleans(draft: Draft) -> None:
-    names = [name for name, raw in draft.carried.items() if any(isinstance(value, bool) for value in _values(raw))]
+def _check_booleans(translation: Translation) -> None:
+    names = [
+        name for name, raw in translation.carried.items() if any(isinstance(value, bool) for value in _values(raw))
+    ]
     if names:
-        draft.checks.append(f"{', '.join(names)}: the command gets true or false as a value, neither True nor a flag")
+        translation.checks.append(
+            f"{', '.join(names)}: the command gets true or false as a value, neither True nor a flag"
+        )
 
 
 def _values(raw: Any) -> list[Any]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from hpsearch.drafting.flow import short
 from hpsearch.drafting.from_tuners import ranges
 from hpsearch.drafting.from_tuners.choices import choice, constant
-from hpsearch.drafting.from_tuners.draft import Draft
 from hpsearch.drafting.from_tuners.fields import exponential, integer, items, mapping, name, number
-from hpsearch.drafting.from_tuners.flow import short
 from hpsearch.drafting.from_tuners.ranges import Found
+from hpsearch.drafting.from_tuners.translation import Translation
 from hpsearch.errors import FieldError
 from hpsearch.text import Path, nearest, shown
 
@@ -18,26 +18,26 @@ _KEYS = ("distribution", "value", "values", "probabilities", "min", "max", "q", 
 _FORM = "{value: V}, {values: [...]}, {min: A, max: B}, {distribution: NAME, ...} or {parameters: {...}}"
 
 
-def add_parameters(draft: Draft, raw: Any, path: Path, prefix: str = "") -> None:
-    """Add the parameters of a sweep, or of a nested group of it, whose names are then dotted.
+def add_parameters(translation: Translation, raw: Any, path: Path, prefix: str = "") -> None:
+    """Add the parameters of a sweep, or of a nested group, whose names get dots.
 
     Raises:
-        FieldError: A parameter is not what W&B allows.
+        FieldError: A parameter breaks W&B's rules.
     """
     for key, value in mapping(raw, path, f"a mapping of names to {_FORM}").items():
         here = (*path, key)
         full = prefix + name(key, here)
         if isinstance(value, Mapping) and "parameters" in value:
-            add_parameters(draft, value["parameters"], (*here, "parameters"), f"{full}.")
+            add_parameters(translation, value["parameters"], (*here, "parameters"), f"{full}.")
         else:
-            draft.add(full, parameter(value, here), here)
+            translation.add(full, parameter(value, here), here)
 
 
 def parameter(raw: Any, path: Path) -> Found:
     """Return what a parameter becomes.
 
     Raises:
-        FieldError: It is not what W&B allows.
+        FieldError: The parameter breaks W&B's rules.
     """
     given = mapping(raw, path, _FORM)
     for key in given:
@@ -86,11 +86,11 @@ def _bounds(given: Mapping[str, Any], path: Path) -> tuple[float, float]:
 
 
 def _exponents(given: Mapping[str, Any], path: Path) -> tuple[tuple[float, float], str]:
-    """Return the bounds of a distribution that has their natural logarithms, and a doubt about them."""
+    """Return the bounds of a distribution that gives their natural logarithms, and a doubt about them, if any."""
     exponents = _bounds(given, path)
     low, high = (exponential(value, (*path, key)) for key, value in zip(("min", "max"), exponents, strict=True))
     written = f"its bounds are exponents of e, so it is from {low:g} to {high:g}"
-    # Logarithms of learning rates and the like are below 0: whoever wrote 0.0001 meant the value.
+    # The logarithm of a learning rate is below 0, so 0.0001 is probably meant as the value itself.
     doubt = f"{written}; {given['distribution']}_values has the bounds themselves" if exponents[0] > 0 else ""
     return (low, high), doubt
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.driver.checkpoints import KeptCheckpoint, best_checkpoints
@@ -12,6 +13,8 @@ from hpsearch.driver.session import Session
 from hpsearch.errors import StudyError
 from hpsearch.executors.base import Executor
 from hpsearch.selection.ranking import top
+from hpsearch.selection.score import Score
+from hpsearch.study.ensemble import Ensemble, Member, Reading, Scores
 from hpsearch.trial.events import Notice, PredictionsReady, StageEnded, StageStarted, TrialEvent, WorkerLost
 from hpsearch.trial.trial import PredictSpec, Stage, StopReason, TrialRecord
 
@@ -82,76 +85,81 @@ def _candidates(session: Session) -> list[TrialRecord]:
     return found
 
 
-def _choose(session: Session, candidates: Sequence[KeptCheckpoint]) -> dict[str, Any]:
+def _choose(session: Session, candidates: Sequence[KeptCheckpoint]) -> Ensemble:
     """Return the ensemble of these candidates; it is stored, and chosen again only for other candidates."""
     from hpsearch.selection import voting
 
-    settings = session.study.config.ensemble
+    study = session.study
+    settings = study.config.ensemble
     assert settings is not None  # noqa: S101 - the stage is skipped without
-    names = [[c.record.stage.value, c.record.number] for c in candidates]
-    stored: dict[str, Any] | None = session.study.store.get("ensemble")
-    if stored is not None and stored["candidates"] == names:
+    keys = tuple((c.record.stage, c.record.number) for c in candidates)
+    stored = study.ensemble
+    if stored is not None and stored.candidates == keys:
         return stored
     probabilities, labels = _predictions(session, candidates, "val")
-    members = voting.select(probabilities, labels, settings.members)
-    weights = voting.weigh(probabilities[members], labels, settings.weights)
-    chosen = {
-        "candidates": names,
-        "members": [
-            {
-                "stage": candidates[index].record.stage.value,
-                "number": candidates[index].record.number,
-                "trial": _source(candidates[index].record),
-                "seed": candidates[index].record.seed,
-                "weight": float(weight),
-                "checkpoint": f"{candidates[index].folder.relative_to(session.study.folder)}/{candidates[index].file}",
-            }
-            for index, weight in zip(members, weights, strict=True)
-        ],
-        "vote": settings.vote,
-        "val": _score(probabilities[members], labels, weights, settings.vote, best=0),
-    }
-    session.study.store.put("ensemble", chosen)
+    indices = voting.select(probabilities, labels, settings.members)
+    weights = voting.weigh(probabilities[indices], labels, settings.weights)
+    chosen = Ensemble(
+        candidates=keys,
+        members=tuple(
+            _member(candidates[index], float(weight), study.folder)
+            for index, weight in zip(indices, weights, strict=True)
+        ),
+        vote=settings.vote,
+        val=_score(probabilities[indices], labels, weights, settings.vote, best=0),
+    )
+    study.store.put("ensemble", chosen.as_dict())
     return chosen
 
 
-def _source(record: TrialRecord) -> int:
-    return record.number if record.source is None else record.source
+def _member(checkpoint: KeptCheckpoint, weight: float, folder: Path) -> Member:
+    record = checkpoint.record
+    return Member(
+        stage=record.stage,
+        number=record.number,
+        trial=record.number if record.source is None else record.source,
+        seed=record.seed,
+        weight=weight,
+        checkpoint=f"{checkpoint.folder.relative_to(folder)}/{checkpoint.file}",
+    )
 
 
-def _read_test(session: Session, candidates: Sequence[KeptCheckpoint], chosen: dict[str, Any]) -> dict[str, Any]:
+def _read_test(session: Session, candidates: Sequence[KeptCheckpoint], chosen: Ensemble) -> Scores:
     """Read the test split for an ensemble that has not been scored yet; the reading is stored before it is made."""
     import numpy as np
 
-    readings: list[dict[str, Any]] = session.study.store.get("test_readings", [])
-    members = [[m["stage"], m["number"]] for m in chosen["members"]]
-    weights = [m["weight"] for m in chosen["members"]]
-    reading = {"members": members, "weights": weights, "vote": chosen["vote"]}
-    current = next((r for r in readings if all(r[key] == value for key, value in reading.items())), None)
-    if current is not None and current["scores"] is not None:
-        return dict(current["scores"])
-    if current is None:
+    readings = session.study.test_readings
+    place = next((at for at, reading in enumerate(readings) if reading.is_of(chosen)), len(readings))
+    if place == len(readings):
         # Later readings come after somebody may have looked at the earlier scores: they are not blind any more.
-        current = reading | {
-            "scores": None,
-            "trials": session.study.store.get("trials", session.trials),
-            "seen_before": bool(readings),
-        }
-        readings = [*readings, current]
-        session.study.store.put("test_readings", readings)
-    by_name = {(c.record.stage.value, c.record.number): c for c in candidates}
-    voters = [by_name[stage, number] for stage, number in members]
-    probabilities, labels = _predictions(session, voters, "test")
-    scores = _score(probabilities, labels, np.asarray(weights), chosen["vote"], best=0)
-    session.study.store.put(
-        "test_readings", [r if r is not current else current | {"scores": scores} for r in readings]
-    )
+        new = Reading(
+            members=tuple(member.key for member in chosen.members),
+            weights=tuple(member.weight for member in chosen.members),
+            vote=chosen.vote,
+            scores=None,
+            trials=session.study.store.get("trials", session.trials),
+            seen_before=bool(readings),
+        )
+        readings.append(new)
+        _store(session, readings)
+    current = readings[place]
+    if current.scores is not None:
+        return current.scores
+    by_key = {(c.record.stage, c.record.number): c for c in candidates}
+    probabilities, labels = _predictions(session, [by_key[key] for key in current.members], "test")
+    scores = _score(probabilities, labels, np.asarray(current.weights), chosen.vote, best=0)
+    readings[place] = replace(current, scores=scores)
+    _store(session, readings)
     return scores
+
+
+def _store(session: Session, readings: Sequence[Reading]) -> None:
+    session.study.store.put("test_readings", [reading.as_dict() for reading in readings])
 
 
 def _score(
     probabilities: NDArray[np.float64], labels: NDArray[np.int64], weights: NDArray[np.float64], vote: Any, *, best: int
-) -> dict[str, Any]:
+) -> Scores:
     """Return the vote's scores beside those of its members.
 
     Args:
@@ -163,15 +171,12 @@ def _score(
     together = voting.vote(probabilities, weights, vote)
     classes = voting.predict_classes(probabilities, weights, vote)
     single = [voting.score(one, labels) for one in probabilities]
-    return {
-        "ensemble": asdict(voting.score(together, labels, classes)),
-        "best_single": asdict(single[best]),
-        "mean_single": {
-            "accuracy": sum(s.accuracy for s in single) / len(single),
-            "log_loss": sum(s.log_loss for s in single) / len(single),
-            "n": single[0].n,
-        },
-    }
+    mean = Score(
+        accuracy=sum(s.accuracy for s in single) / len(single),
+        log_loss=sum(s.log_loss for s in single) / len(single),
+        n=single[0].n,
+    )
+    return Scores(ensemble=voting.score(together, labels, classes), best_single=single[best], mean_single=mean)
 
 
 def _predictions(session: Session, checkpoints: Sequence[KeptCheckpoint], split: str) -> Predictions:
@@ -274,9 +279,8 @@ def _spec(checkpoint: KeptCheckpoint, split: str) -> PredictSpec:
     )
 
 
-def _summary(chosen: dict[str, Any], scores: dict[str, Any]) -> str:
-    together, single = scores["ensemble"], scores["best_single"]
+def _summary(chosen: Ensemble, scores: Scores) -> str:
     return (
-        f"{len(chosen['members'])} members; test accuracy {together['accuracy']:.4f} "
-        f"(best single {single['accuracy']:.4f}) on {together['n']} samples"
+        f"{len(chosen.members)} members; test accuracy {scores.ensemble.accuracy:.4f} "
+        f"(best single {scores.best_single.accuracy:.4f}) on {scores.ensemble.n} samples"
     )

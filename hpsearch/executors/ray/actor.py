@@ -18,6 +18,7 @@ from hpsearch.errors import Interrupted
 from hpsearch.executors.base import Task, Workplace
 from hpsearch.executors.ray.files import Needs, in_copy
 from hpsearch.executors.worker.worker import Worker
+from hpsearch.objectives.importing import import_from_copy
 from hpsearch.trial.events import TrialEvent, TrialMeasured
 from hpsearch.trial.folder import LOG
 from hpsearch.trial.trial import PredictSpec
@@ -61,12 +62,8 @@ class Actor:
             workplace = in_copy(workplace, needs.sent_from, str(Path.cwd()))
         with suppress(OSError):  # `ready` says so
             os.chdir(workplace.folder)
-        for folder in (workplace.module_folder, workplace.folder):
-            if folder is not None:
-                sys.path.insert(0, folder)
         if workplace.place is not None:
-            # A package of the repository that is installed in editable mode is on the path by the original.
-            sys.path[:] = [workplace.place.of(entry) if entry else entry for entry in sys.path]
+            import_from_copy(workplace.place)
         self._worker = Worker(workplace, own_process=True, check=_Termination().check)
 
     def ready(self) -> Home:

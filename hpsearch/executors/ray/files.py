@@ -14,11 +14,9 @@ from typing import Any
 
 import psutil
 
-from hpsearch.config.objectives import ImageClassifier
 from hpsearch.errors import InputError, ResourceError
 from hpsearch.executors.base import Workplace
 from hpsearch.objectives.loading import code_folder
-from hpsearch.objectives.relocating import relocated_objective
 from hpsearch.system.git import code_state
 from hpsearch.system.place import Place
 
@@ -121,8 +119,7 @@ def needs_of(workplace: Workplace, token: Token | None, *, ship_code: bool) -> N
     folders = {"the working directory": workplace.folder}
     code = str(code_folder(workplace.objective, workplace.folder, workplace.module_folder))
     ours = [Path(folder) for folder in (workplace.folder, workplace.module_folder) if folder is not None]
-    built_in = isinstance(workplace.objective, ImageClassifier)
-    if not built_in and any(folder in (Path(code), *Path(code).parents) for folder in ours):
+    if not workplace.objective.built_in and any(folder in (Path(code), *Path(code).parents) for folder in ours):
         folders["the folder of the code"] = code  # else it is installed, and each machine may have it elsewhere
     return Needs(token=name, folders={what: folder for what, folder in folders.items() if _is_filled(Path(folder))})
 
@@ -133,7 +130,7 @@ def check_shipping(workplace: Workplace) -> None:
     Raises:
         InputError: It says where the code lies.
     """
-    if isinstance(workplace.objective, ImageClassifier):
+    if workplace.objective.built_in:
         raise InputError("--ship-code: the built-in objective has no code to send; allowed: without --ship-code")
     if workplace.place is not None:
         raise InputError(
@@ -172,5 +169,5 @@ def in_copy(workplace: Workplace, sent_from: str, copy: str) -> Workplace:
     """
     place = Place(Path(sent_from), Path(copy))
     module_folder = None if workplace.module_folder is None else place.of(workplace.module_folder)
-    objective = relocated_objective(workplace.objective, place)
+    objective = workplace.objective.relocated(place)
     return replace(workplace, folder=copy, module_folder=module_folder, objective=objective, place=place)

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
-from hpsearch.config.objectives import Command, ImageClassifier
 from hpsearch.errors import CheckpointError, Interrupted, ObjectiveError
 from hpsearch.executors.base import Task, Workplace
 from hpsearch.executors.machine.memory import Meter, NoMeter, meter_for
@@ -103,13 +102,13 @@ class Worker:
             if self._own_process:
                 # All this stays; to look at torch's half a million objects after each trial would take 0.1 s.
                 gc.freeze()
-        elif isinstance(self._workplace.objective, Command):
+        elif self._workplace.objective.own_processes:
             self._code = _code(self._workplace)  # each trial reads its own
         return self._objective
 
     def _train(self, spec: TrialSpec) -> Iterator[TrialEvent]:
-        command = isinstance(self._workplace.objective, Command)
-        writer = AttemptWriter(spec, self.name, random_state=_no_state if command else captured)
+        random_state = _no_state if self._workplace.objective.own_processes else captured
+        writer = AttemptWriter(spec, self.name, random_state=random_state)
         with _same_directory():
             end = yield from self._attempt(spec, writer)
         gpu = self._meter.end(self._free_memory)
@@ -133,21 +132,11 @@ class Worker:
         with _trial_log(spec) as log:
             try:
                 objective = self._loaded()
-                command = isinstance(self._workplace.objective, Command)
-                prepare(spec.seed, None if command else self._workplace.threads)
+                prepare(spec.seed, None if self._workplace.objective.own_processes else self._workplace.threads)
                 self._meter.begin(spec.folder)
                 yield self._started(spec)
                 meter = self._meter if self._workplace.measures_memory else None
-                trial = Trial(
-                    number=spec.number,
-                    seed=spec.seed,
-                    device=self._device,
-                    total_epochs=spec.epochs,
-                    metric=spec.metric,
-                    writer=writer,
-                    log=log,
-                    set_random_state=restore,
-                )
+                trial = Trial(spec, device=self._device, writer=writer, log=log, set_random_state=restore)
                 return _End((yield from _epochs(objective, spec, trial, writer, meter, self._check)))
             except (Interrupted, GeneratorExit):
                 raise
@@ -336,7 +325,7 @@ def _meter(workplace: Workplace) -> Meter:
     return meter_for(
         gpu=workplace.gpu,
         shared=workplace.trials_per_gpu > 1,
-        elsewhere=isinstance(workplace.objective, Command),
+        elsewhere=workplace.objective.own_processes,
         polls=workplace.measures_memory,
     )
 
@@ -344,7 +333,7 @@ def _meter(workplace: Workplace) -> Meter:
 def _pick_device(workplace: Workplace) -> str:
     if not workplace.gpu:
         return "cpu"
-    if isinstance(workplace.objective, Command):
+    if workplace.objective.own_processes:
         return "cuda:0"  # the command finds its GPU by CUDA_VISIBLE_DEVICES
     import torch
 
@@ -357,7 +346,7 @@ def _check_copy(workplace: Workplace) -> None:
     Raises:
         ObjectiveError: It says from where.
     """
-    if workplace.place is None or isinstance(workplace.objective, Command):
+    if workplace.place is None or workplace.objective.own_processes:
         return
     folder = code_folder(workplace.objective, workplace.folder, workplace.module_folder)
     if workplace.place.copy not in (folder, *folder.parents):
@@ -372,7 +361,7 @@ def _code(workplace: Workplace) -> Mapping[str, Any] | None:
     """Return the state of the user's code; None outside of a repository."""
     if workplace.place is not None:
         return workplace.copied_code
-    if isinstance(workplace.objective, ImageClassifier):
+    if workplace.objective.built_in:
         return None
     folder = code_folder(workplace.objective, workplace.folder, workplace.module_folder)
     state = code_state(folder, [] if workplace.studies is None else [Path(workplace.studies)])

@@ -1,4 +1,4 @@
-"""The config file that a command reads: one of the user's, with a trial's values in it, and the rest as it was."""
+"""The config file that a command reads: a copy of the user's, with the values of a trial in it."""
 
 from __future__ import annotations
 
@@ -7,32 +7,33 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hpsearch.config.objectives import ConfigFile
 from hpsearch.errors import FieldError, InputError
+from hpsearch.objectives.command.section import ConfigFile
+from hpsearch.objectives.own_values import OWN_VALUES, OwnValues
 from hpsearch.space.space import Space
 from hpsearch.system.documents import SUFFIXES, merge, open_document
 from hpsearch.system.files import atomic_write
 from hpsearch.text import nearest
+from hpsearch.trial.trial import Params
 
 CONFIG_FILE = "config_file"
 _FIELD = ("objective", CONFIG_FILE)
-OWN_VALUES = ("seed", "epochs", "trial_dir", "number", "resume_from")  # they go in where `map` says
 
 
 def config_file_path(settings: ConfigFile, trial_dir: str | Path) -> Path:
-    """Return where the file of an attempt is."""
+    """Return the path of an attempt's file."""
     return Path(trial_dir) / f"{CONFIG_FILE}{Path(settings.template).suffix.lower()}"
 
 
-def render_config_file(settings: ConfigFile, values: Mapping[str, Any], own: Mapping[str, Any]) -> str:
+def render_config_file(settings: ConfigFile, values: Mapping[str, Any], own: OwnValues) -> str:
     """Return the template's text with values merged into it.
 
     Args:
         values: Parameters and constants by name.
-        own: The trial's `seed`, `epochs`, `trial_dir`, `number` and `resume_from`; used where `map` names them.
+        own: The trial's own values; those that `map` names go in.
 
     Raises:
-        FieldError: The template is not there or can't be read, or the values don't fit into it.
+        FieldError: The template can't be read, or the values don't fit into it.
     """
     template = Path(settings.template)
     kind = SUFFIXES.get(template.suffix.lower())
@@ -45,7 +46,7 @@ def render_config_file(settings: ConfigFile, values: Mapping[str, Any], own: Map
         problem = f"{settings.template} can't be read: {getattr(error, 'strerror', None) or error}"
         raise FieldError((*_FIELD, "template"), problem, "a text file that is there") from None
     merged = {settings.map.get(name, name): value for name, value in values.items()}
-    merged |= {settings.map[name]: value for name, value in own.items() if name in settings.map}
+    merged |= {settings.map[name]: value for name, value in own.as_dict().items() if name in settings.map}
     try:
         return merge(open_document(text, settings.template, kind), settings.key, merged, set(settings.map.values()))
     except InputError as error:
@@ -53,10 +54,10 @@ def render_config_file(settings: ConfigFile, values: Mapping[str, Any], own: Map
 
 
 def check_config_file(settings: ConfigFile, space: Space) -> None:
-    """Refuse a template that the configs of a space can't be merged into.
+    """Refuse a template that can't take the configs of a space.
 
     Raises:
-        FieldError: As `render_config_file`; or `map` names what there is not, or one place twice.
+        FieldError: For the reasons of `render_config_file`; or `map` has an unknown name, or names a place twice.
     """
     known = (*space.names, *OWN_VALUES)
     for name in settings.map:
@@ -68,17 +69,17 @@ def check_config_file(settings: ConfigFile, space: Space) -> None:
     twice = next((place for place in places if places.count(place) > 1), None)
     if twice is not None:
         raise FieldError((*_FIELD, "map"), f"two values go to {twice!r}", "a place for each")
-    own = dict.fromkeys(OWN_VALUES, 0)
+    own = OwnValues(seed=0, epochs=1, trial_dir="", number=0)
     everything = replace(space, conditions={})
-    values = everything.config({name: axis.draw(0.5) for name, axis in space.parameters.items()})
+    values = everything.config_of(Params({name: axis.draw(0.5) for name, axis in space.parameters.items()}))
     render_config_file(settings, values, own)
 
 
-def write_config_file(settings: ConfigFile, trial_dir: Path, values: Mapping[str, Any], own: Mapping[str, Any]) -> None:
-    """Write an attempt's config file.
+def write_config_file(settings: ConfigFile, values: Mapping[str, Any], own: OwnValues) -> None:
+    """Write an attempt's config file into its folder.
 
     Raises:
-        FieldError: As `render_config_file`.
+        FieldError: For the reasons of `render_config_file`.
     """
-    with atomic_write(config_file_path(settings, trial_dir)) as file:
+    with atomic_write(config_file_path(settings, own.trial_dir)) as file:
         file.write(render_config_file(settings, values, own).encode())

@@ -1,4 +1,4 @@
-"""From a space file's command to a trial's program and arguments: split as a shell would, and only then filled in."""
+"""From a space file's command to a trial's program and arguments: text is split as a shell would, then filled in."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hpsearch.config.objectives import Command
 from hpsearch.errors import FieldError
 from hpsearch.objectives.command.config import CONFIG_FILE, check_config_file, config_file_path
+from hpsearch.objectives.command.section import Command
+from hpsearch.objectives.own_values import OWN_VALUES, OwnValues
 from hpsearch.space.space import Space
 from hpsearch.text import nearest
 from hpsearch.trial.trial import Config
@@ -22,12 +23,12 @@ _RESUME = ("objective", "resume")
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _CONTINUATION = re.compile(r"(?<!\\)((?:\\\\)*)\\\n")
 _WHOLE = ("args", "overrides")  # each stands for several arguments
-RESERVED = ("seed", "epochs", "trial_dir", "number", "resume_from", CONFIG_FILE, *_WHOLE)
+RESERVED = (*OWN_VALUES, CONFIG_FILE, *_WHOLE)
 _PYTHONS = ("python", "python3")
 
 
 def check_command(settings: Command, space: Space) -> None:
-    """Refuse a command that can't be run with the configs of a space, or that ignores some of them.
+    """Refuse a command that can't run with the configs of a space, or that ignores a parameter.
 
     Raises:
         FieldError: An unknown placeholder, a parameter that is never used or has the name of a placeholder, an empty
@@ -52,54 +53,39 @@ def check_command(settings: Command, space: Space) -> None:
         check_config_file(settings.config_file, space)
 
 
-def command_line(
-    settings: Command,
-    config: Config,
-    seed: int,
-    *,
-    epochs: int,
-    trial_dir: str | Path,
-    number: int,
-    resume_from: Path | None = None,
-    config_file: Path | None = None,
-) -> list[str]:
+def command_line(settings: Command, config: Config, own: OwnValues, *, config_file: Path | None = None) -> list[str]:
     """Return the program and its arguments for one trial.
 
-    Text is split first and filled in after, so a value is one argument whatever it holds.
+    Text is split before it is filled in, so a value is one argument whatever it holds. If there is a folder to resume
+    from, the arguments of `resume` are added.
 
     Args:
-        epochs: The full length of the trial.
-        trial_dir: The attempt's folder, which `{trial_dir}` stands for.
-        resume_from: The folder of the attempt to go on from; with one, the arguments of `resume` are added.
-        config_file: What `{config_file}` stands for; None for its place in `trial_dir`.
+        own: The trial's own values.
+        config_file: What `{config_file}` stands for; None for its place in the attempt's folder.
 
     Raises:
-        FieldError: As `check_command`, for what doesn't depend on the space.
+        FieldError: For those reasons of `check_command` that don't depend on the space.
     """
     _check_placeholders(settings, tuple(config))
-    values = {name: as_text(value) for name, value in config.items()} | {
-        "seed": str(seed),
-        "epochs": str(epochs),
-        "trial_dir": str(trial_dir),
-        "number": str(number),
-        "resume_from": "" if resume_from is None else str(resume_from),
-    }
+    values = {name: as_text(value) for name, value in config.items()}
+    values |= {name: "" if value is None else str(value) for name, value in own.as_dict().items()}
     if settings.config_file is not None:
-        values[CONFIG_FILE] = str(config_file or config_file_path(settings.config_file, trial_dir))
+        values[CONFIG_FILE] = str(config_file or config_file_path(settings.config_file, own.trial_dir))
     arguments = split(settings.command, _FIELD)
-    if settings.resume is not None and resume_from is not None:
+    if settings.resume is not None and own.resume_from is not None:
         arguments = [*arguments, *split(settings.resume, _RESUME)]
-    line: list[str] = []
-    for argument in arguments:
-        if argument == "{args}":
-            line += [part for name in config for part in as_option(name, values[name])]
-        elif argument == "{overrides}":
-            line += [f"{name}={values[name]}" for name in config]
-        else:
-            line.append(_PLACEHOLDER.sub(lambda match: _filled(match, values), argument))
+    line = [part for argument in arguments for part in _filled_in(argument, config, values)]
     if settings.interpreter is not None and line[0] in _PYTHONS:
         line[0] = str(interpreter_of(settings.interpreter))
     return line
+
+
+def _filled_in(argument: str, config: Config, values: Mapping[str, str]) -> list[str]:
+    if argument == "{args}":
+        return [part for name in config for part in as_option(name, values[name])]
+    if argument == "{overrides}":
+        return [f"{name}={values[name]}" for name in config]
+    return [_PLACEHOLDER.sub(lambda match: _filled(match, values), argument)]
 
 
 def as_option(name: str, value: str) -> tuple[str, ...]:
@@ -109,7 +95,7 @@ def as_option(name: str, value: str) -> tuple[str, ...]:
 
 
 def interpreter_of(place: str) -> Path:
-    """Return the Python of an `interpreter` setting: itself, or that of a virtual environment's folder."""
+    """Return the Python that an `interpreter` setting names: itself, or the one in a virtual environment's folder."""
     path = Path(place)
     return path / "bin" / "python" if path.is_dir() else path
 
@@ -119,7 +105,7 @@ def _filled(match: re.Match[str], values: Mapping[str, str]) -> str:
 
 
 def as_text(value: Any) -> str:
-    """Return a value as an argument: as JSON what Python would write in a way of its own."""
+    """Return a value as an argument: JSON where Python's own text would differ."""
     return json.dumps(value) if value is None or isinstance(value, bool | dict | list) else str(value)
 
 

@@ -1,4 +1,4 @@
-"""Where a command's measurements come from: its output, or a log that it writes."""
+"""The sources of a command's measurements: its output, or a log that it writes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-from hpsearch.config.objectives import Metrics
 from hpsearch.errors import FieldError, ObjectiveError
+from hpsearch.objectives.command.section import Metrics
 
 _FIELD = ("objective", "metrics")
 _EPOCH = "epoch"
@@ -26,8 +26,8 @@ class Source(Protocol):
 
     Attributes:
         reads_stderr: Whether lines of standard error may hold measurements too.
-        polls: Whether files are to be looked at now and then.
-        expected: What a measurement looks like, for messages.
+        polls: Whether there are files to read from time to time.
+        expected: A measurement in words, for messages.
     """
 
     reads_stderr: bool
@@ -39,10 +39,10 @@ class Source(Protocol):
         ...
 
     def rows(self, line: str | None) -> Iterator[Row]:
-        """Yield the measurements of a line, or, for None, what has come into the files.
+        """Yield the measurements of a line, or, for None, the new ones in the files.
 
         Raises:
-            ObjectiveError: An epoch is no whole number, or a metric none at all.
+            ObjectiveError: An epoch is no whole number, or a metric is no number.
         """
         ...
 
@@ -70,7 +70,7 @@ def check_metrics(settings: Metrics | None, metric: str) -> None:
     """Refuse a source that can't give the study's metric.
 
     Raises:
-        FieldError: The regular expression is none, or has no group for the metric; the log is not in the trial's
+        FieldError: The regular expression is wrong, or has no group for the metric; the log is not in the trial's
             folder; or TensorBoard is not installed.
     """
     if settings is None:
@@ -101,7 +101,7 @@ def _check_regex(text: str, metric: str) -> None:
 
 
 class _JsonLines:
-    """Objects with the metric on standard output; one without an epoch is the next epoch's."""
+    """Lines of JSON on standard output that have the metric. One without an epoch belongs to the next epoch."""
 
     reads_stderr = False
     polls = False
@@ -131,13 +131,13 @@ def _json_metrics(line: str, metric: str) -> dict[str, float] | None:
     if not isinstance(found, dict):
         return None
     if metric in found and found[metric] is None:
-        found[metric] = math.nan  # what writers of strict JSON put for NaN
+        found[metric] = math.nan  # strict JSON has no NaN, and writers put null
     numbers = {key: _float(value) for key, value in found.items() if type(value) in (int, float)}
     return numbers if metric in numbers else None
 
 
 class _Regex:
-    """Lines of either output that a regular expression is found in; its named groups are metrics."""
+    """Lines of either output that a regular expression matches a part of; its named groups are metrics."""
 
     reads_stderr = True
     polls = False
@@ -167,7 +167,7 @@ class _Reader(Protocol):
 
 
 class _Files:
-    """A log that grows: each epoch is a measurement as soon as its metric is there."""
+    """A log that grows. An epoch is measured as soon as the log has its metric."""
 
     reads_stderr = False
     polls = True
@@ -178,7 +178,7 @@ class _Files:
         self._done = 0  # the last epoch that was yielded
         self._seen: object = None
 
-    def wants(self, line: str) -> bool:  # noqa: ARG002 - what it prints is for the log
+    def wants(self, line: str) -> bool:  # noqa: ARG002 - its output is for the log alone
         return False
 
     def rows(self, line: str | None) -> Iterator[Row]:  # noqa: ARG002 - as above
@@ -198,20 +198,20 @@ class _Files:
 
 
 def _state(path: Path) -> object:
-    """Return what changes whenever a file, or one below a folder, does."""
+    """Return a value that changes whenever a file, or one below a folder, changes."""
     paths = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
     found = []
     for one in paths:
         try:
             status = one.stat()
-        except FileNotFoundError:  # it was renamed just now; the next look finds it
+        except FileNotFoundError:  # it was renamed just now, and is found the next time
             continue
         found.append((str(one), status.st_size, status.st_mtime_ns))
     return found
 
 
 def _read_csv(path: Path) -> dict[float | None, list[dict[str, float]]]:
-    """Read a CSV file with a header line, without empty cells, cells of text, and a last line that has no end yet."""
+    """Read the numbers of a CSV file with a header line, without a last line that is not complete yet."""
     try:
         text = path.read_text(errors="replace")
     except FileNotFoundError:
@@ -232,7 +232,7 @@ class _TensorBoard:
     def __call__(self, path: Path) -> dict[float | None, list[dict[str, float]]]:
         from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-        logging.getLogger("tensorboard").setLevel(logging.ERROR)  # it tells of each file that grows
+        logging.getLogger("tensorboard").setLevel(logging.ERROR)  # it logs a line for each file that grows
         steps: dict[int, dict[str, float]] = {}
         for folder in {file.parent for file in path.rglob("*tfevents*")}:
             reader = self._readers.setdefault(folder, EventAccumulator(str(folder), size_guidance={"scalars": 0}))

@@ -1,7 +1,7 @@
 """The user's command as an objective: split as a shell would, then filled in, and run without a shell.
 
-It keeps its own files in the trial's folder; after a lost worker it starts again, and `HPSEARCH_RESUME` and
-`{resume_from}` name the folder of the attempt to go on from.
+The command keeps its own files in the trial's folder. After a lost worker it starts again; `HPSEARCH_RESUME` and
+`{resume_from}` then name the folder of the attempt to go on from.
 """
 
 from __future__ import annotations
@@ -10,40 +10,37 @@ import os
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
 
-from hpsearch.config.objectives import Command
 from hpsearch.errors import ObjectiveError
-from hpsearch.objectives.base import Inside, Metrics, Trial, inside
+from hpsearch.objectives.base import Inside, Metrics, TrainsOnly, Trial, inside
 from hpsearch.objectives.command.config import CONFIG_FILE, write_config_file
 from hpsearch.objectives.command.line import check_command, command_line, interpreter_of
 from hpsearch.objectives.command.metrics import Row, Source, source_of
 from hpsearch.objectives.command.process import RunningCommand, kept_lines
+from hpsearch.objectives.command.section import Command
+from hpsearch.objectives.own_values import OwnValues
 from hpsearch.trial.folder import LOG, MANIFEST, PRINTED
 from hpsearch.trial.trial import Config
 
 __all__ = ["CommandObjective", "check_command", "command_line"]
 
 
-class CommandObjective:
-    """Trains by running the command of a space file; it can't predict, so there is no ensemble."""
+class CommandObjective(TrainsOnly):
+    """Trains by running the command of a space file, which finds its GPU by `CUDA_VISIBLE_DEVICES` of the worker."""
 
-    can_predict = False
+    what = "a command"
 
     def __init__(self, settings: Command) -> None:
         self._settings = settings
 
-    def setup(self, device: str) -> None:
-        """Do nothing: the command gets its GPU by `CUDA_VISIBLE_DEVICES`, which it inherits from the worker."""
-
     def train(self, config: Config, trial: Trial) -> Generator[Metrics, None, None]:
         """Yield metrics as the command prints them; closing the generator ends all its processes.
 
-        The last epoch's are held back until the command has ended: a worker ends a trial when it has them, and the
-        command may still have a model to write. One that goes on with a further epoch is ended.
+        The metrics of the last epoch come only after the command has ended: they end the trial, and the command may
+        still have a model to write. A command that trains a further epoch is ended.
 
         Raises:
-            ObjectiveError: It can't be started, ended with an error, or printed no measurement, or its epochs don't
+            ObjectiveError: It can't be started, it ended with an error, it printed no measurement, or its epochs don't
                 increase.
         """
         seen = inside(trial)
@@ -56,7 +53,7 @@ class CommandObjective:
         with RunningCommand(arguments, self._settings.cwd, environment, trial.log, source, kept) as running:
             for epoch, metrics in _measurements(running, source):
                 if held is not None:
-                    trial.log.warning("the command is ended: it trains on after its last epoch, %d", seen.total_epochs)
+                    trial.log.warning("the command is ended: it goes on after its last epoch, %d", seen.total_epochs)
                     break
                 if not measured:
                     yield from self._unheard(seen, epoch - 1)
@@ -71,27 +68,36 @@ class CommandObjective:
         if held is not None:
             yield held
         if not measured:
-            # One that was killed after its last epoch resumes, finds nothing left to do, and prints nothing.
-            adopted = resume is not None and seen.adopt(seen.total_epochs)
-            if resume is not None:
-                yield from self._unheard(seen, seen.total_epochs)
-            if not adopted and not seen.epoch():
-                msg = f"the command ended without {source.expected}"
-                raise ObjectiveError(msg)
+            yield from self._earlier(seen, resume, source.expected)
+
+    def _earlier(self, seen: Inside, resume: Path | None, expected: str) -> Iterator[Metrics]:
+        """Take over all epochs of earlier attempts, for a command that measured nothing.
+
+        One that was killed after its last epoch resumes, finds nothing left to do, and prints nothing.
+
+        Raises:
+            ObjectiveError: There are none.
+        """
+        adopted = resume is not None and seen.adopt(seen.total_epochs)
+        if resume is not None:
+            yield from self._unheard(seen, seen.total_epochs)
+        if not adopted and not seen.epoch():
+            msg = f"the command ended without {expected}"
+            raise ObjectiveError(msg)
 
     def _resume_folder(self, seen: Inside) -> Path | None:
-        """Return the newest earlier attempt in which the command left files; one killed before has none to go on from.
+        """Return the newest earlier attempt in which the command left files.
 
-        Those that measured something come first: another may have begun a log, and was killed before its checkpoint.
+        Attempts that measured something come first: others may have a log, and no checkpoint yet.
         """
         left = [folder for folder in seen.earlier if folder.is_dir() and any(map(_is_the_commands, folder.iterdir()))]
         measured = (one for one in left if (one / MANIFEST).exists() or self._printed(one, seen.metric))
         return next(measured, left[0] if left else None)
 
     def _unheard(self, seen: Inside, up_to_epoch: int) -> Iterator[Metrics]:
-        """Take over the epochs of earlier attempts, and yield what these printed, or logged, and no worker heard.
+        """Take over the epochs of earlier attempts, and yield measurements of these that no worker has committed.
 
-        A command does not wait: when its worker is killed, its own checkpoint may be ahead of what was committed.
+        A command does not wait for its worker: when that is killed, the command's own checkpoint may be ahead.
         """
         known = seen.adopt(up_to_epoch)
         found: dict[int, Metrics] = {}
@@ -103,7 +109,7 @@ class CommandObjective:
                 yield found[epoch]
 
     def _printed(self, folder: Path, metric: str) -> dict[int, Metrics]:
-        """Return all that an earlier attempt measured, by epoch."""
+        """Return the metrics of an earlier attempt, by epoch, from its output or its log."""
         source = source_of(self._settings.metrics, metric, folder, self._settings.cwd)
         found: dict[int, Metrics] = {}
         with suppress(OSError, ObjectiveError):
@@ -114,35 +120,16 @@ class CommandObjective:
 
     def _prepare(self, config: Config, trial: Trial, resume: Path | None) -> list[str]:
         """Write the attempt's config file, if it has one, and return the program and its arguments."""
-        seen = inside(trial)
-        if self._settings.config_file is not None:
-            own = {
-                "seed": trial.seed,
-                "epochs": seen.total_epochs,
-                "trial_dir": str(trial.dir),
-                "number": trial.number,
-                "resume_from": None if resume is None else str(resume),
-            }
-            write_config_file(self._settings.config_file, trial.dir, config, own)
-        return command_line(
-            self._settings,
-            config,
-            trial.seed,
-            epochs=seen.total_epochs,
-            trial_dir=trial.dir,
+        own = OwnValues(
+            seed=trial.seed,
+            epochs=inside(trial).total_epochs,
+            trial_dir=str(trial.dir),
             number=trial.number,
-            resume_from=resume,
+            resume_from=None if resume is None else str(resume),
         )
-
-    def predict(self, checkpoint: Any, split: str) -> NoReturn:
-        """Refuse: hpsearch has no way to ask a command for predictions.
-
-        Raises:
-            ObjectiveError: Always.
-        """
-        del checkpoint, split  # of no use here
-        msg = "a command can't predict"
-        raise ObjectiveError(msg)
+        if self._settings.config_file is not None:
+            write_config_file(self._settings.config_file, config, own)
+        return command_line(self._settings, config, own)
 
 
 def _measurements(running: RunningCommand, source: Source) -> Iterator[Row]:

@@ -1,4 +1,4 @@
-"""A command that runs: its processes, what it prints, and how it ended."""
+"""A running command: its processes, its output, and how it ended."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     import logging
 
 _GRACE_S = 2.0
-_SUPERVISOR_S = 5.0  # for the supervisor to notice and to walk, on a busy machine; Ctrl-C has to end within 10 s
+_SUPERVISOR_S = 5.0  # for the supervisor to find all processes on a busy machine; Ctrl-C has to end within 10 s
 _ESCAPED_S = 1.0
 _POLL_S = 0.2
 _STDERR_LINES = 20
 _CHUNK_BYTES = 1 << 16
-_LINE_BYTES = 1 << 18  # a line's rest is dropped beyond this
+_LINE_BYTES = 1 << 18  # the rest of a longer line is dropped
 _OUT_OF_MEMORY = re.compile(r"OutOfMemoryError|CUDA out of memory|CUDA error: out of memory")  # PyTorch's words
 
 
@@ -36,13 +36,13 @@ class CommandOutOfMemoryError(ObjectiveError, MemoryError):
 
 
 class RunningCommand:
-    """A running command: two threads read what it prints, so that it never waits for a verdict.
+    """A running command. Two threads read its output, so that it never waits for a verdict.
 
     Args:
         arguments: The program and its arguments.
-        log: Gets all that it prints.
-        source: Says which lines may hold measurements; the rest need not pile up while the worker is busy.
-        kept: The file that all lines are kept in, also when this process is killed; None for none.
+        log: Gets all of its output.
+        source: Says which lines may hold measurements. Only these are queued while the worker is busy.
+        kept: A file that gets all lines, even if this process is killed; None for none.
 
     Raises:
         ObjectiveError: It can't be started.
@@ -102,9 +102,9 @@ class RunningCommand:
             self._put(line)
 
     def output(self) -> Iterator[str | None]:
-        """Yield the lines that the source wants as they come, until the command has ended and all was read.
+        """Yield the lines that the source wants as they come, until the command has ended and all is read.
 
-        For a source that polls files, None comes now and then between them, and once in the end.
+        For a source that polls files, None comes from time to time between them, and once at the end.
         """
         reading, silent_since = len(self._pumps), time.monotonic()
         while reading:
@@ -112,7 +112,7 @@ class RunningCommand:
                 line = self._queue.get(timeout=_POLL_S if self._source.polls else _ESCAPED_S)
             except queue.Empty:
                 if self._process.poll() is not None and time.monotonic() - silent_since > _ESCAPED_S:
-                    break  # what still holds the pipe has escaped the supervisor
+                    break  # a process that still holds the pipe has escaped the supervisor
                 if self._source.polls:
                     yield None
                 continue
@@ -125,10 +125,10 @@ class RunningCommand:
             yield None
 
     def check(self) -> None:
-        """Wait for the end of the command.
+        """Wait until the command has ended.
 
         Raises:
-            ObjectiveError: It ended with an error; the message has the end of its standard error.
+            ObjectiveError: It ended with an error. The message has the last lines of its standard error.
         """
         code = self._process.wait()
         if code == 0:
@@ -164,7 +164,7 @@ def _signal_name(number: int) -> str:
 
 
 def _lines(stream: IO[bytes]) -> Iterator[str]:
-    """Yield lines as they come; of a huge one its beginning, of one that a progress bar overwrites its last state."""
+    """Yield lines as they come: the beginning of a huge one, and the last state of a progress bar."""
     rest = b""
     while chunk := stream.read(_CHUNK_BYTES):
         *lines, rest = (rest + chunk).split(b"\n")
@@ -176,7 +176,7 @@ def _lines(stream: IO[bytes]) -> Iterator[str]:
 
 
 def kept_lines(path: Path) -> Iterator[str]:
-    """Yield the lines that a command's supervisor has kept."""
+    """Yield the lines in the file that a command's supervisor writes."""
     with path.open("rb", buffering=0) as stream:
         yield from _lines(stream)
 

@@ -1,14 +1,14 @@
 """Runs one command, and ends all that it started when standard input closes.
 
-`python -I -S supervisor.py GRACE_S KEPT PROGRAM [ARGUMENT ...]`. The worker holds the other end of standard input, so
-that it closes also when the worker is killed. A script of its own, with few imports and only of the standard library,
-for it has to outlive its parent and starts once a trial.
+`python -I -S supervisor.py GRACE_S KEPT PROGRAM [ARGUMENT ...]`. The worker holds the other end of standard input,
+which closes even if the worker is killed. This is a script of its own because it has to outlive the worker. It imports
+little, because it starts once a trial.
 
-What the command prints is passed on, and its lines are kept in the file KEPT, if that is not empty: a worker that is
-killed may not have heard the last of them, and the command may go on after them.
+It passes the command's output on, and writes the lines to the file KEPT, unless that is empty: a killed worker may have
+missed the last lines.
 
-On Linux it is the subreaper: what the command leaves orphaned, also in sessions of its own, becomes this process's
-child and is found by a walk from here. Elsewhere only the command's process group is ended.
+On Linux it is the subreaper: orphans of the command, even in sessions of their own, become its children, so that it
+finds them. On other systems it ends the command's process group only.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 _CANNOT_START = 127  # what a shell exits with
 _POLL_S = 0.05
 _CHUNK_BYTES = 1 << 16
-_LINE_BYTES = 1 << 18  # a line's rest is not kept beyond this
-_GIVE_UP_S = 10.0  # after SIGKILL: what it can't end is stuck in the kernel, or another user's
+_LINE_BYTES = 1 << 18  # the rest of a longer line is not kept
+_GIVE_UP_S = 10.0  # after SIGKILL; what is left is stuck in the kernel, or another user's
 _PROC = Path("/proc")
 
 
@@ -48,15 +48,15 @@ def _listen() -> int:
 
 
 class _Output:
-    """What the command prints on its two outputs.
+    """The command's two outputs.
 
     Args:
         kept: The file that gets whole lines of both; empty for none.
     """
 
     def __init__(self, kept: str) -> None:
-        self.ends: dict[int, int] = {}  # the ends of pipes that it writes to, by what they stand for
-        self._to: dict[int, int] = {}  # where what is read is passed on
+        self.ends: dict[int, int] = {}  # the ends that the command writes to, by its descriptors
+        self._to: dict[int, int] = {}  # for each end that is read, where its output goes
         for descriptor in (1, 2):
             source, self.ends[descriptor] = os.pipe()
             os.set_blocking(source, False)
@@ -66,16 +66,16 @@ class _Output:
 
     @property
     def open(self) -> list[int]:
-        """What can be read from, or is at its end."""
+        """The descriptors to read from."""
         return list(self._to)
 
     def close_ends(self) -> None:
-        """Leave the ends that are written to to the command, so that they close with it."""
+        """Close this process's copies of the writing ends, so that they close with the command."""
         for descriptor in self.ends.values():
             os.close(descriptor)
 
     def copy(self) -> None:
-        """Pass on what is there."""
+        """Pass on the output so far."""
         for source, target in list(self._to.items()):
             while (chunk := _read(source)) is not None:
                 if not chunk:
@@ -84,10 +84,10 @@ class _Output:
                     self._keep(self._rest.pop(source))
                     break
                 *lines, rest = (self._rest[source] + chunk).split(b"\n")
-                if len(rest) > _LINE_BYTES:  # a huge line is cut, and of a progress bar the last state stays
+                if len(rest) > _LINE_BYTES:  # cut a huge line, and keep the last state of a progress bar
                     rest = rest[rest.rfind(b"\r") + 1 :][:_LINE_BYTES]
                 self._rest[source] = rest
-                self._keep(b"".join(line + b"\n" for line in lines))  # first: the worker may be gone
+                self._keep(b"".join(line + b"\n" for line in lines))  # first, for the worker may be gone
                 _write(target, chunk)
 
     def _keep(self, lines: bytes) -> None:
@@ -104,7 +104,7 @@ def _read(descriptor: int) -> bytes | None:
 
 
 def _write(descriptor: int, rest: bytes) -> None:
-    """Write all, but where nobody reads any more, or the disk is full."""
+    """Write all, or give up where nobody reads any more or the disk is full."""
     try:
         while rest:
             rest = rest[os.write(descriptor, rest) :]
@@ -153,7 +153,7 @@ class _Family:
                 self.exit_code = os.waitstatus_to_exitcode(status)
 
     def living(self) -> set[int]:
-        """Return what is left of it, as arguments of `os.kill`."""
+        """Return the processes that are left, as arguments of `os.kill`."""
         parents = _parents()
         if parents is None:
             try:
@@ -168,7 +168,7 @@ class _Family:
         return found
 
     def end(self, grace_s: float, output: _Output) -> None:
-        """Return when none of it is left, or none that can be ended: SIGTERM, and SIGKILL once the grace is over."""
+        """End all of it by SIGTERM, then by SIGKILL when the grace is over; give up on what can't be ended."""
         deadline = time.monotonic() + grace_s
         told: set[int] = set()
         while (living := self.living()) and time.monotonic() < deadline + _GIVE_UP_S:
@@ -177,7 +177,7 @@ class _Family:
                 try:
                     os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
                 except OSError:
-                    continue  # it has ended since, or is another user's
+                    continue  # it has ended meanwhile, or is another user's
             told |= living
             time.sleep(_POLL_S)
             output.copy()
@@ -195,15 +195,15 @@ def _parents() -> dict[int, int] | None:
         try:
             stat = (entry / "stat").read_text(errors="replace")
         except OSError:
-            continue  # it has ended since
+            continue  # it has ended meanwhile
         state, parent = stat.rpartition(")")[2].split()[:2]  # the name before it may hold spaces and brackets
-        if state not in "ZX":  # dead, and only not collected yet
+        if state not in "ZX":  # these are dead, and not collected yet
             parents[int(entry.name)] = int(parent)
     return parents
 
 
 def _pass_on(exit_code: int) -> None:
-    """End as the command did."""
+    """End with the command's exit code or signal."""
     if exit_code >= 0:
         os._exit(exit_code)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # one core dump is enough
@@ -213,7 +213,7 @@ def _pass_on(exit_code: int) -> None:
 
 
 def main(grace_s: float, kept: str, arguments: list[str]) -> None:
-    """Run a command until it ends, standard input closes, or a signal arrives; then end what is left of it."""
+    """Run a command until it ends, standard input closes, or a signal comes; then end all of its processes."""
     wake = _listen()
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     output = _Output(kept)

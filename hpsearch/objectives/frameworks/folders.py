@@ -1,4 +1,4 @@
-"""A folder's files as part of a checkpoint, for frameworks that write folders: committed and kept like any state."""
+"""The files of a folder as part of a checkpoint, for frameworks that write folders."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def packed(folder: Path) -> dict[str, torch.Tensor]:
-    """Return the bytes of all files below a folder, which memory has to hold: uint8 tensors (n_bytes,) by path."""
+    """Return the bytes of all files below a folder: uint8 tensors (n_bytes,) by path. Memory has to hold them."""
     import numpy as np
     import torch
 
@@ -22,7 +22,7 @@ def packed(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def unpack(files: Mapping[str, torch.Tensor], folder: Path) -> None:
-    """Write the files of `packed` below a folder, which is made.
+    """Make a folder, and write the files of `packed` below it.
 
     Raises:
         CheckpointError: A name leads out of the folder.

@@ -1,4 +1,4 @@
-"""A callback for the Trainer of Hugging Face's transformers: measures, commits and ends a trial at its evaluations."""
+"""A callback for the Trainer of Hugging Face's transformers: it reports each evaluation, and ends a trial early."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hpsearch.objectives.frameworks.folders import packed, unpack
 class HpsearchCallback(TrainerCallback):
     """Reports the metrics of each epoch's evaluation, with the Trainer's own checkpoint to go on from.
 
-    When the trial is to end, `Trainer.train` returns as it does after the last epoch.
+    When the trial has to end, `Trainer.train` returns as it does after the last epoch.
 
     Args:
         trial: As the training function got it.
@@ -25,7 +25,7 @@ class HpsearchCallback(TrainerCallback):
     Attributes:
         epochs: The full length of the trial, for `num_train_epochs`.
         resume_from: What to give as `resume_from_checkpoint` to `Trainer.train`; None on a fresh start.
-        stopped: Whether the trial is to end before its last epoch.
+        stopped: Whether the trial has to end before its last epoch.
     """
 
     def __init__(self, trial: Trial) -> None:
@@ -41,7 +41,7 @@ class HpsearchCallback(TrainerCallback):
             self.resume_from = str(folder)
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Refuse arguments with which epochs would be missed, or not be resumed.
+        """Refuse arguments with which epochs would not be reported, or could not be resumed.
 
         Raises:
             ObjectiveError: It names the argument and what is allowed.
@@ -63,7 +63,7 @@ class HpsearchCallback(TrainerCallback):
         """Keep the metrics, and ask for a checkpoint to report with them."""
         del args, state  # of no use here
         self._clean()
-        # Rates and run times are numbers too; the epoch is the trial's own.
+        # The Trainer's own count of epochs is no metric.
         self._metrics = {name: value for name, value in given["metrics"].items() if name != "epoch"}
         control.should_save = not self.stopped
         return control
@@ -90,7 +90,7 @@ class HpsearchCallback(TrainerCallback):
         return control
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Remove what was resumed from."""
+        """Remove the folder that training resumed from."""
         del args, state, control  # of no use here
         self._clean()
 

@@ -1,4 +1,4 @@
-"""A callback for Lightning's Trainer: measures, commits and ends a trial at the end of its epochs."""
+"""A callback for Lightning's Trainer: it reports each epoch, and ends a trial early."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hpsearch.objectives.base import Trial, inside
 from hpsearch.trial.checkpoint import save_state
 
 _RANDOM = "hpsearch_random"
-# Values of any class, which `weights_only` loading may refuse; the module is made anew, so nothing reads them.
+# They may be of any class, and `weights_only` loading would refuse them. Nothing reads them: the module is made anew.
 _HYPERPARAMETERS = (
     "hparams_name",
     "hyper_parameters",
@@ -27,11 +27,11 @@ _HYPERPARAMETERS = (
 
 
 class HpsearchCallback(lightning.Callback):
-    """Reports the metrics that were logged in each epoch, with all that is needed to go on after it.
+    """Reports the metrics that were logged in each epoch, with a checkpoint to go on from.
 
-    An epoch is reported when the next one begins, or training ends: only then are its schedulers stepped. An epoch
-    without validation is not reported where there is validation in others. When the trial is to end, `fit` returns as
-    it does after the last epoch.
+    An epoch is reported when the next one begins, or when training ends: only then are its schedulers stepped. An epoch
+    without validation is not reported if others have validation. When the trial has to end, `fit` returns as it does
+    after the last epoch.
 
     Args:
         trial: As the training function got it.
@@ -39,7 +39,7 @@ class HpsearchCallback(lightning.Callback):
     Attributes:
         epochs: The full length of the trial, for `max_epochs`.
         resume_from: What to give as `ckpt_path` to `Trainer.fit`; None on a fresh start.
-        stopped: Whether the trial is to end before its last epoch.
+        stopped: Whether the trial has to end before its last epoch.
     """
 
     def __init__(self, trial: Trial) -> None:
@@ -58,13 +58,13 @@ class HpsearchCallback(lightning.Callback):
             save_state(state, self.resume_from)
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Go on as if the epochs before had run here."""
+        """Go on as if the earlier epochs had run here."""
         del pl_module  # of no use here
         if self.resume_from is None:
             return
         self.resume_from.unlink(missing_ok=True)
-        # The checkpoint is one between epochs. The loops take it for one within, and would end an epoch a second time
-        # and begin the next one with an iterator from before the random states were back.
+        # The checkpoint was taken between epochs. The loops take it for one within an epoch: they would end the epoch
+        # a second time, and begin the next one with an iterator made before the random states were restored.
         loop: Any = trainer.fit_loop  # its counters are typed as less than they are
         loop.restarting = False
         loop.on_iteration_done()
@@ -77,7 +77,7 @@ class HpsearchCallback(lightning.Callback):
         self._validated = not trainer.sanity_checking
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Report the epoch before, or restore the random states after it."""
+        """Report the epoch before, or restore the random states from after it."""
         del pl_module  # of no use here
         if self._random is not None:
             _set_random_states(self._random)
@@ -85,7 +85,7 @@ class HpsearchCallback(lightning.Callback):
             return
         self._report(trainer)
         if self.stopped:
-            raise StopIteration  # which ends the loop as its last epoch does, with all hooks
+            raise StopIteration  # this ends the loop with all hooks, as after its last epoch
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Report the last epoch."""

@@ -8,12 +8,15 @@ import logging
 import warnings
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any, ClassVar
 
-from hpsearch.config.objectives import Lightning
+from pydantic import Field
+
+from hpsearch.config.objectives import ObjectiveSection
 from hpsearch.errors import FieldError, ObjectiveError
-from hpsearch.objectives.base import Metrics, Trial, inside, iterate
-from hpsearch.objectives.importing import check_arguments, find
+from hpsearch.objectives.base import Metrics, TrainsOnly, Trial, inside, iterate
+from hpsearch.objectives.importing import Named, find_function, folder_of
+from hpsearch.objectives.way import Way
 from hpsearch.text import nearest
 from hpsearch.trial.trial import Config
 
@@ -38,7 +41,20 @@ _OURS = (
 _PARTS = 2
 
 
-class LightningObjective:
+class Lightning(ObjectiveSection):
+    """A function of (config) that returns a LightningModule and its data.
+
+    Attributes:
+        trainer: Arguments of Lightning's Trainer, beside those that hpsearch sets.
+    """
+
+    can_predict: ClassVar[bool | None] = False
+
+    lightning: Named
+    trainer: dict[str, Any] = Field(default={})
+
+
+class LightningObjective(TrainsOnly):
     """Makes a module, its data and a Trainer for each trial.
 
     Args:
@@ -49,27 +65,20 @@ class LightningObjective:
         FieldError: Lightning is not installed, there is no such function, or the Trainer has no such argument.
     """
 
-    can_predict = False
+    what = "a LightningModule"
 
     def __init__(self, settings: Lightning, extra_path: str | None = None) -> None:
         if importlib.util.find_spec("lightning") is None:
             raise FieldError(_FIELD, "lightning is not installed", 'after pip install "hpsearch[lightning]"')
         _check_trainer(settings.trainer)
-        self._build = find(settings.lightning, extra_path, _FIELD, _ALLOWED)
-        if not callable(self._build):
-            kind = type(self._build).__name__
-            raise FieldError(_FIELD, f"{settings.lightning} is a {kind}, which can't be called", _ALLOWED)
-        check_arguments(self._build, _FIELD, settings.lightning, ("config",))
+        self._build = find_function(settings.lightning, extra_path, _FIELD, _ALLOWED, ("config",))
         self._arguments = settings.trainer
-
-    def setup(self, device: str) -> None:
-        """Do nothing: a Trainer is made for each trial."""
 
     def train(self, config: Config, trial: Trial) -> Generator[Metrics, None, None]:
         """Yield what the module logged in each epoch.
 
         Raises:
-            ObjectiveError: What was built is no module with data, or it logged no metric.
+            ObjectiveError: The function returned no module with data, or the module logged no metric.
         """
         yield from iterate(self._fit, config, trial)
 
@@ -83,7 +92,7 @@ class LightningObjective:
             module, data = _parts(self._build(config))
             callback = HpsearchCallback(trial)
             quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
-            # Without it, a Trainer within a Slurm job takes that job's tasks for its own.
+            # Without it, a Trainer within a Slurm job counts that job's tasks as its own.
             arguments = {**quiet, "plugins": [LightningEnvironment()], **self._arguments}
             trainer = lightning.Trainer(
                 **arguments,
@@ -96,15 +105,13 @@ class LightningObjective:
             )
             trainer.fit(module, **data, ckpt_path=callback.resume_from)
 
-    def predict(self, checkpoint: Any, split: str) -> NoReturn:
-        """Refuse: a module does not say which of its outputs are probabilities.
 
-        Raises:
-            ObjectiveError: Always.
-        """
-        del checkpoint, split  # of no use here
-        msg = "a LightningModule can't predict"
-        raise ObjectiveError(msg)
+LIGHTNING = Way(
+    key="lightning",
+    section=Lightning,
+    load=LightningObjective,
+    code_folder=lambda settings, *folders: folder_of(settings.lightning, *folders),
+)
 
 
 def _check_trainer(given: Mapping[str, Any]) -> None:
@@ -145,13 +152,13 @@ def _parts(built: Any) -> tuple[Any, dict[str, Any]]:
 
 @contextmanager
 def _logged(log: logging.Logger) -> Iterator[None]:
-    """Let what Lightning logs and warns of go to the trial's log instead of the terminal."""
+    """Send Lightning's log and warnings to the trial's log instead of the terminal."""
     theirs = logging.getLogger("lightning")
     handlers, propagate = theirs.handlers, theirs.propagate
     theirs.handlers, theirs.propagate = log.handlers, False
     try:
         with warnings.catch_warnings():
-            # Advice, for data that is small or in memory.
+            # Its advice does not fit data that is small or in memory.
             warnings.filterwarnings("ignore", message=".*does not have many workers")
             warnings.showwarning = lambda message, *_, **__: log.warning("%s", message)
             yield

@@ -1,16 +1,17 @@
-"""An Optuna-style `objective(trial)`: what it suggests is answered from the space file, what it reports is measured."""
+"""An Optuna-style `objective(trial)`: its suggestions come from the space file, and its reports are measurements."""
 
 from __future__ import annotations
 
 import math
 import numbers
 from collections.abc import Generator, Sequence
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
-from hpsearch.config.objectives import Optuna
-from hpsearch.errors import FieldError, ObjectiveError, TrialStopped
-from hpsearch.objectives.base import Metrics, Trial, inside, iterate
-from hpsearch.objectives.importing import check_arguments, find
+from hpsearch.config.objectives import ObjectiveSection
+from hpsearch.errors import ObjectiveError, TrialStopped
+from hpsearch.objectives.base import Metrics, TrainsOnly, Trial, inside, iterate
+from hpsearch.objectives.importing import Named, find_function, folder_of
+from hpsearch.objectives.way import Way
 from hpsearch.text import shown
 from hpsearch.trial.trial import Config
 
@@ -18,7 +19,20 @@ _FIELD = ("objective", "optuna")
 _ALLOWED = "a function objective(trial) that returns a number"
 
 
-class OptunaObjective:
+class Optuna(ObjectiveSection):
+    """An Optuna-style `objective(trial)`: its `suggest_*` calls are answered from the space."""
+
+    can_predict: ClassVar[bool | None] = False
+
+    optuna: Named
+
+    @property
+    def can_resume(self) -> bool:
+        """No: an Optuna trial has no checkpoint to go on from."""
+        return False
+
+
+class OptunaObjective(TrainsOnly):
     """Calls the user's function once for each trial.
 
     Args:
@@ -26,32 +40,25 @@ class OptunaObjective:
         extra_path: A folder to import from, after the working directory: the space file's.
 
     Raises:
-        FieldError: There is no such function, or it can't be called with a trial alone.
+        FieldError: There is no such function, or it can't be called with only a trial.
     """
 
-    can_predict = False
+    what = "an Optuna-style objective"
 
     def __init__(self, settings: Optuna, extra_path: str | None = None) -> None:
-        target = find(settings.optuna, extra_path, _FIELD, _ALLOWED)
-        if not callable(target):
-            raise FieldError(_FIELD, f"{settings.optuna} is a {type(target).__name__}, which can't be called", _ALLOWED)
-        check_arguments(target, _FIELD, settings.optuna, ("trial",))
-        self._target = target
-
-    def setup(self, device: str) -> None:
-        """Do nothing: the function is all there is."""
+        self._target = find_function(settings.optuna, extra_path, _FIELD, _ALLOWED, ("trial",))
 
     def train(self, config: Config, trial: Trial) -> Generator[Metrics, None, None]:
-        """Yield what the function reports, or in the end what it returns if it reports nothing.
+        """Yield what the function reports; if it reports nothing, yield the number that it returns.
 
         Raises:
-            ObjectiveError: It asks for what the space does not have, or returns no number.
+            ObjectiveError: It asks for a parameter that the space does not have, or returns no number.
         """
         yield from iterate(self._call, config, trial)
 
     def _call(self, config: Config, trial: Trial) -> None:
         asked = OptunaTrial(config, trial)
-        import optuna  # no sooner: it takes a second, and the function's own module has imported it
+        import optuna  # here, for it takes a second; by now the function's own module has imported it
 
         try:
             value = self._target(asked)
@@ -63,25 +70,23 @@ class OptunaObjective:
             return
         asked.finish(value)
 
-    def predict(self, checkpoint: Any, split: str) -> NoReturn:
-        """Refuse: an Optuna-style objective has no way to be asked for predictions.
 
-        Raises:
-            ObjectiveError: Always.
-        """
-        del checkpoint, split  # of no use here
-        msg = "an Optuna-style objective can't predict"
-        raise ObjectiveError(msg)
+OPTUNA = Way(
+    key="optuna",
+    section=Optuna,
+    load=OptunaObjective,
+    code_folder=lambda settings, *folders: folder_of(settings.optuna, *folders),
+)
 
 
 class OptunaTrial:
-    """What the user's function gets for an `optuna.Trial`.
+    """Stands in for an `optuna.Trial`.
 
     Attributes:
         hpsearch: hpsearch's own trial: `seed`, `device`, `dir`, `log`, `save_checkpoint`, `load_checkpoint`.
         number: From 0.
-        params: What was suggested so far.
-        user_attrs: What `set_user_attr` was given; the trial's log has them.
+        params: The values that were suggested so far.
+        user_attrs: The values of `set_user_attr`, which are in the trial's log too.
     """
 
     def __init__(self, config: Config, trial: Trial) -> None:
@@ -93,7 +98,7 @@ class OptunaTrial:
         self._seen = inside(trial)
         self._shift: int | None = None  # what to add to a step for its epoch
         self._reported: list[float] = []
-        self._last: float | None = None  # the value of the last epoch, which is handed over when the function returns
+        self._last: float | None = None  # of the last epoch; it is measured when the function has returned
         self._stopped = False
 
     def __getattr__(self, name: str) -> NoReturn:
@@ -107,7 +112,7 @@ class OptunaTrial:
         """Return the config's number; the bounds are the space file's, whatever these are.
 
         Raises:
-            ObjectiveError: The space has no such parameter, or the config no number there.
+            ObjectiveError: The space has no such parameter, or its value is no number.
         """
         kind = ("qloguniform" if log else "quniform") if step is not None else "loguniform" if log else "uniform"
         value = self._value(name, kind, (low, high, *(() if step is None else (step,))))
@@ -119,7 +124,7 @@ class OptunaTrial:
         """Return the config's integer; the bounds are the space file's, whatever these are.
 
         Raises:
-            ObjectiveError: The space has no such parameter, or the config no integer there.
+            ObjectiveError: The space has no such parameter, or its value is no integer.
         """
         kind = f"{'q' if step != 1 else ''}{'log' if log else ''}randint"
         value = self._value(name, kind, (low, high, *((step,) if step != 1 else ())))
@@ -131,7 +136,7 @@ class OptunaTrial:
         """Return the config's choice, which has to be one of these.
 
         Raises:
-            ObjectiveError: The space has no such parameter, or the config something else there.
+            ObjectiveError: The space has no such parameter, or its value is not one of the choices.
         """
         value = self._value(name, "choice", choices)
         if not any(type(value) is type(choice) and value == choice for choice in choices):
@@ -141,11 +146,11 @@ class OptunaTrial:
     def report(self, value: float, step: int) -> None:
         """Measure an epoch.
 
-        Steps count from 0 or from 1, as the first one says, and increase. After the epoch that ends the trial
-        `should_prune()` is true; a report after that ends the function.
+        Steps count from 0 or from 1, as the first step shows, and increase. After the epoch that ends the trial
+        `should_prune()` is true, and one more report ends the function.
 
         Raises:
-            TrialStopped: The trial has ended; let it pass.
+            TrialStopped: The trial has ended; don't catch this.
             ObjectiveError: The step does not fit.
         """
         epoch = self._epoch(step)
@@ -158,10 +163,10 @@ class OptunaTrial:
             raise ObjectiveError(msg)
         self._seen.at_epoch(epoch)
         if epoch == self._seen.total_epochs:
-            self._last = float(value)  # what the function does after its last epoch still belongs to this trial
+            self._last = float(value)  # the function may still have work to do, which belongs to this trial
             return
         if self._stopped:
-            msg = "the trial is to end"
+            msg = "the trial has to end"
             raise TrialStopped(msg)
         try:
             self.hpsearch.report({self._seen.metric: float(value)})
@@ -169,7 +174,7 @@ class OptunaTrial:
             self._stopped = True
 
     def should_prune(self) -> bool:
-        """Return whether the trial is to end: raise `optuna.TrialPruned`. Its best value counts, if it has stalled."""
+        """Return whether to end the trial by `optuna.TrialPruned`. The best value of a stalled trial still counts."""
         return self._stopped
 
     def set_user_attr(self, key: str, value: Any) -> None:
@@ -178,7 +183,7 @@ class OptunaTrial:
         self.hpsearch.log.info("%s: %s", key, value)
 
     def finish(self, value: Any) -> None:
-        """Take what the function returned: the only measurement of a function that reports nothing.
+        """Take the returned value: the only measurement of a function that reports nothing.
 
         Raises:
             ObjectiveError: It is no number.
@@ -203,13 +208,13 @@ class OptunaTrial:
         self.hand_over_last()
 
     def finish_pruned(self) -> None:
-        """Take that the function raised TrialPruned; on its own account, that is only the end of its training."""
+        """Take note of TrialPruned; if the trial did not have to end, it just ends the training."""
         if not self._stopped:
             self.hpsearch.log.warning("the objective raised TrialPruned although should_prune() was false")
         self.hand_over_last()
 
     def hand_over_last(self) -> None:
-        """Measure the last epoch, if the function got so far."""
+        """Measure the last epoch, if the function reached it."""
         if self._last is not None:
             self.hpsearch.report({self._seen.metric: self._last})
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, ClassVar
 
-from hpsearch.config.objectives import Tune
-from hpsearch.errors import FieldError, ObjectiveError
-from hpsearch.objectives.base import Metrics, Trial, inside
+from hpsearch.config.objectives import ObjectiveSection
+from hpsearch.errors import FieldError
+from hpsearch.objectives.base import Metrics, TrainsOnly, Trial, inside
 from hpsearch.objectives.frameworks.folders import packed, unpack
-from hpsearch.objectives.importing import find
+from hpsearch.objectives.importing import Named, find, folder_of
+from hpsearch.objectives.way import Way
 from hpsearch.trial.trial import Config
 
 _FIELD = ("objective", "tune")
@@ -20,34 +21,39 @@ _OWN_METHODS = ("train", "step", "setup", "cleanup", "save_checkpoint", "load_ch
 _RESULT = "_hpsearch_result"
 
 
-class TuneObjective:
+class Tune(ObjectiveSection):
+    """A `ray.tune.Trainable` class; each `step()` is an epoch."""
+
+    can_predict: ClassVar[bool | None] = False
+
+    tune: Named
+
+
+class TuneObjective(TrainsOnly):
     """Makes one instance for each trial, steps it, and cleans it up.
 
-    What `save_checkpoint` writes or returns goes into hpsearch's own checkpoint after each step, so a trial that was
-    interrupted goes on from there by `load_checkpoint`. A class without `save_checkpoint` starts again.
+    After each step, hpsearch's checkpoint takes what `save_checkpoint` writes or returns. In a trial that was
+    interrupted, `load_checkpoint` gets it back. A class without `save_checkpoint` starts again.
 
     Args:
         settings: Names the class.
         extra_path: A folder to import from, after the working directory: the space file's.
 
     Raises:
-        FieldError: There is no such class, or it is no Trainable.
+        FieldError: There is no such class, or it is not a Trainable.
     """
 
-    can_predict = False
+    what = "a ray.tune.Trainable"
 
     def __init__(self, settings: Tune, extra_path: str | None = None) -> None:
         target = find(settings.tune, extra_path, _FIELD, _ALLOWED)
-        # By its methods, for only the user's module needs ray.
+        # Told by its methods, so that only the user's module imports ray.
         if not isinstance(target, type) or not all(callable(getattr(target, name, None)) for name in _OWN_METHODS):
             found = "a class that is none" if isinstance(target, type) else f"a {type(target).__name__}"
             raise FieldError(_FIELD, f"{settings.tune} is {found}", _ALLOWED)
         if "FunctionTrainable" in {base.__name__ for base in target.__mro__}:
             raise FieldError(_FIELD, f"{settings.tune} is a wrapped function", f"{_ALLOWED}; python: for a function")
         self._class = target
-
-    def setup(self, device: str) -> None:
-        """Do nothing: a Trainable is made for each trial."""
 
     def train(self, config: Config, trial: Trial) -> Generator[Metrics, None, None]:
         """Yield the numbers of each step's result, until the epochs are done or a result has `done: True`.
@@ -57,7 +63,7 @@ class TuneObjective:
             CheckpointError: `save_checkpoint` returned what a checkpoint can't hold.
         """
         state = trial.load_checkpoint()
-        # Its __init__ removes keys of its own from what it is given.
+        # A copy: its __init__ removes keys.
         trainable = _inside_the_trial(self._class, trial.dir)(config=dict(config))
         try:
             if state is not None:
@@ -73,21 +79,19 @@ class TuneObjective:
         finally:
             trainable.stop()
 
-    def predict(self, checkpoint: Any, split: str) -> NoReturn:
-        """Refuse: a Trainable has no way to be asked for predictions.
 
-        Raises:
-            ObjectiveError: Always.
-        """
-        del checkpoint, split  # of no use here
-        msg = "a ray.tune.Trainable can't predict"
-        raise ObjectiveError(msg)
+TUNE = Way(
+    key="tune",
+    section=Tune,
+    load=TuneObjective,
+    code_folder=lambda settings, *folders: folder_of(settings.tune, *folders),
+)
 
 
 def _inside_the_trial(target: type, folder: Path) -> Callable[..., Any]:
     """Return the class with its log folder in the trial's, and with its results as `step` gave them.
 
-    Tune would make a log folder below the home folder; its `train` adds fields of its own to the results.
+    Tune would make a log folder below the user's home, and its `train` adds fields to the results.
     """
 
     def setup_logdir(self: Any) -> None:
@@ -109,13 +113,13 @@ def _save(trainable: Any, trial: Trial) -> None:
         content = given if isinstance(given, Mapping) else None
         trial.save_checkpoint({"iteration": trainable.iteration, "state": content, "files": packed(folder)})
     except NotImplementedError:
-        return  # it starts again after an interruption
+        return  # such a trial starts again after an interruption
     finally:
         shutil.rmtree(folder)
 
 
 def _load(trainable: Any, state: Mapping[str, Any], trial_dir: Path) -> None:
-    """Give a Trainable its checkpoint in the form in which it gave it."""
+    """Load a checkpoint into a Trainable, in the form in which it was saved."""
     folder = trial_dir / ".tune-checkpoint"
     try:
         unpack(state["files"], folder)

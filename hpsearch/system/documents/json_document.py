@@ -1,4 +1,4 @@
-"""A JSON file as text with the places of its values."""
+"""A JSON file as a document: its text, with the places of its values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DECODER = json.JSONDecoder()
 
 
 class JsonDocument(Document):
-    """See `Document`. New members get the white space of the last one; an empty object's get that of the file."""
+    """See `Document`. New members get the white space of the last one, or that of the file in an empty object."""
 
     def parse(self) -> Value | None:
         """Return the value at the top, or None for an empty file."""
@@ -28,12 +28,12 @@ class JsonDocument(Document):
             raise self.error(
                 start + error.pos, f"not valid JSON: {error.msg}; allowed: JSON without comments"
             ) from None
-        except ValueError as error:  # an integer has more digits than Python reads
+        except ValueError as error:  # an integer with more digits than Python reads
             raise self.error(start, f"not valid JSON: {error}; allowed: smaller numbers") from None
         return self._value(start)
 
     def load(self, value: Value) -> Any:
-        """Return what a reader of the file gets for a value."""
+        """Return a value as a reader of the file gets it."""
         return json.loads(self.text[value.start : value.end])
 
     def replaced(self, member: Member, value: Any) -> Edit:
@@ -49,7 +49,7 @@ class JsonDocument(Document):
         before = mapping.members[-2].value.end if len(mapping.members) > 1 else mapping.start
         gap = self.text[before : last.start].partition("," if len(mapping.members) > 1 else "{")[2]
         colon = self.text[last.end : last.value.start]
-        # {"a": 1} has no gap to copy, and a blank after its colon.
+        # {"a": 1} has no gap to copy, but a blank after its colon.
         gap = gap or " " * colon.endswith(" ")
         added = (f",{gap}{json_text(name)}{colon}{json_text(value)}" for name, value in members.items())
         return Edit(last.value.end, last.value.end, "".join(added))

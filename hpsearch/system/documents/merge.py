@@ -1,7 +1,7 @@
-"""Merging a config into a mapping of an existing file by editing its text: what is not edited stays byte for byte.
+"""Merging a config into a mapping of an existing file. Only its values are edited; all else stays byte for byte.
 
-A format's `Document` says where in its text the values stand and how new text looks; what is edited is decided here.
-The result is read again before anybody gets it: an edit that changed anything but the config's values is refused.
+A format's `Document` knows where the values are in the text, and how new text looks. This module decides what to edit.
+It reads the result again, and refuses an edit that changed anything but the config's values.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpsearch.errors import InputError
-from hpsearch.text import nearest
+from hpsearch.text import did_you_mean
 
 TOP = "."  # the key of a file's top level
 _LONGEST_SHOWN = 40
-UNKNOWN = object()  # equal to no value of a config
+UNKNOWN = object()  # no config has this value
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +25,9 @@ class Value:
 
     Attributes:
         start: Where its text begins.
-        end: Where its text ends, without a comment or line break after it.
-        members: A mapping's, in order; None for anything else.
-        content: What a scalar's text stands for; for anything else that is no mapping, its text.
+        end: Where its text ends, without the comment or line break after it.
+        members: The members of a mapping, in order; None if it is not a mapping.
+        content: The value of a scalar as text, or the text of a list; empty for a mapping.
         barrier: Why it can't be edited; empty if it can.
         block: Whether it is a collection in block style.
     """
@@ -45,9 +45,10 @@ class Member:
     """A key of a mapping with its value.
 
     Attributes:
-        key: None if it is no scalar.
+        key: The key; None if it is not a scalar.
         start: Where the key's text begins.
-        end: Where it ends.
+        end: Where the key's text ends.
+        value: The value.
     """
 
     key: str | None
@@ -69,7 +70,7 @@ class Document(ABC):
     """A file's text with the places of its values.
 
     Args:
-        text: All of it.
+        text: The whole text of the file.
         file: The file as the user named it, for messages.
 
     Raises:
@@ -86,7 +87,7 @@ class Document(ABC):
 
     @abstractmethod
     def load(self, value: Value) -> Any:
-        """Return what a reader of the file gets for a value; `UNKNOWN` where that depends on the rest of the file."""
+        """Return a value as a reader of the file gets it; `UNKNOWN` if it depends on the rest of the file."""
 
     @abstractmethod
     def replaced(self, member: Member, value: Any) -> Edit:
@@ -102,7 +103,7 @@ class Document(ABC):
         return InputError(f"{self.file}:{line}: {problem}")
 
     def shown(self, value: Value) -> str:
-        """Return the first line of a value's text, cut."""
+        """Return the first line of a value's text, shortened."""
         text = self.text[value.start : value.end].partition("\n")[0].strip()
         return repr(text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}...") if text else "nothing"
 
@@ -113,11 +114,11 @@ def merge(document: Document, key: str, config: Mapping[str, Any], nested: Colle
     Args:
         document: What to merge into.
         key: The mapping's keys joined by dots, or `.` for the top level.
-        config: Values by name. A dotted name (`optimizer.lr`) means the nested mapping where there is one.
-        nested: Names that mean it anyway: without the mapping they are an error.
+        config: Values by name. A dotted name (`optimizer.lr`) leads into a nested mapping if the file has one.
+        nested: Dotted names that must lead into one: it is an error if the file has none.
 
     Raises:
-        InputError: There is no such mapping, or it can't be edited without touching something else.
+        InputError: The mapping does not exist, or can't be edited without changing something else.
     """
     target = _find(document, key)
     changed: list[tuple[Member, Any]] = []
@@ -134,7 +135,7 @@ def merge(document: Document, key: str, config: Mapping[str, Any], nested: Colle
             _check_replaceable(document, member, value)
             changed.append((member, value))
     edits = [document.replaced(member, value) for member, value in changed]
-    # Where two mappings end on the same line, the inner one's members come first; mappings begin in the order of depth.
+    # If two mappings end on one line, the inner one must be extended first; it begins after the outer one.
     edits += [document.appended(*added[start]) for start in sorted(added, reverse=True)]
     text = _applied(document, edits)
     _verify(document, text, {member.value.start: value for member, value in changed}, added)
@@ -145,9 +146,7 @@ def _find(document: Document, key: str) -> Value:
     """Return the mapping at a key."""
     root = document.root
     if root is None:
-        raise InputError(
-            f"{document.file}: is empty; allowed: a file with a mapping at {key}, or a path without a file"
-        )
+        raise InputError(f"{document.file}: is empty; allowed: a file with a mapping at {key}, or a new file")
     value, done, parts = root, "", [] if key == TOP else key.split(".")
     _check_mapping(document, value, "the top level")
     while parts:
@@ -164,7 +163,7 @@ def _find(document: Document, key: str) -> Value:
 def _check_mapping(document: Document, value: Value, name: str) -> None:
     allowed = "allowed: a mapping that nothing else refers to"
     if value.barrier:
-        raise document.error(value.start, f"{name} {value.barrier}, so editing it could change other parts; {allowed}")
+        raise document.error(value.start, f"{name} {value.barrier}, so an edit could change other parts; {allowed}")
     if value.members is None:
         raise document.error(value.start, f"{name} is {document.shown(value)}; allowed: a mapping, such as {{}}")
 
@@ -178,8 +177,7 @@ def _without_merge_key(document: Document, mapping: Value, name: str) -> Value:
 
 def _missing(document: Document, mapping: Value, parent: str, rest: str) -> InputError:
     known = [m.key for m in mapping.members or () if m.key is not None]
-    near = nearest(rest.partition(".")[0], known)
-    hint = f"; did you mean {near!r}?" if near else ""
+    hint = did_you_mean(rest.partition(".")[0], known)
     name = parent or "the top level"
     return document.error(mapping.start, f"{name} has no key {rest!r}; allowed: {', '.join(known) or 'none'}{hint}")
 
@@ -192,7 +190,7 @@ def _member(document: Document, mapping: Value, key: str) -> Member | None:
 
 
 def _place(document: Document, target: Value, name: str) -> tuple[Value, str, Member | None]:
-    """Return the mapping that a name belongs in, its key there, and its member if there is one."""
+    """Return the mapping that a name leads to, its key in that mapping, and its member if the key exists."""
     mapping, key, member = _nested(document, target, name.split(".")) or (target, name, None)
     if mapping is not target:
         _check_mapping(document, mapping, name.removesuffix(f".{key}"))
@@ -230,7 +228,7 @@ def _check_replaceable(document: Document, member: Member, value: Any) -> None:
 
 def _applied(document: Document, edits: Sequence[Edit]) -> str:
     parts, done = [], 0
-    for edit in sorted(edits, key=lambda e: (e.start, e.end)):  # stable: appended members keep their order
+    for edit in sorted(edits, key=lambda e: (e.start, e.end)):  # stable, so appended members keep their order
         if edit.start < done:
             raise document.error(edit.start, "the config sets a value and a part of it; allowed: one of them")
         parts += [document.text[done : edit.start], edit.text]
@@ -241,13 +239,13 @@ def _applied(document: Document, edits: Sequence[Edit]) -> str:
 def _verify(
     document: Document, text: str, changed: Mapping[int, Any], added: Mapping[int, tuple[Value, Mapping[str, Any]]]
 ) -> None:
-    """Read edited text and refuse it if anything but the config's values differs.
+    """Read edited text again, and refuse it if anything but the config's values has changed.
 
     Args:
-        document: Before the edits.
-        text: After them.
-        changed: New values by the place of the old.
-        added: Mappings by their place before the edits, with what was appended to them.
+        document: The document before the edits.
+        text: The text after them.
+        changed: New values, by the place of the old ones.
+        added: Mappings with what was appended to them, by their place before the edits.
     """
     try:
         after = type(document)(text, document.file)
@@ -260,8 +258,8 @@ def _verify(
         same = False
     if not same:
         raise InputError(
-            f"{document.file}: laid out in a way that a merge would change more than the config's values; "
-            "nothing was changed; allowed: another key, or a path without a file"
+            f"{document.file}: laid out in a way that a merge would change more than the config's values, "
+            "so nothing was changed; allowed: another key, or a new file"
         )
 
 
@@ -272,7 +270,7 @@ def _same(
     changed: Mapping[int, Any],
     added: Mapping[int, tuple[Value, Mapping[str, Any]]],
 ) -> bool:
-    """Whether a value differs from what it was only by what was meant to."""
+    """Whether a value has changed only as intended."""
     if old.start in changed:
         return _reads_as(after.load(new), changed[old.start])
     if old.members is None or new.members is None:
@@ -290,7 +288,10 @@ def _same(
 
 
 def _reads_as(found: Any, wanted: Any) -> bool:
-    """Whether a file's value is one of a config: 1, 1.0 and true are three; no deeper than that one, for aliases."""
+    """Whether a file's value equals one of a config, of which 1, 1.0 and true are three.
+
+    It looks no deeper than the config does, because aliases can make a file's value endless.
+    """
     if type(found) is not type(wanted):
         return False
     if isinstance(wanted, dict):

@@ -1,29 +1,27 @@
-"""From a file's text to a document that values can be merged into."""
+"""Opening a text as the document of its format."""
 
 from __future__ import annotations
-
-from typing import Literal
 
 from hpsearch.errors import InputError
 from hpsearch.system.documents.json_document import JsonDocument
 from hpsearch.system.documents.merge import Document
+from hpsearch.system.documents.reading import FileFormat
 from hpsearch.system.documents.toml_document import TomlDocument
 from hpsearch.system.documents.yaml_document import YamlDocument
 
-FileFormat = Literal["yaml", "json", "toml"]
-FILE_FORMATS: tuple[FileFormat, ...] = ("yaml", "json", "toml")
-SUFFIXES: dict[str, FileFormat] = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".toml": "toml"}
 _DOCUMENTS: dict[FileFormat, type[Document]] = {"yaml": YamlDocument, "json": JsonDocument, "toml": TomlDocument}
 
 
 def open_document(text: str, file: str, file_format: FileFormat) -> Document:
-    """Return a document.
+    """Return the document of a text.
 
     Args:
-        file: Its name, for messages.
+        text: The text of the file.
+        file: The file's name, for messages.
+        file_format: The format of the text.
 
     Raises:
-        InputError: The text is not of the format.
+        InputError: The text does not have that format.
     """
     try:
         return _DOCUMENTS[file_format](text, file)

@@ -1,7 +1,7 @@
-"""Values as YAML or JSON text, in the style of the text that they replace.
+"""Values as YAML, JSON or TOML text, in the style of the text that they replace.
 
-What is written reads the same under YAML 1.1 (PyYAML) and 1.2 (ruamel.yaml): `on` and `1:30` get quotes, and an
-exponent gets a point and a sign, since `1e-05` is a string to PyYAML; unless the text that is replaced has none.
+YAML reads the same under versions 1.1 (PyYAML) and 1.2 (ruamel.yaml). So `on` and `1:30` get quotes. An exponent gets a
+point and a sign, because PyYAML reads `1e-05` as a string; it gets none if the replaced text has none.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from hpsearch.errors import InputError
 
 _EXPONENT = re.compile(r"[-+]?[\d_]+(?P<point>\.[\d_]*)?(?P<e>[eE])(?P<sign>[-+]?)(?P<digits>\d+)")
 _FIXED = re.compile(r"[-+]?(\d[\d_]*)?(\.[\d_]*)?")
-_LONGEST_FIXED = 24  # 17 digits, which a float may need, and a few zeros: 0.000031415926535897931
+_LONGEST_FIXED = 24  # the 17 digits that a float may need, and a few zeros: 0.000031415926535897931
 
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")  # begins no number, date or indicator in either version
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")  # in both versions, no number, date or indicator begins so
 _WORDS = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null"))
 _ALLOWED = "text, numbers, booleans, null, and lists and mappings of them"
 
 
 def plain(value: Any, where: str, *, finite: bool) -> Any:
-    """Return a value made of Python's own types only.
+    """Return a value in Python's own types.
 
     Args:
-        value: A config's value.
+        value: The value of a config.
         where: File and parameter, for messages.
-        finite: Whether NaN and the infinities are refused; JSON has none.
+        finite: Whether to refuse NaN and the infinities, which JSON does not have.
 
     Raises:
-        InputError: It holds anything but text, numbers, booleans, null, lists and mappings.
+        InputError: The value holds something else than text, numbers, booleans, null, lists and mappings.
     """
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, float) and not math.isfinite(value) and finite:
         raise InputError(f"{where} is {value}, which JSON does not have; allowed: finite numbers, or a YAML file")
-    for kind in (int, float):  # NumPy's float64 is a float, and has another repr
+    for kind in (int, float):  # NumPy's float64 is a float with another repr
         if isinstance(value, kind):
             return kind(value)
     if isinstance(value, str):
@@ -58,7 +58,7 @@ def text_of(value: str, where: str) -> str:
         where: As in `plain`.
 
     Raises:
-        InputError: It has half of a character, as names from a command line may have.
+        InputError: It has half of a character, as text from a command line may.
     """
     try:
         value.encode()
@@ -72,7 +72,7 @@ def yaml_text(value: Any, old: str = "") -> str:
 
     Args:
         value: What `plain` returned.
-        old: The text that it replaces, whose way with exponents, capitals and quotes is kept.
+        old: The text that it replaces. Its style of exponents, capitals and quotes is kept.
     """
     if isinstance(value, list):
         return f"[{', '.join(map(yaml_text, value))}]"
@@ -86,7 +86,7 @@ def json_text(value: Any, old: str = "") -> str:
 
     Args:
         value: What `plain` returned.
-        old: The text that it replaces, whose way with exponents is kept.
+        old: The text that it replaces. Its style of exponents is kept.
     """
     if isinstance(value, float):
         return _float_text(value, old)
@@ -99,10 +99,10 @@ def toml_text(value: Any, where: str, old: str = "") -> str:
     Args:
         value: What `plain` returned.
         where: File and parameter, for messages.
-        old: The text that it replaces, whose way with exponents and quotes is kept.
+        old: The text that it replaces. Its style of exponents and quotes is kept.
 
     Raises:
-        InputError: It holds null, which TOML does not have.
+        InputError: The value holds null, which TOML does not have.
     """
     if value is None:
         raise InputError(f"{where} is null, which TOML does not have; allowed: other values, or a YAML or JSON file")
@@ -131,7 +131,7 @@ def _scalar_text(value: Any, old: str) -> str:
 
 
 def _float_text(value: float, old: str) -> str:
-    """Return the shortest digits that read back as the value."""
+    """Return a float with the fewest digits that read back as the same value."""
     style = _EXPONENT.fullmatch(old)
     if style and value != 0:
         return _exponent_text(value, style)
@@ -167,15 +167,32 @@ def _capitalised(word: str, old: str) -> str:
 
 def _string_text(value: str, old: str) -> str:
     if old[:1] == "'" and value.isprintable():
-        return "'" + value.replace("'", "''") + "'"
-    if old[:1] != '"' and _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
-        return value
-    return '"' + "".join(map(_escaped, value)) + '"'
+        return single_quoted(value)
+    return value if old[:1] != '"' and is_word(value) else double_quoted(value)
 
 
-def _escaped(character: str) -> str:
+def is_word(text: str) -> bool:
+    """Return whether text needs no quotes in any version of YAML: a word, or a path such as a/b."""
+    return _PLAIN.fullmatch(text) is not None and text.lower() not in _WORDS
+
+
+def single_quoted(text: str) -> str:
+    """Return printable text in YAML's single quotes."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def double_quoted(text: str, *, short: bool = True) -> str:
+    """Return any text in YAML's double quotes, with escapes.
+
+    Args:
+        short: Whether line breaks and tabs get their short escapes; if not, their numbers, like all else.
+    """
+    return '"' + "".join(_escaped(character, short=short) for character in text) + '"'
+
+
+def _escaped(character: str, *, short: bool) -> str:
     if character in '"\\':
         return f"\\{character}"
-    named = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
-    # YAML has eight digits for any character, and does not have JSON's surrogate pairs.
+    named = {"\n": "\\n", "\t": "\\t", "\r": "\\r"} if short else {}
+    # YAML writes any character with eight digits; it does not have JSON's surrogate pairs.
     return character if character.isprintable() else named.get(character) or f"\\U{ord(character):08x}"

@@ -1,4 +1,4 @@
-"""A TOML file as text with the places of its values."""
+"""A TOML file as a document: its text, with the places of its values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from hpsearch.errors import InputError
 from hpsearch.system.documents.merge import UNKNOWN, Document, Edit, Member, Value
 from hpsearch.system.documents.scalars import toml_text
 
-_KEY = re.compile(r"\s*(?:(?P<bare>[A-Za-z0-9_-]+)|(?P<quoted>\"(?:[^\"\\]|\\.)*\"|'[^']*'))[ \t]*")
+_BARE = r"[A-Za-z0-9_-]+"  # a key without quotes
+_KEY = re.compile(rf"\s*(?:(?P<bare>{_BARE})|(?P<quoted>\"(?:[^\"\\]|\\.)*\"|'[^']*'))[ \t]*")
 _SKIP = re.compile(r"(?:\s+|#[^\n]*)*")
 _LINE = re.compile(r"[^\n]*")
 _STRING = re.compile(
@@ -23,14 +24,15 @@ _PLAIN = re.compile(r"[^,\]}#\n\r]+")
 
 @dataclass
 class _Table:
-    """A table while the text is read.
+    """A table, while the text is being read.
 
     Attributes:
-        start: A place that no other table or value has.
-        insert: Where a line with a new member goes; None where there is none of its own.
-        prefix: What a new member's key begins with, in the text.
-        children: Tables by key, with the place of the key.
-        values: Members that are no such tables, in order.
+        start: Its place, which no other table or value shares.
+        insert: Where a line with a new member goes; None if the table has no lines of its own.
+        prefix: The text before a new member's key.
+        children: Tables by key, each with the place of the key.
+        values: The other members, in order.
+        arrays: Arrays of tables by key, each with the place of the key and the texts of its tables.
     """
 
     start: int
@@ -41,7 +43,7 @@ class _Table:
     arrays: dict[str, tuple[int, int, list[str]]] = field(default_factory=dict)
 
     def value(self) -> Value:
-        """Return the table as a value: tables first, so that what is appended comes last."""
+        """Return the table as a value. Inner tables come first, so that appended members come last."""
         members = [Member(key, start, end, table.value()) for key, (start, end, table) in self.children.items()]
         barrier = "is an array of tables"
         members += [
@@ -52,7 +54,7 @@ class _Table:
 
 
 class TomlDocument(Document):
-    """See `Document`. New members go to the end of their table, in the way of the last one there."""
+    """See `Document`. New members go to the end of their table, in the style of its last member."""
 
     def parse(self) -> Value | None:
         """Return the value at the top; an empty file is an empty table."""
@@ -62,7 +64,7 @@ class TomlDocument(Document):
             found = re.search(r"\(at (?:line (\d+)|end)", str(error))
             line = int(found[1]) if found and found[1] else self.text.count("\n") + 1
             raise InputError(f"{self.file}:{line}: not valid TOML: {error}") from None
-        except ValueError as error:  # an integer has more digits than Python reads
+        except ValueError as error:  # an integer with more digits than Python reads
             raise InputError(f"{self.file}: not valid TOML: {error}") from None
         self._tables: dict[int, _Table] = {}
         root = self._table(0, insert=0)
@@ -70,7 +72,7 @@ class TomlDocument(Document):
         return root.value()
 
     def load(self, value: Value) -> Any:
-        """Return what a reader of the file gets for a value; a table's members may stand anywhere."""
+        """Return a value as a reader of the file gets it; `UNKNOWN` for a table, whose members may be anywhere."""
         if value.start in self._tables:
             return UNKNOWN
         return tomllib.loads(f"x = {self.text[value.start : value.end]}")["x"]
@@ -91,7 +93,7 @@ class TomlDocument(Document):
         """Return the edit that adds members at the end of a mapping.
 
         Raises:
-            InputError: The mapping has no place of its own in the text, or TOML has no such value.
+            InputError: The mapping has no lines of its own in the text, or TOML has no such value.
         """
         table = self._tables.get(mapping.start)
         if table is None:
@@ -128,7 +130,7 @@ class TomlDocument(Document):
         return table
 
     def _read(self, root: _Table) -> None:
-        """Read all statements; the text is valid, so that little has to be looked at."""
+        """Read all statements. The text is valid TOML, so few checks are needed."""
         current: _Table | None = root
         array: list[str] | None = None
         at = self._skip(0)
@@ -152,7 +154,7 @@ class TomlDocument(Document):
     def _header(
         self, root: _Table, keys: list[tuple[str, int, int]], end: int, *, double: bool
     ) -> tuple[_Table | None, list[str] | None]:
-        """Return the table that a header begins, or the texts of the array of tables that it is part of."""
+        """Return the table that a header begins, or the texts of the array of tables that it belongs to."""
         table = root
         for key, start, stop in keys[:-1]:
             if key in table.arrays:
@@ -170,7 +172,7 @@ class TomlDocument(Document):
         return found, None
 
     def _set(self, table: _Table, keys: list[tuple[str, int, int]], value: Value) -> None:
-        """Put a member into a table, or into those that its dotted key names."""
+        """Put a member into a table, or into the inner table that its dotted key leads to."""
         table.insert = self._line_end(value.end)
         for key, start, stop in keys[:-1]:
             if key not in table.children:
@@ -182,7 +184,7 @@ class TomlDocument(Document):
         table.values.append(Member(key, start, keys[-1][2], value))
 
     def _keys(self, at: int) -> tuple[list[tuple[str, int, int]], int]:
-        """Return the parts of a key with their places, and where it ends."""
+        """Return the parts of a key with their places, and where the key ends."""
         keys = []
         while found := _KEY.match(self.text, at):
             group = "bare" if found["bare"] else "quoted"
@@ -245,4 +247,4 @@ class TomlDocument(Document):
 
 def toml_text_of_key(name: str) -> str:
     """Return a key as TOML: bare, or in quotes."""
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else toml_text(name, name)
+    return name if re.fullmatch(_BARE, name) else toml_text(name, name)

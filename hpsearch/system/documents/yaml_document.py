@@ -1,6 +1,6 @@
-"""A YAML file as text with the places of its values, from the marks of the parser's events.
+"""A YAML file as a document: its text, with the places of its values from the marks of the parser's events.
 
-ruamel.yaml's own round trip re-indents sequences and joins lines; editing by marks changes nothing else.
+ruamel.yaml's own round trip would indent lists anew and join lines. Edits at marks change nothing else.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from ruamel.yaml.events import (
 )
 
 from hpsearch.system.documents.merge import UNKNOWN, Document, Edit, Member, Value
+from hpsearch.system.documents.reading import YAML_ERRORS, load_yaml, problem_of
 from hpsearch.system.documents.scalars import yaml_text
-from hpsearch.system.documents.values import YAML_ERRORS
 
 _COLON = re.compile(r"[ \t]*:")
 _COMMENT = re.compile(r"(?<!\S)#[^\r\n]*")
@@ -43,29 +43,28 @@ class YamlDocument(Document):
             events = list(YAML(typ="safe", pure=True).parse(self.text))
         except MarkedYAMLError as error:
             place = error.problem_mark.index if error.problem_mark else 0
-            raise self.error(place, f"not valid YAML: {(error.problem or str(error)).splitlines()[0]}") from None
+            raise self.error(place, f"not valid YAML: {problem_of(error)}") from None
         except YAML_ERRORS as error:
-            problem = next(iter(str(error).splitlines()), type(error).__name__)
-            raise self.error(0, f"not valid YAML: {problem}") from None
+            raise self.error(0, f"not valid YAML: {problem_of(error)}") from None
         starts = [event for event in events if isinstance(event, DocumentStartEvent)]
         if len(starts) > 1:
             raise self.error(starts[1].start_mark.index, "a second document begins; allowed: a file with one")
         version = starts[0].version if starts else None
-        # In 1.1 `yes` is true and 010 is 8: a value by itself reads as in the file only with the file's version.
+        # In YAML 1.1 `yes` is true and 010 is 8, so a single value must be read with the file's version.
         self._directive = f"%YAML {version[0]}.{version[1]}\n---\n" if version else ""
         nodes = iter(e for e in events if isinstance(e, (NodeEvent, SequenceEndEvent, MappingEndEvent)))
         first = next(nodes, None)
         return None if first is None else self._value(first, nodes)
 
     def load(self, value: Value) -> Any:
-        """Return what a reader of the file gets for a value; `UNKNOWN` where that depends on the rest of the file."""
+        """Return a value as a reader of the file gets it; `UNKNOWN` if it depends on the rest of the file."""
         line = max(self.text.rfind("\n", 0, value.start), self.text.rfind("\r", 0, value.start)) + 1
-        indent = " " * (value.start - line if value.block else 0)  # the lines that follow the first have it already
+        indent = " " * (value.start - line if value.block else 0)  # the other lines have it already
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", MantissaNoDotYAML1_1Warning)  # 1e-4 in a file of version 1.1
                 text = f"{self._directive}{indent}{self.text[value.start : value.end]}"
-                return YAML(typ="safe", pure=True).load(text)
+                return load_yaml(text)
         except YAML_ERRORS:
             return UNKNOWN
 
@@ -76,7 +75,7 @@ class YamlDocument(Document):
         if old.start == old.end:
             text = f" {text}"
         elif old.block and self._column(old.start) <= self._column(member.start):
-            text = f"  {text}"  # a list may stand as far left as its key, a flow collection may not
+            text = f"  {text}"  # a list may begin in the column of its key; a flow collection may not
         return Edit(old.start, old.end, text)
 
     def appended(self, mapping: Value, members: Mapping[str, Any]) -> Edit:
@@ -101,7 +100,7 @@ class YamlDocument(Document):
         return Edit(end, end, "".join(f"{start}{pair}" for pair in pairs))
 
     def _key(self, mapping: Value, name: str) -> str:
-        """Return a key's text, with the quotes of the last one."""
+        """Return a key's text, with the quotes of the mapping's last key."""
         last = mapping.members[-1].start if mapping.members else mapping.start
         quote = self.text[last]
         return yaml_text(name, quote if quote in "'\"" else "")
@@ -120,7 +119,7 @@ class YamlDocument(Document):
         return self._sequence(event, events)
 
     def _scalar_end(self, event: ScalarEvent) -> int:
-        """Return where a scalar ends; the mark of a block scalar stands after the blank lines that follow."""
+        """Return where a scalar ends. The end mark of a block scalar comes after the blank lines below it."""
         start, end = event.start_mark.index, event.end_mark.index
         if event.style not in ("|", ">"):
             return int(end)
@@ -144,7 +143,7 @@ class YamlDocument(Document):
         return Value(start, end, members=tuple(members), barrier=_barrier(event), block=block)
 
     def _member_value(self, key: Value, value: Value) -> Value:
-        """Return a value, an empty one right after its colon; its mark stands at whatever comes next."""
+        """Return a value. An empty one is put right after its colon, because its mark is at the next token."""
         if value.start != value.end:
             return value
         colon = _COLON.match(self.text, key.end)
@@ -164,7 +163,7 @@ class YamlDocument(Document):
 
 
 def _barrier(event: Any) -> str:
-    """Return why what an event begins can't be edited."""
+    """Return why the value that an event begins can't be edited; empty if it can."""
     if event.anchor is not None:
         return f"has an anchor (&{event.anchor})"
     if event.tag is not None and not isinstance(event, MappingStartEvent):

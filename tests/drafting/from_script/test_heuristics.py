@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpsearch.drafting.from_script.heuristics import nice, role, suggest
+from hpsearch.drafting.from_script.heuristics import nice, suggest
 from hpsearch.drafting.from_script.measurements import guess_measurements
 from hpsearch.drafting.from_script.script import parse
 from hpsearch.drafting.from_script.setting import Setting
+from hpsearch.drafting.roles import role
 from hpsearch.space.parsing import parse_space
 
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpsearch.config.file import load_space_file
 from hpsearch.drafting.from_script import plan_space
 from hpsearch.errors import InputError
 from hpsearch.objectives.command.line import check_command
+from hpsearch.objectives.space_files import load_space_file
 from support.cli import invoke
 
 SCRIPT = """
@@ -136,6 +136,7 @@ def test_a_lightning_config():
     [
         ("a.toml", "[optim]\nlr = 0.1\n[run]\nseed = 1\nepochs = 9\n"),
         ("a.json", '{"optim": {"lr": 0.1}, "run": {"seed": 1, "epochs": 9}}'),
+        ("with_a_byte_order_mark.json", '\ufeff{"optim": {"lr": 0.1}, "run": {"seed": 1, "epochs": 9}}'),
         ("a.yaml", "optim:\n  lr: 0.1\nrun:\n  seed: 1\n  epochs: 9\n"),
     ],
 )
@@ -174,7 +175,7 @@ def test_a_file_in_another_folder_names_the_places_from_there():
         ("a.py", "import click", "uses click, whose options are not read"),
         ("a.py", "from lightning.pytorch.cli import LightningCLI\nLightningCLI()", "--print_config"),
         ("a.py", "p.add_argument('--name', default='x')", "could be searched"),
-        ("a.py", "@hydra.main(config_path='c', config_name='x')\ndef f(): ...", "is not there"),
+        ("a.py", "@hydra.main(config_path='c', config_name='x')\ndef f(): ...", "does not exist"),
         ("a.yaml", "[1, 2", "not a valid config"),
         ("a.yaml", "- 1", "holds no settings"),
         ("a.txt", "", "allowed: a .py script"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.config.file import load_space_file
+from hpsearch.objectives.space_files import load_space_file
 
 SCRIPT = """
 import lightning.pytorch as pl

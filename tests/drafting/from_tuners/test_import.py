@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpsearch.config.file import load_space_file
 from hpsearch.drafting.from_tuners.wandb_parameters import DISTRIBUTIONS
 from hpsearch.objectives.command.line import command_line
+from hpsearch.objectives.own_values import OwnValues
+from hpsearch.objectives.space_files import load_space_file
 from support import strategies
 from support.cli import invoke
 from support.imported import drawn, imported
@@ -46,7 +47,7 @@ def test_the_file_goes_to_standard_output_and_what_differs_to_standard_error():
     lines = result.stderr.splitlines()
     assert lines[0] == "2 parameters to search: lr, momentum"
     (note,) = [line for line in lines if line.startswith("not carried over as it was: ")]
-    assert "momentum: normal(0.9, 0.01) is not there" in note
+    assert "momentum: normal(0.9, 0.01) is replaced by a range" in note
     assert f"  # {note.removeprefix('not carried over as it was: ')}" in result.stdout.splitlines()
     assert any(line.startswith("set this: trials, 48") for line in lines)
 
@@ -82,7 +83,7 @@ def test_a_file_is_not_replaced_unless_it_is_said():
         (["nothing:space", "--format", "nni"], "nothing:space: can't be read"),
         (["sweep.yaml", "--format", "optuna"], "Invalid value"),
         (["."], "can't be read: Is a directory"),
-        (["latin.yaml"], "latin.yaml: can't be read: 'utf-8' codec"),
+        (["latin.yaml"], "latin.yaml: not a text file: byte 6 is not UTF-8"),
     ],
 )
 def test_what_can_not_be_imported_ends_with_one_message(arguments, message):
@@ -110,7 +111,7 @@ def test_an_imported_command_runs():
     put(script, "train.py")
     _, config = imported(put(SWEEP))
     (one,) = drawn(config, 1)
-    line = command_line(config.objective, one, 0, epochs=3, trial_dir="t", number=0)
+    line = command_line(config.objective, one, OwnValues(seed=0, epochs=3, trial_dir="t", number=0))
     done = subprocess.run([sys.executable, *line[1:]], check=True, capture_output=True, text=True)
     assert json.loads(done.stdout) == {**one, "epochs": 3}
 

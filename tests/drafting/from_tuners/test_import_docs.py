@@ -7,8 +7,8 @@ from ray import tune
 from ray.tune.search import sample
 
 from hpsearch.drafting.from_tuners import nni, wandb, wandb_command, wandb_parameters
-from hpsearch.drafting.from_tuners.draft import Draft
 from hpsearch.drafting.from_tuners.ray_tune import _add
+from hpsearch.drafting.from_tuners.translation import Translation
 from support.documents import read_yaml
 from support.paths import ROOT
 
@@ -42,15 +42,15 @@ def test_a_wandb_parameter_becomes_what_the_page_says(theirs, ours):
 
 @pytest.mark.parametrize(("theirs", "ours"), rows("NNI parameter"))
 def test_an_nni_parameter_becomes_what_the_page_says(theirs, ours):
-    draft = nni.read_search_space({"p": parsed(theirs)}, "page", "study")
-    assert draft.carried == {"p": parsed(ours)}
+    translation = nni.read_search_space({"p": parsed(theirs)}, "page", "study")
+    assert translation.carried == {"p": parsed(ours)}
 
 
 @pytest.mark.parametrize(("theirs", "ours"), rows("Ray Tune"))
 def test_a_distribution_of_ray_tune_becomes_what_the_page_says(theirs, ours):
-    draft = Draft(origin="page", study="study")
-    _add(draft, eval(theirs.strip("`"), {"tune": tune}), ("page", "p"), "p", {})  # noqa: S307 - of the page
-    assert draft.carried == ({} if ours == "nothing" else {"p": parsed(ours)})
+    translation = Translation(origin="page", study="study")
+    _add(translation, eval(theirs.strip("`"), {"tune": tune}), ("page", "p"), "p", {})  # noqa: S307 - of the page
+    assert translation.carried == ({} if ours == "nothing" else {"p": parsed(ours)})
 
 
 def test_the_tables_have_all_there_is():

@@ -72,7 +72,7 @@ def test_options_with_parameters_of_their_own_become_conditions():
         assert one.get("layer1.pool.Avg") == (4 if one["layer1._name"] == "Avg" else None)
     assert set(kinds) == {"Empty", "Conv", "Max", "Avg"}
     assert "layer0.pool: {choice: [2, 3], when: {layer0._name: [Max, Avg]}}" in plan.text
-    assert any(note.startswith("layer1.pool.Avg: is called layer1.pool there") for note in plan.notes)
+    assert any(note.startswith("layer1.pool.Avg: was called layer1.pool,") for note in plan.notes)
 
 
 def test_conditions_of_conditions():

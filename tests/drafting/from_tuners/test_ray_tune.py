@@ -9,8 +9,8 @@ import pytest
 from ray import tune
 
 from hpsearch.drafting.from_tuners import plan_import
-from hpsearch.drafting.from_tuners.draft import Draft
 from hpsearch.drafting.from_tuners.ray_tune import _add
+from hpsearch.drafting.from_tuners.translation import Translation
 from hpsearch.errors import InputError
 from hpsearch.space.distributions import Choice
 from hpsearch.space.parsing import parse_space
@@ -193,9 +193,9 @@ def test_a_function_that_makes_a_grid():
 )
 def test_what_ray_tune_draws_is_what_we_draw(kind, arguments):
     domain = getattr(tune, kind)(*arguments)
-    draft = Draft(origin="test", study="test")
-    _add(draft, domain, ("x",), "x", {})
-    space = parse_space({**draft.carried, "other": {"uniform": [0, 1]}})
+    translation = Translation(origin="test", study="test")
+    _add(translation, domain, ("x",), "x", {})
+    space = parse_space({**translation.carried, "other": {"uniform": [0, 1]}})
     theirs = domain.sample(size=400, random_state=np.random.default_rng(0))
     if "x" in space.constants:
         assert set(theirs) == {space.constants["x"]}

@@ -10,6 +10,7 @@ import pytest
 from hpsearch.drafting.from_tuners import plan_import
 from hpsearch.errors import InputError
 from hpsearch.objectives.command.line import command_line
+from hpsearch.objectives.own_values import OwnValues
 from support.imported import drawn, imported
 
 LOG_10 = math.log(10)
@@ -98,7 +99,7 @@ def test_a_grid_with_overrides_visits_each_config_once():
     values = [(one["model.layers"], one["model.dropout"], one["trainer.fast"]) for one in configs]
     assert set(values) == {(layers, rate, fast) for layers in (2, 3, 4) for rate in (0.2, 0.4) for fast in (0, 1)}
     assert len(values) == len(set(values)) == 12
-    line = command_line(config.objective, configs[0], 7, epochs=4, trial_dir="t", number=0)
+    line = command_line(config.objective, configs[0], OwnValues(seed=7, epochs=4, trial_dir="t", number=0))
     assert line[:4] == ["python", "src/train.py", "experiment=base {x}", "seed=7"]
     assert f"model.layers={configs[0]['model.layers']}" in line
     text = plan.text + "\n".join(plan.notes)
@@ -145,9 +146,11 @@ def test_a_command(command, expected):
 def test_a_name_that_commands_have_for_themselves_is_kept_on_the_command_line():
     text = "{program: t.py, method: random, parameters: {resume: {values: [a, b]}, lr: {min: 0.0, max: 1.0}}}"
     plan, config = imported(put(text))
-    line = command_line(config.objective, {"resume_value": "b", "lr": 0.5}, 0, epochs=1, trial_dir="t", number=0)
+    line = command_line(
+        config.objective, {"resume_value": "b", "lr": 0.5}, OwnValues(seed=0, epochs=1, trial_dir="t", number=0)
+    )
     assert line == ["python", "t.py", "--resume", "b", "--lr", "0.5"]
-    assert any("resume is resume_value here" in note for note in plan.notes)
+    assert any("resume is now resume_value," in note for note in plan.notes)
 
 
 @pytest.mark.parametrize(

@@ -18,23 +18,9 @@ from hpsearch.executors.machine.packing import (
     trials_that_fit,
     usable,
 )
-from hpsearch.trial.events import GpuUse, TrialEnded, TrialEvent, TrialMeasured
-from hpsearch.trial.trial import Measurement, Stage, StopReason
-
-GIB = 1 << 30
-
-
-def use(peak: float, room: float = 24, kept: float = 0) -> GpuUse:
-    return GpuUse(peak_bytes=int(peak * GIB), room_bytes=int(room * GIB), kept_bytes=int(kept * GIB))
-
-
-def measured(number: int, peak: float) -> TrialEvent:
-    measurement = Measurement(epoch=1, metrics={})
-    return TrialMeasured(stage=Stage.SEARCH, number=number, attempt=1, measurement=measurement, gpu=use(peak))
-
-
-def ended(number: int, peak: float, reason: StopReason = StopReason.FINISHED) -> TrialEvent:
-    return TrialEnded(stage=Stage.SEARCH, number=number, attempt=1, reason=reason, worker="host:1", gpu=use(peak))
+from hpsearch.trial.events import TrialEvent
+from hpsearch.trial.trial import StopReason
+from support.factories import GIB, ended, gpu_use, measured
 
 
 def fits(*events: TrialEvent, most: int = MOST) -> int | None:
@@ -58,12 +44,12 @@ def fits(*events: TrialEvent, most: int = MOST) -> int | None:
     ],
 )
 def test_as_many_fit_as_the_largest_leaves_room_for(peaks, most, fit):
-    assert trials_that_fit([use(peak) for peak in peaks], most) == fit
+    assert trials_that_fit([gpu_use(peak) for peak in peaks], most) == fit
 
 
 @given(st.lists(st.tuples(st.floats(0.01, 100), st.floats(1, 200)), min_size=1), st.integers(1, 12))
 def test_what_fits_has_room(pairs, most):
-    uses = [use(peak, room) for peak, room in pairs]
+    uses = [gpu_use(peak, room) for peak, room in pairs]
     fit = trials_that_fit(uses, most)
     assert 1 <= fit <= most
     assert fit == 1 or all(fit * one.peak_bytes <= 0.9 * one.room_bytes for one in uses)
@@ -75,43 +61,69 @@ def test_shares_of_a_gpu_are_there_as_ray_counts_them(count):
 
 
 def test_three_trials_are_measured_first_each_for_two_epochs_or_to_its_end():
-    first = [measured(0, 2), measured(0, 5), ended(1, 4), measured(2, 3)]
+    first = [
+        measured(0, gpu=gpu_use(2)),
+        measured(0, gpu=gpu_use(5)),
+        ended(1, gpu=gpu_use(4)),
+        measured(2, gpu=gpu_use(3)),
+    ]
     assert fits(*first) is None
-    assert fits(*first, measured(2, 3)) == 4
-    assert fits(*first, ended(2, 3)) == 4
-    assert fits(*first, measured(2, 10)) == 2
+    assert fits(*first, measured(2, gpu=gpu_use(3))) == 4
+    assert fits(*first, ended(2, gpu=gpu_use(3))) == 4
+    assert fits(*first, measured(2, gpu=gpu_use(10))) == 2
 
 
 def test_a_trial_that_is_measured_goes_on_being_seen():
-    assert fits(measured(0, 1), measured(0, 1), measured(0, 9), ended(1, 1), ended(2, 1)) == 2
+    assert (
+        fits(
+            measured(0, gpu=gpu_use(1)),
+            measured(0, gpu=gpu_use(1)),
+            measured(0, gpu=gpu_use(9)),
+            ended(1, gpu=gpu_use(1)),
+            ended(2, gpu=gpu_use(1)),
+        )
+        == 2
+    )
 
 
 def test_a_trial_that_has_begun_counts_with_what_it_took_so_far():
-    assert fits(measured(3, 9), *(ended(number, 1) for number in range(3))) == 2
+    assert fits(measured(3, gpu=gpu_use(9)), *(ended(number, gpu=gpu_use(1)) for number in range(3))) == 2
 
 
 @pytest.mark.parametrize("reason", [StopReason.ERROR, StopReason.OOM, StopReason.TIMEOUT])
 def test_a_trial_that_failed_early_says_nothing(reason):
-    assert fits(ended(0, 0.1, reason), ended(1, 1), ended(2, 1)) is None
-    assert fits(measured(0, 0.1), ended(0, 0.1, reason), ended(1, 1), ended(2, 1)) is None
+    assert fits(ended(0, gpu=gpu_use(0.1), reason=reason), ended(1, gpu=gpu_use(1)), ended(2, gpu=gpu_use(1))) is None
+    assert (
+        fits(
+            measured(0, gpu=gpu_use(0.1)),
+            ended(0, gpu=gpu_use(0.1), reason=reason),
+            ended(1, gpu=gpu_use(1)),
+            ended(2, gpu=gpu_use(1)),
+        )
+        is None
+    )
 
 
 def test_one_that_ran_out_of_memory_says_only_that_it_was_too_large():
-    large = [measured(0, 20), measured(0, 20), ended(0, 23.9, StopReason.OOM)]
-    assert fits(*large, ended(1, 1), ended(2, 1)) is None
-    assert fits(*large, ended(1, 1), ended(2, 1), ended(3, 1)) == 8
+    large = [
+        measured(0, gpu=gpu_use(20)),
+        measured(0, gpu=gpu_use(20)),
+        ended(0, gpu=gpu_use(23.9), reason=StopReason.OOM),
+    ]
+    assert fits(*large, ended(1, gpu=gpu_use(1)), ended(2, gpu=gpu_use(1))) is None
+    assert fits(*large, ended(1, gpu=gpu_use(1)), ended(2, gpu=gpu_use(1)), ended(3, gpu=gpu_use(1))) == 8
 
 
 def test_threads_limit_it():
-    assert fits(*(ended(number, 0.1) for number in range(3)), most=2) == 2
+    assert fits(*(ended(number, gpu=gpu_use(0.1)) for number in range(3)), most=2) == 2
 
 
 def test_the_words():
     watch = PeakWatch()
     for number, peak in enumerate((5.2, 4, 3)):
-        watch.saw(ended(number, peak))
+        watch.saw(ended(number, gpu=gpu_use(peak)))
     assert watch.text == "4 trials on each GPU: the largest of the first 3 took 5.2 of 24 GiB"
-    watch.saw(ended(3, 20))
+    watch.saw(ended(3, gpu=gpu_use(20)))
     assert watch.text == "one trial on each GPU: the largest of the first 4 took 20 of 24 GiB"
     assert (in_gib(GIB * 6 // 5), in_gib(GIB // 8), in_gib(GIB, 139 * GIB)) == ("1.2 GiB", "0.12 GiB", "1 of 139 GiB")
 
@@ -121,7 +133,7 @@ def test_the_words():
     [(24, 1.3, 1, True), (24, 1.1, 1, False), (24, 0.4, 4, True), (1, 0.062, 1, False), (1, 0.07, 4, True)],
 )
 def test_a_leak_is_more_than_a_part_of_the_share(room, kept, packed, leak):
-    assert is_leak(use(5, room, kept), packed) is leak
+    assert is_leak(gpu_use(5, room, kept), packed) is leak
 
 
 SEATS = st.lists(

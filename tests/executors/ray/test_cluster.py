@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 
-from hpsearch.config.objectives import parse_objective
 from hpsearch.errors import InputError, ResourceError, StudyError
 from hpsearch.executors.planning import plan_resources
 from hpsearch.executors.ray.actor import Home
@@ -28,11 +27,12 @@ from hpsearch.system.place import Place
 from hpsearch.system.signals import Interrupts
 from hpsearch.trial.events import Notice, TrialEnded, WorkerLost
 from hpsearch.trial.trial import StopReason
+from hpsearch.vision.section import ImageClassifier
 from support.documents import read_yaml
-from support.executors import UNSAVED, collect, spec, workplace
+from support.executors import UNSAVED, collect, task, workplace
 from support.outcomes import outcome
 from support.paths import OBJECTIVES, ROOT
-from support.waiting import wait_until
+from support.waiting import Patience, wait_until
 
 CPU = {"CPU": 1.0}
 EXAMPLES = ROOT / "examples/cluster"
@@ -178,12 +178,12 @@ def test_the_token_of_a_driver_that_was_killed_goes_with_the_next(tmp_path):
 
 def test_code_that_cannot_be_sent_is_refused(tmp_path):
     place = workplace("climb")
-    with pytest.raises(InputError, match=r"--ship-code: the code lies in .*tests, outside of the working directory"):
+    with pytest.raises(InputError, match=r"--ship-code: the code lies in .*objectives, outside of the working"):
         check_shipping(replace(place, folder=str(tmp_path)))
     check_shipping(replace(place, folder=str(OBJECTIVES)))
     with pytest.raises(InputError, match="--ship-code: the study runs from its copy of the code"):
         check_shipping(replace(place, folder=str(OBJECTIVES), place=Place(OBJECTIVES, tmp_path)))
-    built_in = parse_objective({"use": "image_classifier", "data": "digits", "epochs": 2})
+    built_in = ImageClassifier(use="image_classifier", data="digits", epochs=2)
     with pytest.raises(InputError, match="--ship-code: the built-in objective has no code"):
         check_shipping(replace(place, objective=built_in))
     with pytest.raises(InputError, match=r"--ship-code: .* allowed: with --ray-address"):
@@ -294,9 +294,9 @@ def start(nodes: Nodes, tmp_path: Path) -> Iterator[Callable[..., Any]]:
 def polled(executor: Any, condition: Callable[[list[str]], bool], timeout_s: float = 60) -> list[str]:
     """Poll until a condition on the notices holds, and return them."""
     told: list[str] = []
-    end = time.monotonic() + timeout_s
+    patience = Patience(timeout_s)
     while not condition(told):
-        assert time.monotonic() < end, told
+        assert not patience.ended(), told
         told += [event.message for event in executor.poll(0.2) if isinstance(event, Notice)]
     return told
 
@@ -317,7 +317,7 @@ def test_workers_are_spread_take_what_is_there_and_use_a_node_that_joins(nodes, 
     )
     assert len(homes(executor)) == 2
     for number in range(2):
-        executor.submit(spec(tmp_path, number, epochs=2, config=UNSAVED))
+        executor.submit(task(tmp_path, number, epochs=2, config=UNSAVED))
     ended = [event for event in collect(executor, 2) if isinstance(event, TrialEnded)]
     assert [event.reason for event in ended] == [StopReason.FINISHED] * 2
     nodes.add(cpus=4, gpus=1)
@@ -357,7 +357,7 @@ def test_workers_wait_for_room_that_others_take_and_leave_a_node_that_dies(nodes
     ray.cancel(other, force=True)
     assert polled(executor, lambda told: executor.free == 2) == []
 
-    executor.submit(spec(tmp_path, config={"lr": 0.1, "does": "hang"}))
+    executor.submit(task(tmp_path, config={"lr": 0.1, "does": "hang"}))
     assert executor.free == 1
     nodes.kill(dying)
     happened = collect(executor)
@@ -379,13 +379,14 @@ def test_a_node_dies_and_one_joins_in_mid_study_and_it_is_the_same_study(cli, sp
     cli.run_warm("run", "sample.yaml", "--executor", "inline", "--name", "whole")
     cli.audit.write_text("")
     monkeypatch.setenv("SAMPLE_AUDIT", str(cli.audit))  # workers inherit what their node was started with
-    monkeypatch.setenv("SAMPLE_EPOCH_S", "0.4")
+    monkeypatch.setenv("SAMPLE_HOLD", "8")
     dying, _ = nodes.add(), nodes.add()
     arguments = ("--workers", "3", "--ray-address", nodes.address, "--name", "spread")
     running = cli.start_warm("run", "sample.yaml", *arguments)
     wait_until(lambda: len(cli.audited()) >= 8 or running.poll() is not None, 120, "8 epochs")
     nodes.kill(dying)
     nodes.add(cpus=2)
+    cli.let_go()
     out, error = running.communicate()
     assert running.returncode == 0, error
     assert outcome(cli.folder / "studies/spread") == outcome(cli.folder / "studies/whole")

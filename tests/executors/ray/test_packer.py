@@ -18,40 +18,22 @@ from hpsearch.executors.ray.packer import Packer
 from hpsearch.executors.ray.slots import Slot
 from hpsearch.executors.resources import ResourceRequest, Resources
 from hpsearch.system.signals import Interrupts
-from hpsearch.trial.events import Event, GpuUse, Notice, TrialEnded, TrialEvent, WorkerLost
-from hpsearch.trial.trial import Direction, PredictSpec, Stage, StopReason, TrialSpec
-from support.factories import sample_config, sample_raw
+from hpsearch.trial.events import Event, Notice, TrialEnded, TrialEvent, WorkerLost
+from hpsearch.trial.trial import PredictSpec, Stage, StopReason, TrialSpec
+from support.factories import ended, gpu_use, sample_config, sample_raw, spec
 from support.paths import OBJECTIVES
 from support.waiting import wait_until
 
-GIB = 1 << 30
 TWO_EACH = Resources(slots=4, text="2 GPUs", gpus_per_slot=0.5, trials_per_gpu=2, cpus_per_slot=1)
 
 
-def spec(number: int, folder: Path = Path("/trials"), *, alone: bool = False) -> TrialSpec:
-    return TrialSpec(
-        stage=Stage.SEARCH,
-        number=number,
-        config={"folder": str(folder)},
-        seed=1,
-        attempt=1,
-        epochs=1,
-        metric="score",
-        direction=Direction.MAXIMIZE,
-        folder=str(folder / f"{number:05d}" / "attempt-1"),
-        alone=alone,
-    )
+def packed(number: int, folder: Path = Path("/trials"), *, alone: bool = False) -> TrialSpec:
+    return spec(folder / f"{number:05d}", number, epochs=1, config={"folder": str(folder)}, alone=alone)
 
 
 def slot(gpu: str | None, **changes: object) -> Slot:
     home = Home(node="node", host="host", pid=1, gpus=() if gpu is None else (gpu,))
     return Slot(actor=None, home=home, trials_per_gpu=2, **changes)
-
-
-def ended(number: int, peak: float, kept: float = 0) -> TrialEnded:
-    use = GpuUse(peak_bytes=int(peak * GIB), room_bytes=24 * GIB, kept_bytes=int(kept * GIB))
-    reason = StopReason.FINISHED
-    return TrialEnded(stage=Stage.SEARCH, number=number, attempt=1, reason=reason, worker="host:7", gpu=use)
 
 
 def run_on(packer: Packer, slots: list[Slot], task: TrialSpec) -> Slot | None:
@@ -68,7 +50,7 @@ def end(packer: Packer, one: Slot) -> None:
 
 def test_trials_spread_over_the_gpus_before_they_share_one():
     packer, slots = Packer(TWO_EACH), [slot("0"), slot("0"), slot("1"), slot("1")]
-    used = [run_on(packer, slots, spec(number)).group[1] for number in range(4)]
+    used = [run_on(packer, slots, packed(number)).group[1] for number in range(4)]
     assert sorted(used[:2]) == ["0", "1"]
     assert sorted(used) == ["0", "0", "1", "1"]
     assert packer.free(slots) == 0
@@ -77,8 +59,8 @@ def test_trials_spread_over_the_gpus_before_they_share_one():
 def test_a_trial_alone_waits_until_nothing_runs_on_its_gpu_and_then_nothing_else_does():
     packer, slots = Packer(TWO_EACH), [slot("0"), slot("0"), slot("1"), slot("1")]
     for number in range(3):
-        run_on(packer, slots, spec(number))
-    alone = spec(9, alone=True)
+        run_on(packer, slots, packed(number))
+    alone = packed(9, alone=True)
     assert run_on(packer, slots, alone) is None
     assert packer.due(slots) == []
     assert packer.free(slots) == 0  # the idle worker is the held GPU's
@@ -96,7 +78,7 @@ def test_a_trial_alone_waits_until_nothing_runs_on_its_gpu_and_then_nothing_else
 def test_several_that_want_to_be_alone_take_turns():
     packer, slots = Packer(TWO_EACH), [slot("0"), slot("0"), slot("1"), slot("1")]
     for number in range(3):
-        assert run_on(packer, slots, spec(number, alone=True)) is None
+        assert run_on(packer, slots, packed(number, alone=True)) is None
     running = packer.due(slots)
     assert sorted(one.group[1] for one, _ in running) == ["0", "1"]
     for one, task in running:
@@ -108,8 +90,8 @@ def test_several_that_want_to_be_alone_take_turns():
 
 
 def test_a_gpu_whose_workers_went_elsewhere_is_not_waited_for():
-    packer, slots = Packer(TWO_EACH), [slot("0"), slot("0", task=spec(5))]
-    run_on(packer, slots, spec(9, alone=True))
+    packer, slots = Packer(TWO_EACH), [slot("0"), slot("0", task=packed(5))]
+    run_on(packer, slots, packed(9, alone=True))
     assert packer.due(slots) == []
     elsewhere = [slot("3"), slot("3")]
     ((found, _),) = packer.due(elsewhere)
@@ -117,8 +99,8 @@ def test_a_gpu_whose_workers_went_elsewhere_is_not_waited_for():
 
 
 def test_a_trial_that_waits_can_be_given_back():
-    packer, slots = Packer(TWO_EACH), [slot("0", task=spec(5)), slot("0")]
-    run_on(packer, slots, spec(9, alone=True))
+    packer, slots = Packer(TWO_EACH), [slot("0", task=packed(5)), slot("0")]
+    run_on(packer, slots, packed(9, alone=True))
     packer.due(slots)
     packer.withdraw((Stage.SEARCH, 9), StopReason.TIMEOUT, "too long")
     (lost,) = packer.told()
@@ -130,8 +112,8 @@ def test_a_trial_that_waits_can_be_given_back():
 
 def test_cpu_workers_and_predictions_know_no_alone():
     packer = Packer(Resources(slots=2, text="2 CPU workers"))
-    slots = [slot(None, task=spec(1)), slot(None)]
-    assert run_on(packer, slots, spec(2, alone=True)) is slots[1]
+    slots = [slot(None, task=packed(1)), slot(None)]
+    assert run_on(packer, slots, packed(2, alone=True)) is slots[1]
     gpus = [slot("0"), slot("0")]
     task = PredictSpec(stage=Stage.SEARCH, number=1, attempt=1, folder="f", checkpoint="c", split="val")
     assert Packer(TWO_EACH).place(gpus, task) is gpus[0]
@@ -141,7 +123,7 @@ def test_a_worker_that_keeps_memory_is_told_and_replaced():
     packer = Packer(TWO_EACH)
     leaky = [slot("0") for _ in range(5)]
     for number, one in enumerate(leaky):
-        assert not packer.saw(one, [ended(number, 3, kept=1.2)])
+        assert not packer.saw(one, [ended(number, gpu=gpu_use(3, kept=1.2))])
     assert all(one.leaks for one in leaky)
     assert [notice.message for notice in packer.told()] == [
         "worker host:7 kept 1.2 GiB of GPU memory after trial 0: replaced",
@@ -149,7 +131,7 @@ def test_a_worker_that_keeps_memory_is_told_and_replaced():
         "worker host:7 kept 1.2 GiB of GPU memory after trial 2: replaced; it is not told again",
     ]
     tidy = slot("0")
-    packer.saw(tidy, [ended(6, 3, kept=0.3)])
+    packer.saw(tidy, [ended(6, gpu=gpu_use(3, kept=0.3))])
     assert not tidy.leaks
 
 
@@ -157,7 +139,7 @@ def test_the_number_is_found_once():
     packer = Packer(Resources(slots=1, text="1 GPU", gpus_per_slot=1, most_per_gpu=8), most=8)
     one = slot("0")
     assert packer.measures
-    assert [packer.saw(one, [ended(number, 5.2)]) for number in range(4)] == [False, False, True, False]
+    assert [packer.saw(one, [ended(number, gpu=gpu_use(5.2))]) for number in range(4)] == [False, False, True, False]
     assert (packer.trials_per_gpu, packer.measures) == (4, False)
     (notice,) = packer.told()
     assert notice.message == "4 trials on each GPU: the largest of the first 3 took 5.2 of 24 GiB"
@@ -234,13 +216,13 @@ def test_workers_share_gpus_and_a_trial_alone_shares_none(running, tmp_path):
     study = running(slots=4, gpus_per_slot=0.5, trials_per_gpu=2, cpus_per_slot=1)
     study.until(lambda: study.executor.free == 4)
     for number in range(4):
-        study.executor.submit(spec(number, tmp_path))
+        study.executor.submit(packed(number, tmp_path))
     study.until(lambda: len(seen(tmp_path)) == 4)
     gpus = seen(tmp_path)
     assert gpus == [gpus[0], gpus[0], gpus[2], gpus[2]]
     (tmp_path / "go-0").touch()
     study.until(lambda: study.executor.free == 1)
-    study.executor.submit(spec(9, tmp_path, alone=True))
+    study.executor.submit(packed(9, tmp_path, alone=True))
     assert study.executor.free == 0
     (tmp_path / "go").touch()
     study.until(lambda: 9 in study.ended())
@@ -256,10 +238,10 @@ def test_auto_begins_with_one_and_goes_on_with_as_many_as_fit(running, tmp_path)
         packing_objectives.Meter, slots=2, gpus_per_slot=1.0, cpus_per_slot=1, cpus_given=True, most_per_gpu=2
     )
     study.until(lambda: study.executor.free == 2)
-    study.executor.submit(spec(9, tmp_path))  # it runs on while the others are measured
+    study.executor.submit(packed(9, tmp_path))  # it runs on while the others are measured
     for number in range(3):
         (tmp_path / f"go-{number}").touch()
-        (one,) = study.run(spec(number, tmp_path))
+        (one,) = study.run(packed(number, tmp_path))
         assert (one.history[0].metrics, one.packed) == ({"score": 1.0}, False)
     assert study.messages() == ["2 trials on each GPU: the largest of the first 3 took 7.5 of 24 GiB"]
     study.until(lambda: study.executor.free == 2)
@@ -267,7 +249,7 @@ def test_auto_begins_with_one_and_goes_on_with_as_many_as_fit(running, tmp_path)
     (tmp_path / "go-9").touch()
     study.until(lambda: study.executor.free == 4)
     for number in range(10, 14):
-        study.executor.submit(spec(number, tmp_path))
+        study.executor.submit(packed(number, tmp_path))
     study.until(lambda: len(list(tmp_path.glob("running-*"))) == 4)
     (tmp_path / "go").touch()
     study.until(lambda: len(study.ended()) == 8)
@@ -278,7 +260,7 @@ def test_auto_begins_with_one_and_goes_on_with_as_many_as_fit(running, tmp_path)
 def test_a_worker_that_leaks_is_replaced(running, tmp_path):
     study = running(packing_objectives.LeakyMeter, slots=1, gpus_per_slot=1.0, cpus_per_slot=1)
     (tmp_path / "go").touch()
-    first, second = study.run(spec(0, tmp_path), spec(1, tmp_path))
+    first, second = study.run(packed(0, tmp_path), packed(1, tmp_path))
     assert first.worker != second.worker
     assert f"worker {first.worker} kept 2 GiB of GPU memory after trial 0: replaced" in study.messages()
 

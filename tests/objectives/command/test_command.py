@@ -16,21 +16,23 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from hpsearch.config.config import parse_config
-from hpsearch.config.objectives import Command
 from hpsearch.errors import FieldError, ObjectiveError
-from hpsearch.objectives.base import Trial, iterate
+from hpsearch.objectives.base import iterate
 from hpsearch.objectives.command import process as command_process
 from hpsearch.objectives.command.objective import CommandObjective, check_command, command_line
+from hpsearch.objectives.command.section import Command
 from hpsearch.objectives.loading import check_objective, load_objective
+from hpsearch.objectives.own_values import OwnValues
+from hpsearch.objectives.space_files import parse_config
 from hpsearch.space.distributions import Range
 from hpsearch.space.space import Space
-from hpsearch.trial.folder import LOG, AttemptWriter
-from hpsearch.trial.trial import Direction, Stage, TrialSpec
+from hpsearch.trial.folder import LOG
+from support.attempts import begun
+from support.factories import spec
 
 SPACE = Space({"lr": Range("uniform", 0.0, 1.0)}, {"optimizer.name": "adam"})
 CONFIG = {"lr": 0.001, "optimizer.name": "adam"}
-DEADLINE_S = 20
+DEADLINE_S = 120
 EPOCHS = 3
 
 
@@ -40,7 +42,7 @@ def settings(text, cwd=None):
 
 def line(text, config=None, **own):
     own = {"seed": 7, "epochs": EPOCHS, "trial_dir": "/trials/1", "number": 4} | own
-    return command_line(settings(text), CONFIG if config is None else config, own.pop("seed"), **own)
+    return command_line(settings(text), CONFIG if config is None else config, OwnValues(**own))
 
 
 # What a command becomes
@@ -182,20 +184,7 @@ def run(tmp_path, caplog):
 
 
 def make(folder, attempt=1):
-    spec = TrialSpec(
-        stage=Stage.SEARCH,
-        number=4,
-        config={},
-        seed=7,
-        attempt=attempt,
-        epochs=EPOCHS,
-        metric="accuracy",
-        direction=Direction.MAXIMIZE,
-        folder=str(folder / f"attempt-{attempt}"),
-        earlier=tuple(str(folder / f"attempt-{number}") for number in range(attempt - 1, 0, -1)),
-    )
-    writer, log = AttemptWriter(spec, "host:1"), logging.getLogger("trial")
-    return Trial(number=4, seed=7, device="cpu", total_epochs=EPOCHS, metric="accuracy", writer=writer, log=log), writer
+    return begun(spec(folder, 4, config={}, attempt=attempt, epochs=EPOCHS, metric="accuracy"))
 
 
 def gone(pids):
@@ -359,7 +348,10 @@ def test_a_command_that_trains_on_after_the_last_epoch_is_ended(run, caplog):
 while True: print('{"accuracy": 1}')
 """
     assert len(run(endless)) == EPOCHS
-    assert any(record.levelno == logging.WARNING and "trains on" in record.getMessage() for record in caplog.records)
+    assert any(
+        record.levelno == logging.WARNING and "goes on after its last epoch" in record.getMessage()
+        for record in caplog.records
+    )
 
 
 # Going on after a lost worker
@@ -458,7 +450,7 @@ def test_a_supervisor_that_is_killed_takes_its_command_along(tmp_path):
 
 WORKER = """
 import logging, sys
-from hpsearch.config.objectives import Command
+from hpsearch.objectives.command.section import Command
 from hpsearch.objectives.base import Trial
 from hpsearch.objectives.command.objective import CommandObjective
 from hpsearch.trial.trial import Direction, Stage, TrialSpec
@@ -469,7 +461,7 @@ spec = TrialSpec(
     metric="accuracy", direction=Direction.MAXIMIZE, folder=folder,
 )
 writer, log = AttemptWriter(spec, "host:1"), logging.getLogger("trial")
-trial = Trial(number=0, seed=0, device="cpu", total_epochs=3, metric="accuracy", writer=writer, log=log)
+trial = Trial(spec, device="cpu", writer=writer, log=log)
 objective = CommandObjective(Command(epochs=3, command=[sys.executable, "-c", "{program}"]))
 steps = objective.train(spec.config, trial)
 metrics = next(steps)

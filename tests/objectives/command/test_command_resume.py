@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shlex
 import subprocess
 import sys
@@ -10,12 +9,12 @@ from contextlib import closing
 
 import pytest
 
-from hpsearch.config.config import parse_config
-from hpsearch.objectives.base import Trial
 from hpsearch.objectives.command import supervisor
 from hpsearch.objectives.loading import load_objective
-from hpsearch.trial.folder import PRINTED, AttemptWriter
-from hpsearch.trial.trial import Direction, Stage, TrialSpec
+from hpsearch.objectives.space_files import parse_config
+from hpsearch.trial.folder import PRINTED
+from support.attempts import begun
+from support.factories import spec
 from support.waiting import wait_until
 
 EPOCHS = 6
@@ -60,58 +59,49 @@ def attempt(request, tmp_path, monkeypatch):
         raw = {"study": "s", "metric": "acc", "direction": "maximize", "space": {"x": {"uniform": [0, 1]}}}
         raw["objective"] = {"epochs": EPOCHS, "command": command.replace("{resume_from}", ""), **named}
         raw["objective"]["resume"] = "{resume_from}"
-        spec = TrialSpec(
-            stage=Stage.SEARCH,
-            number=4,
-            config={},
-            seed=7,
-            attempt=number,
-            epochs=EPOCHS,
-            metric="acc",
-            direction=Direction.MAXIMIZE,
-            folder=str(tmp_path / f"attempt-{number}"),
-            earlier=tuple(str(tmp_path / f"attempt-{n}") for n in range(number - 1, 0, -1)),
-        )
-        writer, log = AttemptWriter(spec, "host:1"), logging.getLogger("trial")
-        trial = Trial(number=4, seed=7, device="cpu", total_epochs=EPOCHS, metric="acc", writer=writer, log=log)
+        trial, writer = begun(spec(tmp_path, 4, config={}, attempt=number, epochs=EPOCHS, metric="acc"))
         heard = 0
         with closing(load_objective(parse_config(raw).objective).train({}, trial)) as steps:
             for found in steps:
                 writer.commit(trial.measure(found, 0.0))
                 heard += 1
                 if heard == hears:
-                    ahead = (tmp_path / f"attempt-{number}" / "state").read_text
-                    wait_until(lambda: ahead() == str(until), 20, "the command's state")  # noqa: B023 - called here
+                    path = tmp_path / f"attempt-{number}" / "state"
+                    wait_until(lambda: _is(path, str(until)), 20, "the command's state")  # noqa: B023 - called here
                     break
         return writer, heard
 
     return attempt
 
 
-def measured(writer):
+def _is(path, text):
+    return path.is_file() and path.read_text() == text
+
+
+def by_epoch(writer):
     return {m.epoch: m.metrics["acc"] for m in writer.manifest.measurements}
 
 
 def test_what_no_worker_heard_is_taken_from_the_earlier_attempts(attempt):
     attempt(1, until=4, hears=2)
     writer, heard = attempt(2)
-    assert measured(writer) == {epoch: epoch / 8 for epoch in range(1, 7)}
+    assert by_epoch(writer) == {epoch: epoch / 8 for epoch in range(1, 7)}
     assert heard == 4
 
 
 def test_also_when_the_command_has_nothing_left_to_do(attempt):
     attempt(1, until=EPOCHS, hears=2)
     writer, heard = attempt(2)
-    assert measured(writer) == {epoch: epoch / 8 for epoch in range(1, 7)}
+    assert by_epoch(writer) == {epoch: epoch / 8 for epoch in range(1, 7)}
     assert heard == 4
 
 
 def test_also_over_several_attempts(attempt):
     attempt(1, until=3, hears=1)
     writer, _ = attempt(2, until=5, hears=3)  # of 2, 3 and 4
-    assert measured(writer) == {epoch: epoch / 8 for epoch in range(1, 5)}
+    assert by_epoch(writer) == {epoch: epoch / 8 for epoch in range(1, 5)}
     writer, _ = attempt(3)
-    assert measured(writer) == {epoch: epoch / 8 for epoch in range(1, 7)}
+    assert by_epoch(writer) == {epoch: epoch / 8 for epoch in range(1, 7)}
 
 
 def test_an_attempt_that_was_killed_before_its_first_checkpoint_is_not_gone_on_from(attempt, tmp_path):
@@ -119,7 +109,7 @@ def test_an_attempt_that_was_killed_before_its_first_checkpoint_is_not_gone_on_f
     (tmp_path / "attempt-2").mkdir()
     (tmp_path / "attempt-2" / "train.log").touch()  # all that the second one came to
     writer, heard = attempt(3)
-    assert measured(writer) == {epoch: epoch / 8 for epoch in range(1, 7)}
+    assert by_epoch(writer) == {epoch: epoch / 8 for epoch in range(1, 7)}
     assert heard == 4
 
 
@@ -128,7 +118,7 @@ def test_an_attempt_whose_worker_heard_nothing_is_gone_on_from(attempt, tmp_path
     attempt(2, until=4, hears=1)
     (tmp_path / "attempt-2" / "manifest.json").unlink()
     writer, heard = attempt(3)
-    assert measured(writer) == {epoch: epoch / 8 for epoch in range(1, 7)}
+    assert by_epoch(writer) == {epoch: epoch / 8 for epoch in range(1, 7)}
     assert heard == 5
     assert (tmp_path / "attempt-3" / "resumed").read_text().endswith("attempt-2")
 
@@ -141,7 +131,7 @@ def test_the_supervisor_keeps_lines_when_nobody_reads_any_more(tmp_path):
     ) as process:
         assert process.stdout.readline() == b"a\n"
         process.stdout.close()
-        assert process.wait(20) == 0
+        assert process.wait(120) == 0
     assert (tmp_path / PRINTED).read_bytes() == b"a\nb\nhalf"
 
 
@@ -156,5 +146,5 @@ def test_what_a_command_prints_when_it_is_ended_is_kept(tmp_path):
     assert process.stdout.readline() == b"ready\n"
     process.stdout.close()
     process.stdin.close()
-    process.wait(20)
+    process.wait(120)
     assert (tmp_path / PRINTED).read_bytes() == b"ready\nlast\n"

@@ -1,21 +1,21 @@
 """Commands as training scripts are: config files, logs, other Pythons, and going on after a lost worker."""
 
 import json
-import logging
 import sys
 import textwrap
 from contextlib import closing
 
 import pytest
 
-from hpsearch.config.config import parse_config
 from hpsearch.errors import FieldError, ObjectiveError
-from hpsearch.objectives.base import Trial
 from hpsearch.objectives.command.line import command_line
 from hpsearch.objectives.loading import check_objective, load_objective
+from hpsearch.objectives.own_values import OwnValues
+from hpsearch.objectives.space_files import parse_config
 from hpsearch.trial.folder import AttemptWriter
-from hpsearch.trial.trial import Direction, Stage, TrialSpec
+from support.attempts import begun
 from support.documents import read_yaml
+from support.factories import spec
 
 PYTHON = sys.executable
 EPOCHS = 3
@@ -43,20 +43,7 @@ def train(tmp_path, monkeypatch):
         (tmp_path / "train.py").write_text(textwrap.dedent(program))
         config = parsed(f"{PYTHON} train.py {command}" if isinstance(command, str) else command, **settings)
         check_objective(config)
-        spec = TrialSpec(
-            stage=Stage.SEARCH,
-            number=4,
-            config=CONFIG,
-            seed=7,
-            attempt=attempt,
-            epochs=EPOCHS,
-            metric="acc",
-            direction=Direction.MAXIMIZE,
-            folder=str(tmp_path / f"attempt-{attempt}"),
-            earlier=tuple(str(tmp_path / f"attempt-{n}") for n in range(attempt - 1, 0, -1)),
-        )
-        writer, log = AttemptWriter(spec, "host:1"), logging.getLogger("trial")
-        trial = Trial(number=4, seed=7, device="cpu", total_epochs=EPOCHS, metric="acc", writer=writer, log=log)
+        trial, writer = begun(spec(tmp_path, 4, config=CONFIG, attempt=attempt, epochs=EPOCHS, metric="acc"))
         measured = {}
         with closing(load_objective(config.objective).train(CONFIG, trial)) as steps:
             for metrics in steps:
@@ -115,10 +102,10 @@ def test_a_config_file_is_the_users_with_the_trials_values(train, tmp_path, kind
 def test_a_trial_shows_the_config_file_that_it_had(tmp_path):
     (tmp_path / "base.yaml").write_text("lr: 0.1\n")
     settings = parsed("python t.py {config_file}", config_file={"template": str(tmp_path / "base.yaml")}).objective
-    own = {"epochs": 3, "trial_dir": "again", "number": 0}
-    assert command_line(settings, CONFIG, 1, **own)[-1] == "again/config_file.yaml"
+    own = OwnValues(seed=1, epochs=3, trial_dir="again", number=0)
+    assert command_line(settings, CONFIG, own)[-1] == "again/config_file.yaml"
     kept = tmp_path / "attempt-1" / "config_file.yaml"
-    assert command_line(settings, CONFIG, 1, **own, config_file=kept)[-1] == str(kept)
+    assert command_line(settings, CONFIG, own, config_file=kept)[-1] == str(kept)
 
 
 def test_values_go_under_a_key(train, tmp_path):
@@ -290,7 +277,7 @@ def test_an_interpreter_that_is_not_there_or_not_used_is_refused(tmp_path, envir
 
 
 def test_a_link_to_an_interpreter_stays_a_link(space_file, environment):
-    from hpsearch.config.file import load_space_file
+    from hpsearch.objectives.space_files import load_space_file
 
     raw = {"objective": {"python": None, "epochs": 1}}
     path = space_file(**raw)

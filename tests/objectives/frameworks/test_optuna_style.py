@@ -55,7 +55,7 @@ def log(study, number: int = 0) -> str:
 def test_suggestions_are_the_config(bench: Bench):
     study = run(bench, '    trial.set_user_attr("seen", trial.params)\n    return lr * layers * momentum\n')
     for record in study.store.records(Stage.SEARCH):
-        config = study.config.space.config(record.params)
+        config = study.config.space.config_of(record.params)
         assert record.value == config["lr"] * config["layers"] * 0.9
         assert dict(record.values) == {1: record.value}
         assert record.stop_reason is StopReason.FINISHED

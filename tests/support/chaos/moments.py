@@ -62,7 +62,8 @@ class Moment:
 
     Attributes:
         target: `driver`, `worker`, or `node`: Ray's raylet.
-        change: Before which change of a file, counted in the driver; None to strike from outside.
+        change: Before which change of a file, counted in the driver.
+        start_of: As this epoch starts: folder of its stage, trial and epoch. With neither it is struck from outside.
         epochs: After so many more epochs; None to count from the start of the command.
         delay_s: So much later.
     """
@@ -70,14 +71,41 @@ class Moment:
     target: str = "driver"
     number: signal.Signals = signal.SIGKILL
     change: int | None = None
+    start_of: tuple[str, int, int] | None = None
     epochs: int | None = None
     delay_s: float = 0.0
 
     @property
+    def environment(self) -> dict[str, str]:
+        """What a driver finds in its environment that is to kill itself at this moment."""
+        if self.start_of is not None:
+            return {"CHAOS_KILL_IN": " ".join(map(str, self.start_of))}
+        return {} if self.change is None else {"CHAOS_KILL_AT": str(self.change)}
+
+    @property
     def name(self) -> str:
         """What the toll calls it."""
-        where = "" if self.change is None else " at a change of a file"
+        where = " at a change of a file" if self.change is not None else " as an epoch starts" if self.start_of else ""
         return f"{self.number.name} to the {self.target}{where}"
+
+
+class Chosen:
+    """Moments in the order in which they are named; after them there is one that never comes.
+
+    Args:
+        starts_of: Of epochs: folder of the stage, trial and epoch.
+    """
+
+    def __init__(self, *starts_of: tuple[str, int, int]) -> None:
+        self._left = list(starts_of)
+
+    def draw(self) -> Moment:
+        """Return the next one."""
+        return Moment(start_of=self._left.pop(0) if self._left else ("", 0, 0))
+
+    def missed(self, moment: Moment) -> None:
+        """Take in that a command had ended before."""
+        self._left.insert(0, moment.start_of)
 
 
 class Moments:
@@ -105,6 +133,11 @@ class Moments:
             return Moment(number=number, delay_s=rng.uniform(0, kind.life_s))
         epochs, delay_s = (5, 0.5) if kind.ray else (8, 0.03)
         return Moment(number=number, epochs=rng.randint(0, epochs), delay_s=rng.uniform(0, delay_s))
+
+    def missed(self, moment: Moment) -> None:
+        """Take in that a command had ended before: what was to be struck is struck next."""
+        if self._kind.ray:
+            self._deck.append(moment.target)
 
     def _target(self) -> str:
         if not self._deck:

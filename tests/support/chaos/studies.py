@@ -166,7 +166,7 @@ def outcome(folder: Path, storage: str | None) -> Outcome:
     study.close()
     return Outcome(
         configs={key: (dict(r.params), r.seed, r.source, r.replicate) for key, r in records.items()},
-        trials={key: ended(r) for key, r in records.items()},
+        trials={key: end_of(r) for key, r in records.items()},
         attributes={**json.loads(_any_attempt(json.dumps(attributes))), "best": best, "state": state},
         manifests={key: _newest_manifest(_trial_folder(folder, r)) for key, r in records.items()},
         files=_files(folder),
@@ -178,7 +178,7 @@ def loaded(folder: Path, storage: str | None) -> Study:
     return load_study(folder, storage=storage if storage and "://" in storage else None)
 
 
-def ended(record: TrialRecord) -> tuple[Any, ...]:
+def end_of(record: TrialRecord) -> tuple[Any, ...]:
     """Return what a trial has come to."""
     values = sorted(record.values.items())
     return record.state, record.stop_reason, record.value, record.best_epoch, record.epochs, record.error, values

@@ -17,10 +17,10 @@ import psutil
 
 from hpsearch.errors import StudyNotFoundError
 from hpsearch.trial.trial import Stage, State, TrialRecord
-from support.chaos.moments import SIGNALS, Moment, Moments, Toll
-from support.chaos.studies import Kind, Outcome, ended, loaded, newest_manifest, outcome, prepare
+from support.chaos.moments import SIGNALS, Chosen, Moment, Moments, Toll
+from support.chaos.studies import Kind, Outcome, end_of, loaded, newest_manifest, outcome, prepare
 from support.cli import Cli
-from support.waiting import wait_until
+from support.waiting import Patience, wait_until
 
 WORKERS_S = 5.0  # DESIGN, invariant 9
 _LIFE_S = 240.0
@@ -54,7 +54,7 @@ class Tormented:
         rng: Decides the rest.
     """
 
-    def __init__(self, cli: Cli, kind: Kind, name: str, moments: Moments, rng: random.Random) -> None:
+    def __init__(self, cli: Cli, kind: Kind, name: str, moments: Moments | Chosen, rng: random.Random) -> None:
         self.cli, self.kind, self.name, self.moments, self.rng = cli, kind, name, moments, rng
         self.folder = cli.folder / "studies" / name
         self.audit = cli.folder / f"audit-{name}.txt"
@@ -77,19 +77,24 @@ class Tormented:
         """Start the command, and strike until it ends."""
         moment = self.moments.draw()
         process, last = self._start(moment), None
-        while process.poll() is None and self.toll.kills.total() < kills:
+        while True:
             if self._strike(process, moment):
                 last = moment
                 self.toll.kills[moment.name] += 1
                 tell(f"{self.name}: {self.toll.kills.total()} of {kills}: {moment.name}")
                 if moment.target != "worker":
                     break
+            else:
+                self.moments.missed(moment)
+            if process.poll() is not None or self.toll.kills.total() >= kills:
+                break
             moment = self.moments.draw()
         code, err = self._ended(process)
         self._done = code == 0
         if self._done:
             if last is not None and last.target == "driver":
                 self.toll.kills[last.name] -= 1  # the signal came after the last look at it
+                self.moments.missed(last)
             return
         if last is None or last.target == "worker":
             self._expect(False, f"it ended with exit code {code}: {err}")  # noqa: FBT003 - it does not hold
@@ -104,7 +109,7 @@ class Tormented:
 
     def _strike(self, process: Any, moment: Moment) -> bool:
         """Wait for the moment and kill; return whether it came before the command's end."""
-        if moment.change is not None:
+        if moment.environment:
             return bool(self._ended(process)[0] == -signal.SIGKILL)
         if moment.epochs is not None:
             goal = self._progress() + moment.epochs
@@ -147,8 +152,8 @@ class Tormented:
         folder = self.cli.folder
         own = {"TMPDIR": folder / "tmp", "HPSEARCH_CLAIMS": folder / "claims", "SAMPLE_AUDIT": self.audit}
         environment = {name: str(path) for name, path in own.items()}
-        if moment is not None and moment.change is not None:
-            environment["CHAOS_KILL_AT"] = str(moment.change)
+        if moment is not None:
+            environment |= moment.environment
         return self.cli.start_warm(*arguments, *self.kind.options, **environment)
 
     def _ended(self, process: Any) -> tuple[int, str]:
@@ -166,8 +171,8 @@ class Tormented:
             lines = [command_line(process) for process in self.cli.processes()]
             return [line[:4] for line in lines if mark in "".join(line[:1])]
 
-        end = time.monotonic() + WORKERS_S
-        while left() and time.monotonic() < end:
+        patience = Patience(WORKERS_S)
+        while left() and not patience.ended():
             time.sleep(0.02)
         self._expect(not left(), f"{WORKERS_S:g} s after {after} there are {left()}")
 
@@ -248,7 +253,7 @@ class Tormented:
             drawn = [(dict(r.params), r.seed, r.source, r.replicate) for r in (old, new)]
             self._expect(drawn[0] == drawn[1] and new.attempt >= old.attempt, f"{old} became {new}")
             if old.state is not State.RUNNING:
-                self._expect(repr(ended(old)) == repr(ended(new)), f"{old}, which had ended, became {new}")
+                self._expect(repr(end_of(old)) == repr(end_of(new)), f"{old}, which had end_of, became {new}")
             changed = [epoch for epoch, value in old.values.items() if repr(new.values.get(epoch)) != repr(value)]
             self._expect(not changed, f"{key}: values of epochs {changed} were {old.values} and are {new.values}")
         for name in ("ensemble", "search_end", "finalists_end"):
@@ -286,18 +291,27 @@ def command_line(process: psutil.Process) -> list[str]:
         return []
 
 
-def torment(cli: Cli, kind: Kind, *, kills: int, seed: int = 0, tell: Callable[[str], None] = lambda _: None) -> Toll:
+def torment(
+    cli: Cli,
+    kind: Kind,
+    *,
+    kills: int,
+    chosen: Chosen | None = None,
+    seed: int = 0,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Toll:
     """Kill studies of a kind so often in all, and compare each with an undisturbed one.
 
     Args:
         kills: One study after another takes them, each until it is done.
+        chosen: The moments; without them they are drawn.
         seed: Of the moments.
         tell: Takes a line about each kill.
     """
     began, rng, toll = time.monotonic(), random.Random(f"{kind.name}/{seed}"), Toll()
     prepare(cli.folder, kind.raw)
     calm = replace(kind, options=("--executor", "inline", *kind.options[2:]))
-    moments = Moments(kind, rng)
+    moments = chosen or Moments(kind, rng)
     undisturbed = Tormented(cli, calm, f"{kind.name}-{seed}", moments, rng)
     undisturbed.run(0)
     if undisturbed.toll.mismatches:

@@ -11,7 +11,7 @@ from hpsearch.executors.base import Executor
 from hpsearch.trial.events import TrialEnded, TrialMeasured, TrialStarted
 from hpsearch.trial.folder import read_manifest
 from hpsearch.trial.trial import PredictSpec, Stage, StopReason
-from support.executors import ANY, collect, spec, until_free
+from support.executors import ANY, collect, task, until_free
 
 SHARED = (ANY, "Classifier")
 
@@ -20,13 +20,6 @@ def close_all(executors: dict[str, Executor]) -> None:
     while executors:
         _, executor = executors.popitem()
         executor.close()
-
-
-@pytest.fixture(scope="class")
-def shared():
-    held: dict[str, Executor] = {}
-    yield held
-    close_all(held)
 
 
 class Conformance:
@@ -40,6 +33,13 @@ class Conformance:
 
     def make(self, function: str, **changes: object) -> Executor:
         raise NotImplementedError
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def shared(cls):
+        held: dict[str, Executor] = {}
+        yield held
+        close_all(held)
 
     @pytest.fixture
     def start(self, shared):
@@ -60,7 +60,7 @@ class Conformance:
 
     def test_a_trial_is_a_stream_of_committed_epochs(self, start, tmp_path):
         executor = start(ANY)
-        executor.submit(spec(tmp_path))
+        executor.submit(task(tmp_path))
         events = collect(executor)
         assert [type(event) for event in events] == [TrialStarted, *[TrialMeasured] * 6, TrialEnded]
         manifest = read_manifest(tmp_path / "00000/attempt-1")
@@ -77,69 +77,69 @@ class Conformance:
         histories = []
         for number in range(2):
             until_free(executor)
-            executor.submit(spec(tmp_path, number))
+            executor.submit(task(tmp_path, number))
             histories.append([m.metrics for m in collect(executor)[-1].history])
         assert histories[0] == histories[1]
 
     def test_rules_end_a_trial_on_the_worker(self, start, tmp_path):
         executor = start(ANY)
-        executor.submit(spec(tmp_path, config={"lr": 0.1, "does": "peak"}, epochs=20))
+        executor.submit(task(tmp_path, config={"lr": 0.1, "does": "peak"}, epochs=20))
         ended = collect(executor)[-1]
         assert (ended.reason, ended.history[-1].epoch) == (StopReason.STALLED, 7)
 
     def test_a_nan_is_a_divergence(self, start, tmp_path):
         executor = start(ANY)
-        executor.submit(spec(tmp_path, config={"lr": 0.1, "does": "diverge"}))
+        executor.submit(task(tmp_path, config={"lr": 0.1, "does": "diverge"}))
         ended = collect(executor)[-1]
         assert (ended.reason, len(ended.history)) == (StopReason.DIVERGED, 3)
 
     def test_a_function_that_reports_is_an_objective_too(self, start, tmp_path):
         executor = start(ANY)
-        executor.submit(spec(tmp_path, config={"lr": 0.1, "does": "report"}))
+        executor.submit(task(tmp_path, config={"lr": 0.1, "does": "report"}))
         ended = collect(executor)[-1]
         assert ended.reason is StopReason.FINISHED
         assert [m.metrics["score"] for m in ended.history] == pytest.approx([0.1 * k for k in range(1, 7)])
 
     def test_an_exception_fails_its_trial_and_the_worker_goes_on(self, start, tmp_path):
         executor = start(ANY)
-        executor.submit(spec(tmp_path, 0, config={"lr": 0.9, "does": "fail_if_large"}))
+        executor.submit(task(tmp_path, 0, config={"lr": 0.9, "does": "fail_if_large"}))
         ended = collect(executor)[-1]
         assert ended.reason is StopReason.ERROR
         assert ended.error == "ValueError: lr 0.9 is too large"
         assert "sample_objectives.py" in ended.traceback
         assert "is too large" in (tmp_path / "00000/attempt-1/log.txt").read_text()
         until_free(executor)
-        executor.submit(spec(tmp_path, 1, config={"lr": 0.1, "does": "fail_if_large"}))
+        executor.submit(task(tmp_path, 1, config={"lr": 0.1, "does": "fail_if_large"}))
         assert collect(executor)[-1].reason is StopReason.FINISHED
 
     def test_a_second_attempt_goes_on_from_the_checkpoint(self, start, tmp_path):
         executor = start(ANY)
-        executor.submit(spec(tmp_path, 0))
+        executor.submit(task(tmp_path, 0))
         whole = collect(executor)[-1].history
         until_free(executor)
-        executor.submit(spec(tmp_path, 1, epochs=4))
+        executor.submit(task(tmp_path, 1, epochs=4))
         collect(executor)
         first = tmp_path / "00001/attempt-1"
         # As a kill after epoch 4 leaves it: no reason yet.
         manifest = json.loads((first / "manifest.json").read_text()) | {"format": 1, "reason": None}
         (first / "manifest.json").write_text(json.dumps(manifest))
         until_free(executor)
-        executor.submit(spec(tmp_path, 1, attempt=2))
+        executor.submit(task(tmp_path, 1, attempt=2))
         events = collect(executor)
         assert [e.measurement.epoch for e in events if isinstance(e, TrialMeasured)] == [5, 6]
         assert [m.metrics for m in events[-1].history] == [m.metrics for m in whole]
 
     def test_predictions_are_written_beside_the_checkpoint(self, start, tmp_path):
         executor = start("Classifier")
-        executor.submit(spec(tmp_path))
+        executor.submit(task(tmp_path))
         collect(executor)
         folder = tmp_path / "00000/attempt-1"
         manifest = read_manifest(folder)
         until_free(executor)
-        task = PredictSpec(
+        wanted = PredictSpec(
             stage=Stage.SEARCH, number=0, attempt=1, folder=str(folder), checkpoint=manifest.best.file, split="val"
         )
-        executor.submit(task)
+        executor.submit(wanted)
         ready = collect(executor)[-1]
         assert ready.error is None
         with np.load(ready.path) as file:
@@ -148,17 +148,17 @@ class Conformance:
 
     def test_a_prediction_that_fails_says_why(self, start, tmp_path):
         executor = start("Classifier")
-        task = PredictSpec(
+        wanted = PredictSpec(
             stage=Stage.SEARCH, number=0, attempt=1, folder=str(tmp_path), checkpoint="none.pt", split="val"
         )
-        executor.submit(task)
+        executor.submit(wanted)
         ready = collect(executor)[-1]
         assert ready.path is None
         assert "none.pt" in ready.error
 
     def test_closing_twice_is_fine(self, start, tmp_path):
         executor = start("climb")
-        executor.submit(spec(tmp_path))
+        executor.submit(task(tmp_path))
         executor.poll(0.1)
         executor.close()
         executor.close()

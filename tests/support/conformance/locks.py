@@ -138,7 +138,7 @@ class Races:
             answer = step(self, *arguments) if name == "_lives" else None
             if not hasattr(looked, "once"):
                 looked.once = True
-                both_have_looked.wait(timeout=20)
+                both_have_looked.wait(timeout=120)
             return step(self, *arguments) if answer is None else answer
 
         monkeypatch.setattr(owner, name, look)

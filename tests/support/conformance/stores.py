@@ -18,8 +18,8 @@ from hpsearch.errors import InputError, StudyError, StudyNotFoundError
 from hpsearch.samplers import make_sampler
 from hpsearch.store.backend import Backend
 from hpsearch.store.store import FORMAT, STUDY_FILE, Store
-from hpsearch.trial.trial import Direction, Measurement, Stage, State, StopReason, TrialRecord
-from support.factories import sample_config
+from hpsearch.trial.trial import Direction, Stage, State, StopReason, TrialRecord
+from support.factories import history, sample_config
 
 CONFIG = sample_config(
     space={
@@ -37,12 +37,11 @@ SAMPLER = make_sampler(CONFIG.search, CONFIG.space, CONFIG.seed, {})
 END = {"metric": "score", "direction": CONFIG.direction, "worker": "host:1", "error": None}
 
 
+measurements = partial(history, seconds=0.25, loss=1.0)
+
+
 class Kill(BaseException):
     """Ends a driver between two writes."""
-
-
-def measured(*values: float) -> list[Measurement]:
-    return [Measurement(epoch=e, metrics={"score": v, "loss": 1.0}, seconds=0.25) for e, v in enumerate(values, 1)]
 
 
 def running(number: int, stage: Stage = Stage.SEARCH, **changes: object) -> TrialRecord:
@@ -56,10 +55,10 @@ def add(store: Store, number: int, reason: StopReason | None, *values: float, **
     record = running(number, **changes)
     store.create_trial(record, CONFIG.space)
     store.start_attempt(record.stage, number, 1)
-    for measurement in measured(*values):
+    for measurement in measurements(*values):
         store.add_measurement(record.stage, number, measurement, "score")
     if reason is not None:
-        store.end_trial(record.stage, number, reason, history=measured(*values), **END)
+        store.end_trial(record.stage, number, reason, history=measurements(*values), **END)
     store.flush()
 
 
@@ -125,7 +124,7 @@ class Conformance(Stores):
         for number, reason in enumerate((StopReason.ERROR, StopReason.OOM, StopReason.TIMEOUT, StopReason.LOST), 4):
             add(store, number, None, 0.5)
             end = END | {"worker": None, "error": 'ValueError: "quoted"\té 你'}
-            store.end_trial(Stage.SEARCH, number, reason, history=measured(0.5), **end)
+            store.end_trial(Stage.SEARCH, number, reason, history=measurements(0.5), **end)
         add(store, 8, None, 0.5, 0.25)
         store.start_attempt(Stage.SEARCH, 8, 3)
         add(store, 9, None)
@@ -146,7 +145,7 @@ class Conformance(Stores):
         for record in reopen().records(Stage.SEARCH):
             drawn = SAMPLER.draw(record.number)
             assert {k: (type(v), v) for k, v in record.params.items()} == {k: (type(v), v) for k, v in drawn.items()}
-            assert CONFIG.space.config(record.params) == CONFIG.space.config(drawn)
+            assert CONFIG.space.config_of(record.params) == CONFIG.space.config_of(drawn)
 
     def test_what_is_not_finite_is_nan_and_never_the_value(self, create, reopen):
         store = create()
@@ -263,7 +262,7 @@ class Conformance(Stores):
         def end(store: Store, number: int) -> None:
             store.repair(lambda _: CONFIG.space, SAMPLER.draw, lambda number: number)
             if store.record(Stage.SEARCH, number).state is State.RUNNING:
-                store.end_trial(Stage.SEARCH, number, StopReason.STALLED, history=measured(0.5, 0.75, 0.25), **END)
+                store.end_trial(Stage.SEARCH, number, StopReason.STALLED, history=measurements(0.5, 0.75, 0.25), **END)
             store.flush()
 
         store = create()
@@ -312,7 +311,7 @@ class Conformance(Stores):
         with pytest.raises(Kill):
             store.flush()
         again = reopen()
-        again.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=measured(0.5), **END)
+        again.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=measurements(0.5), **END)
         again.flush()
         assert again.record(Stage.SEARCH, 0).error is None
         assert contents(reopen()) == contents(again)
@@ -320,7 +319,7 @@ class Conformance(Stores):
     def test_epochs_of_earlier_attempts_do_not_count(self, create, reopen):
         store = create()
         add(store, 0, None, 0.9, 0.9, 0.9, 0.9)
-        sparse = [m for m in measured(0.1, 0.2, 0.3) if m.epoch != 2]
+        sparse = [m for m in measurements(0.1, 0.2, 0.3) if m.epoch != 2]
         store.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=sparse, **END)
         store.flush()
         record = store.record(Stage.SEARCH, 0)
@@ -344,7 +343,7 @@ class Conformance(Stores):
         for stage in Stage:
             for number, (reason, values) in enumerate(histories):
                 add(store, number, None, stage=stage, source=0 if stage is Stage.FINALISTS else None)
-                store.end_trial(stage, number, reason, history=measured(*values), **end)
+                store.end_trial(stage, number, reason, history=measurements(*values), **end)
             store.flush()
             study = optuna.load_study(study_name=f"sample/{stage}", storage=self.optuna_storage(store))
             best = max if direction is Direction.MAXIMIZE else min
@@ -371,10 +370,10 @@ class Conformance(Stores):
             store.flush()
 
         for write in (
-            lambda: store.add_measurement(Stage.SEARCH, 0, measured(0.5)[0], "score"),
+            lambda: store.add_measurement(Stage.SEARCH, 0, measurements(0.5)[0], "score"),
             lambda: store.start_attempt(Stage.SEARCH, 0, 2),
             lambda: store.create_trial(running(1), CONFIG.space),
-            lambda: store.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=measured(0.5), **END),
+            lambda: store.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=measurements(0.5), **END),
         ):
             with pytest.raises(StudyError, match=r"study sample: its store .* can't be written: ") as caught:
                 flushed(write)
@@ -384,7 +383,7 @@ class Conformance(Stores):
     def test_an_attempt_is_stored_before_it_can_be_sent_out(self, create, reopen):
         store = create()
         add(store, 0, None)
-        store.add_measurement(Stage.SEARCH, 0, measured(0.5)[0], "score")
+        store.add_measurement(Stage.SEARCH, 0, measurements(0.5)[0], "score")
         store.start_attempt(Stage.SEARCH, 0, 2)
         assert reopen().record(Stage.SEARCH, 0).attempt == 2
         store.create_trial(replace(running(1), attempt=1), CONFIG.space)
@@ -393,12 +392,12 @@ class Conformance(Stores):
     def test_what_is_noted_is_stored_by_a_flush_and_by_all_that_decides(self, create, reopen):
         store = create()
         add(store, 0, None)
-        store.add_measurement(Stage.SEARCH, 0, measured(0.5)[0], "score")
+        store.add_measurement(Stage.SEARCH, 0, measurements(0.5)[0], "score")
         assert (store.pending, store.record(Stage.SEARCH, 0).values) == (1, {1: 0.5})
         assert not reopen().record(Stage.SEARCH, 0).values
         store.flush()
         assert (store.pending, reopen().record(Stage.SEARCH, 0).values) == (0, {1: 0.5})
-        store.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=measured(0.5), **END)
+        store.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=measurements(0.5), **END)
         assert reopen().record(Stage.SEARCH, 0).state is State.RUNNING
         store.put("done", value=True)  # not before the trials that it says are done
         assert reopen().record(Stage.SEARCH, 0).state is State.COMPLETE
@@ -408,7 +407,7 @@ class Conformance(Stores):
         add(store, 0, None)
         study = optuna.load_study(study_name="sample/search", storage=self.optuna_storage(store))
         study.tell(0, 1.0)
-        store.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=measured(0.5), **END)
+        store.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=measurements(0.5), **END)
         with pytest.raises(StudyError, match="can't be written"):
             store.flush()
         optuna.delete_study(study_name="sample/search", storage=self.optuna_storage(store))

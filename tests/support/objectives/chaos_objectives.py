@@ -1,6 +1,7 @@
 """What the chaos suite trains: small, exact, with random state of many kinds, leaving a trace of each epoch.
 
-Imported by a driver whose environment has CHAOS_KILL_AT=N, it kills that process at its N-th change of a study's files.
+Imported by a driver whose environment has CHAOS_KILL_AT=N, it kills that process at its N-th change of a study's files;
+CHAOS_KILL_IN="trials 0 4" kills it as the fourth epoch of that trial starts.
 """
 
 from __future__ import annotations
@@ -65,6 +66,14 @@ def _step() -> float:
     return random.gauss(0, 1) + float(np.random.standard_normal()) + torch.randn(()).item()  # noqa: NPY002
 
 
+def _starts(trial, epoch: int) -> None:
+    """Leave a trace of an epoch that starts, or end there."""
+    start = f"{trial.dir.parent.parent.name} {trial.number} {epoch}"
+    audit(f"{start} {trial.dir.name}")
+    if start == os.environ.get("CHAOS_KILL_IN"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 class Walker(Classifier):
     """Walk at random by four generators, one of them its own; trials of an odd number save every second epoch."""
 
@@ -78,7 +87,7 @@ class Walker(Classifier):
             place = state["place"]
             own.set_state(state["generator"])
         for epoch in trial.epochs():
-            audit(f"{trial.dir.parent.parent.name} {trial.number} {epoch} {trial.dir.name}")
+            _starts(trial, epoch)
             place += _step() + torch.randn((), generator=own).item()
             if epoch % (1 + trial.number % 2) == 0:
                 centres = torch.tensor([[0.0, 0.0], [1.2 + 0.1 * math.tanh(place), 1.2]])
@@ -121,7 +130,7 @@ def walk(config, trial):
     state = trial.load_checkpoint()
     place = 0.0 if state is None else state["place"]
     for epoch in trial.epochs():
-        audit(f"{trial.dir.parent.parent.name} {trial.number} {epoch} {trial.dir.name}")
+        _starts(trial, epoch)
         place += _step()
         trial.report(_measured(config, place, epoch), checkpoint={"place": place})
 

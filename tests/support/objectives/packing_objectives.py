@@ -19,7 +19,7 @@ def crowded(config, trial):
     mine = folder / f"running-{gpu}-{trial.number}"
     mine.touch()
     (folder / f"seen-{trial.number}").write_text(gpu)
-    most, end = 0, time.monotonic() + 100
+    most, end = 0, time.monotonic() + 200
     while most == 0 or not ((folder / "go").exists() or (folder / f"go-{trial.number}").exists()):
         most = max(most, len(list(folder.glob(f"running-{gpu}-*"))))
         if time.monotonic() > end:
@@ -63,7 +63,7 @@ def greedy(config, trial):
     mine = folder / f"running-{gpu}-{trial.number}"
     mine.touch()
     try:
-        end = time.monotonic() + 100
+        end = time.monotonic() + 200
         while len(list(folder.glob(f"running-{gpu}-*"))) == 1 and not (folder / "crowded").exists():
             if time.monotonic() > end:
                 raise TimeoutError("there was no other trial")

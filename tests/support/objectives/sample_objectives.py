@@ -24,6 +24,15 @@ def audit(line: str) -> None:
             file.write(f"{line}\n")
 
 
+def hold() -> None:
+    """Wait, once so many lines are audited as SAMPLE_HOLD says, until a test lets all trials go on."""
+    if "SAMPLE_HOLD" in os.environ:
+        lines = Path(os.environ["SAMPLE_AUDIT"])
+        if len(lines.read_text(encoding="utf-8").splitlines()) >= int(os.environ["SAMPLE_HOLD"]):
+            while not lines.with_suffix(".go").exists():
+                time.sleep(0.01)
+
+
 def climb(config, trial):
     """Improve every epoch, by an amount that depends on config and seed; each epoch is audited and checkpointed.
 
@@ -36,6 +45,7 @@ def climb(config, trial):
         total += config["lr"] * (1 + 0.1 * generator.random())
         audit(f"{trial.dir.parent.parent.name} {trial.number} {epoch} {trial.dir.name}")
         time.sleep(EPOCH_S)
+        hold()
         if config.get("saves", True):
             trial.save_checkpoint({"total": total, "epoch": epoch})
         yield {"score": total}
@@ -97,7 +107,7 @@ def environment(config, trial):
     folder = Path(config["folder"])
     seen = f"{os.environ.get('CUDA_VISIBLE_DEVICES')}"
     (folder / f"seen-{trial.number}").write_text(seen)
-    end = time.monotonic() + 60
+    end = time.monotonic() + 200
     while len(list(folder.glob("seen-*"))) < config["together"]:
         if time.monotonic() > end:
             raise TimeoutError("the trials did not run at once")

@@ -1,4 +1,4 @@
-"""What has been carried over so far: the parameters, the rest of a space file, and what the user has to be told."""
+"""The translation of another tool's search space: what becomes of each part, and what the user is told."""
 
 from __future__ import annotations
 
@@ -6,27 +6,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hpsearch.drafting.from_tuners.flow import short
+from hpsearch.drafting.flow import short
 from hpsearch.drafting.from_tuners.ranges import Found
+from hpsearch.drafting.space_file import DEFAULT_EPOCHS, DEFAULT_METRIC, FILL_IN, is_searched
 from hpsearch.errors import FieldError
 from hpsearch.space.distributions import Scalar
 from hpsearch.space.parsing import parse_space
 from hpsearch.text import Path
 
-EPOCHS = 20  # where nothing says how many
-METRIC = "val_loss"  # where nothing says which
+SET = "set this"
+"""What marks a guess in the file."""
 
 Condition = Mapping[str, tuple[Scalar, ...]]
-"""By the name of a parameter, which of its choices have to be chosen."""
+"""By parameter: one of these choices must be chosen."""
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """A value of the new file outside of its space.
+class Field:
+    """A value of the new file, outside of the section `space`.
 
     Attributes:
-        note: What the user has to look at; the user is told.
-        comment: Where it comes from; stands in the file alone.
+        value: Of JSON's types.
+        note: Why the user has to check it; empty if it is no guess. It is printed, and it is a comment in the file.
+        comment: Where the value comes from; a comment in the file only.
     """
 
     value: Any
@@ -35,46 +37,48 @@ class Setting:
 
 
 @dataclass(kw_only=True, slots=True)
-class Draft:
-    """What a space file is made from.
+class Translation:
+    """What becomes of a search space, part by part.
 
     Attributes:
         origin: What was read, such as `the W&B sweep sweep.yaml`.
-        found: What each parameter became, by its name here.
-        conditions: Of the parameters that have one.
-        search: What stands in the section `search`.
-        command: Program and arguments, braces doubled but for placeholders; empty for an objective in Python.
+        study: The name of the study; it may hold any text.
+        found: What each parameter became, by its name in the space file.
+        conditions: The conditions of the parameters that have one.
+        search: The section `search`.
+        command: Program and arguments, with braces doubled outside of placeholders; empty for an objective in Python.
         python: `module:name` of an objective in Python.
-        notes: What could not be carried over, beyond single parameters.
-        checks: What the user has to look at before the first study.
+        notes: What could not be carried over, apart from single parameters.
+        checks: What the user has to check before the first study.
     """
 
     origin: str
     study: str
-    metric: Setting = field(default_factory=lambda: Setting(METRIC, note="nothing says what is measured"))
-    direction: Setting = field(default_factory=lambda: Setting("minimize", note="nothing says so"))
-    epochs: Setting = field(default_factory=lambda: Setting(EPOCHS, note="nothing says how many"))
-    search: dict[str, Setting] = field(default_factory=dict)
+    metric: Field = field(default_factory=lambda: Field(DEFAULT_METRIC, note="the source names no metric"))
+    direction: Field = field(default_factory=lambda: Field("minimize", note="the source has no direction"))
+    epochs: Field = field(default_factory=lambda: Field(DEFAULT_EPOCHS, note="the source has no number of epochs"))
+    search: dict[str, Field] = field(default_factory=dict)
     found: dict[str, Found] = field(default_factory=dict)
     conditions: dict[str, Condition] = field(default_factory=dict)
     command: list[str] = field(default_factory=list)
-    python: Setting = field(default_factory=lambda: Setting("FILL_IN:train", note="the function that trains"))
+    python: Field = field(default_factory=lambda: Field(f"{FILL_IN}:train", note="the function that trains"))
     notes: list[str] = field(default_factory=list)
     checks: list[str] = field(default_factory=list)
 
     def add(self, name: str, found: Found, path: Path, when: Condition | None = None) -> str:
-        """Add a parameter and return its name here: another one if a parameter of other values has that name.
+        """Add a parameter and return its name in the space file. It is another name if a different parameter has it.
 
         Args:
-            name: As it is called there; dots lead into mappings.
+            name: The parameter's name in the other tool; dots lead into mappings.
+            found: What it becomes.
             path: Where it stands in the file, for messages.
-            when: What it depends on; None or empty for nothing.
+            when: Its condition; None or empty if it has none.
 
         Raises:
-            FieldError: Two parameters that are always there have the same name.
+            FieldError: Two parameters without conditions have the same name.
         """
         if when and not found.is_lost and not isinstance(found.raw, Mapping):
-            # A constant of a space file has no conditions; a choice without alternatives has.
+            # In a space file a constant can't have a condition, but a choice of one can.
             found = replace(found, raw={"choice": [found.raw]})
         if name in self.found:
             if not when:
@@ -82,7 +86,7 @@ class Draft:
             if self._is_joined(name, found, when):
                 return name
             other = self._free(".".join([name, *(str(values[0]) for values in when.values())]))
-            found = found.noting(f"is called {name} there, where another parameter is called so too")
+            found = found.noting(f"was called {name}, as another parameter is")
             name = other
         self.found[name] = found
         if when:
@@ -90,7 +94,7 @@ class Draft:
         return name
 
     def _is_joined(self, name: str, found: Found, when: Condition) -> bool:
-        """Let a parameter that is there under one choice be there under another one as well, if it can."""
+        """Join a condition to that of an existing parameter, if both name the same choice; return whether it was."""
         there = self.conditions.get(name, {})
         if self.found[name].raw != found.raw or len(there) != 1 or list(there) != list(when):
             return False
@@ -104,7 +108,7 @@ class Draft:
         return name
 
     def rename(self, name: str) -> str:
-        """Give a parameter another name, in its place, and return that."""
+        """Give a parameter another name, and return that; its place stays."""
         other = self._free(f"{name}_value")
         here = {name: other}
         self.found = {here.get(key, key): found for key, found in self.found.items()}
@@ -116,7 +120,7 @@ class Draft:
 
     @property
     def carried(self) -> dict[str, Any]:
-        """The space as a space file has it: what each parameter became, with its conditions."""
+        """The section `space`: what each parameter became, with its condition."""
         return {
             name: found.raw | {"when": {parent: _short(values) for parent, values in self.conditions[name].items()}}
             if name in self.conditions
@@ -128,29 +132,26 @@ class Draft:
     @property
     def searched(self) -> list[str]:
         """The parameters that have more than one value."""
-        return [
-            name
-            for name, raw in self.carried.items()
-            if isinstance(raw, Mapping) and ("choice" not in raw or len(raw["choice"]) > 1)
-        ]
+        return [name for name, raw in self.carried.items() if is_searched(raw)]
 
     @property
     def size(self) -> float:
-        """How many configs there are at most."""
+        """The largest possible number of configs."""
         return parse_space(self.carried).size if self.searched else 1
 
     def take_epochs(self, name: str, *, keep: bool) -> None:
-        """Take the length of a trial from a parameter that means it.
+        """Set the epochs from a parameter that means them.
 
         Args:
-            keep: Whether the space has it nevertheless, if it is a constant.
+            name: The parameter's name in the space file.
+            keep: Whether the parameter stays in the space.
         """
         found = self.found[name]
         longest = _largest(found.raw)
         if longest is not None and longest >= 1 and longest == int(longest):
-            is_searched = isinstance(found.raw, Mapping)
-            note = f"the longest of {short(found.raw)}; all trials are equally long" if is_searched else ""
-            self.epochs = Setting(int(longest), note=note, comment="" if is_searched else name)
+            is_constant = not isinstance(found.raw, Mapping)
+            note = "" if is_constant else f"the largest of {short(found.raw)}; all trials have the same length"
+            self.epochs = Field(int(longest), note=note, comment=name if is_constant else "")
         if not keep:
             del self.found[name]
             self.conditions.pop(name, None)
@@ -161,7 +162,7 @@ def _short(values: tuple[Scalar, ...]) -> Any:
 
 
 def _largest(raw: Any) -> float | None:
-    """Return the largest number that a constant or a distribution of the space file stands for."""
+    """Return the largest value of a constant or a distribution; None if it has no numbers."""
     values = [raw]
     if isinstance(raw, Mapping):
         (kind, arguments), *_ = raw.items()

@@ -6,29 +6,24 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ruamel.yaml.error import YAMLError
-
 from hpsearch.errors import FieldError
 from hpsearch.text import Path, shown
 
 _MAX_DEPTH = 32
-_MAX_VALUES = 100_000  # aliases of aliases make a short file endless
-_LARGEST_INTEGER = 2**63  # a signed column of a database ends here
-
-YAML_ERRORS = (YAMLError, ValueError, RecursionError, TypeError, LookupError, AttributeError)
-"""What ruamel.yaml raises for a text that is none: the latter three for odd tags, anchors and empty numbers."""
+_MAX_VALUES = 100_000  # aliases of aliases can make a short file endless
+LARGEST_INTEGER = 2**63  # the limit of a signed column in a database
 
 
 def plain(value: Any, path: Path = ()) -> Any:
-    """Return a copy of a space file's content that JSON can hold, no part of which is another.
+    """Return a copy of a space file's content that JSON can hold. No part of it is shared.
 
     Args:
-        value: What the parser made of it.
+        value: The content, from the parser.
         path: Where it stands in the file, for messages.
 
     Raises:
-        FieldError: It has a date, a set, a number that is not finite or too large, a key that is not text, half of a
-            character, itself inside, or more than 100,000 values.
+        FieldError: The content has a date, a set, a number that is too large or not finite, a key that is not text,
+            half of a character, itself inside, or more than 100,000 values.
     """
     return _Copier().copy(value, path)
 
@@ -40,7 +35,7 @@ class _Copier:
         self._count = 0
 
     def copy(self, value: Any, path: Path) -> Any:
-        """Return a copy of what stands at a path."""
+        """Return a copy of the content at a path."""
         self._count += 1
         if self._count > _MAX_VALUES:
             raise FieldError(path[:2], "has too many values", f"at most {_MAX_VALUES}, aliases followed")
@@ -61,7 +56,7 @@ def _scalar(value: object, path: Path) -> object:
         return value
     if isinstance(value, str):
         return _text(value, path)
-    if isinstance(value, int) and abs(value) < _LARGEST_INTEGER:
+    if isinstance(value, int) and abs(value) < LARGEST_INTEGER:
         return int(value)
     if isinstance(value, float) and math.isfinite(value):
         return float(value)

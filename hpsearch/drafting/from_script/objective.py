@@ -1,0 +1,118 @@
+"""The objective of a first space file: how to call the script, and where to read its measurements."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePath
+
+from hpsearch.drafting.from_script.findings import Findings
+from hpsearch.drafting.from_script.measurements import Measurements
+from hpsearch.drafting.from_script.setting import Setting
+from hpsearch.drafting.space_file import (
+    DEFAULT_EPOCHS,
+    FILL_IN,
+    Block,
+    CommandText,
+    Comment,
+    Entry,
+    Line,
+    how_to_measure,
+    literal,
+)
+
+_OWN = ("{epochs}", "{seed}", "{trial_dir}")
+_LIGHTNING = (
+    "fit", "--config", "{config_file}", "--seed_everything", "{seed}", "--trainer.max_epochs", "{epochs}",
+    "--trainer.default_root_dir", "{trial_dir}", "--trainer.logger", "CSVLogger",
+    "--trainer.logger.save_dir", "{trial_dir}", "--trainer.logger.version", "version_0",
+)  # fmt: skip
+
+
+def objective(findings: Findings, folder: Path) -> tuple[Line, ...]:
+    """Return the section `objective`.
+
+    Args:
+        folder: Where the space file will lie.
+    """
+    lines: list[Line] = [
+        _epochs(findings),
+        Entry("cwd", _relative(Path(), folder)),
+        Entry("command", CommandText(tuple(_command(findings)))),
+    ]
+    if findings.script is None:
+        lines.append(Comment("CHECK: put the script's name above, or run `hpsearch init` again with --script"))
+    lines.append(Comment("interpreter: .venv  # the Python of the script, if it is another one than hpsearch's"))
+    if findings.sorted.resume is not None:
+        option = _resume_option(findings.sorted.resume, is_hydra=findings.way == "hydra")
+        lines.append(Comment(f"resume: {option}  # the folder of an earlier attempt; add the name of the file"))
+    if findings.way in ("lightning", "plain"):
+        lines.append(_config_file(findings, folder))
+    return (*lines, *_metrics(findings.measured))
+
+
+def _epochs(findings: Findings) -> Entry:
+    setting, default = findings.epochs_setting, findings.default_epochs
+    if setting is None:
+        comment = "CHECK: no setting for them was found; how many are needed?"
+    elif default is None:
+        comment = f"CHECK: {setting.shown} has no default that can be read"
+    else:
+        comment = f"the default of {setting.shown}"
+    return Entry("epochs", default or DEFAULT_EPOCHS, comment)
+
+
+def _command(findings: Findings) -> list[tuple[str, ...]]:
+    """Return the words of the command, which runs in the working directory."""
+    script = f"{FILL_IN}.py" if findings.script is None else _relative(findings.script, Path())
+    groups: list[tuple[str, ...]] = [("python",), (literal(script),)]
+    spelled = findings.sorted.spelled
+    if findings.way == "args":
+        groups += [_spelled(setting, text) for setting, text in spelled]
+        named = {setting.name for setting, _ in spelled}
+        groups += [("{args}",)] if any(name not in named for name in findings.sorted.names) else []
+    elif findings.way == "hydra":
+        groups += [(f"{setting.name}={text}",) for setting, text in spelled]
+        groups += [("{overrides}",), ("hydra.run.dir={trial_dir}",)]
+    elif findings.way == "lightning":
+        groups += [(word,) for word in _LIGHTNING]
+    else:
+        groups.append(("{config_file}",))
+    return groups
+
+
+def _spelled(setting: Setting, text: str) -> tuple[str, ...]:
+    if setting.positional:
+        return (text,)
+    # argparse would take -1e-3 for an option.
+    is_negative = text.startswith("-") or (setting.number or 0) < 0
+    return (f"{setting.flag}={text}",) if is_negative else (setting.flag, text)
+
+
+def _resume_option(setting: Setting, *, is_hydra: bool) -> str:
+    return f"{setting.name}={{resume_from}}" if is_hydra else f"{setting.shown} {{resume_from}}"
+
+
+def _config_file(findings: Findings, folder: Path) -> Entry:
+    places = {name: name for name in findings.sorted.names if "." in name}
+    if findings.way == "plain":
+        places |= {text[1:-1]: setting.name for setting, text in findings.sorted.spelled if text in _OWN}
+    entries = [Entry("template", _relative(findings.source, folder))]
+    if places:
+        entries.append(Entry("map", Block(tuple(Entry(name, place) for name, place in places.items()))))
+    return Entry("config_file", Block(tuple(entries)))
+
+
+def _metrics(measured: Measurements) -> tuple[Line, ...]:
+    if measured.way == "json":
+        return (Comment(f"measurements are lines of JSON on standard output with {measured.metric}"),)
+    if not measured.way:
+        problem = "CHECK: no measurements were found in the script. Let it print a line of JSON"
+        return how_to_measure(problem, measured.metric)
+    entries = [Entry(measured.way, measured.place, "CHECK")]
+    if measured.first_epoch == 0:
+        entries.append(Entry("first_epoch", 0))
+    return (Entry("metrics", Block(tuple(entries))),)
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return PurePath(os.path.relpath(path, folder)).as_posix()

@@ -1,0 +1,28 @@
+"""What is refused before a study of the built-in objective starts."""
+
+from __future__ import annotations
+
+from hpsearch.errors import FieldError
+from hpsearch.space.space import Space
+from hpsearch.vision.parameters import OWN_MODELS, check_values
+from hpsearch.vision.section import ImageClassifier
+
+
+def check_parameters(space: Space, settings: ImageClassifier) -> None:
+    """Refuse a space whose configs the objective could not train.
+
+    Imports torch only for a model of torchvision.
+
+    Raises:
+        FieldError: A parameter is unknown or can have an impossible value, or the model is unknown or too large for the
+            images; the message says what is allowed.
+    """
+    for name in space.names:
+        if name == "width" and settings.model not in OWN_MODELS:
+            found = f"{settings.model} has no width"
+            raise FieldError(("space", name), found, f"width with model: {' or '.join(OWN_MODELS)}")
+        check_values(space, name)
+    if settings.model not in OWN_MODELS:
+        from hpsearch.vision.models import check_model
+
+        check_model(settings)

@@ -1,0 +1,59 @@
+"""The section of a space file that asks for the built-in objective."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from hpsearch.config.objectives import ObjectiveSection
+from hpsearch.config.section import Section
+
+
+class Split(Section):
+    """Shares of a data set. With an official test set only train and val are cut, in their proportion."""
+
+    train: float = Field(default=0.7, gt=0, lt=1)
+    val: float = Field(default=0.2, gt=0, lt=1)
+    test: float = Field(default=0.1, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _sums_to_one(self) -> Self:
+        total = self.train + self.val + self.test
+        if not math.isclose(total, 1, abs_tol=1e-6):
+            msg = f"shares that sum to 1, not to {total:g}"
+            raise ValueError(msg)
+        return self
+
+
+class ImageClassifier(ObjectiveSection):
+    """The built-in objective.
+
+    Attributes:
+        model: `small_cnn`, `mlp`, or any classification model of torchvision.
+        data_dir: The folder of torchvision's data sets, relative to the space file. The default is `data` in the
+            working directory.
+        download: Whether to fetch a data set that is not there.
+        image_size: The side, in pixels, that images are resized to; None leaves them.
+        split_seed: A seed of its own, so that studies with other seeds share a split.
+        precision: `bf16` runs the forward pass in bfloat16 on a GPU.
+    """
+
+    built_in: ClassVar[bool] = True
+    can_predict: ClassVar[bool | None] = True
+    files: ClassVar[tuple[tuple[str, ...], ...]] = (("data_dir",),)
+
+    use: Literal["image_classifier"]
+    data: Literal["digits", "mnist", "fashion_mnist", "cifar10", "svhn"]
+    model: str = "small_cnn"
+    data_dir: str = "data"
+    download: bool = False
+    image_size: int | None = Field(default=None, ge=8, le=1024)
+    split: Split = Split()
+    split_seed: int = Field(default=0, ge=0, lt=2**32)
+    precision: Literal["fp32", "bf16"] = "fp32"
+
+    def measured_on(self) -> dict[str, Any]:
+        """Return the name of the data set, and its split with the seed."""
+        return {"data": self.data, "split": {**self.split.model_dump(), "seed": self.split_seed}}
