@@ -24,7 +24,7 @@ _FEWEST_DIGITS = 6  # of large values, so that 12345.68 keeps some decimals
 _LARGEST_EXPONENT = 9  # beyond, digits say less than a power of ten
 _SHOWN_CHARACTERS = 60
 
-Path = tuple[str | int, ...]
+FieldPath = tuple[str | int, ...]
 """Where something stands in a space file: keys, and positions in lists."""
 
 
