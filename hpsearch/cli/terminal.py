@@ -1,4 +1,4 @@
-"""What commands print to: how wide it is, and what it can show."""
+"""Where commands print: how wide it is, and what it can show."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _DUMB = "dumb"
 
 
 class Terminal(Console):
-    """Standard output, or standard error; no text is taken for markup.
+    """Standard output or standard error. Brackets in a text are no markup.
 
     Args:
         stderr: Whether it is standard error.
@@ -21,11 +21,11 @@ class Terminal(Console):
     def __init__(self, *, stderr: bool = False) -> None:
         environment = dict(os.environ)
         if not environment.get("TERM") and not environment.get("FORCE_COLOR"):
-            environment["TERM"] = _DUMB  # nobody knows what it can do; Rich would send it colours
+            environment["TERM"] = _DUMB  # Rich would send colours to a terminal that may not know them
         if not environment.get("COLUMNS", "").strip("0"):
             environment.pop("COLUMNS", None)
         super().__init__(stderr=stderr, markup=False, highlight=False, emoji=False, _environ=environment)
-        if self.is_dumb_terminal:  # Rich takes each of them for 80 columns wide
+        if self.is_dumb_terminal:  # for which Rich assumes 80 columns
             self.size = shutil.get_terminal_size()
         if (missing := _FEWEST_COLUMNS - self.width) > 0:
-            self.width += missing  # for good; any other width follows the terminal's
+            self.width += missing  # only where needed: a fixed width no longer follows the terminal

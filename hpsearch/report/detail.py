@@ -1,4 +1,4 @@
-"""One trial in full: what it was, how it went, why it ended, what it said, and how to train it again."""
+"""One trial in full: its config, its curve, why it ended, its log, and how to train it again."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from hpsearch.trial.manifest import Manifest
 from hpsearch.trial.trial import Measurement, Stage, State, TrialRecord
 
 _LOG_LINES = 20
-_LOG_BYTES = 1 << 16  # of the end of a log that may be huge
+_LOG_BYTES = 1 << 16  # are read of a log, which may be huge
 _SHELL_CHARACTERS = 76
 
 
 def trial_detail(study: Study, number: int) -> RenderableType:
-    """Return all there is to know of a search trial.
+    """Return all that is known of a search trial.
 
     Raises:
         InputError: There is no trial of that number.
@@ -64,12 +64,12 @@ def _find(study: Study, number: int) -> TrialRecord:
         return study.store.record(Stage.SEARCH, number)
     except KeyError:
         count = len(study.store.records(Stage.SEARCH))
-        allowed = f"0 to {count - 1}" if count else "none, for no trial has started"
+        allowed = f"0 to {count - 1}" if count else "none: no trial has started"
         raise InputError(f"study {study.name}: has no trial {number}; allowed: {allowed}") from None
 
 
 def _newest_manifest(record: TrialRecord, folder: Path) -> tuple[Manifest | None, str]:
-    """Return what the newest attempt that committed something has committed, and what is wrong with newer ones."""
+    """Return the newest manifest that can be read, and what is wrong with newer ones."""
     damage = ""
     for attempt in range(record.attempt, 0, -1):
         try:
@@ -153,7 +153,7 @@ def _again(config: StudyConfig, record: TrialRecord, folder: Path, epochs: int) 
 
 
 def _shell_lines(before: Sequence[str], arguments: Sequence[str]) -> list[str]:
-    """Return a command as a shell reads it, over several lines if it is long."""
+    """Return a command for a shell, on several lines if it is long."""
     words = [word if word == "&&" else shlex.quote(clean(word)) for word in (*before, *arguments)]
     lines = [words[0]]
     for word in words[1:]:

@@ -1,4 +1,4 @@
-"""How tables look: columns of text without lines, readable on a terminal and in a pipe alike."""
+"""How tables look: columns of text without lines, for terminals and pipes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from rich.text import Text
 
 from hpsearch.text import clean
 
-_ENDLESS = 10_000  # columns, to measure how wide something would like to be
+_ENDLESS = 10_000  # columns; more than anything needs
 _GAP = 2  # columns between those of a table
 
 
 class FirstThatFits:
-    """Renders the first of its renderables that fits into the width, else the last.
+    """Renders the first of its renderables that fits the width, or the last.
 
     Args:
         choices: From the widest to the narrowest.
@@ -37,7 +37,7 @@ class FirstThatFits:
 
 
 class Wrapping:
-    """Renders a table whose cells wrap between words; for `FirstThatFits` it fits if no word has to be cut.
+    """Renders a table whose cells wrap between words. To `FirstThatFits` it fits if no word is cut.
 
     Args:
         below: What stands below the table.
@@ -60,7 +60,7 @@ class Wrapping:
 
 
 def _wanted(console: Console, options: ConsoleOptions, renderable: RenderableType) -> Measurement:
-    """Return how wide something is if it has all the room that it wants, and if it wraps at each word."""
+    """Return how wide something is without any limit: wrapped at each word, and not wrapped at all."""
     return Measurement.get(console, options.update(max_width=_ENDLESS), renderable)
 
 
@@ -71,7 +71,7 @@ def _of_column(console: Console, options: ConsoleOptions, column: Column) -> Mea
 
 
 def _widths(wanted: Sequence[Measurement], room: int) -> list[int]:
-    """Return the columns' widths: each word fits, and what room is left goes to the narrowest columns first."""
+    """Return the columns' widths: each word fits, and the narrowest columns get the rest of the room first."""
     widths = [one.minimum for one in wanted]
     for _ in range(room - sum(widths)):
         growing = [at for at, one in enumerate(wanted) if widths[at] < one.maximum]
@@ -82,7 +82,7 @@ def _widths(wanted: Sequence[Measurement], room: int) -> list[int]:
 
 
 def stacked(table: Table) -> RenderableType:
-    """Return the rows of a table one below the other, each with a line for every column."""
+    """Return the rows of a table one below the other, with a line for each cell."""
     names = [str(column.header) for column in table.columns]
     rows = zip(*(column.cells for column in table.columns), strict=True)
     blocks = [facts(list(zip(names, row, strict=True))) for row in rows]
@@ -90,7 +90,7 @@ def stacked(table: Table) -> RenderableType:
 
 
 def cell(text: object, style: str = "") -> Text:
-    """Return a table's cell; brackets in it are no markup, and control characters are gone."""
+    """Return a table's cell: without control characters, and brackets in it are no markup."""
     return Text(clean(text), style=style, overflow="fold")
 
 
@@ -100,7 +100,7 @@ def heading(text: str) -> Text:
 
 
 def text_table(left: Iterable[str], right: Iterable[str] = (), *, last: Iterable[str] = ()) -> Table:
-    """Return an empty table of aligned columns, which fold where they don't fit, so that no digit is lost.
+    """Return an empty table. A cell that is too long continues on the next line, so that no digit is lost.
 
     Args:
         left: Headers of the first columns, for text.
@@ -116,18 +116,18 @@ def text_table(left: Iterable[str], right: Iterable[str] = (), *, last: Iterable
 
 
 def whole(text: object, style: str = "") -> Text:
-    """Return a line that is never broken, such as a path or a command: the terminal wraps it, and it can be copied."""
+    """Return a line that is never broken, such as a path or a command, so that it can be copied."""
     return Text(clean(text), style=style, no_wrap=True, overflow="ignore")
 
 
 def facts(rows: Sequence[tuple[str, RenderableType]]) -> RenderableType:
-    """Return names with what they stand for beside them, or below them where a word would be cut."""
+    """Return names with their values beside them, or below them where a word would be cut."""
     below = (part for name, value in rows for part in (cell(name, "dim"), Padding(_value(value), (0, 0, 0, _GAP))))
     return FirstThatFits(Wrapping(facts_table(rows)), Group(*below))
 
 
 def facts_table(rows: Sequence[tuple[str, RenderableType]], style: str = "dim") -> Table:
-    """Return names with what they stand for beside them, one below the other."""
+    """Return a table of names with their values."""
     table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, show_header=False)
     table.add_column(no_wrap=True, style=style)
     table.add_column(overflow="fold")

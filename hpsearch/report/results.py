@@ -23,12 +23,12 @@ _SIDE = {Direction.MAXIMIZE: "above", Direction.MINIMIZE: "below"}
 
 
 def leaderboard(study: Study, top_n: int) -> RenderableType:
-    """Return the best search trials, best first: only those that can win.
+    """Return the best search trials that can win, best first.
 
     Args:
-        top_n: At most so many rows.
+        top_n: The largest number of rows.
     """
-    # One more than is shown: the last row has to be told from its neighbour too.
+    # One more than is shown: the last value must differ from the next one in print too.
     records = top(study.store.records(Stage.SEARCH), study.config.direction, top_n + 1)
     if not records:
         return Text("No trial has ended with a value that can win.")
@@ -46,7 +46,7 @@ def _leader(rank: int, record: TrialRecord, written: Callable[[float | None], st
 def _with_params(
     headers: Sequence[str], rows: Sequence[Sequence[str]], configs: Sequence[Config], config: StudyConfig
 ) -> FirstThatFits:
-    """Return a table with a column for each parameter; where that is too wide, one for all, or lines below the table.
+    """Return a table with a column for each parameter. If that is too wide, one column or lines below it have them.
 
     Args:
         rows: The second cell of each is its trial's number.
@@ -69,15 +69,15 @@ def _params_below(trial: object, one: Config, config: StudyConfig) -> Padding:
 
 
 def _params(short: dict[str, str], names: Sequence[str]) -> list[Text]:
-    """Return a cell for each parameter; an inactive one has none."""
+    """Return a cell for each parameter, with a dash for an inactive one."""
     return [cell(short.get(clean(name), "-")) for name in names]
 
 
 def finalists_table(study: Study) -> RenderableType:
-    """Return the finalists, best first, with what their seeds say about them, and what to expect of the winner.
+    """Return the finalists, best first, with the statistics of their seeds, and what to expect of the winner.
 
-    `search` is the value that the search found, and the next column how far it lies above the mean of the seeds (below
-    it, where less is better): the largest of many noisy values flatters.
+    `search` is the value in the search. The next column says how far that lies above the mean of the seeds, or below
+    it where less is better: the best of many noisy values is too good.
     """
     found = study.ranked_finalists
     if not found:
@@ -118,7 +118,7 @@ def _failures_in_words(one: Finalist) -> str:
 def optimism_in_words(
     finalists: Sequence[Finalist], direction: Direction, written: Callable[[float | None], str]
 ) -> str:
-    """Return what the search's best value was worth, or nothing if no seed of that config has ended well."""
+    """Return how the search's best value compares with its retraining; empty if none of its seeds ended well."""
     first = min(finalists, key=lambda one: (-direction.sign * one.search_value, one.source))
     if first.optimism is None:
         return ""

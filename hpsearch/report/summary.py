@@ -24,10 +24,10 @@ _LEADERS = 5
 
 
 def study_summary(study: Study, top_n: int = _LEADERS) -> RenderableType:
-    """Return all results of a study, where its files are, and what to type next.
+    """Return all results of a study, the places of its files, and commands to go on with.
 
     Args:
-        top_n: At most so many search trials.
+        top_n: The largest number of search trials.
     """
     sections: list[tuple[str, RenderableType]] = [("Search", leaderboard(study, top_n))]
     if study.config.finalists is not None:
@@ -104,7 +104,7 @@ def _next(study: Study) -> RenderableType:
 
 
 def _more(study: Study) -> str:
-    """Return an option with which a finished study goes on."""
+    """Return an option that lets a finished study go on."""
     limits, total = study.limits, study.total
     if study.store.get("search_end") is None or limits.trials == total:
         return f"--trials {2 * (total or len(study.store.records(Stage.SEARCH)))}"
@@ -119,12 +119,12 @@ def plan_line(
     can_predict: bool | None = None,
     limits: Limits | None = None,
 ) -> str:
-    """Return what a study is going to train, on one line.
+    """Return on one line what a study will train.
 
     Args:
         trials: The search's total.
         workers_text: What it trains on, such as `4 GPUs`.
-        can_predict: Whether the objective can; None if that is not known, and then its section decides.
+        can_predict: Whether the objective can predict; None if only its section is known.
         limits: What the study may spend; None for no budget.
     """
     limits = limits or Limits()
@@ -140,7 +140,7 @@ def plan_line(
 
 
 def _plan_of_search(config: StudyConfig, trials: int) -> list[str]:
-    """Return the search's trials, those of equal length together."""
+    """Return the search's trials, grouped by their epochs."""
     lengths = planned_lengths(config, [first_round(config)], trials)
     same = itertools.groupby(lengths, key=lambda pair: pair[0])
     groups = [(epochs, sum(count for _, count in pairs)) for epochs, pairs in same]
