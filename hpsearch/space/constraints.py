@@ -19,7 +19,7 @@ from enum import Enum
 from typing import Any
 
 from hpsearch.errors import FieldError
-from hpsearch.text import Path, nearest, shown
+from hpsearch.text import FieldPath, nearest, shown
 
 _Config = Mapping[str, Any]
 _Test = Callable[[_Config], bool]
@@ -99,7 +99,7 @@ class Constraint:
             return False
 
 
-def parse_constraint(text: str, values: Mapping[str, Sequence[Any]], path: Path) -> Constraint:
+def parse_constraint(text: str, values: Mapping[str, Sequence[Any]], path: FieldPath) -> Constraint:
     """Return the constraint that a text describes.
 
     Args:
@@ -117,7 +117,7 @@ def parse_constraint(text: str, values: Mapping[str, Sequence[Any]], path: Path)
 class _Reader:
     """Makes functions of one text; takes what `parse_constraint` takes."""
 
-    def __init__(self, text: str, values: Mapping[str, Sequence[Any]], path: Path) -> None:
+    def __init__(self, text: str, values: Mapping[str, Sequence[Any]], path: FieldPath) -> None:
         self._text, self._values, self._path = text.strip(), values, path
         self._usable = [name for name in values if _is_usable(name)]
         self._names: dict[str, None] = {}  # a set in the order of the text
