@@ -148,4 +148,4 @@ def check_writable(folder: Path) -> None:
         InputError: It says why.
     """
     if why := why_unwritable(folder):
-        raise InputError(f"{folder}: can't be written: {why}; mend that, then resume (show works meanwhile)")
+        raise InputError(f"{folder}: can't be written: {why}; fix that, then resume (show works meanwhile)")

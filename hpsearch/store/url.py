@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
 _UNKNOWN = "the storage URL"
-FIX = "mend it (sqlite3 has .recover) or put back a copy of it"
+FIX = "fix it (sqlite3 has .recover) or put back a copy of it"
 _MAKE_ROOM = "make room on the disk"
 _PRIMARY_CODE = 0xFF  # of SQLite: the rest of a code says more exactly what happened
 _SECRET_WORDS = ("pass", "secret", "token")  # of a driver's options: password, sslpassword, passwd, ...

@@ -149,10 +149,10 @@ def another(database: Path) -> None:
 
 
 DAMAGES = {
-    header: "can't be opened as a store: file is not a database; mend it",
-    cut: "database disk image is malformed; mend it",
+    header: "can't be opened as a store: file is not a database; fix it",
+    cut: "database disk image is malformed; fix it",
     empty: "can't be opened as a store: it is empty; put back a copy",
-    text: "can't be opened as a store: file is not a database; mend it",
+    text: "can't be opened as a store: file is not a database; fix it",
     another: "can't be opened as a store: it has no table of Optuna's",
 }
 
@@ -238,7 +238,7 @@ NEWER = {
     ),
     "UPDATE alembic_version SET version_num = 'v99.0.0.a'": r"can't be opened as a store: The runtime optuna version",
     "UPDATE study_user_attributes SET value_json = '{}' WHERE key = 'space'": (
-        r"study sample: the space in its store is damaged: .*; mend it"
+        r"study sample: the space in its store is damaged: .*; fix it"
     ),
     "UPDATE trial_user_attributes SET value_json = '\"odd\"' WHERE key = 'stop_reason'": r"a row can't be read .*odd",
     "UPDATE trial_user_attributes SET value_json = '{\"' WHERE key = 'seed'": r"a row can't be read",

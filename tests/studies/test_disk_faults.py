@@ -131,7 +131,7 @@ def test_a_study_that_is_read_only_can_be_read_and_not_resumed(cli, disk, undist
     refused = run("resume", "sample", "--trials", "9", *INLINE, code=2)
     assert refused.stderr.splitlines()[-1] == (
         f"error: {cli.folder}/studies/sample: can't be written: Read-only file system; "
-        "mend that, then resume (show works meanwhile)"
+        "fix that, then resume (show works meanwhile)"
     )
     assert contents(disk.seen) == before
     assert len(trained(cli)) == PER_STUDY
