@@ -1,6 +1,6 @@
 """Constraints on configs: comparisons and arithmetic in text, such as `lr * weight_decay <= 1e-4`.
 
-Nothing of the text is run: a few kinds of nodes of its syntax tree become functions, all others are errors.
+The text is never run: a few kinds of nodes of its syntax tree become functions, all others are errors.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _Value = Callable[[_Config], Any]
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """What a config has to satisfy.
+    """A test that every config satisfies.
 
     Numbers are computed as floats, so integers are exact below 2**53. `and`, `or` and chains of comparisons end at the
     first part that decides them, as in Python: `n == 0 or 1 / n < 0.5` never divides by zero.
 
     Attributes:
         text: As it stands in the space file.
-        names: The parameters and constants that it reads, in the order of the text.
+        names: Its parameters and constants, in the order of the text.
     """
 
     text: str
@@ -40,10 +40,9 @@ class Constraint:
     def holds(self, config: Mapping[str, Any]) -> bool:
         """Return whether a config satisfies it.
 
-        It holds if one of its names is absent from the config, for then there is nothing to restrict. It doesn't hold,
-        whatever it says, if a number is needed that there isn't: a quotient by zero, a number beyond a float's range,
-        the logarithm or the square root of a negative number, a value that is text or null where others of the same
-        parameter are numbers.
+        It holds if the config lacks one of its names, for then there is nothing to restrict. It doesn't hold if it
+        needs a number that doesn't exist: a quotient by zero, a number beyond a float's range, the logarithm or square
+        root of a negative number, or text or null for a parameter whose other values are numbers.
 
         Args:
             config: Values by name: numbers as trained, choices by their names.
@@ -62,12 +61,12 @@ def parse_constraint(text: str, values: Mapping[str, Sequence[Any]], path: Path)
 
     Args:
         text: An expression of at most 500 characters.
-        values: What each parameter and constant can be: all names of a choice, any one value of a range, the value of
-            a constant. Their types decide what may be done with it.
+        values: For each name, one value or more of each possible type: all names of a choice, any value of a range,
+            the value of a constant.
         path: Where the text stands in the file, for messages.
 
     Raises:
-        FieldError: It is no such expression, is nested too deeply, reads an unknown name, or computes with text.
+        FieldError: The text is no such expression, is nested too deeply, has an unknown name, or computes with text.
     """
     expression = Expression(text, values, path)
     tree = expression.tree()
@@ -78,7 +77,7 @@ def parse_constraint(text: str, values: Mapping[str, Sequence[Any]], path: Path)
 
 @dataclass(frozen=True, slots=True)
 class _Compiler:
-    """Makes functions of a checked tree; `numeric` are the names that are always numbers."""
+    """Makes functions of a checked tree; the names in `numeric` are always numbers."""
 
     numeric: set[str]
 
@@ -111,7 +110,7 @@ class _Compiler:
         return not (isinstance(node, ast.Constant) and isinstance(node.value, str))
 
     def _value(self, node: ast.expr) -> _Value:
-        """Return what reads one side of an equality that is not between numbers alone."""
+        """Return the reader of one side of an equality that is not only between numbers."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             text = node.value
             return lambda _: text
@@ -150,7 +149,7 @@ def _compared(compare: Callable[[float, float], bool], left: _Number, right: _Nu
 def _equal(left: _Value, right: _Value, *, wanted: bool) -> _Test:
     def test(config: _Config) -> bool:
         one, other = left(config), right(config)
-        # To Python true is 1.
+        # In Python true equals 1.
         return (isinstance(one, bool) == isinstance(other, bool) and one == other) is wanted
 
     return test

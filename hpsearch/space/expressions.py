@@ -1,4 +1,4 @@
-"""The text of a constraint: the words that it may have, its syntax tree, and messages on its parts.
+"""The text of a constraint: its words, its syntax tree, and messages on its parts.
 
 Python's parser reads the text. Nothing here runs it.
 """
@@ -18,7 +18,7 @@ from hpsearch.errors import FieldError
 from hpsearch.text import Path, shown
 
 _MAX_CHARACTERS = 500
-_MAX_DEPTH = 50  # far below the interpreter's limit on recursion, which the caller has used a part of
+_MAX_DEPTH = 50  # far below the interpreter's limit on recursion, for the caller has used a part of it
 
 ARITHMETIC: Mapping[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add,

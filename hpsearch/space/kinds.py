@@ -38,12 +38,12 @@ def kind_of(value: object) -> Kind:
 
 
 def check(tree: ast.expr, expression: Expression, values: Mapping[str, Sequence[Any]]) -> tuple[str, ...]:
-    """Refuse what a constraint can't have; return the names that it reads, in the order of the text.
+    """Refuse what a constraint can't have, and return the names in it, in the order of the text.
 
     Args:
         tree: Of the whole text.
         expression: The text, for messages.
-        values: What each parameter and constant can be.
+        values: The possible values of each parameter and constant.
 
     Raises:
         FieldError: A part is no comparison or arithmetic, has an unknown name, or has values of the wrong type.
@@ -54,7 +54,7 @@ def check(tree: ast.expr, expression: Expression, values: Mapping[str, Sequence[
 
 
 class _Checker:
-    """Walks one tree; `names` fills with what it reads."""
+    """Walks one tree, and collects its names."""
 
     def __init__(self, expression: Expression, values: Mapping[str, Sequence[Any]]) -> None:
         self._expression, self._values = expression, values
@@ -73,7 +73,7 @@ class _Checker:
                 for sign, one, other in zip(signs, [left, *rights], rights, strict=False):  # the last is only a right
                     self._comparison(sign, one, other)
             case _:
-                kinds = self._kinds(node)  # what is wrong inside comes first
+                kinds = self._kinds(node)  # errors inside the part come first
                 hint = f"{self._expression.source(node)} == true, " if Kind.BOOLEAN in kinds else ""
                 found = f"{self._piece(node)} is {_listed(kinds)}, not a comparison"
                 raise self._error(found, f"{hint}comparisons, joined by and, or, not")
@@ -94,7 +94,7 @@ class _Checker:
         self._text(right, left)
 
     def _text(self, name: ast.expr, text: ast.expr) -> None:
-        """Refuse text that a choice does not have: a misspelt one would never be equal."""
+        """Refuse text that is not among the choices: it would never be equal."""
         if not isinstance(text, ast.Constant) or not isinstance(text.value, str) or dotted(name) not in self._values:
             return
         choices = self._values[dotted(name)]
@@ -105,7 +105,7 @@ class _Checker:
             raise self._error(found, ", ".join(map(repr, known)), nearest(text.value, known))
 
     def _kinds(self, node: ast.expr) -> set[Kind]:
-        """Return the types that a part can have."""
+        """Return the possible types of a part."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             return {Kind.TEXT}
         if isinstance(node, ast.Name | ast.Attribute):
@@ -147,7 +147,7 @@ class _Checker:
             self._number(argument)
 
     def _name(self, node: ast.expr) -> str:
-        """Return a known name, or one of the words."""
+        """Return a known name or one of the words."""
         name = dotted(node)
         if name in WORDS and name not in self._values:
             return name
