@@ -1,4 +1,4 @@
-"""What stands beside a parameter's distribution: `when`, `per`, `limits`; and the constraints on all of them."""
+"""The options beside a parameter's distribution (`when`, `per`, `limits`), and the constraints."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _TRIES, _ENOUGH = 10_000, 10  # draws that find room for a config, if one in a t
 
 
 def with_options(space: Space, raw: Mapping[str, Any], path: FieldPath, constraints: Sequence[str]) -> Space:
-    """Return a space with what its parameters say beside their distributions.
+    """Return a space with the options of its parameters.
 
     Args:
         space: The distributions and constants.
-        raw: The section that it was read from.
-        path: Where that stands in the file.
+        raw: The `space` section of the file.
+        path: Where the section stands in the file.
         constraints: Expressions on the parameters.
 
     Raises:
@@ -63,7 +63,7 @@ def with_options(space: Space, raw: Mapping[str, Any], path: FieldPath, constrai
 
 
 def _check_possible(space: Space) -> None:
-    """Refuse constraints that no config seems to satisfy, before anything is spent on them."""
+    """Refuse constraints that no config seems to satisfy."""
     held, fitting = [False] * len(space.constraints), 0
     for number in range(_TRIES if space.constraints else 0):
         drawn = {name: axis.draw(unit("possible", number, name)) for name, axis in space.parameters.items()}
@@ -77,14 +77,14 @@ def _check_possible(space: Space) -> None:
         if not once:
             found = f"{constraint.text!r} holds for none of {_TRIES} random configs"
             raise FieldError(("constraints", at), found, "a constraint that the ranges leave room for")
-    # Of a space of integers and choices each config can be found, however few there are.
+    # In a space of integers and choices the sampler finds every config, however few are allowed.
     if space.constraints and not (fitting and space.size < math.inf):
         found = f"together they hold for {fitting or 'none'} of {_TRIES} random configs"
         raise FieldError(("constraints",), found, "constraints that leave room for each other")
 
 
 def _scalars(space: Space, name: str) -> tuple[Scalar, ...]:
-    """Return some values, of each type that a parameter or a constant can have in a constraint."""
+    """Return one value or more of each type that a name can have in a constraint."""
     match space.parameters.get(name):
         case Range() as axis:
             return (axis.low,)

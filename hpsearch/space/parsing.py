@@ -1,4 +1,4 @@
-"""From the `space` section of a file, as mappings and lists, to a `Space`; or one message on what is wrong."""
+"""From the `space` section of a file to a `Space`, or one message on what is wrong."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from hpsearch.text import FieldPath, nearest, shown
 _QUANTISED = ("quniform", "qloguniform", "qrandint", "qlograndint")
 RANGE_KINDS = ("uniform", "loguniform", "randint", "lograndint", *_QUANTISED)
 KINDS = (*RANGE_KINDS, "choice")
-LONGEST_NAME = 200  # characters; a database's column is limited, and so is a line of a table
+LONGEST_NAME = 200  # characters: columns of databases and lines of tables are limited
 
 
 def parse_space(raw: Mapping[str, Any], path: FieldPath = ("space",), constraints: Sequence[str] = ()) -> Space:
-    """Return the space that a mapping of the file describes.
+    """Return the space that a section describes.
 
     Args:
         raw: Name to `{kind: arguments}`, with options beside the kind, or to a scalar for a constant.
-        path: Where the mapping stands in the file, for messages.
+        path: Where the section stands in the file, for messages.
         constraints: Expressions on the parameters.
 
     Raises:
-        FieldError: Something is wrong; the message says what is allowed.
+        FieldError: Something is wrong.
     """
     parameters: dict[str, Distribution] = {}
     constants: dict[str, Any] = {}

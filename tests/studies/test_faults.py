@@ -168,7 +168,7 @@ def test_a_trial_that_ends_its_driver_again_and_again_is_named(cli, fault_file):
     errors = [cli.run_warm("run", "sample.yaml", *inline, code=3).stderr]
     errors += [cli.run_warm("resume", "sample", *inline, code=3).stderr for _ in range(2)]
     assert not any("attempts all ended" in text for text in errors)
-    (cli.folder / "mended").touch()
+    (cli.folder / "fixed").touch()
     done = cli.run_warm("resume", "sample", *inline)
     assert "trial 0: its last 3 attempts all ended after epoch 2 without an error" in done.stderr
     assert "--executor ray" in done.stderr
