@@ -236,7 +236,8 @@ def _try(attempt: Attempt, executable: str, project: Project, *, tests: bool) ->
 
 def _table(attempts: Sequence[Attempt], requirements: Sequence[str]) -> str:
     """Return a column for each attempt: its versions, then its checks."""
-    names = ["python", *dict.fromkeys(_key(requirement) for requirement in requirements)]
+    installed = {name for attempt in attempts for name in attempt.versions}
+    names = [name for name in dict.fromkeys(["python", *map(_key, requirements)]) if name in installed]
     checks = dict.fromkeys(check for attempt in attempts for check in attempt.checks)
     rows = [["", *(attempt.resolution for attempt in attempts)]]
     rows += [[name, *(attempt.versions.get(name, "-") for attempt in attempts)] for name in names]
