@@ -53,8 +53,8 @@ def params_of(space: Space, config: Mapping[str, Any], path: Path = ()) -> Param
     for name in given:
         if name not in active:
             wanted = ", ".join(f"{parent}: {shown(list(values))}" for parent, values in space.conditions[name].items())
-            found = "has a value although its conditions are not met"
-            raise FieldError((*path, name), found, f"a value only with {wanted}")
+            problem = "has a value although its conditions are not met"
+            raise FieldError((*path, name), problem, f"a value only with {wanted}")
     for constraint in space.constraints:
         if not constraint.holds(space.scalars(given)):
             raise FieldError(path, f"does not satisfy {constraint.text!r}", "a config that satisfies all constraints")
