@@ -1,21 +1,21 @@
-"""What a large study costs its driver, on simulated workers, whose trials take no work.
+"""The cost of a large study for its driver, with simulated workers.
 
     uv run python benchmarks/scale.py
 
 Trials have 20 epochs, and configs four parameters. Everything but the workers is as in `hpsearch run`: proposals, the
 store on SQLite, the lock, and the lines that a log gets.
 
-The first table is of studies with two workers whose trials end as they begin, so that all time is the driver's: wall
-time and CPU time for each trial, over the last tenth of the trials before that size (at 100 the last half), the
-driver's resident memory, and how large the database is. The last column is the wall time beside that at the first
-size. All sizes are of one study that goes on, with 10,000 trials more to come after the last.
+The first table is for studies with two workers whose trials end at once, so that all time is the driver's: wall time
+and CPU time for each trial, over the last tenth of the trials before that size (at 100 the last half), the driver's
+resident memory, and the size of the database. The last column is the wall time relative to the first size. All sizes
+are of one study, which may still have 10,000 trials after the last size.
 
-The second is of copies of these studies, taken at that size: `load_study` in a fresh process without the imports, and
-the installed command from its start to its end, with the imports. `resume` trains two more trials inline.
+The second is for copies of these studies at each size: `load_study` in a fresh process without the imports, and the
+installed command from its start to its end, with the imports. `resume` trains two more trials inline.
 
-The third is of 64 workers with epochs of 1 s, more or less by a fifth, on one driver in real time: the share of the
-time for which workers have a trial, what the driver takes of a core, and how long a worker waits from the end of a
-trial to the next one. A real worker waits for Ray's answer too (overhead.py).
+The third is for 64 workers with epochs of 1 s, more or less by a fifth, on one driver in real time: the share of time
+in which workers have a trial, the driver's share of a core, and a worker's wait from the end of a trial to the next
+one. A real worker also waits for Ray's answer (overhead.py).
 """
 
 from __future__ import annotations
@@ -32,26 +32,26 @@ from typing import Any
 
 _SIMULATED = Path(__file__).resolve().parent / "simulated"
 _HPSEARCH = Path(sys.executable).with_name("hpsearch")
-_SAMPLERS = ("random", "jittered_grid", "sobol")  # those that are pure functions
+_SAMPLERS = ("random", "jittered_grid", "sobol")  # the pure functions
 _SIZES = (100, 1_000, 10_000, 30_000, 100_000)
-_STORED = 10_000  # trials that the second of the busy drivers has behind it
+_STORED = 10_000  # trials before the second busy driver starts
 _MORE = 2  # trials that a resume trains
 _OPEN = """
 import sys, time
 from hpsearch import api
 began = time.perf_counter()
 study = api.load_study(sys.argv[1])
-study.store.reload()  # all trials; what a command needs of them is read when it is needed
+study.store.reload()  # all trials
 study.close()
 print(time.perf_counter() - began)
 """
 
 
 def output(command: Sequence[str | Path], folder: Path = _SIMULATED) -> str:
-    """Return what a command prints.
+    """Return a command's output.
 
     Raises:
-        SystemExit: It failed; with what it said.
+        SystemExit: The command failed; with its error.
     """
     ended = subprocess.run([*map(str, command)], cwd=folder, capture_output=True, text=True, check=False)
     if ended.returncode:
@@ -60,17 +60,17 @@ def output(command: Sequence[str | Path], folder: Path = _SIMULATED) -> str:
 
 
 def grown(folder: Path, sampler: str, sizes: Sequence[int]) -> list[dict[str, Any]]:
-    """Grow a study, and return what was seen at each size; copies of it stay in the folder."""
+    """Grow a study, and return its costs at each size; copies of the study stay in the folder."""
     found: list[dict[str, Any]] = json.loads(output([sys.executable, "grow.py", folder, sampler, *map(str, sizes)]))
     return found
 
 
 def reading(study: Path, trials: int) -> tuple[float, float, float]:
-    """Return the seconds that opening a study, showing it and resuming it take.
+    """Return the seconds for opening a study, showing it and resuming it.
 
     Args:
         study: Its folder.
-        trials: That it has.
+        trials: In the study.
     """
     opens = float(output([sys.executable, "-c", _OPEN, study]))
     shows = _seconds(["show", study])
@@ -85,7 +85,7 @@ def _seconds(arguments: Sequence[str | Path]) -> float:
 
 
 def print_costs(folder: Path, samplers: Sequence[str], sizes: Sequence[int]) -> None:
-    """Print the first table; leaves the copies of the studies in folders of their samplers."""
+    """Print the first table; copies of the studies stay in a folder for each sampler."""
     print("| sampler | trials | ms each | of them CPU | driver, MiB | database, MiB | x the first |")
     print(f"|{' --- |' * 7}", flush=True)
     for sampler in samplers:
@@ -99,7 +99,7 @@ def print_costs(folder: Path, samplers: Sequence[str], sizes: Sequence[int]) -> 
 
 
 def copy_of(folder: Path, sampler: str, size: int) -> Path:
-    """Return the folder of the copy of a study that was taken at a size."""
+    """Return the folder of a study's copy at a size."""
     return folder / sampler / f"{sampler}-{size}"
 
 
@@ -117,12 +117,12 @@ def print_busy(folder: Path, sampler: str, stored: Sequence[int], workers: int, 
     """Print the third table.
 
     Args:
-        folder: Where the copies are; those that are used here have grown by what a resume trained.
+        folder: With the copies, which have grown by the trials of a resume.
         sampler: Of the study.
-        stored: How many trials it has behind it.
+        stored: Trials before the driver starts.
         workers: Simulated ones.
         epoch_s: Mean length of an epoch.
-        seconds: How long to look.
+        seconds: Of the measurement.
     """
     print("\n| sampler | trials before | workers | epoch, s | busy | driver, of a core | wait, ms | 95 % within, ms |")
     print(f"|{' --- |' * 8}", flush=True)

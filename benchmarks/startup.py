@@ -1,16 +1,16 @@
-"""How long it takes from the command to the first epoch, beside the start of Ray alone.
+"""Time from the command to the first epoch, beside the start of Ray alone.
 
     uv run python benchmarks/startup.py
 
-Seconds from the start of the process, the median of the repeats with the lowest and the highest beside it:
+Seconds from the start of the process, as the median of the repeats with the lowest and the highest:
 
 - Ray: `ray.init` with one CPU and the answer of a first actor, in a fresh process
 - no-op: `hpsearch run --workers 1` with an objective that does nothing, until its first epoch is committed
-- digits: the same with the built-in training of a small CNN on digits, until its first epoch begins. A driver that
-  loads torch, and a worker that does
+- digits: the same with the built-in training of a small CNN on digits, until its first epoch begins. Driver and worker
+  load torch
 
-The last column is until the command has ended, with one trial of one epoch. They take turns, and the first round is
-not counted: it finds files that are not in memory yet.
+The last column is the time until the command ends, with one trial of one epoch. The rows take turns. The first round
+does not count, for files are not in memory yet.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def study(folder: Path, objective: Mapping[str, Any]) -> tuple[float, float]:
 
     Args:
         folder: An empty one.
-        objective: Of the space file. The first epoch of the built-in one counts from its beginning.
+        objective: Of the space file. A built-in objective is timed until its first epoch begins.
     """
     prepare(folder, objective)
     began = time.time()
@@ -95,7 +95,7 @@ def study(folder: Path, objective: Mapping[str, Any]) -> tuple[float, float]:
 
 
 def prepare(folder: Path, objective: Mapping[str, Any]) -> None:
-    """Write what the command reads."""
+    """Write the files that the command reads."""
     (folder / "objective.py").write_text(_OBJECTIVE, encoding="utf-8")
     (folder / "space.yaml").write_text(json.dumps(space_file(objective)), encoding="utf-8")  # JSON is YAML
 
@@ -108,10 +108,10 @@ STARTS: dict[str, Callable[[Path], tuple[float, float]]] = {
 
 
 def _output(command: list[str], folder: Path, environment: Mapping[str, str] | None = None) -> str:
-    """Return what a command prints; its standard error is appended where it has other variables.
+    """Return a command's output, with its standard error if it has other variables.
 
     Raises:
-        SystemExit: It failed; with what it said.
+        SystemExit: The command failed; with its error.
     """
     variables = {**os.environ, "CUDA_VISIBLE_DEVICES": "", **(environment or {})}
     ended = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
@@ -121,7 +121,7 @@ def _output(command: list[str], folder: Path, environment: Mapping[str, str] | N
 
 
 def imports(objective: Mapping[str, Any]) -> Counter[str]:
-    """Return the microseconds that the driver spends on importing each package, as `python -X importtime` tells."""
+    """Return the driver's microseconds for the import of each package, from `python -X importtime`."""
     with tempfile.TemporaryDirectory(prefix="startup-") as name:
         prepare(Path(name), objective)
         command = [sys.executable, "-X", "importtime", str(_HPSEARCH), "run", "space.yaml", "--workers", "1"]
@@ -134,7 +134,7 @@ def imports(objective: Mapping[str, Any]) -> Counter[str]:
 
 
 def print_imports() -> None:
-    """Print what the driver's imports cost, by package."""
+    """Print the cost of the driver's imports, by package."""
     print("\n| driver of | package | import, ms |\n| --- | --- | --- |")
     for name, objective in (("no-op", _NOOP), ("digits", _DIGITS)):
         spent = imports(objective)
