@@ -10,8 +10,10 @@ and CPU time for each trial, over the last tenth of the trials before that size 
 resident memory, and the size of the database. The last column is the wall time relative to the first size. All sizes
 are of one study, which may still have 10,000 trials after the last size.
 
-The second is for copies of these studies at each size: `load_study` in a fresh process without the imports, and the
-installed command from its start to its end, with the imports. `resume` trains two more trials inline.
+The second is for copies of these studies at each size. It has CPU time, user and system: of `load_study` in a fresh
+process with all trials, without the imports, and of the installed command from its start to its end, with the imports.
+`resume` trains two more trials inline. `--keep` keeps the copies for another run. `--tables reading --python PYTHON`
+reads them with the command of another environment, such as an earlier version's.
 
 The third is for 64 workers with epochs of 1 s, more or less by a fifth, on one driver in real time: the share of time
 in which workers have a trial, the driver's share of a core, and a worker's wait from the end of a trial to the next
@@ -22,28 +24,31 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from cpu import cpu_s, ran
+
 _SIMULATED = Path(__file__).resolve().parent / "simulated"
-_HPSEARCH = Path(sys.executable).with_name("hpsearch")
 _SAMPLERS = ("random", "jittered_grid", "sobol")  # the pure functions
+_TABLES = ("costs", "reading", "busy")
 _SIZES = (100, 1_000, 10_000, 30_000, 100_000)
 _STORED = 10_000  # trials before the second busy driver starts
 _MORE = 2  # trials that a resume trains
 _OPEN = """
 import sys, time
-from hpsearch import api
-began = time.perf_counter()
-study = api.load_study(sys.argv[1])
+from hpsearch import load_study
+began = time.process_time()
+study = load_study(sys.argv[1])
 study.store.reload()  # all trials
 study.close()
-print(time.perf_counter() - began)
+print(time.process_time() - began)
 """
 
 
@@ -65,23 +70,24 @@ def grown(folder: Path, sampler: str, sizes: Sequence[int]) -> list[dict[str, An
     return found
 
 
-def reading(study: Path, trials: int) -> tuple[float, float, float]:
-    """Return the seconds for opening a study, showing it and resuming it.
+def reading(study: Path, trials: int, python: Path) -> tuple[float, float, float]:
+    """Return the CPU seconds for opening a study, showing it and resuming it.
 
     Args:
-        study: Its folder.
+        study: Its folder, which stays unchanged.
         trials: In the study.
+        python: Of the environment with the command.
     """
-    opens = float(output([sys.executable, "-c", _OPEN, study]))
-    shows = _seconds(["show", study])
-    resumes = _seconds(["resume", study, "--trials", str(trials + _MORE), "--executor", "inline"])
-    return opens, shows, resumes
-
-
-def _seconds(arguments: Sequence[str | Path]) -> float:
-    began = time.perf_counter()
-    output([_HPSEARCH, *arguments])
-    return time.perf_counter() - began
+    hpsearch = python.with_name("hpsearch")
+    with tempfile.TemporaryDirectory(prefix="scale-") as name:
+        copy = Path(shutil.copytree(study, Path(name) / study.name))
+        resume = [hpsearch, "resume", copy, "--trials", str(trials + _MORE), "--executor", "inline"]
+        # `resume` finds the objective in the folder of the space file.
+        return (
+            float(ran([python, "-c", _OPEN, copy], study.parent)),
+            cpu_s([hpsearch, "show", copy], study.parent),
+            cpu_s(resume, study.parent),
+        )
 
 
 def print_costs(folder: Path, samplers: Sequence[str], sizes: Sequence[int]) -> None:
@@ -89,7 +95,7 @@ def print_costs(folder: Path, samplers: Sequence[str], sizes: Sequence[int]) -> 
     print("| sampler | trials | ms each | of them CPU | driver, MiB | database, MiB | x the first |")
     print(f"|{' --- |' * 7}", flush=True)
     for sampler in samplers:
-        (folder / sampler).mkdir()
+        (folder / sampler).mkdir(parents=True)
         found = grown(folder / sampler, sampler, sizes)
         for one in found:
             database = sum(path.stat().st_size for path in copy_of(folder, sampler, one["size"]).glob("*.db*"))
@@ -103,13 +109,14 @@ def copy_of(folder: Path, sampler: str, size: int) -> Path:
     return folder / sampler / f"{sampler}-{size}"
 
 
-def print_reading(folder: Path, samplers: Sequence[str], sizes: Sequence[int]) -> None:
+def print_reading(folder: Path, samplers: Sequence[str], sizes: Sequence[int], python: Path) -> None:
     """Print the second table."""
+    reading(copy_of(folder, samplers[0], sizes[0]), sizes[0], python)  # writes the bytecode
     print("\n| sampler | trials | open, s | show, s | resume, s |")
     print(f"|{' --- |' * 5}", flush=True)
     for sampler in samplers:
         for size in sizes:
-            cells = [f"{seconds:.2f}" for seconds in reading(copy_of(folder, sampler, size), size)]
+            cells = [f"{seconds:.2f}" for seconds in reading(copy_of(folder, sampler, size), size, python)]
             print(f"| {sampler} | {size:,} | {' | '.join(cells)} |", flush=True)
 
 
@@ -117,7 +124,7 @@ def print_busy(folder: Path, sampler: str, stored: Sequence[int], workers: int, 
     """Print the third table.
 
     Args:
-        folder: With the copies, which have grown by the trials of a resume.
+        folder: With the copies, which grow.
         sampler: Of the study.
         stored: Trials before the driver starts.
         workers: Simulated ones.
@@ -150,6 +157,10 @@ def _options() -> argparse.Namespace:
     add("--workers", type=_positive, default=64, metavar="N", help="of the busy driver (default: 64)")
     add("--epoch-s", type=float, default=1.0, metavar="S", help="of the busy driver (default: 1)")
     add("--busy-s", type=float, default=120.0, metavar="S", help="how long it is looked at (default: 120)")
+    add("--tables", nargs="+", choices=_TABLES, default=_TABLES, metavar="NAME", help=f"{', '.join(_TABLES)} (all)")
+    add("--keep", type=Path, metavar="DIR", help="keep the studies there, and grow none that is there already")
+    here = Path(sys.executable)
+    add("--python", type=Path, default=here, metavar="PYTHON", help="whose command reads (default: this one)")
     add("--quick", action="store_true", help="20 trials, epochs of 10 ms: shows that it runs")
     options = parser.parse_args()
     if options.quick:
@@ -158,17 +169,32 @@ def _options() -> argparse.Namespace:
     return options
 
 
+@contextmanager
+def _studies(keep: Path | None) -> Iterator[Path]:
+    """Give the folder of the studies: the one to keep, or one that is removed."""
+    if keep is not None:
+        yield keep.resolve()
+        return
+    with tempfile.TemporaryDirectory(prefix="scale-") as name:
+        yield Path(name)
+
+
 def main() -> None:
     """Print the tables."""
     options = _options()
     samplers = list(dict.fromkeys(options.samplers))
-    with tempfile.TemporaryDirectory(prefix="scale-") as name:
-        folder = Path(name)
-        print_costs(folder, samplers, options.sizes)
-        print_reading(folder, samplers, options.sizes)
-        large = max((size for size in options.sizes if size <= _STORED), default=options.sizes[0])
-        stored = sorted({options.sizes[0], large})
-        print_busy(folder, samplers[0], stored, options.workers, options.epoch_s, options.busy_s)
+    with _studies(options.keep) as folder:
+        missing = [one for one in samplers if not (folder / one).exists()]
+        if missing and "costs" not in options.tables:
+            raise SystemExit(f"{folder}: has no studies of {', '.join(missing)}; allowed: with --tables costs")
+        if "costs" in options.tables:
+            print_costs(folder, missing, options.sizes)
+        if "reading" in options.tables:
+            print_reading(folder, samplers, options.sizes, options.python)
+        if "busy" in options.tables:
+            large = max((size for size in options.sizes if size <= _STORED), default=options.sizes[0])
+            stored = sorted({options.sizes[0], large})
+            print_busy(folder, samplers[0], stored, options.workers, options.epoch_s, options.busy_s)
 
 
 if __name__ == "__main__":

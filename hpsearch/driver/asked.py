@@ -94,7 +94,7 @@ class AskedRun(_Asked):
 
     def __post_init__(self) -> None:
         if self.force and not self.resume:
-            raise InputError("--force: is for an edited space file of an existing study; allowed: beside --resume")
+            raise InputError("--force: only an existing study can take new bounds; allowed: with --resume")
 
     def all_overrides(self) -> list[str]:
         """Return all values to set in the space file's content.

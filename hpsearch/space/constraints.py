@@ -13,7 +13,7 @@ from typing import Any
 
 from hpsearch.space.expressions import ARITHMETIC, EXTREMES, FUNCTIONS, ORDER, WORDS, Expression, dotted
 from hpsearch.space.kinds import LARGEST, Kind, check, kind_of
-from hpsearch.text import Path
+from hpsearch.text import FieldPath
 
 _Config = Mapping[str, Any]
 _Test = Callable[[_Config], bool]
@@ -56,7 +56,7 @@ class Constraint:
             return False
 
 
-def parse_constraint(text: str, values: Mapping[str, Sequence[Any]], path: Path) -> Constraint:
+def parse_constraint(text: str, values: Mapping[str, Sequence[Any]], path: FieldPath) -> Constraint:
     """Return the constraint that a text describes.
 
     Args:

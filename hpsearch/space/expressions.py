@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from hpsearch.errors import FieldError
-from hpsearch.text import Path, shown
+from hpsearch.text import FieldPath, shown
 
 _MAX_CHARACTERS = 500
 _MAX_DEPTH = 50  # far below the interpreter's limit on recursion, for the caller has used a part of it
@@ -59,7 +59,7 @@ class Expression:
         usable: The names that an expression can have.
     """
 
-    def __init__(self, text: str, names: Collection[str], path: Path) -> None:
+    def __init__(self, text: str, names: Collection[str], path: FieldPath) -> None:
         self.text, self._names, self._path = text.strip(), names, path
         self.usable = [name for name in names if _is_usable(name)]
 

@@ -9,13 +9,13 @@ from typing import Any
 from hpsearch.errors import FieldError
 from hpsearch.space.distributions import Choice, Distribution, Range
 from hpsearch.space.space import Space
-from hpsearch.text import Path, nearest, shown
+from hpsearch.text import FieldPath, nearest, shown
 from hpsearch.trial.trial import Params
 
 _EQUAL = 1e-9  # relative: scaling back and forth may change a value by this
 
 
-def params_of(space: Space, config: Mapping[str, Any], path: Path = ()) -> Params:
+def params_of(space: Space, config: Mapping[str, Any], path: FieldPath = ()) -> Params:
     """Return the params that make a config.
 
     Args:
@@ -61,7 +61,7 @@ def params_of(space: Space, config: Mapping[str, Any], path: Path = ()) -> Param
     return given
 
 
-def _stored(axis: Distribution, value: Any, path: Path) -> Any:
+def _stored(axis: Distribution, value: Any, path: FieldPath) -> Any:
     if isinstance(axis, Choice):
         return _name(axis, value, path)
     kinds = int if axis.integer else (int, float)
@@ -70,7 +70,7 @@ def _stored(axis: Distribution, value: Any, path: Path) -> Any:
     return _inside(axis, value, path)
 
 
-def _unscaled(space: Space, name: str, value: Any, others: Mapping[str, Any], path: Path) -> Any:
+def _unscaled(space: Space, name: str, value: Any, others: Mapping[str, Any], path: FieldPath) -> Any:
     """Return the searched value of a scaled parameter.
 
     Args:
@@ -87,7 +87,7 @@ def _unscaled(space: Space, name: str, value: Any, others: Mapping[str, Any], pa
     return _stored(axis, value / space.scale_of(name, sizes), (*path, name))
 
 
-def _name(axis: Choice, value: Any, path: Path) -> Any:
+def _name(axis: Choice, value: Any, path: FieldPath) -> Any:
     for known in (axis.values, axis.names):  # values first: one choice's name may be another's value
         for name, one in zip(axis.names, known, strict=True):
             if type(one) is type(value) and one == value:
@@ -96,7 +96,7 @@ def _name(axis: Choice, value: Any, path: Path) -> Any:
     raise FieldError(path, f"found {shown(value)}", ", ".join(names), nearest(str(value), names))
 
 
-def _inside(axis: Range, value: float, path: Path) -> float:
+def _inside(axis: Range, value: float, path: FieldPath) -> float:
     margin = _EQUAL * (abs(value) if axis.log else max(abs(axis.low), abs(axis.high)))
     if not axis.low - margin <= value <= axis.high + margin:
         raise FieldError(path, f"{shown(value)} is outside of the range", f"from {axis.low:g} to {axis.high:g}")

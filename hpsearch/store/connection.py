@@ -1,6 +1,6 @@
 """How a store is opened for writing.
 
-A database server that was there and is away for a moment is waited for.
+If a database server goes away for a moment, the driver waits for it.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from hpsearch.store.sql import backend_of, is_known
 from hpsearch.store.sqlite import BUSY_S, check_tables, opener
 from hpsearch.store.url import opening
 
-_OUTAGE_S = 30.0  # a server's restart takes less, and the driver's lock outlives it
+_OUTAGE_S = 30.0  # longer than a server's restart, shorter than the driver's lock lasts
 _PAUSE_S = 0.5
-_RACES = 4  # Optuna has three steps in which others may be first: its tables, its version, its revision
+_RACES = 4  # in three steps another process may be first: Optuna's tables, their version, their revision
 CLOCK, SLEEP = time.monotonic, time.sleep
-# Of PostgreSQL's client: a server that says nothing is away. It takes the first in seconds, the second in milliseconds.
+# How long PostgreSQL's client waits for a silent server: the first in seconds, the second in milliseconds.
 _SILENCE = {"connect_timeout": 10, "tcp_user_timeout": 30_000}
 
 _logger = logging.getLogger(__name__)
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
-# It would print a traceback where a signal that ends the command comes while a connection is closed.
+# It would print a traceback if a signal ends the command while a connection is being closed.
 logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
 
 
@@ -98,7 +98,7 @@ def _options(url: sa.URL, file: Path | None, *, make: bool) -> dict[str, Any]:
 
 
 class Outage:
-    """Waits for a server that takes no connections: 30 s in all, until it takes one again."""
+    """Waits for a server that takes no connections, for at most 30 s."""
 
     def __init__(self) -> None:
         self._since: float | None = None
@@ -106,7 +106,7 @@ class Outage:
     def connect(
         self, dialect: sa.Dialect, _: object, arguments: list[Any], options: dict[str, Any]
     ) -> sa.engine.interfaces.DBAPIConnection:
-        """Return a new connection: SQLAlchemy's event `do_connect`."""
+        """Return a new connection; handles SQLAlchemy's event `do_connect`."""
         while True:
             try:
                 connection = dialect.connect(*arguments, **options)
@@ -124,7 +124,7 @@ class Outage:
 
 
 def _make_file(url: str) -> None:
-    # WAL lets `show` read while the driver writes; the mode is kept in the file.
+    # WAL lets `show` read while the driver writes. The file remembers the mode.
     path = sa.engine.make_url(url).database
     if path:
         with closing(sqlite3.connect(path)) as connection:
@@ -132,6 +132,6 @@ def _make_file(url: str) -> None:
 
 
 def _relax(connection: sqlite3.Connection, _: object) -> None:
-    # With WAL a kill of the driver loses nothing at NORMAL; a power cut may lose the last commits, which the manifests,
-    # synced one by one, give back.
+    # With WAL and NORMAL a killed driver loses nothing. A power cut may lose the last commits, but the manifests have
+    # what they held.
     connection.execute("PRAGMA synchronous=NORMAL")

@@ -1,4 +1,4 @@
-"""Where studies lie: names to folders, and no name that leaves the studies directory."""
+"""The folders of studies: from a study's name to its folder, which never lies outside of the studies directory."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pathlib import Path
 from hpsearch.errors import InputError, StudyLockedError, StudyNotFoundError
 from hpsearch.store.location import FILES, JOURNAL
 from hpsearch.store.pointer import STUDY_FILE, has_lost_its_pointer, read_pointer
-from hpsearch.system.file_system import why_unwritable
+from hpsearch.system.disk import why_unwritable
 from hpsearch.system.names import ALLOWED_NAME, MOST_CHARACTERS, is_study_name
 from hpsearch.text import did_you_mean
 
 
 def new_folder(studies: Path, name: str) -> Path:
-    """Return the folder that a study of this name has.
+    """Return the folder for a study of this name.
 
     Raises:
         InputError: The name is not one.
@@ -34,10 +34,10 @@ def new_folder(studies: Path, name: str) -> Path:
 
 
 def find_folder(studies: Path, study: str) -> Path:
-    """Return the folder of a study that is there, by name or path.
+    """Return the folder of an existing study, by name or path.
 
     Raises:
-        StudyNotFoundError: There is none; the message names those that there are.
+        StudyNotFoundError: There is none; the message names the studies that exist.
     """
     candidates = [new_folder(studies, study)] if is_study_name(study) else []
     with suppress(OSError, ValueError):  # a name that is too long, a null character
@@ -63,19 +63,19 @@ def study_folders(studies: Path) -> list[Path]:
     return sorted(path for path in folders if (path / STUDY_FILE).is_file() or has_lost_its_pointer(path))
 
 
-# Beginnings of what making a study leaves first.
+# Names of what is written first when a study is made, or how they begin.
 _HALF_MADE = (STUDY_FILE, f".{STUDY_FILE}.", *FILES.values(), f".{JOURNAL}.", "code", ".code.")
 
 
 def is_half_made(folder: Path) -> bool:
-    """Return whether a folder that has no study holds nothing but what a killed command left of making one."""
-    # Nor is a link one: what lies behind it is not in the studies directory.
+    """Return whether a folder without a study holds only what a command left that was killed while it made one."""
+    # A link is not one either: what it leads to lies outside of the studies directory.
     return not folder.is_symlink() and all(path.name.startswith(_HALF_MADE) for path in folder.iterdir())
 
 
 @contextmanager
 def making(folder: Path) -> Iterator[None]:
-    """Make the folder of a new study, held by this process meanwhile; after an error, what was made is gone again.
+    """Make the folder of a new study and hold it for the time of the block. After an error, remove what was made.
 
     Raises:
         StudyLockedError: Another process is making a study there.
@@ -116,7 +116,7 @@ def _claim(descriptor: int, folder: Path) -> None:
             f"{folder}: another process is making this study; allowed: one driver at a time"
         ) from None
     except OSError:
-        return  # a network file system without locks; two commands in the same second are all that they keep apart
+        return  # a network file system without locks, which matter only for two commands in the same second
 
 
 def _clear(folder: Path, *, parent_is_new: bool) -> None:
@@ -142,7 +142,7 @@ def unused_name(studies: Path, name: str) -> str:
 
 
 def check_writable(folder: Path) -> None:
-    """Refuse a study's folder in which nothing can be written, before anything is begun there.
+    """Refuse a study's folder that can't be written, before any work begins.
 
     Raises:
         InputError: It says why.

@@ -1,7 +1,7 @@
-"""What the logs of a journal amount to: the same trials from fewer logs, so that a long journal opens fast.
+"""Makes the same trials from fewer logs of a journal, so that a long journal opens fast.
 
-Optuna replays a journal log by log, and copies a trial for each. The log that makes a trial may have values,
-attributes and an end, so the later ones are folded into it where that comes to the same.
+Optuna replays a journal log by log, and copies a trial for each. But the log that makes a trial may have values,
+attributes and an end too. So later logs are folded into that one, if the result is the same.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 
 Log = dict[str, Any]
 
-# `op_code` as it stands in the files, which later versions of Optuna have to read too.
+# Values of `op_code` in the files, which later versions of Optuna have to read too.
 _CREATE_STUDY, _DELETE_STUDY, _CREATE_TRIAL = 0, 1, 4
 _SET_PARAM, _SET_STATE, _SET_VALUE, _SET_ATTRIBUTE, _SET_SYSTEM_ATTRIBUTE = 5, 6, 7, 8, 9
 _ON_A_TRIAL = frozenset({_SET_PARAM, _SET_STATE, _SET_VALUE, _SET_ATTRIBUTE, _SET_SYSTEM_ATTRIBUTE})
@@ -21,14 +21,14 @@ _FINISHED = frozenset(state.value for state in TrialState if state.is_finished()
 
 
 def folded(logs: Iterable[Log]) -> list[Log]:
-    """Return logs that make the same studies and trials as all logs of a journal do.
+    """Return logs that make the same studies and trials as the given ones.
 
     Args:
-        logs: From the first one; those that make trials are changed.
+        logs: All logs of a journal. Those that make trials are changed.
     """
     kept: list[Log] = []
     studies = _Studies()
-    trials: list[Log | None] = []  # by id, which counts those of all studies; None: nothing more can be folded into it
+    trials: list[Log | None] = []  # by id, over all studies; None if nothing more can be folded into it
     for log in logs:
         operation = log["op_code"]
         if operation in _ON_A_TRIAL:
@@ -36,7 +36,7 @@ def folded(logs: Iterable[Log]) -> list[Log]:
             trial = trials[trial_id] if trial_id < len(trials) else None
             if trial is not None:
                 if trial.get("state") in _FINISHED or _fold(operation, log, trial):
-                    continue  # what comes after the end is ignored by Optuna too
+                    continue  # Optuna too ignores what comes after the end
                 trials[trial_id] = None
         elif operation == _CREATE_TRIAL:
             if log["study_id"] in studies:
@@ -48,7 +48,7 @@ def folded(logs: Iterable[Log]) -> list[Log]:
 
 
 def _fold(operation: int, log: Log, trial: Log) -> bool:
-    """Make what a log does a part of the log that makes its trial; return whether that was possible."""
+    """Fold a log into the one that makes its trial; return whether that was possible."""
     if operation == _SET_VALUE:
         trial.setdefault("intermediate_values", {})[str(log["step"])] = log["intermediate_value"]
     elif operation == _SET_ATTRIBUTE:
@@ -63,7 +63,7 @@ def _fold(operation: int, log: Log, trial: Log) -> bool:
 
 
 class _Studies:
-    """Which studies there are: those that were deleted take no trials, and a name is given once."""
+    """The studies of a journal: deleted ones take no trials, and each name exists once."""
 
     def __init__(self) -> None:
         self._names: dict[int, str] = {}

@@ -1,6 +1,6 @@
 """A study's store as a log file, for network file systems: Optuna's JournalStorage.
 
-SQLite's WAL needs one host; a file that is only appended to needs none. Any Optuna tool opens the file as it is, and
+SQLite's WAL works on one host only; a file that is only appended to works on any. All Optuna tools open this file, and
 may write it too: each append holds the lock file that Optuna's own `JournalFileBackend` looks for.
 """
 
@@ -31,8 +31,8 @@ from hpsearch.system.lock_file import HeldError, LockFile
 from hpsearch.system.lock_holder import Holder
 
 _LOCK_SUFFIX = ".lock"  # Optuna's
-_WAIT_S = 90.0  # longer than a lock whose holder is gone without a trace is held
-_TELL_S = 3.0  # after so long it is said
+_WAIT_S = 90.0  # longer than it takes until the lock of a holder that is gone expires
+_TELL_S = 3.0  # warn after this wait
 _CHUNK_BYTES = 1 << 20  # read at once
 
 _logger = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ _logger = logging.getLogger(__name__)
 class JournalFile(BaseJournalBackend):
     """The file: one JSON object a line.
 
-    A last line that a kill has cut short is no part of it: who reads passes over it, who writes takes it away.
+    A last line that a kill has cut short is no part of it: readers pass over it, and a writer takes it away.
 
     Args:
         path: The file.
@@ -62,11 +62,11 @@ class JournalFile(BaseJournalBackend):
                 sync_folder(path.parent)
 
     def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
-        """Give what was appended.
+        """Yield what was appended.
 
         Args:
-            log_number_from: 0 for all logs, folded; any other for those since the last reading. `JournalStorage` counts
-                what it was given, which is fewer than there are lines.
+            log_number_from: 0 for all logs, folded; any other number for those since the last reading. Its value does
+                not matter: `JournalStorage` counts the logs that it was given, and there are more lines.
         """
         if self._batch is not None:
             return
@@ -89,7 +89,7 @@ class JournalFile(BaseJournalBackend):
                     return
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Append logs, or none of them where the file can't be written."""
+        """Append logs; none of them if the file can't be written."""
         lines = b"".join(json.dumps(log, separators=(",", ":")).encode() + b"\n" for log in logs)
         if self._batch is None:
             self._append(lines)
@@ -98,7 +98,7 @@ class JournalFile(BaseJournalBackend):
 
     @contextmanager
     def batch(self) -> Iterator[None]:
-        """Append at the end of the block, all at once, what is appended in it; nothing after an error."""
+        """Collect what is appended in the block, and append it all at once at the end; nothing after an error."""
         self._batch = []
         try:
             yield
@@ -109,7 +109,7 @@ class JournalFile(BaseJournalBackend):
             self._append(lines)
 
     def cut(self) -> None:
-        """Take away a last line that is not whole, which no reader has seen."""
+        """Take away a last line that is not whole; no reader has seen it."""
         with self._reporting(), self._locked(), self.path.open("r+b", buffering=0) as file:
             size = file.seek(0, os.SEEK_END)
             end = _whole_until(file, size)
@@ -135,7 +135,7 @@ class JournalFile(BaseJournalBackend):
                 raise
 
     def _decoded(self, lines: Sequence[bytes], file: Any) -> list[dict[str, Any]]:
-        """Return the logs of lines; without the last one if that is none and nothing follows it."""
+        """Return the logs of lines; the last line of the file may be no log, and is then left out."""
         logs = _decoded(lines)
         if logs:
             return logs
@@ -183,7 +183,7 @@ class JournalFile(BaseJournalBackend):
 
 
 class JournalLock(FileLock):
-    """The lock of a study whose store is a journal; who takes it finds the journal whole.
+    """The lock of a study whose store is a journal; to take it also makes the journal whole.
 
     Args:
         journal: The study's.
@@ -228,7 +228,7 @@ class JournalBackend(Backend):
         return JournalLock(self._file, study)
 
     def create_trial(self, study_id: int, number: int, template: FrozenTrial) -> tuple[int, int]:
-        """Create a trial in one append; nothing is written if its number is not the next."""
+        """Create a trial in one append; nothing is written if its number is not the next one."""
         if self._has(study_id, number) or (number > 0 and not self._has(study_id, number - 1)):
             return -1, self.storage.get_n_trials(study_id)
         return super().create_trial(study_id, number, template)
@@ -249,7 +249,7 @@ class JournalBackend(Backend):
         with self._file.batch():
             super().apply(changes)
         for trial_id in _ids(changes):
-            self.storage.get_trial_number_from_id(trial_id)  # reads what was appended, which is when Optuna checks it
+            self.storage.get_trial_number_from_id(trial_id)  # reads what was appended, and then Optuna checks it
             break
 
 
@@ -269,7 +269,7 @@ def _decoded(lines: Sequence[bytes]) -> list[dict[str, Any]]:
 
 
 def _whole_until(file: FileIO, size: int) -> int:
-    """Return where the last whole line of a file's first bytes ends."""
+    """Return where the last whole line ends among the first `size` bytes of a file."""
     end = size
     while end > 0:
         start = max(0, end - _CHUNK_BYTES) if end < size else end - 1  # nearly always the last byte is enough

@@ -1,7 +1,7 @@
 """One driver at a time: a lock in the store with a heartbeat that expires.
 
-A process id tells on this host whether the holder still lives, so a study can be resumed the moment its driver was
-killed; for a holder on another host only the heartbeat tells.
+On this host the process id tells whether the holder still lives, so a study can be resumed as soon as its driver was
+killed. For a holder on another host only the heartbeat tells.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from hpsearch.system.lock_file import Found, HeldError, LockFile
 from hpsearch.system.lock_holder import EXPIRE_S, Holder
 
 BEAT_S = 10.0
-WATCH_S = 1.5 * BEAT_S  # so long a holder that seems gone is watched for a heartbeat: clocks jump, and machines' differ
+WATCH_S = 1.5 * BEAT_S  # wait this long for a heartbeat of a holder that seems gone: clocks jump and differ
 _LOOK_S = 0.25
 LOCK_FILE = "driver.lock"
 
@@ -77,7 +77,7 @@ class DriverLock(ABC):
         self._thread.start()
 
     def release(self) -> None:
-        """Give the lock back; where the store is gone, it expires."""
+        """Give the lock back. If the store can't be reached, the lock expires."""
         self._held_since = None
         self._stop.set()
         if self._thread is not None:
@@ -89,21 +89,21 @@ class DriverLock(ABC):
             self._me.give_up()
 
     def beat(self) -> None:
-        """Show that the driver lives; notices when another has taken the lock."""
+        """Write a heartbeat, and notice if another driver has taken the lock."""
         now = _now()
         self._lost = not self._still_mine()
         if self._held_since is not None:
             self._held_since = now
 
     def confirm(self) -> None:
-        """Make sure, before something is written, that the lock is still this driver's: it may have been frozen.
+        """Check before a write that the lock is still this driver's, whose process may have been frozen.
 
         Raises:
             StudyError: Another driver has taken it.
         """
         if self._held_since is None:
             return  # not taken yet, or given back
-        if _now() - self._held_since > EXPIRE_S / 2:  # until twice as long nobody else has taken it
+        if _now() - self._held_since > EXPIRE_S / 2:  # nobody takes it before it expires
             self.beat()
         if self._lost:
             raise StudyError(
@@ -112,13 +112,13 @@ class DriverLock(ABC):
 
     def _beat_on(self) -> None:
         while not self._stop.wait(BEAT_S) and not self._lost:
-            # A store that is away for a moment is no reason to stop; the next write of the driver meets it anyway.
+            # A store that is away for a moment is no reason to stop. If it stays away, the driver's next write fails.
             with suppress(sa.exc.SQLAlchemyError, OSError):
                 self.beat()
 
     @abstractmethod
     def _take(self) -> None:
-        """Take the lock, also from a holder that is gone."""
+        """Take the lock, if it is free or its holder is gone."""
 
     @abstractmethod
     def _give_back(self) -> None:
@@ -129,7 +129,7 @@ class DriverLock(ABC):
         """Write a heartbeat; return whether the lock is this driver's."""
 
     def _watch(self, holder: Holder, beats: Callable[[], bool]) -> None:
-        """Watch a holder on another machine that seems gone, for what is known of it is times that clocks told.
+        """Watch a holder on another machine that seems gone; only clocks say so, and they may be wrong.
 
         Raises:
             StudyLockedError: Its heart beats.
@@ -155,9 +155,7 @@ class DriverLock(ABC):
         return StudyLockedError(f"study {self._study}: another driver has just taken it; allowed: one driver at a time")
 
     def _no_lock(self, where: str, why: str, todo: str = "") -> StudyError:
-        return StudyError(
-            f"study {self._study}: can't be locked in {where}: {why}; {todo or 'fix that'}, then resume"
-        )
+        return StudyError(f"study {self._study}: can't be locked in {where}: {why}; {todo or 'fix that'}, then resume")
 
 
 class FileLock(DriverLock):
@@ -205,7 +203,7 @@ class DatabaseLock(DriverLock):
     Args:
         engine: Of the store's database.
         study: The study's name in the store.
-        clock: Seconds since the epoch; a test may give its own.
+        clock: Returns seconds since 1970; a test may give its own.
     """
 
     def __init__(self, engine: sa.Engine, study: str, clock: Callable[[], float] = time.time) -> None:
@@ -261,7 +259,7 @@ class DatabaseLock(DriverLock):
                 self._watch(holder, lambda: self._beat_again(row))
             mine = mine | {"beat": self._clock()}
         with self._engine.begin() as connection:
-            # The token in the condition makes this safe against another driver that takes over at the same moment.
+            # If another driver takes over at the same moment, the token has changed, and this changes nothing.
             theirs = (_LOCK.c.study == self._study) & (_LOCK.c.token == (None if row is None else row.token))
             taken = connection.execute(_LOCK.update().where(theirs).values(**mine)).rowcount > 0
         if not taken and not self._insert(mine):  # it may have been given back meanwhile
@@ -272,7 +270,7 @@ class DatabaseLock(DriverLock):
             return connection.execute(sa.select(_LOCK).where(_LOCK.c.study == self._study)).one_or_none()
 
     def _lives(self, holder: Holder, beat: float) -> bool:
-        return holder.lives(abs(self._clock() - beat))  # a beat in the future is as old: a clock was set
+        return holder.lives(abs(self._clock() - beat))  # a beat in the future: a clock was set
 
     def _beat_again(self, before: sa.Row[Any]) -> bool:
         now = self._row()
@@ -280,5 +278,5 @@ class DatabaseLock(DriverLock):
 
 
 def _now() -> float:
-    """Return seconds on a clock that nobody sets; where the system has one, it goes on while the machine sleeps."""
+    """Return seconds on a clock that nobody sets, and that goes on while the machine sleeps, if the system has one."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()

@@ -1,4 +1,4 @@
-"""What a store holds of its trials, in memory: read once, when it is first needed, and kept by every write."""
+"""A store's trials in memory: read once, when the first is needed, and changed with every write."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Mirror:
     Args:
         read: Returns the stored trials of a stage by number.
         read_curves: Returns the values that those trials came without, by the trials' ids.
-        reading: Turns what damaged rows raise into one error.
+        reading: Turns the errors of damaged rows into one message.
 
     Attributes:
-        unfinished: Trials that had not ended in the storage when it was read, by stage and number.
+        unfinished: Stage and number of each trial that had not ended in the storage when it was read.
     """
 
     def __init__(
@@ -38,12 +38,12 @@ class Mirror:
         self.unfinished: list[tuple[Stage, int]] = []
 
     def forget(self) -> None:
-        """Read anew when the trials are needed next."""
+        """Read the trials again when they are needed next."""
         self._records = None
         self._curves = {}
 
     def load(self) -> None:
-        """Read the trials, if they are not here."""
+        """Read the trials, unless they were read already."""
         if self._records is not None:
             return
         self._ids.clear()
@@ -79,16 +79,16 @@ class Mirror:
         return self._ids[stage, number]
 
     def add(self, record: TrialRecord, trial_id: int) -> None:
-        """Take in a new trial."""
+        """Add a new trial."""
         self.put(record)
         self._ids[record.stage, record.number] = trial_id
 
     def put(self, record: TrialRecord) -> None:
-        """Take in what has become of a trial."""
+        """Replace the record of a trial."""
         self.of(record.stage)[record.number] = record
 
     def change(self, stage: Stage, number: int, **changes: Any) -> None:
-        """Take in some of what has become of a trial."""
+        """Change some fields of a trial's record."""
         records = self.of(stage)
         records[number] = replace(records[number], **changes)
 

@@ -1,4 +1,4 @@
-"""A study folder's `study.json`, which makes it one: the study's name, and where its store is."""
+"""`study.json`, which makes a folder a study's: it has the study's name, and says where its store is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hpsearch.errors import InputError, StudyNotFoundError
 from hpsearch.store.location import DATABASE, FILES
 
 STUDY_FILE = "study.json"
-FORMAT = 2  # of the store; 1 had no rounds, and its studies open as they are
+FORMAT = 2  # of the store. Format 1 had no rounds; its studies open too
 
 
 def read_pointer(folder: Path) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def read_pointer(folder: Path) -> dict[str, Any]:
         check_format(str(folder), pointer.get("format"))
     if not isinstance(pointer, dict) or not {"study", "storage"} <= set(pointer):
         raise StudyNotFoundError(f"{folder}: {STUDY_FILE} is not hpsearch's{_repair(folder)}")
-    pointer = {"file": DATABASE, **pointer}  # older ones have none, when there was no other
+    pointer = {"file": DATABASE, **pointer}  # older versions knew no other file, and did not name it
     if not isinstance(pointer["study"], str) or not isinstance(pointer["storage"], str | None):
         raise StudyNotFoundError(f"{folder}: {STUDY_FILE} names no study{_repair(folder)}")
     if pointer["storage"] is None and pointer["file"] not in FILES.values():
@@ -39,11 +39,11 @@ def read_pointer(folder: Path) -> dict[str, Any]:
 
 
 def check_format(what: str, found: Any) -> None:
-    """Check that a study is one that this release knows.
+    """Check that this release knows the format of a study.
 
     Args:
         what: The study, or its folder.
-        found: The format that it says it has.
+        found: The format that the study says it has.
 
     Raises:
         InputError: It was made by a newer hpsearch.
@@ -61,7 +61,7 @@ def has_lost_its_pointer(folder: Path) -> bool:
 
 
 def _repair(folder: Path) -> str:
-    """Return how a study's folder gets its file back; empty if it has no store."""
+    """Return how to write a folder's `study.json` again; empty if the folder has no store."""
     file = _file_in(folder)
     if file is None:
         return ""

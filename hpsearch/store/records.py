@@ -25,7 +25,7 @@ class StoredTrial:
         params: As drawn, in the order in which they were drawn.
         values: By step, which is the epoch; None if they were not read.
         attributes: Optuna's user attributes.
-        best: The value of the attribute `best_epoch`, for a trial that has one; used only where `values` is None.
+        best: The value at the attribute `best_epoch`, if there is one; used only if `values` is None.
     """
 
     id: int

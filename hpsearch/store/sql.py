@@ -1,9 +1,8 @@
-"""The same rows as Optuna's `RDBStorage` writes, many of them in one transaction.
+"""Writes the same rows as Optuna's `RDBStorage`, many of them in one transaction.
 
-Optuna's public interface makes a transaction of each value and each attribute, with several queries in each: 20 for a
-trial of five epochs, and to number a trial it counts those before it. Here a trial costs two transactions. What is
-written is the same, row by row; that holds for the schema versions that are named here, and any other one gets
-Optuna's own way.
+Optuna's public interface makes a transaction with several queries for each value and each attribute: 20 transactions
+for a trial of five epochs. To number a trial, it counts all earlier ones. Here a trial costs two transactions. The rows
+are the same, for the schema versions that `rows` names. A database of any other version is written in Optuna's own way.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ _IN_UTC = hasattr(models.TrialModel, "_datetime_start_utc")  # Optuna 4 stored l
 
 
 def backend_of(storage: RDBStorage) -> Backend:
-    """Return the fastest way to a database that is right for it."""
+    """Return the fastest backend that can write a database."""
     if storage.engine.dialect.name in _DIALECTS and is_known(storage.engine):
         return SqlBackend(storage)
     return DatabaseBackend(storage)
@@ -53,7 +52,7 @@ def is_known(engine: sa.Engine) -> bool:
 
 
 class DatabaseBackend(Backend):
-    """A database in Optuna's own way.
+    """A database that is written in Optuna's own way.
 
     Args:
         storage: Optuna's.
@@ -85,17 +84,17 @@ class DatabaseBackend(Backend):
             return damage_of(str(connection.exec_driver_sql(QUICK_CHECK).scalar()))
 
     def settle(self) -> None:
-        """Write what is in the log of a new SQLite file into the file itself, so that it is a study without its log."""
+        """Write the log of a new SQLite file into the file itself, which is then whole without the log."""
         if self._engine.dialect.name == "sqlite":
             with self._engine.connect() as connection:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 class SqlBackend(DatabaseBackend):
-    """A database of Optuna's, written with few statements.
+    """A database that is written with few statements.
 
     Args:
-        storage: Its own queries go on working beside this.
+        storage: Optuna's; its own queries still work beside this.
     """
 
     def __init__(self, storage: RDBStorage) -> None:
@@ -146,7 +145,7 @@ class SqlBackend(DatabaseBackend):
         self._in_transaction(lambda connection: self._write(connection, changes))
 
     def _in_transaction(self, write: Callable[[sa.Connection], _Result]) -> _Result:
-        """Write and commit; once more, where the server cut the connection off before there was anything to commit."""
+        """Write and commit. Do it once more if the server has cut the connection before the commit."""
         with self._engine.connect() as connection:
             try:
                 result = write(connection)

@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from hpsearch.store.url import cause_of, redact, remedy
 from hpsearch.system.files import write_json
 from hpsearch.trial.trial import Direction, Measurement, Params, Stage, State, StopReason, TrialRecord
 
-# A KeyError, or Optuna's error for a trial that has ended already: something else writes this store.
+# Something else writes this store where there is a KeyError, or where Optuna says that a trial has ended already.
 _REFUSALS: tuple[type[Exception], ...] = (*Backend.errors, OSError, KeyError)
 
 
@@ -54,12 +55,15 @@ class Store(StoreReader):
     def create(
         cls, folder: Path, name: str, url: str | None, direction: Direction, attributes: Mapping[str, Any]
     ) -> Store:
-        """Make a study in the store; half of one that a kill left behind is made anew.
+        """Make a study in the store; one that a kill has left half-made is made again.
 
         Args:
-            folder: The study's directory, which is there.
-            url: Or `sqlite` or `journal`, for a file in the folder; None for the one that suits its file system.
-            attributes: JSON values that are there from the start.
+            folder: The study's, which exists.
+            name: The study's.
+            url: Where the store goes: a URL, or `sqlite` or `journal` for a file in the folder. None for the file that
+                suits the folder's file system.
+            direction: Of the metric.
+            attributes: JSON values that the study has from the start.
 
         Raises:
             InputError: The database can't be reached, or has a study of that name.
@@ -78,7 +82,7 @@ class Store(StoreReader):
 
     @classmethod
     def of(cls, reader: StoreReader) -> Store:
-        """Return a study's store for writing, given it opened for reading; the reader is closed, if it is another."""
+        """Open for writing what a reader has open, and close the reader; a store is returned as it is."""
         if isinstance(reader, cls):
             return reader
         reader.close()
@@ -89,7 +93,7 @@ class Store(StoreReader):
         return connect(url, make=False)
 
     def remove(self) -> None:
-        """Remove the study from the database, with all that it has."""
+        """Remove the study from the database."""
         with self._writing():
             for study_id in self._ids.values():
                 self._storage.delete_study(study_id)
@@ -103,7 +107,7 @@ class Store(StoreReader):
     # Writing: the database first, then the mirror.
 
     def put(self, key: str, value: Any) -> None:
-        """Set an attribute of the study to a JSON value, after all that has been noted before."""
+        """Set an attribute of the study to a JSON value; earlier changes are written first."""
         self.flush()
         with self._writing():
             self._storage.set_study_user_attr(self._ids[Stage.SEARCH], key, value)
@@ -113,10 +117,11 @@ class Store(StoreReader):
         """Add a running trial with its params in one transaction.
 
         Args:
-            record: Its number is the next of its stage.
+            record: The trial, with the next number of its stage.
+            space: That its params are of.
 
         Raises:
-            StudyError: The number is not the next: another writer was here.
+            StudyError: The number is not the next one, so another process writes this store.
         """
         attributes: dict[str, Any] = {"seed": record.seed, "attempt": record.attempt}
         if record.source is not None:
@@ -138,17 +143,17 @@ class Store(StoreReader):
         self._mirror.add(record, trial_id)
 
     def start_attempt(self, stage: Stage, number: int, attempt: int) -> None:
-        """Store an attempt's number, before it is sent out."""
+        """Store an attempt's number; called before the attempt is sent out."""
         self._set(stage, number, attempt=attempt)
         self.flush()
 
     def put_code(self, stage: Stage, number: int, code: Mapping[str, Any] | None) -> None:
-        """Note what code a trial's last attempt runs, if it is another than is known."""
+        """Note which code a trial's last attempt runs, if it has changed."""
         if code != self.record(stage, number).code:
             self._set(stage, number, code=code)
 
     def add_measurement(self, stage: Stage, number: int, measurement: Measurement, metric: str) -> None:
-        """Note the metric after an epoch."""
+        """Note the metric after an epoch; `flush` writes it."""
         self._set_value(stage, number, measurement.epoch, finite(measurement.metrics[metric]))
 
     def _set_value(self, stage: Stage, number: int, epoch: int, value: float) -> None:
@@ -165,7 +170,7 @@ class Store(StoreReader):
         return len(self._changes)
 
     def flush(self) -> None:
-        """Write all that has been noted, in one transaction where the database has them."""
+        """Write all that was noted, in one transaction if the database has them."""
         if not self._changes:
             return
         changes, self._changes = self._changes, Changes()
@@ -180,23 +185,31 @@ class Store(StoreReader):
         *,
         history: Sequence[Measurement],
         metric: str,
-        direction: Direction,
         worker: str | None,
         error: str | None,
     ) -> TrialRecord:
-        """Note the end of a trial.
+        """Note the end of a trial; `flush` writes it.
 
         Args:
-            history: All of its measurements; what is not stored yet, is first.
+            stage: Of the trial.
+            number: Of the trial.
+            reason: Why it ended; a trial without a finite value has diverged.
+            history: All of its measurements; those that are not stored yet are stored now.
+            metric: The study's.
+            worker: The host and process that ran it.
+            error: What the objective raised, in a line.
+
+        Returns:
+            What has become of the trial.
         """
         values = {m.epoch: finite(m.metrics[metric]) for m in history}
         epochs = max(values, default=0)
         for epoch in self.record(stage, number).values:
             if epoch < epochs:
-                values.setdefault(epoch, math.nan)  # an earlier attempt's, which this one did not measure: not its own
+                values.setdefault(epoch, math.nan)  # measured by an earlier attempt, and not by this one
         for epoch, value in values.items():
             self._set_value(stage, number, epoch, value)
-        best = direction.best([m.metrics[metric] for m in history])
+        best = self._direction.best([m.metrics[metric] for m in history])
         if best is None and reason.state is State.COMPLETE:
             reason = StopReason.DIVERGED
         self._set(
@@ -207,11 +220,16 @@ class Store(StoreReader):
             seconds=round(sum(m.seconds for m in history), 3),
             worker=worker,
             error=error,
-            stop_reason=reason.value,  # last: a trial that has it has all the others, and `repair` only tells it
+            stop_reason=reason.value,  # last: a trial that has it has all the others too
         )
         record = final(replace(self.record(stage, number), values=dict(sorted(values.items()))))
         self._tell(record)
         return record
+
+    @cached_property
+    def _direction(self) -> Direction:
+        (found,) = self._storage.get_study_directions(self._ids[Stage.SEARCH])
+        return Direction[found.name]
 
     def _tell(self, record: TrialRecord) -> None:
         state = TrialState[record.state.value]
@@ -233,7 +251,7 @@ class Store(StoreReader):
         existing = {study.study_name: study for study in self._storage.get_all_studies()}
         names = {stage: f"{self.name}/{stage}" for stage in Stage}
         halves = {name: self._storage.get_study_id_from_name(name) for name in names.values() if name in existing}
-        # What a kill left half-made has no trials; anything else is somebody's work.
+        # A study that a kill has left half-made has no trials. Anything else is somebody's work.
         if any("format" in existing[name].user_attrs or self._storage.get_n_trials(halves[name]) for name in halves):
             raise InputError(f"{redact(self._backend.url)}: has a study {self.name} already; give another --name")
         for study_id in halves.values():
@@ -247,12 +265,12 @@ class Store(StoreReader):
         draw: Callable[[int], Params],
         seed_of: Callable[[int], int],
     ) -> None:
-        """Finish what a killed driver had half written; only the driver calls this.
+        """Finish what a killed driver has half written. Only the driver calls this.
 
         Args:
             space_of: What a trial's params are drawn from.
-            draw: The sampler: a trial without params is filled with those of its own number.
-            seed_of: Gives such a trial the seed of its own number.
+            draw: Returns the params of a number, for a trial that has none.
+            seed_of: Returns the seed of a number, for the same trials.
         """
         self._mirror.load()
         for stage, number in self._mirror.unfinished:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
 from hpsearch.errors import InputError
-from hpsearch.system.file_system import is_full
-from hpsearch.system.files import is_disk_full
+from hpsearch.system.disk import is_full, says_full
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -19,13 +18,13 @@ if TYPE_CHECKING:
 _UNKNOWN = "the storage URL"
 FIX = "fix it (sqlite3 has .recover) or put back a copy of it"
 _MAKE_ROOM = "make room on the disk"
-_PRIMARY_CODE = 0xFF  # of SQLite: the rest of a code says more exactly what happened
+_PRIMARY_CODE = 0xFF  # of an SQLite error code; the other bits give details
 _SECRET_WORDS = ("pass", "secret", "token")  # of a driver's options: password, sslpassword, passwd, ...
 _PACKAGES = {"psycopg": '"hpsearch[postgresql]"', "psycopg2": "psycopg2-binary", "mysqldb": "mysqlclient"}  # by driver
 
 
 def redact(url: str) -> str:
-    """Return a storage URL without its password, also one that stands among the options."""
+    """Return a storage URL without its password, wherever in the URL that stands."""
     parsed = _parsed(url)
     if parsed is None:
         return _UNKNOWN
@@ -35,7 +34,7 @@ def redact(url: str) -> str:
 
 @contextmanager
 def opening(url: str, errors: tuple[type[Exception], ...]) -> Iterator[None]:
-    """Turn whatever keeps a store from being opened into one message.
+    """Turn any error of opening a store into one message.
 
     Args:
         url: Of the store.
@@ -53,7 +52,7 @@ def opening(url: str, errors: tuple[type[Exception], ...]) -> Iterator[None]:
 
 
 def cause_of(error: BaseException, url: str) -> str:
-    """Return what the database's own driver said, in a line and without secrets."""
+    """Return what the database's own driver said, in one line without secrets."""
     for wrapper in (error, error.__cause__):
         if original := _original(wrapper):
             return _hide_secrets(str(original), url)
@@ -62,10 +61,10 @@ def cause_of(error: BaseException, url: str) -> str:
 
 
 def remedy(error: BaseException, url: str) -> str:
-    """Return what a user can do about an error of a store; empty if that is not known."""
+    """Return what a user can do about a store's error; empty if that is unknown."""
     cause = _original(error) or error.__cause__
     for one in (error, cause, _original(cause)):
-        if is_disk_full(one):
+        if says_full(one):
             return _MAKE_ROOM
         if isinstance(one, sqlite3.Error):
             return _remedy_of(getattr(one, "sqlite_errorcode", 0) & _PRIMARY_CODE, url)
@@ -123,7 +122,7 @@ def _parsed(url: str) -> sa.URL | None:
         parsed = sa.engine.make_url(url)
     except (sa.exc.ArgumentError, ValueError):
         return None
-    # A password with a bare @ or / ends up in part as the host or the port; with a slash too many it is in the path.
+    # Part of a password with a bare @ or / is taken for the host or the port, or with a slash too many for the path.
     database = parsed.database or ""
     misread = "@" in f"{parsed.host}{database if parsed.host else ''}" or ":" in database.rpartition("@")[0]
     return None if misread else parsed

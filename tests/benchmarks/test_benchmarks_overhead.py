@@ -122,7 +122,7 @@ def test_simulated_trials_take_their_time(benchmark):
         mine = [event for event in happened if event.number == number]
         assert [event.measurement.epoch for event in mine if isinstance(event, TrialMeasured)] == [1, 2, 3]
         assert isinstance(mine[-1], TrialEnded)
-        assert len(mine[-1].history) == 3
+        assert mine[-1].measured == 3
     assert executor.waits == []
     now = executor.began + 1.0
     waited = executor.waiting_s(now)
@@ -180,10 +180,12 @@ def test_scale_prints_the_tables_of_the_readme(benchmark, printed):
 
 @pytest.mark.slow
 def test_startup_prints_the_table_of_the_readme(benchmark, printed):
-    ((header, _, *rows),) = printed(benchmark("startup"), "--quick", "--starts", "no-op")
-    assert published("startup.py") == [header]
+    (header, _, *rows), (second, _, *reads) = printed(benchmark("startup"), "--quick", "--starts", "no-op")
+    assert published("startup.py") == [header, second]
     assert [row[0] for row in rows] == ["no-op"]
     assert all(0 < float(first) < float(end) for _, first, end in rows)
+    assert [row[0] for row in reads] == ["list", "show", "load_study"]
+    assert all(float(row[1]) > 0 for row in reads)
 
 
 @pytest.mark.parametrize(

@@ -427,7 +427,7 @@ def test_a_resumed_ledger_knows_what_there_was(tmp_path):
         record = TrialRecord(stage=Stage.SEARCH, number=number, state=State.RUNNING, params=params, attempt=1)
         desk.store.create_trial(record, desk.config.space)
     history = [Measurement(epoch=epoch, metrics={"score": 1.0}, seconds=2.0) for epoch in range(1, 11)]
-    how = {"metric": "score", "direction": desk.config.direction, "worker": "w", "error": None}
+    how = {"metric": "score", "worker": "w", "error": None}
     desk.store.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=history, **how)
     desk.store.add_measurement(Stage.SEARCH, 1, history[0], "score")
     desk.open()

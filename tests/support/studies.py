@@ -78,7 +78,7 @@ def add(study, number, values, reason=None, **fields):
     for measurement in history:
         store.add_measurement(stage, number, measurement, settings.metric)
     if reason is not None:
-        end = {"metric": settings.metric, "direction": settings.direction, "worker": "gpu1:4711", "error": last_line}
+        end = {"metric": settings.metric, "worker": "gpu1:4711", "error": last_line}
         store.end_trial(stage, number, reason, history=history, **end)
     store.flush()
 
@@ -146,7 +146,7 @@ def _search(folder, settings):
 def _finish(folder, settings):
     study = _search(folder, settings)
     store, settings = study.store, study.config
-    end = {"metric": settings.metric, "direction": settings.direction, "worker": "gpu1:4711", "error": None}
+    end = {"metric": settings.metric, "worker": "gpu1:4711", "error": None}
     history = [Measurement(epoch=e, metrics={settings.metric: v}) for e, v in ((1, 0.6), (2, 0.7))]
     store.end_trial(Stage.SEARCH, 6, StopReason.STALLED, history=history, **end)
     store.flush()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +19,7 @@ from optuna.storages import BaseStorage
 from hpsearch.errors import InputError, StudyError, StudyNotFoundError
 from hpsearch.samplers import make_sampler
 from hpsearch.store.backend import Backend
+from hpsearch.store.reader import StoreReader
 from hpsearch.store.store import FORMAT, STUDY_FILE, Store
 from hpsearch.trial.trial import Direction, Stage, State, StopReason, TrialRecord
 from support.factories import history, sample_config
@@ -34,7 +37,7 @@ CONFIG = sample_config(
     search={"sampler": "random"},
 )
 SAMPLER = make_sampler(CONFIG.search, CONFIG.space, CONFIG.seed, {})
-END = {"metric": "score", "direction": CONFIG.direction, "worker": "host:1", "error": None}
+END = {"metric": "score", "worker": "host:1", "error": None}
 
 
 measurements = partial(history, seconds=0.25, loss=1.0)
@@ -62,7 +65,7 @@ def add(store: Store, number: int, reason: StopReason | None, *values: float, **
     store.flush()
 
 
-def contents(store: Store) -> list[str]:
+def contents(store: StoreReader) -> list[str]:
     """Return all records as text, for a NaN equals nothing."""
     return [repr(record) for stage in Stage for record in store.records(stage)]
 
@@ -137,6 +140,32 @@ class Conformance(Stores):
         assert store.record(Stage.SEARCH, 3).state is State.PRUNED
         assert store.record(Stage.SEARCH, 4).state is State.FAIL
         assert not [r for r in store.records(Stage.SEARCH) if r.eligible and r.number > 1]
+
+    def test_a_reader_sees_what_a_store_holds(self, create, reopen, folder, tmp_path):
+        store = create(note="kept")
+        add(store, 0, StopReason.FINISHED, 0.5, 0.75, 0.625)
+        add(store, 1, StopReason.DIVERGED, 0.5, math.nan)
+        add(store, 2, None, 0.5, 0.25, math.inf)
+        add(store, 3, None)
+        add(store, 4, None, 0.5, 0.75, 0.875)  # its first attempt went further than the one that ended it
+        store.end_trial(Stage.SEARCH, 4, StopReason.STALLED, history=measurements(0.5), **END)
+        store.flush()
+        add(store, 5, None, 0.5, 0.75)  # a driver was killed before it told Optuna of the end
+        ended = {"stop_reason": "finished", "epochs": 2, "best_epoch": 1}
+        for name, value in ended.items():
+            store._storage.set_trial_user_attr(store._mirror.id_of(Stage.SEARCH, 5), name, value)
+        add(store, 0, StopReason.LOST, 0.5, stage=Stage.FINALISTS, source=0, replicate=1)
+        with closing(StoreReader.open(folder, self.url(tmp_path))) as reader:
+            written = reopen()
+            assert reader.get("note") == "kept"
+            assert contents(reader) == contents(written)
+            one, other = reader.record(Stage.SEARCH, 0), written.record(Stage.SEARCH, 0)
+            assert (one, one.value, one.values) == (other, 0.75, {1: 0.5, 2: 0.75, 3: 0.625})
+            assert reader.record(Stage.SEARCH, 4).values == {1: 0.5}
+            assert reader.record(Stage.SEARCH, 5).value == 0.5
+            add(store, 6, StopReason.FINISHED, 0.5)
+            reader.reload()
+            assert [r.values for r in reader.records(Stage.SEARCH)][6] == {1: 0.5}
 
     def test_params_keep_their_types(self, create, reopen):
         store = create()
@@ -338,12 +367,11 @@ class Conformance(Stores):
     @pytest.mark.parametrize("direction", list(Direction))
     def test_optuna_opens_both_studies_and_agrees_on_the_best(self, create, direction):
         store = create(direction)
-        end = END | {"direction": direction}
         histories = [(StopReason.FINISHED, (0.5, 0.4)), (StopReason.STALLED, (0.1, 0.9, 0.5)), (StopReason.LOST, (2,))]
         for stage in Stage:
             for number, (reason, values) in enumerate(histories):
                 add(store, number, None, stage=stage, source=0 if stage is Stage.FINALISTS else None)
-                store.end_trial(stage, number, reason, history=measurements(*values), **end)
+                store.end_trial(stage, number, reason, history=measurements(*values), **END)
             store.flush()
             study = optuna.load_study(study_name=f"sample/{stage}", storage=self.optuna_storage(store))
             best = max if direction is Direction.MAXIMIZE else min
@@ -425,6 +453,22 @@ class Conformance(Stores):
         assert contents(waiting) == contents(store)
         assert waiting.get("trials") == 48
         add(waiting, 1, StopReason.FINISHED, 0.5)
+
+
+class InItsFolder(Conformance):
+    """What every store has to do that lies in its study's folder."""
+
+    def test_the_folder_may_be_moved(self, create, folder, tmp_path):
+        store = create()
+        add(store, 0, StopReason.FINISHED, 0.5)
+        before = contents(store)
+        store.close()
+        shutil.move(folder, tmp_path / "elsewhere")
+        moved = Store.open(tmp_path / "elsewhere")
+        assert contents(moved) == before
+        add(moved, 1, StopReason.FINISHED, 0.5)
+        moved.close()
+        assert not folder.exists()
 
 
 class SharedDatabase(Stores):
