@@ -49,7 +49,7 @@ def space_file(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working directory of its own."""
+    """A fresh working directory."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

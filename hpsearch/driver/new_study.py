@@ -124,5 +124,5 @@ def remove(study: DrivenStudy) -> None:
     """Remove a new study whose workers can't be started, or each try would leave one more."""
     study.store.remove()
     shutil.rmtree(study.folder)
-    with suppress(OSError):  # it has other studies
+    with suppress(OSError):  # the directory has other studies
         study.folder.parent.rmdir()

@@ -60,7 +60,7 @@ class Proposals:
         taken = [space.key(params) for params in known if space.is_complete(params)]
         config = self._config
         sampler = make_sampler(config.search, one.space(space), one.seed(config.seed, position), one.levels, taken)
-        if not sampler.adaptive:  # it need not draw stored configs again to avoid repeats
+        if not sampler.adaptive:  # stored configs need not be drawn again to avoid repeats
             stored = (r.params for r in self._store.records(Stage.SEARCH)[max(one.start, len(self._first)) : one.end])
             sampler.recall(itertools.takewhile(one.space(space).is_complete, stored))
         return sampler

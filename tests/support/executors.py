@@ -40,7 +40,7 @@ def collect(executor: Executor, count: int = 1) -> list[TrialEvent]:
 
 
 def measurements(events: list[TrialEvent]) -> list[Measurement]:
-    """Return what the events of a task tell, epoch by epoch."""
+    """Return the measurements in the events of a task, epoch by epoch."""
     return [event.measurement for event in events if isinstance(event, TrialMeasured)]
 
 

@@ -99,7 +99,7 @@ def ended(
 
 
 def trained(trial: TrialSpec | int, *scores: float, told: int = 0, **how: Any) -> list[TrialMeasured | TrialEnded]:
-    """Return the events of a trial to its end, which has epochs with these scores.
+    """Return the events of a trial with these scores, up to its end.
 
     Args:
         told: How many epochs have been told, or taken over from an earlier attempt.

@@ -11,7 +11,7 @@ from hpsearch.samplers import choose_levels, make_sampler
 
 
 def put(content, name="sweep.yaml"):
-    """Write a file of another tool into the working directory: text, or what is JSON; return its name."""
+    """Write a file of another tool, as text or JSON, into the working directory; return its name."""
     Path(name).write_text(content if isinstance(content, str) else json.dumps(content, indent="\t"))
     return name
 

@@ -240,7 +240,7 @@ class DyingClassifier(BreakableClassifier):
 
 
 class DeadlyClassifier(BreakableClassifier):
-    """End the process in every prediction, as long as there is a file `deadly`."""
+    """End the process in every prediction, as long as the file `deadly` exists."""
 
     def predict(self, checkpoint, split):
         if Path("deadly").exists():
