@@ -1,23 +1,23 @@
-"""How many epochs a search from coarse to fine takes to a narrow optimum, beside a flat search of the same sampler.
+"""Epochs until a search finds a narrow optimum: from coarse to fine, beside a flat search of the same sampler.
 
     uv run python benchmarks/coarse_to_fine.py
 
 A study searches a learning rate (4 decades), a weight decay (5), a dropout and a batch size. The accuracy after 20
 epochs is a broad hill of 50 points (standard deviations of 1 and 1.25 decades) plus a peak of 30 points, a third of a
 decade of learning rate and half a decade of weight decay wide (full width at half height); dropout and batch size are
-worth 4 and 2 points. The hill's top is where the peak is, or one standard deviation beside it, which misleads. Each
-seed has its optimum elsewhere. Trials of fewer epochs reach less (56 % of it after 5, 82 % after 10) with the same
-ranking. What is measured has noise: standard deviations of 1 point for each trial and of 1 for each epoch.
+worth 4 and 2 points. The hill's top is at the peak, or one standard deviation beside it, which misleads. Each seed has
+another optimum. Shorter trials reach less (56 % after 5 epochs, 82 % after 10) with the same ranking. Measurements have
+noise: standard deviations of 1 point for each trial and of 1 for each epoch.
 
-The flat search trains every trial for 20 epochs; a grid is planned for as many trials as the cap has. The other one has
-`search.rounds`, and what follows them stays in the last round, as after `hpsearch resume STUDY --trials N`. Nothing is
-pruned. A study has arrived when the first trial of 20 epochs has ended inside of the peak's half height: the noise
-plays no part in that, and shorter trainings don't count. All epochs up to there count, those of short trials too. A
-study that spends the cap without arriving counts as slower than all that arrive.
+The flat search trains every trial for 20 epochs; a grid is planned for the cap's number of trials. The other search has
+`search.rounds`; further trials stay in the last round, as after `hpsearch resume STUDY --trials N`. Nothing is pruned.
+A study arrives when its first trial of 20 epochs ends inside of the peak's half height, by its value without noise. All
+epochs up to there count, also those of short trials. A study that spends the cap without arriving counts as slower than
+all that arrive.
 
-Rounds, proposals and samplers are those that run studies; the trials are computed here, one after the other, without a
-database. Before the table, a small study of each sampler is run by `hpsearch.api.run` with the inline executor too: its
-trials have to be the same.
+Rounds, proposals and samplers are hpsearch's; the trials are computed here, one after the other, without a database.
+Before the table, `hpsearch.api.run` runs a small study of each sampler with the inline executor: its trials must be the
+same.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ Rounds = Sequence[tuple[int, int]]  # trials and epochs of each; empty for a fla
 
 _EPOCHS = 20
 _ROUNDS = ((24, 5), (16, 10), (8, 20))
-_CHECKED = ((12, 1), (4, 2), (1, 20))  # an epoch that is run for real takes 40 ms
+_CHECKED = ((12, 1), (4, 2), (1, 20))  # an epoch of a real study takes 40 ms
 _SAMPLERS = ("jittered_grid", "random", "sobol", "tpe")  # gp takes a second for each config
 _HILLS = {"centred": 0.0, "beside": 1.0}  # standard deviations between the tops of the hill and the peak
-_SLOW = ("beside", "tpe")  # most of its studies never arrive, and a config costs more the more trials are known
+_SLOW = ("beside", "tpe")  # most of its studies never arrive, and later configs cost more
 
 _DECADES = {"lr": (-5, -1), "weight_decay": (-7, -2)}
 _HILL_SDS = {"lr": 1.0, "weight_decay": 1.25}  # decades
@@ -64,7 +64,7 @@ _BEST_DROPOUT, _DROPOUT_SD = 0.2, 0.2
 _BATCH_SIZES = {32: 0.0, 64: 0.02, 128: 0.01}
 _TIME_EPOCHS = _EPOCHS / 3
 _NOISE = 0.01
-_MARGIN = 0.2  # of a range on both sides, without optima: the hill's top then lies inside too
+_MARGIN = 0.2  # of a range on both sides, without optima, so that the hill's top lies inside too
 
 
 def accuracy(config: Mapping[str, Any], epoch: int) -> float:
@@ -100,13 +100,13 @@ def holds_peak(space: Space, config: Mapping[str, Any]) -> bool:
     nearest = dict(config)
     for name in _DECADES:
         axis = space.parameters[name]
-        assert isinstance(axis, Range)  # noqa: S101 - as `study_file` has it
+        assert isinstance(axis, Range)  # noqa: S101 - by `study_file`
         nearest[name] = min(max(config[f"best_{name}"], axis.low), axis.high)
     return is_inside(nearest)
 
 
 def measured(config: Mapping[str, Any], seed: int, epoch: int) -> float:
-    """Return what a trial measures after an epoch."""
+    """Return a trial's measurement after an epoch."""
     return accuracy(config, epoch) + _NOISE * (_normal(seed, "trial") + _normal(seed, "epoch", epoch))
 
 
@@ -115,7 +115,7 @@ def _normal(*key: str | int) -> float:
 
 
 def train(config: Mapping[str, Any], trial: Any) -> Iterator[dict[str, float]]:
-    """Be the objective of a study."""
+    """Yield measurements: the objective of a study."""
     for epoch in trial.epochs():
         yield {"val_accuracy": measured(config, trial.seed, epoch)}
 
@@ -125,8 +125,8 @@ def study_file(sampler: str, beside: float, seed: int, rounds: Rounds, trials: i
 
     Args:
         sampler: Its name.
-        beside: How far the hill's top is from the peak's, in standard deviations.
-        seed: Also decides where the optimum is.
+        beside: Distance of the hill's top from the peak's, in standard deviations.
+        seed: Also decides the place of the optimum.
         rounds: Empty for a flat search.
         trials: Of a flat search.
     """
@@ -151,7 +151,7 @@ def study_file(sampler: str, beside: float, seed: int, rounds: Rounds, trials: i
 
 
 class MemoryStore(Store):
-    """What the search reads of a store, without a database."""
+    """The part of a store that a search reads, without a database."""
 
     def __init__(self, config: StudyConfig) -> None:
         self._mirror = Mirror(lambda _: [], lambda _: {}, nullcontext)
@@ -167,11 +167,11 @@ class MemoryStore(Store):
 
 
 def played(config: StudyConfig, more: int = 0) -> Iterator[tuple[TrialRecord, Space]]:
-    """Yield the trials of a study's search, each with the space that it was drawn from.
+    """Yield the trials of a study's search, each with the space of its round.
 
     Args:
         config: The study's.
-        more: Trials that follow its own in the last round, as a resume with a new total has them.
+        more: Further trials in the last round, as after a resume with a new total.
     """
     store = MemoryStore(config)
     for total in (None, config.search.total + more) if more else (None,):
@@ -205,12 +205,12 @@ def _trained(config: StudyConfig, number: int, params: Mapping[str, Any], epochs
 
 
 def epochs_to_peak(config: StudyConfig, cap: int) -> float:
-    """Return the epochs that a study spends until it arrives; infinity where that takes more than the cap."""
+    """Return the epochs that a study spends until it arrives; infinity if these exceed the cap."""
     spent = 0
     for record, space in played(config, more=cap // _EPOCHS):
         spent += record.epochs
         trained = config.space.config_of(record.params)
-        # The last round's bounds stay: where they leave the peak out, the rest of the cap can be saved.
+        # The last round's bounds stay: if they leave the peak out, the study never arrives.
         if spent > cap or (record.number >= config.search.total and not holds_peak(space, trained)):
             break
         if record.epochs == _EPOCHS and is_inside(trained):
@@ -219,10 +219,10 @@ def epochs_to_peak(config: StudyConfig, cap: int) -> float:
 
 
 def check(sampler: str) -> None:
-    """Run a small study for real, and compare its trials with those that are computed here.
+    """Run a small real study, and compare its trials with the computed ones.
 
     Raises:
-        SystemExit: One differs.
+        SystemExit: A trial differs.
     """
     raw = study_file(sampler, 0.0, 0, _CHECKED, 0)
     with tempfile.TemporaryDirectory() as folder:
@@ -236,11 +236,11 @@ def check(sampler: str) -> None:
     for one, other in zip(ran, computed, strict=False):
         same &= (one.params, one.seed, one.values, one.value) == (other.params, other.seed, other.values, other.value)
     if not same:
-        raise SystemExit(f"{sampler}: the trials that were run are not those that are computed here")
+        raise SystemExit(f"{sampler}: the trials of a real study are not the computed ones")
 
 
 def quartiles(values: Sequence[float]) -> list[float]:
-    """Return the lower quartile, the median and the upper one: of an even number of values the larger of the two."""
+    """Return the lower quartile, the median and the upper quartile; the larger value where two are in the middle."""
     return [sorted(values)[int(len(values) * share)] for share in (0.25, 0.5, 0.75)]
 
 
@@ -251,8 +251,8 @@ def row(hill: str, sampler: str, rounds: Rounds, seeds: int, cap: int) -> str:
         hill: A key of `_HILLS`.
         sampler: Its name.
         rounds: Of the search from coarse to fine.
-        seeds: How many studies of each kind.
-        cap: Epochs that a study may spend.
+        seeds: Number of studies of each kind.
+        cap: The most epochs of a study.
     """
     cells, medians = [hill, sampler], []
     planned = sum(trials * epochs for trials, epochs in rounds)
@@ -268,7 +268,7 @@ def row(hill: str, sampler: str, rounds: Rounds, seeds: int, cap: int) -> str:
 
 
 def ratio(flat: float, zoomed: float, cap: int) -> str:
-    """Return how many times the epochs of a flat search the other one takes; a bound where one of them is unknown."""
+    """Return the ratio of the epochs, from coarse to fine over flat; a bound if one of them is unknown."""
     if math.isfinite(flat) and math.isfinite(zoomed):
         return f"{zoomed / flat:.2f}"
     if math.isfinite(zoomed):

@@ -1,4 +1,4 @@
-"""The CPU time of a command, as if the package were installed: its bytecode is kept, which the first run writes."""
+"""The CPU time of a command. Bytecode is kept after the first call, as for an installed package."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pathlib import Path
 
 
 def cpu_s(command: Sequence[str | Path], folder: Path) -> float:
-    """Return the seconds, user and system together, that a command takes with its children.
+    """Return the CPU seconds, user and system, of a command and its children.
 
     Args:
-        command: And its arguments.
-        folder: To run it in.
+        command: With its arguments.
+        folder: Its working directory.
 
     Raises:
-        SystemExit: It failed; with what it said.
+        SystemExit: The command failed; with its error.
     """
     before = _children_s()
     ran(command, folder)
@@ -28,10 +28,10 @@ def cpu_s(command: Sequence[str | Path], folder: Path) -> float:
 
 
 def ran(command: Sequence[str | Path], folder: Path) -> str:
-    """Return what a command prints.
+    """Return a command's output.
 
     Raises:
-        SystemExit: It failed; with what it said.
+        SystemExit: The command failed; with its error.
     """
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     variables["PYTHONPYCACHEPREFIX"] = _bytecode()
@@ -49,7 +49,7 @@ def _children_s() -> float:
 
 @functools.cache
 def _bytecode() -> str:
-    """Return a folder for bytecode that is gone at the end."""
+    """Return a folder for bytecode, which is removed at the end."""
     folder = tempfile.TemporaryDirectory(prefix="bytecode-")
     atexit.register(folder.cleanup)
     return folder.name

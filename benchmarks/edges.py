@@ -1,15 +1,15 @@
-"""How often bounds that are right are called too tight, and how often those that are too tight are found.
+"""How often right bounds are called too tight, and how often bounds that are too tight are found.
 
     uv run python benchmarks/edges.py
 
 Simulated studies of jittered-grid draws from four linear ranges. The value of a config is minus the weighted sum of its
 squared distances to an optimum, plus normal noise. One axis dominates (weights 1, 0.1, 0.1 and 0.1), or all weigh the
 same; the noise is in standard deviations of the values without it. Each axis has its optimum anywhere in the inner 60 %
-of the range, unless something else is said of the first:
+of the range, except the first axis in the last two columns:
 
-- false alarms: the share of studies, all optima inside, with any bound that is called too tight
-- at the bound, beyond it: the share of studies that find the first axis's upper bound too tight, the optimum being
-  there, or farther out by a third of the range
+- false alarms: the share of studies that call any bound too tight, with all optima inside
+- at the bound, beyond it: the share of studies that call the first axis's upper bound too tight, with the optimum at
+  the bound, or beyond it by a third of the range
 
 With 400 studies for each number:
 
@@ -62,7 +62,7 @@ def _grids(trials: int) -> list[Floats]:
 
 
 def _edges(points: Floats, optimum: Floats, weights: Floats, noise: float, rng: np.random.Generator) -> list[Edge]:
-    """Return what a study of these points (trials, axes) says of its bounds."""
+    """Return the bounds that a study of these points (trials, axes) calls too tight."""
     exact = -((points - optimum) ** 2 * weights).sum(axis=1)
     values = exact + noise * exact.std() * rng.normal(size=len(points))
     past = [

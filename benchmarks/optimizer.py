@@ -1,20 +1,20 @@
-"""What torch's optimizers cost: the update in a training step, and the time until a worker has made one.
+"""The cost of torch's optimizers: the update in a training step, and a worker's time until its first update.
 
     uv run python benchmarks/optimizer.py
 
 A step is forward, backward and update of `small_cnn` with 64 images of the size of digits, on one thread. The update is
 
-- hand-written: the rules that hpsearch had at first, over one vector of all parameters; the ratios are to it
-- hpsearch: the one that it has now, which is torch.optim's functions, fused, over two flat parameters
-- functions: of torch.optim, over the same two, in their other forms
-- classes: `torch.optim.SGD` and `torch.optim.AdamW` over the same two
-- classes, all: the same over all parameters of the network, as most training scripts use them
+- hand-written: hpsearch's first rules, over one vector of all parameters; the ratios are to these
+- hpsearch: its present rules: torch.optim's functions, fused, over two flat parameters
+- functions: torch.optim's, over the same two parameters, in their other forms
+- classes: `torch.optim.SGD` and `torch.optim.AdamW` over the same two parameters
+- classes, all: the same over all parameters of the network, as in most training scripts
 
-They take turns, in an order that each round draws anew, each with a new network: where in memory a network lies changes
-a step by several percent. Times are of the CPU, but on a GPU of the clock. The medians of all rounds count, and a ratio
-is the median of the ratios of each round.
+The updates take turns, in a new order each round, each with a new network, for the place of a network in memory changes
+a step by several percent. Times are CPU time, but on a GPU wall time. The table has the medians of all rounds; a ratio
+is the median of the rounds' ratios.
 
-The second table is of fresh processes, which take turns too: the seconds until each has ended, and its CPU time.
+The second table is for fresh processes, which take turns too: the seconds until each has ended, and its CPU time.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ STARTS = {
 
 
 class Optimizer(Protocol):
-    """What updates a network."""
+    """Updates a network."""
 
     def zero_grad(self) -> None:
         """Set all gradients to 0."""
@@ -134,7 +134,7 @@ class Classes:
 
     Args:
         flat: Whether over two flat parameters, or over all of the network.
-        how: Their form: `fused` and `foreach`; torch's choice if nothing is said.
+        how: Their form: `fused` and `foreach`; by default torch's choice.
     """
 
     def __init__(self, network: nn.Module, kind: str, *, flat: bool = True, **how: bool) -> None:
@@ -153,7 +153,7 @@ class Classes:
         self._flat = flat
 
     def zero_grad(self) -> None:
-        """Set all gradients to 0, and keep them where they are flat."""
+        """Set all gradients to 0; flat ones stay in place."""
         self._inner.zero_grad(set_to_none=not self._flat)
 
     def step(self, lr: float) -> None:
@@ -177,7 +177,7 @@ WAYS: dict[str, Callable[[nn.Module, str], Optimizer]] = {
 
 
 def _two(network: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """Return the parameters that decay, and the others."""
+    """Return the parameters with weight decay, and the others."""
     parameters = [*network.parameters()]
     return [p for p in parameters if p.ndim > 1], [p for p in parameters if p.ndim <= 1]
 
@@ -187,7 +187,7 @@ class Timed:
 
     Args:
         width: Of `small_cnn`.
-        device: As torch names it.
+        device: Torch's name for it.
     """
 
     def __init__(self, way: str, kind: str, width: int, device: str) -> None:
@@ -225,7 +225,7 @@ class Timed:
 
 
 def print_steps(options: argparse.Namespace) -> None:
-    """Print what a step costs with each optimizer."""
+    """Print the cost of a step with each optimizer."""
     torch.set_num_threads(1)
     print("| optimizer | update | alone, us | x hand-written | in a step of, ms | x hand-written |")
     print("| --- | --- | --- | --- | --- | --- |")
@@ -257,12 +257,12 @@ def start(code: str) -> tuple[float, float]:
 
 
 def print_starts(repeats: int) -> None:
-    """Print what a worker's start costs until its first update."""
+    """Print the cost of a worker's start until its first update."""
     took: dict[str, list[tuple[float, float]]] = {name: [] for name in STARTS}
     for number in range(repeats + 1):
         for name, code in STARTS.items():
             measured = start(code)
-            took[name] += [measured] if number else []  # the first round finds files that are not in memory yet
+            took[name] += [measured] if number else []  # in the first round files are not in memory yet
     print("\n| a process imports | s | CPU, s |\n| --- | --- | --- |")
     for name, times in took.items():
         print(f"| {name} | {' | '.join(_shown([*values]) for values in zip(*times, strict=True))} |")

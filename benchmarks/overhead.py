@@ -1,22 +1,22 @@
-"""What a trial costs beside its training: hpsearch and its peers on the same work, on this machine.
+"""The cost of a trial beside its training: hpsearch and its peers on the same work, on this machine.
 
     uv run python benchmarks/overhead.py
 
 A trial has five epochs that measure one number, and its config three parameters from random search. Two figures:
 
 - no-op trials per second: epochs take no time
-- idle: how long a worker waits for each trial of 5 epochs that sleep 50 ms, (wall - ideal) x workers / trials. A
-  sleep that comes back late counts as idle time too, for all alike: the bare actors show how much that is.
+- idle: a worker's waiting time for each trial of 5 epochs that sleep 50 ms, (wall - ideal) x workers / trials. A late
+  return from a sleep counts as idle time too, for all peers: the bare actors show how much that is.
 
-Each figure is a slope between two sizes, so that start-up is out of it: the seconds that the larger one takes longer,
-over the trials that it has more. Each measurement is a process of its own in an empty folder; peers take turns, and
-the median of the repeats counts, with the lowest and the highest beside it. hpsearch is the installed command with its
-store on SQLite; the peers are in benchmarks/peers, each as fast as its settings make it:
+Each figure is a slope between two sizes, without the start-up: the additional seconds of the larger size, over its
+additional trials. Each measurement is a process of its own in an empty folder. Peers take turns, and the table has the
+median of the repeats, with the lowest and the highest. hpsearch is the installed command with its store on SQLite; the
+peers are in benchmarks/peers, with their fastest settings:
 
-- Ray Tune by its function API with an actor for each trial, as it is if nothing is said, and with `reuse_actors`; by
-  its class API with that too. All with its loggers off, nothing printed, no checkpoints, and the state of the
-  experiment written at the end alone; it has no other store. "Buffered" returns the five epochs of a trial at once, so
-  that no scheduler could end it early.
+- Ray Tune by its function API, with an actor for each trial (the default) and with `reuse_actors`; and by its class API
+  with `reuse_actors`. Always with its loggers off, nothing printed, no checkpoints, and the experiment's state written
+  only at the end; it has no other store. "Buffered" returns the five epochs of a trial at once, so that no scheduler
+  could end it early.
 - Optuna with one process for each worker, all on one SQLite file in WAL mode: ask, five reports, tell.
 - Bare Ray actors: one call for each trial, which returns its five measurements. No store.
 - The same with Optuna's ask, five reports and tell in the driver, on SQLite.
@@ -40,12 +40,12 @@ _TIMEOUT_S = 1800
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Who takes part.
+    """A participant.
 
     Attributes:
         script: In `_PEERS`.
-        noop: The two sizes for no-op trials, as many trials as a slow peer does in half a minute.
-        slept: The two sizes for trials that sleep.
+        noop: The two sizes for no-op trials; a slow peer's take half a minute.
+        slept: The two sizes for sleeping trials.
     """
 
     name: str
@@ -70,7 +70,7 @@ _QUICK = (2, 6)  # trials; enough to see that a peer works
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What the repeats gave, in seconds for each trial."""
+    """The values of the repeats, in seconds for each trial."""
 
     values: tuple[float, ...]
 
@@ -86,10 +86,10 @@ class Figure:
 
 
 def seconds(peer: Peer, trials: int, epoch_s: float, workers: int) -> float:
-    """Return how long a peer takes, its start-up as far as it does not count it itself included.
+    """Return a peer's seconds, with any start-up that it counts itself.
 
     Raises:
-        SystemExit: It failed; with what it said.
+        SystemExit: The peer failed; with its error.
     """
     with tempfile.TemporaryDirectory(prefix="overhead-") as folder:
         command = [sys.executable, f"{peer.script}.py", str(trials), str(epoch_s), str(workers), folder]
@@ -106,10 +106,10 @@ def slope(peer: Peer, sizes: tuple[int, int], epoch_s: float, workers: int) -> f
 
 
 def idle(slope_s: float, workers: int) -> float:
-    """Return how long a worker waits for each trial, in seconds.
+    """Return a worker's waiting time for each trial, in seconds.
 
     Args:
-        slope_s: Wall time that one more trial takes; ideally the workers share it.
+        slope_s: Wall time of one more trial; ideally the workers share it.
     """
     return slope_s * workers - _EPOCHS * _EPOCH_S
 
@@ -118,10 +118,10 @@ def row(peer: Peer, noop: Figure, slept: Figure, ours: tuple[Figure, Figure]) ->
     """Return a row of the table.
 
     Args:
-        peer: Whose.
+        peer: The row's.
         noop: Seconds of wall time for each no-op trial.
-        slept: Seconds of idle time for each trial that sleeps.
-        ours: Both of hpsearch.
+        slept: Seconds of idle time for each sleeping trial.
+        ours: Both figures of hpsearch.
     """
     cells = [
         peer.name,
@@ -137,12 +137,12 @@ def row(peer: Peer, noop: Figure, slept: Figure, ours: tuple[Figure, Figure]) ->
 
 
 def _times(theirs: Figure, ours: Figure) -> str:
-    """Return how many times hpsearch's figure another is; a dash where the noise is larger than either."""
+    """Return the ratio of another figure to hpsearch's; a dash if the noise is larger than either."""
     return f"{theirs.middle / ours.middle:.3g}" if min(theirs.middle, ours.middle) > 0 else "-"
 
 
 def measure(peers: Sequence[Peer], workers: int, repeats: int) -> dict[str, tuple[Figure, Figure]]:
-    """Return the two figures of each peer by its name: seconds for a no-op trial, idle seconds for one that sleeps."""
+    """Return the two figures of each peer by its name: seconds for a no-op trial, idle seconds for a sleeping one."""
     noop: dict[str, list[float]] = {peer.name: [] for peer in peers}
     slept: dict[str, list[float]] = {peer.name: [] for peer in peers}
     for repeat in range(repeats):

@@ -1,23 +1,23 @@
-"""What a large study costs its driver, on simulated workers, whose trials take no work.
+"""The cost of a large study for its driver, with simulated workers.
 
     uv run python benchmarks/scale.py
 
 Trials have 20 epochs, and configs four parameters. Everything but the workers is as in `hpsearch run`: proposals, the
 store on SQLite, the lock, and the lines that a log gets.
 
-The first table is of studies with two workers whose trials end as they begin, so that all time is the driver's: wall
-time and CPU time for each trial, over the last tenth of the trials before that size (at 100 the last half), the
-driver's resident memory, and how large the database is. The last column is the wall time beside that at the first
-size. All sizes are of one study that goes on, with 10,000 trials more to come after the last.
+The first table is for studies with two workers whose trials end at once, so that all time is the driver's: wall time
+and CPU time for each trial, over the last tenth of the trials before that size (at 100 the last half), the driver's
+resident memory, and the size of the database. The last column is the wall time relative to the first size. All sizes
+are of one study, which may still have 10,000 trials after the last size.
 
-The second is of copies of these studies, taken at that size, and of CPU time, user and system: of `load_study` in a
-fresh process with all of its trials, without the imports, and of the installed command from its start to its end, with
-the imports. `resume` trains two more trials inline. `--keep` keeps the copies for another run, and `--tables reading
---python PYTHON` has them read by the command of another environment, such as that of an earlier version.
+The second is for copies of these studies at each size. It has CPU time, user and system: of `load_study` in a fresh
+process with all trials, without the imports, and of the installed command from its start to its end, with the imports.
+`resume` trains two more trials inline. `--keep` keeps the copies for another run. `--tables reading --python PYTHON`
+reads them with the command of another environment, such as an earlier version's.
 
-The third is of 64 workers with epochs of 1 s, more or less by a fifth, on one driver in real time: the share of the
-time for which workers have a trial, what the driver takes of a core, and how long a worker waits from the end of a
-trial to the next one. A real worker waits for Ray's answer too (overhead.py).
+The third is for 64 workers with epochs of 1 s, more or less by a fifth, on one driver in real time: the share of time
+in which workers have a trial, the driver's share of a core, and a worker's wait from the end of a trial to the next
+one. A real worker also waits for Ray's answer (overhead.py).
 """
 
 from __future__ import annotations
@@ -36,27 +36,27 @@ from typing import Any
 from cpu import cpu_s, ran
 
 _SIMULATED = Path(__file__).resolve().parent / "simulated"
-_SAMPLERS = ("random", "jittered_grid", "sobol")  # those that are pure functions
+_SAMPLERS = ("random", "jittered_grid", "sobol")  # the pure functions
 _TABLES = ("costs", "reading", "busy")
 _SIZES = (100, 1_000, 10_000, 30_000, 100_000)
-_STORED = 10_000  # trials that the second of the busy drivers has behind it
+_STORED = 10_000  # trials before the second busy driver starts
 _MORE = 2  # trials that a resume trains
 _OPEN = """
 import sys, time
 from hpsearch import load_study
 began = time.process_time()
 study = load_study(sys.argv[1])
-study.store.reload()  # all trials; what a command needs of them is read when it is needed
+study.store.reload()  # all trials
 study.close()
 print(time.process_time() - began)
 """
 
 
 def output(command: Sequence[str | Path], folder: Path = _SIMULATED) -> str:
-    """Return what a command prints.
+    """Return a command's output.
 
     Raises:
-        SystemExit: It failed; with what it said.
+        SystemExit: The command failed; with its error.
     """
     ended = subprocess.run([*map(str, command)], cwd=folder, capture_output=True, text=True, check=False)
     if ended.returncode:
@@ -65,24 +65,24 @@ def output(command: Sequence[str | Path], folder: Path = _SIMULATED) -> str:
 
 
 def grown(folder: Path, sampler: str, sizes: Sequence[int]) -> list[dict[str, Any]]:
-    """Grow a study, and return what was seen at each size; copies of it stay in the folder."""
+    """Grow a study, and return its costs at each size; copies of the study stay in the folder."""
     found: list[dict[str, Any]] = json.loads(output([sys.executable, "grow.py", folder, sampler, *map(str, sizes)]))
     return found
 
 
 def reading(study: Path, trials: int, python: Path) -> tuple[float, float, float]:
-    """Return the CPU seconds that opening a study, showing it and resuming it take.
+    """Return the CPU seconds for opening a study, showing it and resuming it.
 
     Args:
-        study: Its folder, which stays as it is.
-        trials: That it has.
-        python: Of the environment whose command reads it.
+        study: Its folder, which stays unchanged.
+        trials: In the study.
+        python: Of the environment with the command.
     """
     hpsearch = python.with_name("hpsearch")
     with tempfile.TemporaryDirectory(prefix="scale-") as name:
         copy = Path(shutil.copytree(study, Path(name) / study.name))
         resume = [hpsearch, "resume", copy, "--trials", str(trials + _MORE), "--executor", "inline"]
-        # `resume` finds the objective in the folder that the study was made from.
+        # `resume` finds the objective in the folder of the space file.
         return (
             float(ran([python, "-c", _OPEN, copy], study.parent)),
             cpu_s([hpsearch, "show", copy], study.parent),
@@ -91,7 +91,7 @@ def reading(study: Path, trials: int, python: Path) -> tuple[float, float, float
 
 
 def print_costs(folder: Path, samplers: Sequence[str], sizes: Sequence[int]) -> None:
-    """Print the first table; leaves the copies of the studies in folders of their samplers."""
+    """Print the first table; copies of the studies stay in a folder for each sampler."""
     print("| sampler | trials | ms each | of them CPU | driver, MiB | database, MiB | x the first |")
     print(f"|{' --- |' * 7}", flush=True)
     for sampler in samplers:
@@ -105,7 +105,7 @@ def print_costs(folder: Path, samplers: Sequence[str], sizes: Sequence[int]) -> 
 
 
 def copy_of(folder: Path, sampler: str, size: int) -> Path:
-    """Return the folder of the copy of a study that was taken at a size."""
+    """Return the folder of a study's copy at a size."""
     return folder / sampler / f"{sampler}-{size}"
 
 
@@ -124,12 +124,12 @@ def print_busy(folder: Path, sampler: str, stored: Sequence[int], workers: int, 
     """Print the third table.
 
     Args:
-        folder: Where the copies are; those that are used here grow.
+        folder: With the copies, which grow.
         sampler: Of the study.
-        stored: How many trials it has behind it.
+        stored: Trials before the driver starts.
         workers: Simulated ones.
         epoch_s: Mean length of an epoch.
-        seconds: How long to look.
+        seconds: Of the measurement.
     """
     print("\n| sampler | trials before | workers | epoch, s | busy | driver, of a core | wait, ms | 95 % within, ms |")
     print(f"|{' --- |' * 8}", flush=True)

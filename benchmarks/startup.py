@@ -1,20 +1,20 @@
-"""How long it takes from the command to the first epoch, beside the start of Ray alone.
+"""Time from the command to the first epoch, beside the start of Ray alone.
 
     uv run python benchmarks/startup.py
 
-Seconds from the start of the process, the median of the repeats with the lowest and the highest beside it:
+Seconds from the start of the process, as the median of the repeats with the lowest and the highest:
 
 - Ray: `ray.init` with one CPU and the answer of a first actor, in a fresh process
 - no-op: `hpsearch run --workers 1` with an objective that does nothing, until its first epoch is committed
-- digits: the same with the built-in training of a small CNN on digits, until its first epoch begins. A driver that
-  loads torch, and a worker that does
+- digits: the same with the built-in training of a small CNN on digits, until its first epoch begins. Driver and worker
+  load torch
 
-The last column is until the command has ended, with one trial of one epoch. They take turns, and the first round is
-not counted: it finds files that are not in memory yet.
+The last column is the time until the command ends, with one trial of one epoch. The rows take turns. The first round
+does not count, for files are not in memory yet.
 
-The second table is of reading, in seconds of CPU time, user and system: `hpsearch list` and `hpsearch show` for one
-study of three trials, and a process that imports hpsearch and calls `load_study`. `--python PYTHON` measures all of it
-in another environment, such as that of an earlier version.
+The second table is for reading, in seconds of CPU time, user and system: `hpsearch list` and `hpsearch show` for one
+study of three trials, and a process that imports hpsearch and calls `load_study`. `--python PYTHON` measures another
+environment, such as an earlier version's.
 """
 
 from __future__ import annotations
@@ -88,9 +88,9 @@ def study(python: Path, folder: Path, objective: Mapping[str, Any]) -> tuple[flo
     """Return the seconds from the command to its first epoch, and to its end.
 
     Args:
-        python: Of the environment whose command runs.
+        python: Of the environment with the command.
         folder: An empty one.
-        objective: Of the space file. The first epoch of the built-in one counts from its beginning.
+        objective: Of the space file. A built-in objective is timed until its first epoch begins.
     """
     prepare(folder, objective)
     began = time.time()
@@ -108,7 +108,7 @@ def command_of(python: Path) -> Path:
 
 
 def prepare(folder: Path, objective: Mapping[str, Any]) -> None:
-    """Write what the command reads."""
+    """Write the files that the command reads."""
     (folder / "objective.py").write_text(_OBJECTIVE, encoding="utf-8")
     (folder / "space.yaml").write_text(json.dumps(space_file(objective)), encoding="utf-8")  # JSON is YAML
 
@@ -124,10 +124,10 @@ def print_starts(python: Path, names: Sequence[str], rounds: int, *, warm: bool)
     """Print the first table.
 
     Args:
-        python: Of the environment whose command starts.
+        python: Of the environment with the command.
         names: Of `STARTS`.
-        rounds: How often each of them starts.
-        warm: Whether the first round is left out.
+        rounds: Starts of each.
+        warm: Whether to leave out the first round.
     """
     took: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
     for _ in range(rounds):
@@ -144,9 +144,9 @@ def print_reading(python: Path, rounds: int, *, warm: bool) -> None:
     """Print the second table.
 
     Args:
-        python: Of the environment whose command reads.
-        rounds: How often each command runs.
-        warm: Whether the first round is left out.
+        python: Of the environment with the command.
+        rounds: Calls of each command.
+        warm: Whether to leave out the first round.
     """
     hpsearch = command_of(python)
     commands = {
@@ -167,10 +167,10 @@ def print_reading(python: Path, rounds: int, *, warm: bool) -> None:
 
 
 def _output(command: list[str], folder: Path, environment: Mapping[str, str] | None = None) -> str:
-    """Return what a command prints; its standard error is appended where it has other variables.
+    """Return a command's output, with its standard error if it has other variables.
 
     Raises:
-        SystemExit: It failed; with what it said.
+        SystemExit: The command failed; with its error.
     """
     variables = {**os.environ, "CUDA_VISIBLE_DEVICES": "", **(environment or {})}
     ended = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
@@ -180,7 +180,7 @@ def _output(command: list[str], folder: Path, environment: Mapping[str, str] | N
 
 
 def imports(python: Path, objective: Mapping[str, Any]) -> Counter[str]:
-    """Return the microseconds that the driver spends on importing each package, as `python -X importtime` tells."""
+    """Return the driver's microseconds for the import of each package, from `python -X importtime`."""
     with tempfile.TemporaryDirectory(prefix="startup-") as name:
         prepare(Path(name), objective)
         command = [str(python), "-X", "importtime", str(command_of(python)), "run", "space.yaml", "--workers", "1"]
@@ -193,7 +193,7 @@ def imports(python: Path, objective: Mapping[str, Any]) -> Counter[str]:
 
 
 def print_imports(python: Path) -> None:
-    """Print what the driver's imports cost, by package."""
+    """Print the cost of the driver's imports, by package."""
     print("\n| driver of | package | import, ms |\n| --- | --- | --- |")
     for name, objective in (("no-op", _NOOP), ("digits", _DIGITS)):
         spent = imports(python, objective)

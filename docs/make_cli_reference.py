@@ -1,4 +1,4 @@
-"""Writes cli.md from the help of every command: `python docs/make_cli_reference.py`; a test says when it is stale."""
+"""Writes cli.md from the help of every command: `python docs/make_cli_reference.py`. A test fails if it is stale."""
 
 from __future__ import annotations
 

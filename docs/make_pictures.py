@@ -1,7 +1,7 @@
-"""Draws sampling.svg, and prints the table below it: `python docs/make_pictures.py`; a test says when they are stale.
+"""Draws sampling.svg, and prints the table below it: `python docs/make_pictures.py`. A test fails if they are stale.
 
-Each panel has 36 configs as hpsearch draws them with seed 0. A plain grid is the jittered one without jitter. The table
-has means over other seeds too.
+Each panel has hpsearch's first 36 configs with seed 0. The plain grid is the jittered grid without jitter. The table
+has means over several seeds.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SIDE, _LEFT, _TOP, _PITCH = 258, 82, 62, 304  # of the panels, in pixels
 _STRIP_TOP, _STRIP_HEIGHT = _TOP + _SIDE + 64, 30
 _WIDTH, _HEIGHT = _LEFT + 2 * _PITCH + _SIDE + 26, _STRIP_TOP + _STRIP_HEIGHT + 64
 _INK, _FAINT, _CELLS, _EMPTY = "#24292f", "#57606a", "#d8dee4", "#f0f2f5"
-_BACKGROUND = "#ffffff"  # its own, or dark viewers would show dark ink on dark
+_BACKGROUND = "#ffffff"  # or dark viewers would show dark ink on dark
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,12 +47,12 @@ class Panel:
 
     @property
     def values(self) -> int:
-        """How many different learning rates there are."""
+        """The number of different learning rates."""
         return len({f"{lr:.9f}" for lr, _ in self.points})
 
     @property
     def gap(self) -> float:
-        """The largest factor between a learning rate and the next one, the ends of the range included."""
+        """The largest factor between neighbouring learning rates, with the ends of the range among them."""
         found = sorted([*LR, *(lr for lr, _ in self.points)])
         return float(10 ** max(after - before for before, after in itertools.pairwise(found)))
 
@@ -86,7 +86,7 @@ def _panel_of(title: str, seed: int) -> Panel:
 
 
 def table() -> str:
-    """Return what the samplers' configs have in common over several seeds, as a table of the page."""
+    """Return the page's table: means over several seeds for each sampler."""
     lines = [
         "| configs | different lr | largest factor between neighbours | empty cells |",
         "| --- | --- | --- | --- |",
@@ -123,7 +123,7 @@ def picture() -> str:
 
 
 def in_words(panel: Panel) -> str:
-    """Return what a panel shows, for readers who can't see it."""
+    """Return a panel in words, for readers who can't see it."""
     return (
         f"{panel.values} different learning rates, no two neighbours more than a factor of {panel.gap:.1f} apart, "
         f"{len(panel.empty)} of {LEVELS**2} cells empty"
@@ -169,7 +169,7 @@ def _scale(ends: tuple[int, int], start: float, stop: float) -> Callable[[float]
 
 
 def _cells(panel: Panel, left: float) -> list[str]:
-    """Return the lines between the cells, with a shade on those that are empty."""
+    """Return the lines between the cells, with a shade on empty cells."""
     cell = _SIDE / LEVELS
     shades = "".join(
         f"M{left + column * cell:g} {_TOP + (LEVELS - 1 - row) * cell:g}h{cell:g}v{cell:g}h-{cell:g}z"
@@ -196,7 +196,7 @@ def _ticks_down(down: Callable[[float], float], left: float, *, labelled: bool) 
 
 
 def _between(ends: tuple[int, int]) -> list[float]:
-    """Return where 2 to 9 times each power of ten lie."""
+    """Return the places of 2 to 9 times each power of ten."""
     return [power + math.log10(digit) for power in range(*ends) for digit in range(2, 10)]
 
 

@@ -1,4 +1,4 @@
-"""Writes what commands print into README.md, results.md and export.md: `python docs/make_results.py`, in a minute.
+"""Writes the output of commands into README.md, results.md and export.md: `python docs/make_results.py`, in a minute.
 
 It runs the study of spaces/cnn.yaml. Each line `$ COMMAND` in a `console` block of these pages gets its output below.
 """
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", ROOT / "docs" / "results.md", ROOT / "docs" / "export.md")
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _FIRST, _LAST = 5, 5  # lines of the progress
-# The file of the training repo that the page on exports changes.
+# The training repo's file that the page on exports changes.
 _CONFIG = """\
 # our training config
 data: digits
@@ -28,7 +28,7 @@ model:
 
 
 class Results(Walk):
-    """A folder with the space file, in which the commands run."""
+    """A folder with the space file, for the commands."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -36,7 +36,7 @@ class Results(Walk):
         (folder / "train_config.yaml").write_text(_CONFIG, encoding="utf-8")
 
     def block(self, text: str) -> str:
-        """Return a block's commands, each with what it prints now."""
+        """Return a block's commands, each with its output now."""
         lines = []
         for command in re.findall(r"^\$ (.+)$", text, re.MULTILINE):
             printed = self.run(command)
@@ -47,13 +47,13 @@ class Results(Walk):
 
 
 def overview(printed: list[str]) -> list[str]:
-    """Return the beginning of the summary that `run` ends with: what was done, and the best trial."""
+    """Return the beginning of the last summary of `run`: the work done, and the best trial."""
     summary = dropwhile(lambda line: not line.startswith("Study "), printed)
     return list(takewhile(bool, summary))
 
 
 def main() -> None:
-    """Write all pages; the first one has the command that makes the study."""
+    """Write all pages; the command on the first one makes the study."""
     with tempfile.TemporaryDirectory() as folder:
         results = Results(Path(folder).resolve() / "repo")
         for page in PAGES:

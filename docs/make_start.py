@@ -1,4 +1,4 @@
-"""Writes start.md: `python docs/make_start.py` runs all its commands in a copy of examples/start, in a minute."""
+"""Writes start.md: `python docs/make_start.py` runs the page's commands in a copy of examples/start, in a minute."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 TARGET = Path(__file__).with_name("start.md")
 REPOSITORY = TARGET.parents[1] / "examples" / "start"
-# What the page's reader changes in the file that init has written.
+# The reader's change to the file from init.
 EDITED, EDIT = "train.hpsearch.yaml", ("lr: {loguniform: [5e-4, 0.2]}", "lr: {loguniform: [5e-3, 0.5]}")
 _IDENTITY = {"NAME": "You", "EMAIL": "you@example.org"}
 _WIDTH = 140  # of a page's lines
@@ -154,10 +154,10 @@ If the space file has the line `export: {to: config.yaml, key: optim}` from the 
 
 
 class Walk:
-    """The page's way through a copy of the repository.
+    """Goes through the page in a copy of the repository.
 
     Args:
-        folder: Where the copy is; it is made.
+        folder: For the copy; it is made.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -168,7 +168,7 @@ class Walk:
         """Return the lines that a command prints.
 
         Raises:
-            RuntimeError: It fails.
+            RuntimeError: The command fails.
         """
         done = subprocess.run(  # noqa: S603 - the commands are those above
             shlex.split(command),
@@ -182,7 +182,7 @@ class Walk:
         )
         if done.returncode != 0:
             raise RuntimeError(f"{command} ended with code {done.returncode}\n{done.stdout}")
-        # The one place that a command prints in full is the copy's, and the page names no place of one machine.
+        # Commands print the copy's path in full, but the page must name no path of one machine.
         text = done.stdout.replace(f"{self.folder}/", "").rstrip()
         return [line.rstrip() for line in text.splitlines()]
 
@@ -190,7 +190,7 @@ class Walk:
         """Change the space file as the page says; return the new line.
 
         Raises:
-            RuntimeError: It has no such line.
+            RuntimeError: The file has no such line.
         """
         path = self.folder / EDITED
         text = path.read_text(encoding="utf-8")
@@ -200,7 +200,7 @@ class Walk:
         return EDIT[1]
 
     def line(self, line: str) -> list[str]:
-        """Return what a line of the template becomes on the page."""
+        """Return the page's lines for a line of the template."""
         command = re.fullmatch(r"\$(?:(\d+),(\d+))? (.+)", line)
         if command is not None:
             printed = self.run(command[3])
@@ -217,7 +217,7 @@ class Walk:
 
 
 def environment() -> dict[str, str]:
-    """Return an environment that prints the same on any machine: no colour, no GPU, no git settings of its own."""
+    """Return an environment for the same output on any machine: no colour, no GPU, no git settings of the machine."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HPSEARCH", "GIT_"))}
     who = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in _IDENTITY.items()}
     return {
@@ -233,19 +233,19 @@ def environment() -> dict[str, str]:
 
 
 def shortened(lines: list[str], first: int, last: int) -> list[str]:
-    """Return the first and last lines, without the summary that `run` ends with: `show` prints it."""
+    """Return the first and last lines, without the last summary of `run`, for `show` prints it."""
     progress = takewhile(lambda line: not line.startswith("Study "), lines)
     lines = [line for line in progress if not _FORECAST.fullmatch(line)]
     return lines if len(lines) <= first + last else [*lines[:first], "…", *lines[-last:]]
 
 
 def folded(line: str) -> list[str]:
-    """Return a line in parts that fit the page, as a terminal would show it."""
+    """Return a line in parts that fit the page, as on a terminal."""
     return textwrap.wrap(line, _WIDTH, break_on_hyphens=False) if len(line) > _WIDTH else [line]
 
 
 def options(script: str) -> list[str]:
-    """Return the lines of the script that read its options and print its measurements."""
+    """Return the script's lines that read options and print measurements."""
     lines = [line.strip() for line in script.splitlines() if "parser" in line or "json.dumps" in line]
     return [line for line in lines if line]
 

@@ -32,13 +32,13 @@ read_migrations_once()
 
 @pytest.fixture(scope="module", autouse=True)
 def kept() -> None:
-    """Look for garbage among what a module's tests make, and not among what the imports of all before it have made."""
+    """Collect garbage only among the objects of a module's tests, not among those of earlier imports."""
     keep_what_is_there()
 
 
 @pytest.fixture
 def space_file(tmp_path: Path) -> Callable[..., Path]:
-    """Write a space file for a sample objective; the sample objectives are found beside it."""
+    """Write a space file for a sample objective, with the sample objectives beside it."""
 
     def write(function: str = "climb", **changes: object) -> Path:
         (tmp_path / "sample_objectives.py").write_bytes((OBJECTIVES / "sample_objectives.py").read_bytes())
@@ -49,7 +49,7 @@ def space_file(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working directory of its own."""
+    """A fresh working directory."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -73,13 +73,13 @@ def invoke(bench: Bench) -> Callable[..., Result]:
 
 @pytest.fixture(autouse=True)
 def claims(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let studies of other tests, which run beside this one, take no devices and no cores."""
+    """Keep studies of other tests, which run at the same time, from taking this one's devices and cores."""
     monkeypatch.setenv("HPSEARCH_CLAIMS", str(tmp_path_factory.getbasetemp() / "claims"))
 
 
 @pytest.fixture(scope="session")
 def left_behind() -> Iterator[list[Cli]]:
-    """Commands whose `ends_by` no test waits for: looked at when all other tests of this process are through."""
+    """Commands whose `ends_by` no test waits for: checked after all other tests of this process."""
     commands: list[Cli] = []
     yield commands
     for command in commands:
@@ -97,7 +97,7 @@ def cli(
     warm_server: Callable[[], Server],
     left_behind: list[Cli],
 ) -> Iterator[Cli]:
-    """The command line in a temporary directory; whatever it left running is killed in the end."""
+    """The command line in a temporary directory; processes that it leaves are killed in the end."""
     command = Cli(tmp_path, tmp_path_factory.mktemp("outputs"), warm_server)
     yield command
     if command.ends_by is None:
@@ -108,7 +108,7 @@ def cli(
 
 @pytest.fixture(scope="session")
 def warm_server() -> Iterator[Callable[[], Server]]:
-    """The process that warm commands are forked from, started by the first of them."""
+    """The process from which warm commands are forked; the first command starts it."""
     started: list[Server] = []
 
     def server() -> Server:
@@ -138,13 +138,13 @@ def ray_address() -> str:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """Start a PostgreSQL server for the tests of this process; each takes a `new_database` of it."""
+    """Start a PostgreSQL server for the tests of this process; each takes its own `new_database`."""
     yield from serving()
 
 
 @pytest.fixture
 def git_identity(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let git commit as a user, whatever this machine's configuration is."""
+    """Let git commit as a user, whatever this machine's configuration."""
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
     for who in ("AUTHOR", "COMMITTER"):

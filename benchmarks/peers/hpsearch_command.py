@@ -43,10 +43,10 @@ def space_file(trials: int, epoch_s: float) -> dict[str, Any]:
 
 
 def run(work: Work) -> float:
-    """Return the seconds from the first line that the command says of a trial to the last.
+    """Return the seconds from the command's first line on a trial to its last.
 
     Raises:
-        SystemExit: It failed.
+        SystemExit: The command failed.
     """
     (work.folder / "objective.py").write_text(_OBJECTIVE, encoding="utf-8")
     (work.folder / "space.yaml").write_text(json.dumps(space_file(work.trials, work.epoch_s)), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Optuna with one process for each worker, all on one SQLite file."""
+"""Optuna with a process for each worker, all on one SQLite file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _worker(number: int, trials: int, work: Work, barrier: Barrier) -> None:
 
 
 def run(work: Work) -> float:
-    """Return the seconds from when all workers have opened the study until all are done.
+    """Return the seconds after all workers have opened the study, until all are done.
 
     Raises:
         SystemExit: A worker failed.

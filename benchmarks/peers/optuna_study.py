@@ -21,7 +21,7 @@ def opened(folder: Path, seed: int, *, make: bool = False) -> optuna.Study:
     """Return the study of a folder.
 
     Args:
-        folder: Where its database lies.
+        folder: With its database.
         seed: Of its sampler; each process needs one of its own.
         make: Whether to make it.
     """
@@ -29,7 +29,7 @@ def opened(folder: Path, seed: int, *, make: bool = False) -> optuna.Study:
     path = folder / "study.db"
     if make:
         with closing(sqlite3.connect(path)) as database:
-            database.execute("PRAGMA journal_mode=WAL")  # the file keeps it; SQLite's default took three times as long
+            database.execute("PRAGMA journal_mode=WAL")  # the file keeps it; the default took three times as long
     # A worker waits for the others' writes.
     storage = optuna.storages.RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 100}})
     make_or_load = optuna.create_study if make else optuna.load_study
@@ -39,7 +39,7 @@ def opened(folder: Path, seed: int, *, make: bool = False) -> optuna.Study:
 
 
 def ask(study: optuna.Study) -> optuna.Trial:
-    """Return a new trial that has its config."""
+    """Return a new trial with its config."""
     return study.ask(_DISTRIBUTIONS)
 
 

@@ -1,4 +1,4 @@
-"""A loop over bare Ray actors: one call for each trial, which returns its measurements; no store, no epoch is told."""
+"""A loop over bare Ray actors: one call for each trial, which returns its measurements. There is no store."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Config = dict[str, Any]
 
 
 class Worker:
-    """What an actor runs."""
+    """The actor of a worker."""
 
     def ready(self) -> None:
-        """Answer once it is up."""
+        """Answer once the actor is up."""
 
     def train(self, config: Config, epoch_s: float) -> list[float]:
         """Return the values of a trial."""
@@ -24,10 +24,10 @@ class Worker:
 
 
 def loop(work: Work, ask: Callable[[], tuple[Any, Config]], tell: Callable[[Any, list[float]], None]) -> float:
-    """Return the seconds that all trials take, with the workers up.
+    """Return the seconds for all trials, once the workers are up.
 
     Args:
-        work: How much there is.
+        work: The trials.
         ask: Gives the next trial and its config.
         tell: Takes a trial and its values.
     """
@@ -54,7 +54,7 @@ def loop(work: Work, ask: Callable[[], tuple[Any, Config]], tell: Callable[[Any,
 
 
 def run(work: Work) -> float:
-    """Return the seconds that all trials take."""
+    """Return the seconds for all trials."""
     generator = random.Random(0)  # noqa: S311 - keeps no secret
 
     def ask() -> tuple[None, Config]:

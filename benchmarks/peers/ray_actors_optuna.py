@@ -9,7 +9,7 @@ from work import Work, main
 
 
 def run(work: Work) -> float:
-    """Return the seconds that all trials take."""
+    """Return the seconds for all trials."""
     study = opened(work.folder, seed=0, make=True)
 
     def next_trial() -> tuple[Trial, Config]:

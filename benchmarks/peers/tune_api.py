@@ -1,6 +1,6 @@
-"""What Ray Tune's two APIs share.
+"""Settings for both APIs of Ray Tune.
 
-Its random search keeps no store: the state of the experiment is one file, and how its trials went is in their folders.
+Its random search has no store: the experiment's state is one file, and the results of trials are in their folders.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ os.environ["TUNE_GLOBAL_CHECKPOINT_S"] = "1000000"  # else the experiment's stat
 os.environ["TUNE_WARN_THRESHOLD_S"] = "1000000"
 os.environ["TUNE_DISABLE_STRICT_METRIC_CHECKING"] = "1"
 os.environ["RAY_CHDIR_TO_TRIAL_DIR"] = "0"  # else a worker changes its folder for each trial
-os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # with verbose=0 neither prints; the old one does less on the way
+os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # with verbose=0 neither output prints; the old one does less work
 
 
 def fit(work: Work, trainable: Any, *, reuse_actors: bool) -> float:
-    """Return the seconds that the search takes, with Ray up.
+    """Return the seconds for the search, once Ray is up.
 
     Raises:
         SystemExit: A trial failed, or is missing.

@@ -6,7 +6,7 @@ import os
 
 from work import EPOCHS, main
 
-# Before Tune is imported. The time is what a call waits for more, by default none.
+# Before Tune is imported. The times are a call's wait for more epochs, by default none.
 os.environ["TUNE_RESULT_BUFFER_LENGTH"] = str(EPOCHS)
 os.environ["TUNE_RESULT_BUFFER_MIN_TIME_S"] = "1000"
 os.environ["TUNE_RESULT_BUFFER_MAX_TIME_S"] = "1000"

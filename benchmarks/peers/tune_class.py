@@ -16,7 +16,7 @@ def trainable() -> type:
         """One trial after another."""
 
         def setup(self, config: dict[str, Any]) -> None:
-            """Begin the first."""
+            """Begin the first trial."""
             self._values = measured(config, config["epoch_s"])
 
         def step(self) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def trainable() -> type:
             return {METRIC: next(self._values), "done": self.iteration + 1 >= EPOCHS}
 
         def reset_config(self, new_config: dict[str, Any]) -> bool:
-            """Begin the next."""
+            """Begin the next trial."""
             self.setup(new_config)
             return True
 
@@ -32,7 +32,7 @@ def trainable() -> type:
 
 
 def run(work: Work) -> float:
-    """Return the seconds that the search takes."""
+    """Return the seconds for the search."""
     return fit(work, trainable(), reuse_actors=True)
 
 

@@ -9,7 +9,7 @@ from work import METRIC, Work, main, measured
 
 
 def train(config: dict[str, Any]) -> None:
-    """Be one trial."""
+    """Train one trial."""
     from ray import tune
 
     for value in measured(config, config["epoch_s"]):
@@ -17,7 +17,7 @@ def train(config: dict[str, Any]) -> None:
 
 
 def run(work: Work) -> float:
-    """Return the seconds that the search takes."""
+    """Return the seconds for the search."""
     return fit(work, train, reuse_actors=False)
 
 

@@ -8,7 +8,7 @@ from work import Work, main
 
 
 def run(work: Work) -> float:
-    """Return the seconds that the search takes."""
+    """Return the seconds for the search."""
     return fit(work, train, reuse_actors=True)
 
 

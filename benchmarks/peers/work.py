@@ -1,6 +1,6 @@
-"""The work that all peers of `overhead.py` do.
+"""The work of all peers of `overhead.py`.
 
-A peer is started by `python PEER.py TRIALS EPOCH_S WORKERS FOLDER`, and prints seconds.
+`python PEER.py TRIALS EPOCH_S WORKERS FOLDER` starts a peer, which prints seconds.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ EPOCHS = 5
 METRIC = "score"
 LR, DROPOUT, BATCH_SIZES = (1e-4, 1e-1), (0.0, 0.5), (16, 32, 64)
 
-# As hpsearch has them: no copy of the working directory for each worker, and nothing is sent anywhere.
+# As in hpsearch: no copy of the working directory for each worker, and no usage statistics.
 os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """How much is to be done.
+    """An amount of work.
 
     Attributes:
-        epoch_s: How long an epoch sleeps, in seconds; 0 for a no-op.
+        epoch_s: Seconds that an epoch sleeps; 0 for a no-op.
         folder: An empty one, absolute.
     """
 
@@ -46,7 +46,7 @@ def measured(config: Mapping[str, Any], epoch_s: float) -> Iterator[float]:
 
 
 def start_ray(work: Work) -> None:
-    """Start Ray as hpsearch does: on this machine, with a CPU for each worker, and nothing that is not needed."""
+    """Start Ray as hpsearch does: on this machine, with a CPU for each worker, and only the parts that it needs."""
     import ray
 
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR", "include_dashboard": False}
@@ -54,6 +54,6 @@ def start_ray(work: Work) -> None:
 
 
 def main(run: Callable[[Work], float]) -> None:
-    """Run a peer, and print how many seconds it says that it took."""
+    """Run a peer, and print its seconds."""
     trials, epoch_s, workers, folder = sys.argv[1:]
     print(run(Work(int(trials), float(epoch_s), int(workers), Path(folder))))

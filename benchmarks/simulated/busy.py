@@ -14,7 +14,7 @@ from study import go_on
 
 
 def measured(study: Path, workers: int, epoch_s: float, seconds: float) -> dict[str, float]:
-    """Return the share of time that workers are busy, what the driver takes of a core, and how long workers wait.
+    """Return the workers' busy share of the time, the driver's share of a core, and the workers' waiting times.
 
     Args:
         study: Its folder.
@@ -47,7 +47,7 @@ def measured(study: Path, workers: int, epoch_s: float, seconds: float) -> dict[
 
 
 def main() -> None:
-    """Print what is measured."""
+    """Print the measurements."""
     study, workers, epoch_s, seconds = sys.argv[1:]
     print(json.dumps(measured(Path(study), int(workers), float(epoch_s), float(seconds))))
 

@@ -1,4 +1,4 @@
-"""An executor whose workers are simulated: their epochs take time, or none, and no work."""
+"""An executor with simulated workers: their epochs take time, or none, but no work."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from hpsearch.executors.base import Task
 from hpsearch.trial.events import TrialEnded, TrialEvent, TrialMeasured, TrialStarted
 from hpsearch.trial.trial import Key, Measurement, PredictSpec, StopReason, TrialSpec
 
-_SPREAD = 0.4  # trials differ in speed, in all by so much of the mean, so that workers don't stay in step
+_SPREAD = 0.4  # the spread of the trials' speeds, as a share of the mean, so that workers don't stay in step
 
 
 class TimeIsUp(Exception):  # noqa: N818 - nothing is wrong
-    """The driver has been looked at for long enough."""
+    """The measurement of the driver is over."""
 
 
 class SimulatedExecutor:
-    """Makes the events of trials at the times at which workers would.
+    """Gives the events of trials at the times of real workers.
 
     Args:
         slots: Workers.
@@ -47,18 +47,18 @@ class SimulatedExecutor:
 
     @property
     def free(self) -> int:
-        """Workers whose trial's end the driver has heard of."""
+        """Workers without a trial, as the driver knows them."""
         return len(self._freed)
 
     def waiting_s(self, now: float) -> float:
-        """Return for how long the workers that have no trial now have waited, in seconds together."""
+        """Return the total seconds that the workers without a trial have waited so far."""
         return sum(now - freed for freed in self._freed if freed is not None and freed < now)
 
     def submit(self, task: Task) -> None:
         """Start a trial.
 
         Raises:
-            NotImplementedError: It is no trial.
+            NotImplementedError: The task is no trial.
         """
         if isinstance(task, PredictSpec):
             raise NotImplementedError
@@ -72,10 +72,10 @@ class SimulatedExecutor:
             heapq.heappush(self._due, (now + after_s, next(self._order), event))
 
     def poll(self, timeout_s: float) -> list[TrialEvent]:
-        """Return what has happened; waits for at most the timeout if nothing has.
+        """Return the events so far; without any, wait for at most the timeout.
 
         Raises:
-            TimeIsUp: It is.
+            TimeIsUp: The measurement is over.
         """
         now = time.monotonic()
         ends_at = self._ends_at()
@@ -100,7 +100,7 @@ class SimulatedExecutor:
 
 
 def _events(spec: TrialSpec, epoch_s: float) -> list[tuple[float, TrialEvent]]:
-    """Return the events of a trial with the seconds after which each comes."""
+    """Return the events of a trial, each with its time in seconds."""
     speed = spec.seed % 9973 / 9973
     epoch_s *= 1 + _SPREAD * (speed - 0.5)
     names = {"stage": spec.stage, "number": spec.number, "attempt": spec.attempt}

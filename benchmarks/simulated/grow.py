@@ -1,4 +1,4 @@
-"""Grows a study, and tells on the way what a trial costs: `python grow.py FOLDER SAMPLER SIZE...` prints JSON."""
+"""Grows a study, and measures the cost of trials: `python grow.py FOLDER SAMPLER SIZE...` prints JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hpsearch.study.study import Study
 from hpsearch.trial.events import Event, TrialScored
 
 _SLOTS = 2
-_MORE = 10_000  # trials that the study may have after the last size
+_MORE = 10_000  # trials that the study may still have after the last size
 
 
 class _Enough(Exception):  # noqa: N818 - no error
@@ -26,7 +26,7 @@ class _Enough(Exception):  # noqa: N818 - no error
 
 
 class Watch:
-    """Looks at the driver when so many trials have ended.
+    """Measures the driver at some numbers of ended trials.
 
     Args:
         sizes: Numbers of trials, ascending.
@@ -67,7 +67,7 @@ class Watch:
 
 
 def window(size: int) -> int:
-    """Return over how many trials the cost of one is measured, before so many have ended."""
+    """Return the number of trials, before a size, over which the cost of a trial is measured."""
     return max(size // 2 if size <= 100 else size // 10, 1)  # noqa: PLR2004 - the first has too few for a tenth
 
 

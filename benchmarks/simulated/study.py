@@ -1,4 +1,4 @@
-"""A study that is driven as `hpsearch run` drives it, on simulated workers."""
+"""A study as `hpsearch run` drives it, but with simulated workers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def train(config, trial):
 
 
 def space_file(sampler: str, trials: int) -> dict[str, Any]:
-    """Return a space file's content; its objective is for the trials that are not simulated."""
+    """Return a space file's content; its objective is for trials that are not simulated."""
     return {
         "study": sampler,
         "metric": "val_accuracy",
@@ -55,7 +55,7 @@ def begin(folder: Path, sampler: str, trials: int, workers: SimulatedExecutor, p
     """Make a study and drive it.
 
     Args:
-        folder: Gets it, and the objective.
+        folder: Gets the study and the objective.
         sampler: Its name; the study's too.
         trials: In all.
         workers: Where they run.
@@ -69,7 +69,7 @@ def begin(folder: Path, sampler: str, trials: int, workers: SimulatedExecutor, p
 
 
 def go_on(folder: Path, workers: SimulatedExecutor) -> None:
-    """Drive a study that is there, with more trials than it had so far.
+    """Drive an existing study, with more trials than so far.
 
     Args:
         folder: The study's.
@@ -84,7 +84,7 @@ def go_on(folder: Path, workers: SimulatedExecutor) -> None:
 
 @contextmanager
 def _simulated(workers: SimulatedExecutor) -> Iterator[ResourceRequest]:
-    """Have the driver start these workers: the one thing that is not as in `hpsearch run`."""
+    """Have the driver start these workers; all else is as in `hpsearch run`."""
     start = driver.start_executor
     vars(driver)["start_executor"] = lambda *_: workers
     try:
@@ -95,7 +95,7 @@ def _simulated(workers: SimulatedExecutor) -> Iterator[ResourceRequest]:
 
 @contextmanager
 def _shown(config: StudyConfig, watch: Callable[..., None]) -> Iterator[Callable[[Event], None]]:
-    """Give a publisher that prints what `hpsearch run` prints to a log, and then tells the watch."""
+    """Give a publisher that prints the log lines of `hpsearch run`, and then calls the watch."""
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         progress = Progress(config, console=Console(file=nowhere, markup=False, highlight=False))
 

@@ -1,4 +1,4 @@
-"""The keywords of `run` and `resume`: their types for type checkers, and their values with defaults."""
+"""The keywords of `run` and `resume`: their types and their defaults."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ class RunOptions(_Options, total=False):
     """The keywords of `run`.
 
     Attributes:
-        name: The study's; else the space file's, with a number if it is taken.
+        name: The study's; by default the space file's, with a number if that is taken.
         resume: Go on with the study if the name is taken.
-        force: With `resume`, draw the trials to come from new bounds of the space file.
+        force: With `resume`, draw further trials from the space file's new bounds.
         overrides: `PATH=VALUE`, set in the space file's content.
-        budget: What the study may spend, such as `2h` or `gpu_hours=8,epochs=5000`; with `resume` the new total.
-        snapshot: Train with a copy of the code that is made now. The process works in that copy meanwhile.
+        budget: Limits of the study, such as `2h` or `gpu_hours=8,epochs=5000`; with `resume` the new totals.
+        snapshot: Copy the code now, and train with the copy. The process works in the copy meanwhile.
         request: The workers; None for idle GPUs, or else CPU workers.
         studies: The directory of the study's folder.
-        storage: The store's URL, or `sqlite` or `journal` for a file in the study's folder; None for the one that
-            suits the folder.
+        storage: The store's URL, or `sqlite` or `journal` for a file in the study's folder; None to choose by the
+            folder.
         publish: Takes events.
-        opened: Takes the study once it is there and locked. From then on it can be resumed, whatever ends it.
+        opened: Takes the study once it is locked. From then on it can be resumed, whatever ends it.
     """
 
     name: str | None
@@ -53,11 +53,11 @@ class RunOptions(_Options, total=False):
 
 
 class ResumeOptions(_Options, total=False):
-    """The keywords of `resume`: those below, and five that mean what they mean in `RunOptions`.
+    """The keywords of `resume`: these two, and five with the same meaning as in `RunOptions`.
 
     Attributes:
-        trials: The search's new total; fewer than done finish it now.
-        budget: What the study may spend in all, such as `3h`; limits that are not named stay.
+        trials: The search's new total; a number below the finished trials ends the search now.
+        budget: Limits of the whole study, such as `3h`; other limits stay.
     """
 
     trials: int | None
@@ -73,13 +73,13 @@ class _Asked:
     opened: Callable[[Study], None] = nothing
 
     def caller(self) -> Caller:
-        """Return who drives the study."""
+        """Return the study's driver."""
         return Caller(request=self.request or ResourceRequest(), publish=self.publish, opened=self.opened)
 
 
 @dataclass(frozen=True, kw_only=True)
 class AskedRun(_Asked):
-    """What `RunOptions` say, with defaults.
+    """The values of `RunOptions`, with defaults.
 
     Raises:
         InputError: `force` without `resume`.
@@ -97,7 +97,7 @@ class AskedRun(_Asked):
             raise InputError("--force: only an existing study can take new bounds; allowed: with --resume")
 
     def all_overrides(self) -> list[str]:
-        """Return all that is set in the space file's content.
+        """Return all values to set in the space file's content.
 
         Raises:
             InputError: The budget is wrong.
@@ -107,16 +107,16 @@ class AskedRun(_Asked):
 
 @dataclass(frozen=True, kw_only=True)
 class AskedResume(_Asked):
-    """What `ResumeOptions` say, with defaults."""
+    """The values of `ResumeOptions`, with defaults."""
 
     trials: int | None = None
     budget: str | None = None
 
 
 def listing(asked: type) -> Callable[[_Function], _Function]:
-    """Give a function that takes `**options` the signature that `help` and notebooks show.
+    """Give a function with `**options` a full signature, for `help` and notebooks.
 
-    The function refuses an unknown keyword as one with that signature does.
+    The function refuses an unknown keyword, as any function with that signature.
 
     Args:
         asked: The dataclass with the options and their defaults.

@@ -10,7 +10,7 @@ from hpsearch.study.study import Study
 
 @dataclass(frozen=True)
 class DrivenStudy(Study):
-    """A study that the driver writes.
+    """A study that the driver may write.
 
     Attributes:
         store: The study's database, open for writing.
@@ -20,7 +20,7 @@ class DrivenStudy(Study):
 
     @classmethod
     def of(cls, study: Study) -> DrivenStudy:
-        """Return a study with its store open for writing, which then replaces the one that it was read from.
+        """Return a study with its store open for writing; use it instead of the given one from then on.
 
         Raises:
             InputError: The store can't be opened.

@@ -1,4 +1,4 @@
-"""Runs a study under its lock, from the folder that its code is to run from."""
+"""Runs a study under its lock, in the folder of its code."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from hpsearch.trial.events import Notice, StudyOpened
 
 
 def drive(study: Study, caller: Caller, edit: Edit | None = None, resources: Resources | None = None) -> Study:
-    """Run a study to its end; the workers are gone and the lock is given back, whatever happens.
+    """Run a study to its end. Whatever happens, the workers are ended and the lock is released.
 
     Args:
-        edit: How the space file has changed since the study was made, and how far the study is to go.
-        resources: What was found for the caller's request; None for a study that was there before.
+        edit: The changes of the space file since the study was made, and the study's goals.
+        resources: Found for the caller's request; None for a study that existed before.
 
     Returns:
         The same study, with its store open for writing.
@@ -36,7 +36,7 @@ def drive(study: Study, caller: Caller, edit: Edit | None = None, resources: Res
     Raises:
         InputError: Nothing was started; a new study is removed.
         StudyError: The study failed; it can be resumed.
-        Interrupted: A signal came; it can be resumed.
+        Interrupted: A signal came; the study can be resumed.
     """
     driven = DrivenStudy.of(study)
     try:
@@ -59,7 +59,7 @@ def _drive_there(study: DrivenStudy, caller: Caller, edit: Edit, resources: Reso
         check_objective(here.config, module_folder and place.of(module_folder))
     goals, interrupts = edit.goals, caller.interrupts
     claimed = nullcontext(resources) if resources else claimed_resources(caller.request, goals.total(here), study.name)
-    # Between the stages' own handlers a signal waits: it must not break off what is being written.
+    # A signal waits until a stage checks for it: it must not break off a write.
     with interrupts.listening(), claimed as taken, locked(study.store) as lock:
         study.store.check_whole()
         notice = check_limits(goals.limits(here), here.config, gpus=taken.gpus_per_slot > 0)

@@ -1,8 +1,8 @@
-"""A space file that was edited after its study was made: what changed, and what of that the study takes.
+"""A space file that was edited after its study was made: its changes, and those that the study takes.
 
-How far a study goes (the search's trials, the budget) may change at any time, and so may what touches no result. New
-bounds of ranges have to be forced: they begin a round of the search, so that what each trial was drawn from is stored
-as ever. All else would make earlier and later values two different things, and is another study's.
+A study's goals (the search's trials, the budget) may change at any time, and so may fields that touch no result. New
+bounds of ranges need `--force`: they begin a round of the search, so that the bounds of each trial stay stored. After
+any other change, earlier and later values could not be compared; that needs another study.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from hpsearch.store.reader import StoreReader
 from hpsearch.study.study import Study
 from hpsearch.trial.trial import Stage
 
-WRITTEN = "written"  # an attribute: the file's content without `--set`, where that is another; None where it is not
+WRITTEN = "written"  # an attribute: the file's content without `--set`; None if that is the same
 _EDITS = "edits"
 _ABSENT = "(not there)"
 _LONGEST = 100
@@ -39,7 +39,7 @@ Keys = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A field with another value than before; `_ABSENT` for one that has come or gone."""
+    """A field with a new value; `_ABSENT` stands for a field that is not there."""
 
     keys: Keys
     old: Any
@@ -55,7 +55,7 @@ def _text(value: Any) -> str:
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any], above: Keys = ()) -> Iterator[Change]:
-    """Yield what differs between two contents of a space file, field by field; a parameter is one field."""
+    """Yield the changes between two contents of a space file, field by field; a parameter is one field."""
     for name in [*old, *(name for name in new if name not in old)]:
         keys = (*above, name)
         before, after = old.get(name, _ABSENT), new.get(name, _ABSENT)
@@ -70,14 +70,14 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any], above: Keys = ()) ->
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What a study takes of its space file as it is now, and of the command that drives it.
+    """The changes that a study takes from its edited space file and from the command.
 
     Attributes:
-        config: The study's from now on; bounds are those that it was made with.
-        goals: How far it is to go.
+        config: The study's from now on, still with its first bounds.
+        goals: The new total and budget.
         changes: Of the file; empty if there are none.
-        bounds: For the trials to come, those that are new.
-        accepted: What the next edit is compared with.
+        bounds: New bounds for further trials.
+        accepted: The content to compare the next edit with.
     """
 
     config: StudyConfig
@@ -90,13 +90,13 @@ class Edit:
         return "; ".join(map(str, self.changes))
 
     def settle(self, study: DrivenStudy, total: int) -> None:
-        """Store it, what was taken last; killed before, the same command does all of it again.
+        """Store the edit. `accepted` comes last, so that after a kill the same command does all of it again.
 
         Args:
             total: Trials of the search from now on.
 
         Raises:
-            InputError: There are new bounds, and no trial to come.
+            InputError: There are new bounds, but no further trial.
         """
         if not self.changes:
             return
@@ -105,9 +105,12 @@ class Edit:
         if self.bounds:
             self._begin_round(study, begun, total)
         store.put("space", dict(self.config.raw))
-        told = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "from_trial": begun}
-        log = [*store.get(_EDITS, {}).get("log", []), told | {"changes": [str(one) for one in self.changes]}]
-        store.put(_EDITS, {**self.accepted, "log": log})
+        entry = {
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "from_trial": begun,
+            "changes": [str(one) for one in self.changes],
+        }
+        store.put(_EDITS, {**self.accepted, "log": [*store.get(_EDITS, {}).get("log", []), entry]})
 
     def _begin_round(self, study: DrivenStudy, begun: int, total: int) -> None:
         rounds = fitted(study.rounds, self.config, begun, total)
@@ -134,12 +137,12 @@ class Edit:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Beside:
-    """What a command gives beside the space file; the file's own word on it then does not count.
+    """Options of a command that override its space file.
 
     Attributes:
         budget: The text of `--budget`.
         trials: Whether the search's total was given.
-        force: Whether new bounds are to be taken.
+        force: Whether to take new bounds.
     """
 
     budget: str | None = None
@@ -148,14 +151,14 @@ class Beside:
 
 
 def edit_of(study: Study, new: StudyConfig, path: Path, beside: Beside) -> Edit:
-    """Return what a study takes of its space file as it is now.
+    """Return the changes that a study takes from its edited space file.
 
     Args:
-        new: The file, with `--set` and its like.
+        new: The file, with `--set` and similar options applied.
         path: The file.
 
     Raises:
-        InputError: More has changed than the study can take; the message says what.
+        InputError: The study can't take a change; the message names it.
     """
     store, old = study.store, study.config
     edits = store.get(_EDITS, {})
@@ -187,12 +190,12 @@ def _is_goal(keys: Keys) -> bool:
 
 
 def _is_harmless(keys: Keys) -> bool:
-    """Whether a field touches no result."""
+    """Return whether a field touches no result."""
     return keys[0] in ("faults", "keep_checkpoints", "export")
 
 
 def _new_bounds(change: Change, old: StudyConfig, new: StudyConfig) -> Bounds:
-    """Return the new bounds of a range, if nothing else of the parameter has changed."""
+    """Return the new bounds of a range, if nothing else in the parameter has changed."""
     if change.keys[0] != "space" or _ABSENT in (change.old, change.new):
         return {}
     name = change.keys[1]
@@ -214,16 +217,16 @@ def _refusal(name: str, path: Path, found: Sequence[Change], *, can_be_forced: b
 
 
 def _written(store: StoreReader) -> Any:
-    """Return the file's content when the study last took it, without `--set`; `_ABSENT` if an older study has none."""
+    """Return the file's content, without `--set`, that the study last took; `_ABSENT` if an old study lacks it."""
     return store.get(_EDITS, {}).get(WRITTEN) or store.get(WRITTEN, _ABSENT) or store.get("space")
 
 
 def _goals(
     before: Any, written: Any, new: StudyConfig, asked: Goals, *, trials_asked: bool
 ) -> tuple[Goals, list[Change]]:
-    """Return the goals that the file or the command sets anew, and which of them it was the file that changed.
+    """Return the new goals of the file or the command, and the changes of the file among them.
 
-    The file is compared without `--set` and its like: what was once given beside it has not changed in it.
+    The file is compared without `--set` and similar options, for these are not part of it.
     """
     if before is _ABSENT:
         return asked, []
@@ -244,7 +247,7 @@ def _limits(config: StudyConfig) -> dict[str, Any]:
 
 
 def drift(study: Study) -> str:
-    """Return what has changed in the file that a study was made from, in a line for a notice; empty if nothing has."""
+    """Return a notice on changes of a study's space file; empty if there are none."""
     store = study.store
     before, folder = _written(store), store.get("module_folder")
     if before is _ABSENT or folder is None:
@@ -254,7 +257,7 @@ def drift(study: Study) -> str:
         content = file_content(path) if path.is_file() else None
         if isinstance(content, Mapping) and (found := list(changes(before, content))):
             return (
-                f"{path} has changed since study {study.name} was made ({'; '.join(map(str, found))}); it goes on with "
-                f"what is stored (hpsearch run {path} --name {study.name} --resume takes new trials and a new budget)"
+                f"{path} has changed since study {study.name} was made ({'; '.join(map(str, found))}); the study goes "
+                f"on as stored (hpsearch run {path} --name {study.name} --resume takes new trials and a new budget)"
             )
     return ""

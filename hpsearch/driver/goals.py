@@ -1,4 +1,4 @@
-"""How far a study is to go: the search's total and the budget, stored before anything follows from them."""
+"""The goals of a study: the search's total and the budget. They are stored before anything depends on them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from hpsearch.trial.trial import Stage
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Goals:
-    """What a user sets anew for a study.
+    """New goals of a study.
 
     Attributes:
-        trials: The search's total; None for the one that it has.
-        budget: Limits by name, as `parse_changes` gives them; the others stay.
+        trials: The search's total; None to keep it.
+        budget: Limits by name, from `parse_changes`; the others stay.
     """
 
     trials: int | None = None
@@ -29,7 +29,7 @@ class Goals:
 
     @classmethod
     def given(cls, trials: int | None, budget: str | None) -> Goals:
-        """Return what `--trials` and `--budget` say.
+        """Return the goals of `--trials` and `--budget`.
 
         Raises:
             InputError: One of them is wrong.
@@ -39,7 +39,7 @@ class Goals:
         return cls(trials=trials, budget=None if budget is None else parse_changes(budget))
 
     def limits(self, study: Study) -> Limits:
-        """Return what the study may spend from now on."""
+        """Return the study's limits from now on."""
         return _limits_so_far(study).changed(self.budget or {})
 
     def total(self, study: DrivenStudy) -> int:
@@ -50,20 +50,18 @@ class Goals:
         return int(total or study.store.get("trials"))
 
     def _reopens(self, study: Study) -> bool:
-        """Whether stages that the budget has ended may go on."""
+        """Return whether stages that the budget has ended may go on."""
         return self.trials is not None or self.limits(study) != _limits_so_far(study)
 
     def settle(self, study: DrivenStudy) -> int:
-        """Store the goals, the budget last: killed before, a resume with the same ones does all of it again.
+        """Store the goals. The budget comes last, so that after a kill the same resume does all of it again.
 
         Returns:
             The search's total.
         """
         total, limits = self.total(study), self.limits(study)
         if self.trials is not None:
-            study.store.put(
-                "trials_given", self.trials
-            )  # what follows can be told from it, should this be the last word
+            study.store.put("trials_given", self.trials)  # first: a resume after a kill goes on from it
         ended = [key for key in ("search_end", "finalists_end") if study.store.get(key)]
         reopened = bool(ended) and self._reopens(study)
         if reopened or total > len(study.store.records(Stage.SEARCH)):
@@ -89,7 +87,7 @@ def check_limits(limits: Limits, config: StudyConfig, *, gpus: bool) -> str:
         gpus: Whether trials have GPUs.
 
     Returns:
-        What there is to say of it; empty if nothing is.
+        A notice, or an empty text.
 
     Raises:
         InputError: Nothing would end the search.

@@ -1,4 +1,4 @@
-"""The name of a new study: whether it is taken, which one is free, and what to tell the user about it."""
+"""The name of a new study: whether it is taken, a free one, and the message to the user."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from hpsearch.study.study import DEFAULT_STUDIES, load_study
 
 
 def is_taken(folder: Path, storage: str | None) -> bool:
-    """Return whether a study is in this folder; what a kill left before its store was made is none.
+    """Return whether a study is in this folder. A folder that a kill left without a store is free.
 
     Args:
-        storage: The URL of the study's store, if that is not in its folder.
+        storage: The URL of the study's store, if it is not in the folder.
     """
     if not folder.exists():
         return False
@@ -29,14 +29,14 @@ def is_taken(folder: Path, storage: str | None) -> bool:
 
 
 def free_name(folder: Path, *, asked: bool, storage: str | None) -> str:
-    """Return the folder's name for a new study, with a number if it is taken.
+    """Return the folder's name for a new study, with a number if the name is taken.
 
     Args:
-        asked: Whether the user asked for this name; then no other one will do.
-        storage: The URL of the study's store, if that is not in its folder.
+        asked: Whether the user gave this name, so that no other will do.
+        storage: The URL of the study's store, if it is not in the folder.
 
     Raises:
-        StudyExistsError: The name was asked for, and is taken.
+        StudyExistsError: The user gave the name, and it is taken.
     """
     if not is_taken(folder, storage):
         return folder.name
@@ -48,13 +48,13 @@ def free_name(folder: Path, *, asked: bool, storage: str | None) -> str:
 
 
 def renamed_in_words(name: str, chosen: str, studies: Path, storage: str | None) -> str:
-    """Return what the user is told when a new study gets another name than its space file has.
+    """Return the message to the user when a new study's name is not its space file's.
 
     Args:
         name: The space file's.
         chosen: The study's.
         studies: The directory of both studies, as the user gave it.
-        storage: The URL of their stores, if those are not in their folders.
+        storage: The URL of the stores, if they are not in the studies' folders.
     """
     hint = ""
     with suppress(InputError), closing(load_study(studies / name, storage=storage)) as earlier:

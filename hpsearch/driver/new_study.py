@@ -1,4 +1,4 @@
-"""Makes a study: its folder, and all that its store holds from the start."""
+"""Makes a study: its folder, and its store with the first attributes."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from hpsearch.system.versions import versions
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewStudy:
-    """What a study is made from.
+    """A study that is still to be made.
 
     Attributes:
         name: The study's.
-        folder: The one to make, absolute.
-        config: The space file, with `--set` and its like.
+        folder: The study's, absolute.
+        config: The space file, with `--set` and similar options applied.
         path: The space file's path.
-        storage: URL of the store, or `sqlite` or `journal` for a file in the folder; None for what suits that.
-        earlier: The trials that it starts from.
-        snapshot: Whether it gets a copy of the code.
-        renamed: What the user is told if its name is not the space file's; empty for nothing.
+        storage: URL of the store, or `sqlite` or `journal` for a file in the folder; None to choose by the folder.
+        earlier: Earlier trials to start from.
+        snapshot: Whether to copy the code.
+        renamed: A message to the user if the name is not the space file's, or empty.
     """
 
     name: str
@@ -55,9 +55,9 @@ class NewStudy:
         """Return the study to make, under a free name.
 
         Args:
-            config: The space file, with `--set` and its like.
+            config: The space file, with `--set` and similar options applied.
             path: The space file's path.
-            folder: The one that the study has if its name is free, absolute.
+            folder: The study's if its name is free, absolute.
 
         Raises:
             InputError: The objective, the name or the earlier trials are wrong.
@@ -82,10 +82,10 @@ class NewStudy:
         """Make the folder and the store, or neither.
 
         Args:
-            tell: Takes what there is to say of the copy of the code.
+            tell: Takes a message on the copy of the code.
 
         Raises:
-            InputError: One of them can't be made, or the code can't be copied.
+            InputError: The folder or the store can't be made, or the code can't be copied.
         """
         code = code_folder(self.config.objective, str(Path.cwd()), str(self.path.parent.resolve()))
         studies = self.folder.parent
@@ -99,10 +99,10 @@ class NewStudy:
         return DrivenStudy(self.name, self.folder, self.config, store)
 
     def _attributes(self, code: CodeState | None) -> dict[str, Any]:
-        """Return what the store holds of the study from the start, as JSON types.
+        """Return the first attributes in the store, as JSON types.
 
         Args:
-            code: The state of the repository that the objective lies in; None if it lies in none.
+            code: The state of the objective's repository; None if there is none.
         """
         written = file_content(self.path)
         attributes: dict[str, Any] = {
@@ -121,8 +121,8 @@ class NewStudy:
 
 
 def remove(study: DrivenStudy) -> None:
-    """Remove a new study whose workers can't be had: else each try would leave one more."""
+    """Remove a new study whose workers can't be started, or each try would leave one more."""
     study.store.remove()
     shutil.rmtree(study.folder)
-    with suppress(OSError):  # others lie there
+    with suppress(OSError):  # the directory has other studies
         study.folder.parent.rmdir()

@@ -1,4 +1,4 @@
-"""The stages in order. Each skips what the store says is done, so running a finished study changes nothing."""
+"""The stages in order. Each skips work that is done, so running a finished study changes nothing."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def run_pipeline(session: Session) -> None:
     """Run a study to its end, or to the end of its budget.
 
     Raises:
-        StudyError: It can't go on.
-        BudgetSpentError: The budget is spent, and trials are under way.
+        StudyError: The study can't go on.
+        BudgetSpentError: The budget is spent while trials run.
         Interrupted: A signal came.
     """
     executors: list[Executor] = []
-    slots = session.resources.slots  # as far as is known before the workers are there
+    slots = session.resources.slots  # an estimate until the workers have started
 
     def executor() -> Executor:
         if not executors:
@@ -38,19 +38,19 @@ def run_pipeline(session: Session) -> None:
         return executors[0].slots if executors else slots
 
     def gpu_share() -> float:
-        # Packed while it runs: more workers share the same GPUs.
+        # Packing may add workers while the study runs; they share the same GPUs.
         return session.resources.gpus_per_slot * min(1.0, slots / max(1, workers()))
 
     ledger = Ledger(session, workers, gpu_share, CLOCK)
     try:
-        _run_stages(_kept(replace(session, executor=executor), ledger))
+        _run_stages(_budgeted(replace(session, executor=executor), ledger))
     except (BudgetSpentError, Interrupted):
         ledger.save()
         raise
-    except OSError as error:  # an objective's own end its trial
+    except OSError as error:  # never from an objective, where it ends only the trial
         where = error.filename or session.study.folder
         raise StudyError(
-            f"study {session.study.name}: {where}: {error.strerror or error}; repair that, then resume"
+            f"study {session.study.name}: {where}: {error.strerror or error}; fix that, then resume"
         ) from error
     if executors:
         ledger.save()
@@ -64,8 +64,8 @@ def _run_stages(session: Session) -> None:
     ensemble(session)
 
 
-def _kept(session: Session, ledger: Ledger) -> Session:
-    """Return a session whose budget is kept, and which publishes a forecast after each trial, once a few have ended."""
+def _budgeted(session: Session, ledger: Ledger) -> Session:
+    """Return a session that keeps its budget, and publishes a forecast after each trial once a few have ended."""
 
     def check() -> None:
         session.check()

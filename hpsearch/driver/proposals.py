@@ -1,6 +1,6 @@
-"""What the search trains next: which config has a number, and which round comes after the last one.
+"""The next configs of a search, and its next round.
 
-All of it follows from what the store holds, so a resumed study goes on as if it had never stopped.
+Both follow from the store, so a resumed study goes on as if it had never stopped.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class Proposals:
     """The configs of a search.
 
     Args:
-        study: Has the rounds so far, the configs to try first, and the trials.
-        total: That a user has set anew; None for the space file's.
+        study: With its rounds, first configs and trials.
+        total: The search's, if a user has changed it; None for the space file's.
     """
 
     def __init__(self, study: DrivenStudy, total: int | None) -> None:
@@ -34,11 +34,11 @@ class Proposals:
         self._samplers: dict[int, SpaceSampler] = {}
 
     def space(self, number: int) -> Space:
-        """Return what a trial is drawn from."""
+        """Return the space of a trial's round."""
         return round_of(self.rounds, number)[1].space(self._config.space)
 
     def draw(self, number: int) -> Params:
-        """Return a trial's params, as they are stored.
+        """Return a trial's params, as stored.
 
         Raises:
             SpaceUsedUpError: No config is left.
@@ -60,13 +60,13 @@ class Proposals:
         taken = [space.key(params) for params in known if space.is_complete(params)]
         config = self._config
         sampler = make_sampler(config.search, one.space(space), one.seed(config.seed, position), one.levels, taken)
-        if not sampler.adaptive:  # configs that are stored need not be drawn again to tell what would repeat them
+        if not sampler.adaptive:  # stored configs need not be drawn again to avoid repeats
             stored = (r.params for r in self._store.records(Stage.SEARCH)[max(one.start, len(self._first)) : one.end])
             sampler.recall(itertools.takewhile(one.space(space).is_complete, stored))
         return sampler
 
     def next_round(self) -> tuple[Round | None, list[Edge]]:
-        """Return the round after those so far, all of whose trials have ended, with the edges that it moves."""
+        """Return the next round, or None, and the edges that it moves; all trials so far have ended."""
         if self._end is not None:
             return None, []
         if self._total is None:
@@ -81,27 +81,27 @@ class Proposals:
 
     @property
     def _is_used_up(self) -> bool:
-        """Whether the whole space has no more configs; a round with bounds of its own is only a part of it."""
+        """Whether no config of the whole space is left; a round with its own bounds covers only a part."""
         return bool(self._store.get("used_up")) and not self.rounds[-1].bounds
 
     @property
     def _end(self) -> int | None:
-        """How many trials there are, where the budget has ended the search."""
+        """The number of trials, if the budget has ended the search."""
         end: int | None = self._store.get("search_end")
         return end
 
     def numbers(self, one: Round) -> range:
-        """Return the numbers of a round's trials, as far as the budget goes."""
+        """Return the numbers of a round's trials, as far as the budget allows."""
         return range(one.start, one.end if self._end is None else min(one.end, self._end))
 
     @property
     def total(self) -> int:
-        """How many trials the search is to have, as far as is known."""
+        """The search's total, as far as is known."""
         return self.planned_total if self._end is None else self._end
 
     @property
     def planned_total(self) -> int:
-        """How many trials it is to have when the budget does not end it."""
+        """The search's total if the budget does not end it."""
         last = self.rounds[-1]
         if self._total is not None and not self._store.get("used_up"):
             return max(self._total, last.end)
@@ -110,26 +110,26 @@ class Proposals:
 
     @property
     def explored(self) -> Space:
-        """The space with the bounds that hold all that was sampled."""
+        """The space with bounds around everything sampled."""
         return explored(self._config.space, self.rounds)
 
     @property
     def unfinished(self) -> Round:
-        """The last round: those before it had ended when it began."""
+        """The last round; earlier ones had ended when it began."""
         return self.rounds[-1]
 
     def begin(self, following: Round) -> None:
-        """Store a round before its first trial: its bounds follow from what is known now."""
+        """Store a round before its first trial, for its bounds depend on the trials so far."""
         self.rounds.append(following)
         if self._store.get("used_up"):
             self._store.put("used_up", False)  # noqa: FBT003 - an attribute's value
         self._put_rounds()
 
     def use_up(self, count: int) -> bool:
-        """Store that the last round has no config for trial `count` and those after it.
+        """Store that the last round has no config for trial `count` and later ones.
 
         Returns:
-            Whether the whole space has none.
+            Whether the whole space has none left.
         """
         self.rounds[-1] = replace(self.rounds[-1], trials=count - self.rounds[-1].start)
         self._store.put("used_up", True)  # noqa: FBT003 - an attribute's value
@@ -137,11 +137,11 @@ class Proposals:
         return self._is_used_up
 
     def end(self, count: int) -> None:
-        """Store that the search is over with so many trials, for the budget has no room for more."""
+        """Store that the search ends after `count` trials, for the budget has no room for more."""
         self._store.put("search_end", count)
         self._store.put("trials", count)
 
     def _put_rounds(self) -> None:
-        # The rounds last: killed before that, a resumed study comes to the same ones again.
+        # The rounds come last: after a kill before that, a resume finds the same rounds again.
         self._store.put("trials", self.total)
         self._store.put("rounds", [one.as_dict() for one in self.rounds])

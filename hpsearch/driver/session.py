@@ -1,4 +1,4 @@
-"""`Session`: a study in motion, with its workers and its signals; none of them outlives the command."""
+"""`Session`: a study in motion, with its workers and signal handlers. None of them outlives the command."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ def silent(_: Event) -> None:
 
 
 def nothing(_: Study) -> None:
-    """Do nothing with a study that was opened."""
+    """Do nothing with an opened study."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Caller:
-    """Who drives a study: a command, or a notebook.
+    """The driver of a study: a command or a notebook.
 
     Attributes:
-        request: The workers that it asks for.
+        request: The requested workers.
         publish: Takes events.
-        opened: Takes the study once it is there and locked. Whatever ends it from then on, it can be resumed.
-        interrupts: Its signals.
+        opened: Takes the study once it is locked. From then on it can be resumed, whatever ends it.
+        interrupts: The signals of the command.
     """
 
     request: ResourceRequest = field(default_factory=ResourceRequest)
@@ -51,26 +51,26 @@ class Caller:
 
 
 def _always_room(stage: Stage, number: int, epochs: int) -> str:
-    """Give room without a budget."""
+    """Return an empty text: without a budget there is always room."""
     del stage, number, epochs
     return ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Session:
-    """A study that is being run: what every stage takes.
+    """A study in motion, as every stage takes it.
 
     Attributes:
         study: With the paths of the copy of its code, if it has one.
         trials: The search's total, which a resume may have changed.
-        resources: What the workers take.
+        resources: Of the workers.
         executor: Returns the executor; the first call starts the workers.
-        publish: Takes events for whoever shows them.
+        publish: Takes events.
         interrupts: The signals of the command.
-        check: Called again and again while work is out; raises when the command is to end.
+        check: Called again and again while trials run; raises when the command must end.
         can_predict: Whether the objective has `predict`.
-        no_room: Says why the budget has no room for another trial of a stage, with its number and epochs. It returns
-            an empty text if there is room, and then counts the trial as begun.
+        no_room: Takes a stage, a trial's number and its epochs, and returns why the budget has no room for the trial.
+            If there is room, it returns an empty text and counts the trial as begun.
     """
 
     study: DrivenStudy
@@ -86,7 +86,7 @@ class Session:
 
 @contextmanager
 def locked(store: Store) -> Iterator[DriverLock]:
-    """Hold a study's lock; on entry the store reads what other drivers have written.
+    """Hold a study's lock. On entry the store reads the changes of other drivers.
 
     Raises:
         StudyLockedError: Another driver holds it.
@@ -103,15 +103,15 @@ def locked(store: Store) -> Iterator[DriverLock]:
 
 @contextmanager
 def in_session(study: DrivenStudy, resources: Resources, trials: int, caller: Caller) -> Iterator[Session]:
-    """Give the session of a study; the workers are gone at the exit, whatever happens.
+    """Give the session of a study. At the exit the workers are ended, whatever happens.
 
     Args:
-        study: As `relocated` gives it.
-        resources: What was found for the caller's request.
+        study: From `relocated`.
+        resources: Found for the caller's request.
         trials: The search's total.
 
     Raises:
-        InputError: The workers can't be had.
+        InputError: The workers can't be started.
     """
     place, module_folder = place_of(study), study.store.get("module_folder")
     if module_folder is not None:
@@ -142,7 +142,7 @@ def in_session(study: DrivenStudy, resources: Resources, trials: int, caller: Ca
 
 @contextmanager
 def _swept(study: Study) -> Iterator[None]:
-    """Remove, once the workers are gone, what one of them was writing when it was ended."""
+    """At the exit, when the workers are gone, remove files that they left half written."""
     try:
         yield
     finally:
@@ -170,17 +170,17 @@ def _lazily(resources: Resources, workplace: Workplace, caller: Caller) -> Itera
 
 
 def watching(publish: Publish, lost: Callable[[], bool], name: str) -> Publish:
-    """Return a publisher that ends the study when another driver has taken its lock: there is one writer.
+    """Return a publisher that ends the study when another driver has taken its lock, for only one may write.
 
     Args:
-        lost: Whether the lock is lost.
+        lost: Returns whether the lock is lost.
         name: The study's.
     """
 
     def watched(event: Event) -> None:
         if lost():
             raise StudyError(
-                f"study {name}: another driver has taken it over, for this one was not heard of for too long"
+                f"study {name}: another driver has taken it over, for this one did not renew its lock in time"
             )
         publish(event)
 

@@ -1,4 +1,4 @@
-"""A study's own copy of the user's code, which all of its trials run from (`run --snapshot`)."""
+"""A study's own copy of the user's code, for all of its trials (`run --snapshot`)."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ StudyT = TypeVar("StudyT", bound=Study)
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a copy holds.
+    """A copy of a repository.
 
     Attributes:
         top: The repository's top folder, absolute.
-        files: How many files were copied.
+        files: The number of copied files.
         size: Of all of them, in bytes.
     """
 
@@ -38,7 +38,7 @@ class Taken:
     size: int
 
     def attributes(self) -> dict[str, str]:
-        """Return what a store keeps of a copy."""
+        """Return the store's attributes of the copy."""
         return {_ATTRIBUTE: str(self.top)}
 
     def __str__(self) -> str:
@@ -46,21 +46,21 @@ class Taken:
 
 
 def take_snapshot(code: Path, study_folder: Path, studies: Path) -> Taken:
-    """Copy the files of a repository that git tracks, or neither tracks nor ignores, into a study's folder.
+    """Copy a repository's files into a study's folder, without files that git ignores.
 
-    What git ignores (data, virtual environments) is linked: it is not code, and relative paths find it.
+    Ignored files (data, virtual environments) are no code. They are linked, so that relative paths find them.
 
     Args:
         code: A folder in the repository.
         study_folder: Gets the folder `code`, whole or not at all.
-        studies: The directory that studies lie in, which is never part of a copy.
+        studies: The directory of studies, which is never copied.
 
     Raises:
         InputError: The code is in no repository, or can't be copied.
     """
     top = top_of(code)
     if top is None:
-        raise InputError(f"--snapshot: {code} is in no git repository, which says what is code; allowed: code in one")
+        raise InputError(f"--snapshot: {code} is in no git repository; allowed: code in a git repository")
     temporary, target = study_folder / f".{FOLDER}.tmp", study_folder / FOLDER
     for left in (temporary, target):  # by a command that was killed
         shutil.rmtree(left, ignore_errors=True)
@@ -82,7 +82,7 @@ def take_snapshot(code: Path, study_folder: Path, studies: Path) -> Taken:
 
 def _copied(source: Path, target: Path) -> int:
     if not source.exists() and not source.is_symlink():
-        return 0  # deleted, and not committed yet
+        return 0  # deleted, but not committed yet
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir() and not source.is_symlink():  # a submodule
         shutil.copytree(source, target, symlinks=True, ignore=shutil.ignore_patterns(".git", *_CACHES))
@@ -100,7 +100,7 @@ def _link(source: Path, target: Path) -> None:
 
 
 def place_of(study: Study) -> Place:
-    """Return where a study's code runs.
+    """Return the place of a study's code.
 
     Raises:
         InputError: Its copy is gone.
@@ -108,19 +108,19 @@ def place_of(study: Study) -> Place:
     top = study.store.get(_ATTRIBUTE)
     copy = study.folder / FOLDER
     if top is not None and not copy.is_dir():
-        raise InputError(f"study {study.name}: its copy of the code, {copy}, is gone; allowed: a study that has it")
+        raise InputError(f"study {study.name}: its copy of the code, {copy}, is gone; allowed: a study with its copy")
     return Place(None if top is None else Path(top), copy)
 
 
 def relocated(study: StudyT, place: Place) -> StudyT:
-    """Return a study with the paths of a command's code in the copy."""
+    """Return a study whose objective has its paths in the copy."""
     config = replace(study.config, objective=study.config.objective.relocated(place))
     return replace(study, config=config)
 
 
 @contextlib.contextmanager
 def working_in(place: Place) -> Iterator[None]:
-    """Work in the copy's folder for the working directory meanwhile, as if the command had been given there."""
+    """Change into the copy's folder for the working directory meanwhile."""
     here = place.of(str(Path.cwd()))
     with contextlib.chdir(here):
         yield

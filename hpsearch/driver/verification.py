@@ -1,4 +1,4 @@
-"""`verify`: does the config in a training repo still reach what the study promised?"""
+"""`verify`: does the config in a training repo still reach the value of the study?"""
 
 from __future__ import annotations
 
@@ -23,25 +23,26 @@ from hpsearch.space.space import Space
 from hpsearch.store.store import Store
 from hpsearch.study.study import Study
 from hpsearch.system.git import CodeState
+from hpsearch.text import counted
 from hpsearch.trial.events import StageStarted
 from hpsearch.trial.trial import Direction, Params, Stage, TrialRecord
 
-_EQUAL = 1e-9  # relative: what summing in another order may change
+_EQUAL = 1e-9  # relative: another order of summing may change a value by this
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verification:
-    """What came out.
+    """The result of a comparison.
 
     Attributes:
-        trial: The finalist that the file is compared with.
-        config: As the file has it.
+        trial: The finalist to compare with.
+        config: From the file.
         differences: By name, the file's value and the finalist's.
-        outside: Names whose value lies outside of the space, with it.
-        promised: The finalist's seeds.
-        found: The new ones.
-        interval: Where the mean of so many new seeds lies in 95 of 100 cases; None for a finalist of one seed.
-        code: The state of the code that was trained, and of the study's; each None where there is none.
+        outside: Values outside of the space, by name.
+        promised: The results of the finalist's seeds.
+        found: The results of the new seeds.
+        interval: Holds the mean of as many new seeds in 95 of 100 cases; None for a finalist of one seed.
+        code: The states of the trained code and of the study's code; None for one that is unknown.
     """
 
     trial: int
@@ -57,7 +58,7 @@ class Verification:
 
     @property
     def within(self) -> bool | None:
-        """Whether the new mean is where it was to be expected; None if one seed says nothing of that."""
+        """Whether the new mean lies in the interval; None without an interval."""
         if self.interval is None or self.found.mean is None:
             return None if self.interval is None else False
         low, high = self.interval
@@ -67,12 +68,12 @@ class Verification:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Exported:
-    """Where a config was exported to.
+    """The place of an exported config.
 
     Attributes:
         path: The file; None for the space file's `export.to`.
-        key: The mapping in it; None for the space file's if it is the same file, else the top level.
-        names: As `export` takes them, over those of the space file.
+        key: The mapping in the file. None: the space file's key for the same file, the top level for another.
+        names: As `export` takes them; they override the space file's.
     """
 
     path: Path | None = None
@@ -83,17 +84,18 @@ class Exported:
 def verify(
     study: Study, exported: Exported, caller: Caller, *, trial: int | None = None, seeds: int | None = None
 ) -> Verification:
-    """Retrain an exported config with new seeds, as finalists are, and compare.
+    """Retrain an exported config like a finalist, with new seeds, and compare.
 
-    It trains in a temporary directory that is removed. The study stays as it is, and the test split is not read.
+    The training runs in a temporary directory, which is removed. The study stays unchanged, and the test split is not
+    read.
 
     Args:
         caller: Its `opened` takes the study in the temporary directory.
         trial: The finalist to compare with; None for the winner.
-        seeds: How many; None for as many as that finalist had.
+        seeds: The number of new seeds; None for that finalist's number.
 
     Raises:
-        InputError: There is nothing to compare, or nothing that can be trained.
+        InputError: There is nothing to compare with, or the config can't be trained.
         StudyError: No seed ended with a value.
         Interrupted: A signal came.
     """
@@ -126,7 +128,7 @@ def _finalist(study: Study, trial: int | None) -> Finalist:
     found = [one for one in study.ranked_finalists if one.statistics.n]
     if not found:
         raise InputError(
-            f"study {study.name}: has no finalists to compare with; allowed: a study that has retrained some"
+            f"study {study.name}: has no finalists to compare with; allowed: a study with retrained finalists"
         )
     if trial is None:
         best = winner(found, study.config.direction)
@@ -168,7 +170,7 @@ def _outside(config: Mapping[str, Any], space: Space) -> dict[str, Any]:
 def _is_inside(axis: Range, value: float, name: str, config: Mapping[str, Any], space: Space) -> bool:
     try:
         searched = value / space.scale_of(name, config)
-    except (TypeError, ValueError, ZeroDivisionError, KeyError):  # a size that nothing can be scaled by
+    except (TypeError, ValueError, ZeroDivisionError, KeyError):  # no usable size to scale by
         return False
     margin = _EQUAL * abs(searched)
     return axis.low - margin <= searched <= axis.high + margin
@@ -177,8 +179,8 @@ def _is_inside(axis: Range, value: float, name: str, config: Mapping[str, Any], 
 def _retrain(
     study: Study, config: Mapping[str, Any], finalist: Finalist, count: int, caller: Caller
 ) -> list[TrialRecord]:
-    """Return the trainings, at least one of which has ended well."""
-    # A space of constants: what trains is the file's config, rounded or not, within the bounds or not.
+    """Return the new trials; at least one of them has ended well."""
+    # A space of constants trains the file's config as it is, also unrounded or outside of the bounds.
     fixed = replace(study.config, space=Space({}, dict(config), tuple(config)))
     with (
         claimed_resources(caller.request, count, study.name) as resources,
@@ -199,7 +201,7 @@ def _retrain(
             store.close()
     if not any(record.eligible for record in ended):
         error = next((f": {record.error}" for record in ended if record.error), "")
-        raise StudyError(f"none of {count} trainings ended with a value{error}")
+        raise StudyError(f"none of {counted(count, 'trial')} ended with a value{error}")
     return ended
 
 
@@ -207,7 +209,7 @@ def _train(session: Session, source: int, used: int, count: int) -> None:
     config = session.study.config
 
     def plan(number: int) -> TrialRecord:
-        # The replicates before were the finalists' own.
+        # Earlier replicates were the finalist's own.
         return new_replicate(number, Params({}), config.seed, source, used + number)
 
     session.publish(StageStarted(stage="finalists", total=count, done=0, epochs=config.objective.epochs))

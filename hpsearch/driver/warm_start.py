@@ -1,4 +1,4 @@
-"""Trials of an earlier study, or of a CSV file, that a new study starts from (`search.warm_start`)."""
+"""Earlier trials to start from: an earlier study's, or those of a CSV file (`search.warm_start`)."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _FIELD = "search.warm_start"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EarlierTrials:
-    """What a study starts from.
+    """Earlier trials to start from.
 
     Attributes:
         first: Params of the configs to train first.
-        known: Trials that samplers are told of, and that are not trained again.
-        notice: What to tell the user; empty for nothing.
+        known: Trials for adaptive samplers; they are not trained again.
+        notice: A message to the user, or empty.
     """
 
     first: tuple[Params, ...] = ()
@@ -41,20 +41,20 @@ class EarlierTrials:
     notice: str = ""
 
     def attributes(self) -> dict[str, Any]:
-        """Return what a store keeps of it."""
+        """Return the store's attributes, as JSON types."""
         known = [{"params": dict(one.params), "value": one.value} for one in self.known]
         return {"first": [dict(one) for one in self.first], "warm_start": known}
 
 
 def earlier_trials(config: StudyConfig, studies: Path, storage: str | None) -> EarlierTrials:
-    """Return the configs that a study tries first, and the trials that it knows already.
+    """Return the first configs of a study, and the trials that it knows already.
 
     Args:
-        studies: Where the name of an earlier study is looked up.
+        studies: The directory where an earlier study is looked up.
         storage: The URL of its store, if that is not in its folder.
 
     Raises:
-        InputError: There is no such study or file, or nothing in it that fits.
+        InputError: There is no such study or file, or none of its trials fits.
     """
     first = [params_of(config.space, one, ("search", "first", at)) for at, one in enumerate(config.search.first)]
     source = config.search.warm_start
@@ -97,7 +97,7 @@ def _own(space: Space, values: Mapping[str, Any]) -> dict[str, Any]:
 def _of_study(
     source: WarmStart, config: StudyConfig, studies: Path, storage: str | None
 ) -> Iterator[tuple[Mapping[str, Any], float]]:
-    """Yield configs with their values: of the trials that could win."""
+    """Yield the configs and values of trials that can win."""
     store = StoreReader.open(find_folder(studies, source.study or ""), storage)
     try:
         earlier = parse_config(store.get("space"))
@@ -114,7 +114,7 @@ def _of_study(
 
 
 def _of_csv(source: WarmStart, config: StudyConfig) -> Iterator[tuple[Mapping[str, Any], float]]:
-    """Yield configs with their values: of the rows that have one."""
+    """Yield the configs and values of rows with a value."""
     path = Path(source.csv or "")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -134,10 +134,10 @@ def _of_csv(source: WarmStart, config: StudyConfig) -> Iterator[tuple[Mapping[st
 
 
 def _cells(row: Mapping[str, str], space: Space) -> dict[str, Any]:
-    """Return a row's config; an empty cell is a parameter that is not there, or null."""
+    """Return a row's config; an empty cell is a missing parameter, or null."""
     found = {}
     for name in space.names:
-        # The file of `show --csv` has columns of its own, such as seed and value, beside params.seed.
+        # `show --csv` writes params.seed, for it has columns of its own, such as seed and value.
         text = row.get(f"params.{name}", row.get(name)) or ""
         if text:
             found[name] = _cell(text, space, name)
@@ -147,7 +147,7 @@ def _cells(row: Mapping[str, str], space: Space) -> dict[str, Any]:
 
 
 def _is_null(space: Space, name: str) -> bool:
-    """Return whether an empty cell is a choice's null: of a parameter that is always there."""
+    """Return whether an empty cell is a choice's null, for the parameter is always active."""
     axis = space.parameters.get(name)
     return isinstance(axis, Choice) and name not in space.conditions and None in axis.values
 
@@ -162,14 +162,14 @@ def _cell(text: str, space: Space, name: str) -> Any:
         return int(number) if axis.integer and number.is_integer() else number
     known = (space.constants[name],) if axis is None else (*axis.names, *axis.values)
     for value in known:
-        # As `show --csv` writes them, or as YAML does.
+        # As `show --csv` writes it, or as YAML does.
         if text in (str(value), json.dumps(value)) or _same_number(text, value):
             return value
     return text
 
 
 def _same_number(text: str, value: Any) -> bool:
-    """Return whether text is a number however written, such as 32.0 for 32: pandas writes integers with gaps so."""
+    """Return whether text is a number in any notation: in columns with gaps, pandas writes 32.0 for 32."""
     with suppress(ValueError):
         return isinstance(value, (int, float)) and not isinstance(value, bool) and float(text) == value
     return False

@@ -300,7 +300,7 @@ def _frozen(space: Space, one: Past) -> FrozenTrial:
 
 
 def _past_of(trial: FrozenTrial) -> Past | None:
-    """Return a trial of Optuna's as the model sees it; None if it has not begun, or failed, which is a bug's fault."""
+    """Return a trial of Optuna's as the model sees it; None for a waiting one, and for a failed one, a bug's fault."""
     match trial.state:
         case TrialState.COMPLETE:
             value = trial.value

@@ -35,7 +35,7 @@ class Round:
         trials: The number of trials.
         epochs: Of each trial.
         kind: Why the round exists.
-        planned: The position, from 0, of the space file's round that it is or follows.
+        planned: The position, from 0, of its round in the space file, or of the last one before it.
         bounds: Bounds that differ from the space file's.
         levels: Of a grid; the next round goes one cell beyond the best trials.
     """
@@ -102,7 +102,7 @@ def first_round(config: StudyConfig) -> Round:
 
 
 def _trials_of_grid(config: StudyConfig, trials: int) -> int:
-    """Return the number of trials that a grid is made for; where only the budget ends the search, passes follow."""
+    """Return the number of trials for the levels of a grid; a search that only the budget ends adds passes."""
     if not config.search.is_open:
         return trials
     return (config.budget and config.budget.trials) or DEFAULT_TRIALS

@@ -1,1 +1,1 @@
-"""Pure rules over stored values: which trial goes on, which config wins, and who votes."""
+"""Pure rules over stored values: which trial goes on, which config wins, and which members vote."""

@@ -11,7 +11,7 @@ from hpsearch.trial.trial import Measurement, StopReason
 
 @dataclass(frozen=True, slots=True)
 class DivergenceRule:
-    """End a trial whose last measurement has a metric that is not finite."""
+    """End a trial when a metric of its last measurement is not finite."""
 
     def __call__(self, history: Sequence[Measurement]) -> StopReason | None:
         """Return `diverged`, or None to go on."""

@@ -1,4 +1,4 @@
-"""Which trials are best, and what several seeds say about a config: pure functions of trial records."""
+"""The best trials, and the results of a config over several seeds: pure functions of trial records."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _FEWEST_FOR_STD = 2
 
 
 class Leaders:
-    """The k best trials of those that have come so far, by their best epoch's value; ties go to the lower number.
+    """The k best trials so far, by their best epoch's value; ties go to the lower number.
 
-    A stalled trial can be among them; an outclassed, diverged or failed one can't (DESIGN, invariant 5). What a trial
-    costs does not grow with how many there were.
+    A stalled trial can be among them; an outclassed, diverged or failed one can't (DESIGN, invariant 5). The cost of
+    adding a trial does not grow with the number of earlier ones.
 
     Args:
         direction: Of the metric.
-        k: So many are kept.
+        k: The number of trials to keep.
 
     Raises:
         ValueError: k is negative.
@@ -43,10 +43,10 @@ class Leaders:
         return list(self._records)
 
     def add(self, record: TrialRecord) -> TrialRecord | None:
-        """Take in another trial.
+        """Add a trial.
 
         Returns:
-            The one that is not, or no longer, among the best: this one or another; None if all have room.
+            The trial that is not, or no longer, among the best: this one or another; None if all have room.
         """
         value = record.value
         if value is None or not record.eligible or not math.isfinite(value):
@@ -64,12 +64,12 @@ class Leaders:
 
 
 def top(records: Iterable[TrialRecord], direction: Direction, k: int) -> list[TrialRecord]:
-    """Return the k best trials as `Leaders` has them, best first.
+    """Return the k best trials by the rule of `Leaders`, best first.
 
     Args:
         records: In any order.
         direction: Of the metric.
-        k: At most so many are returned.
+        k: The most trials to return.
 
     Raises:
         ValueError: k is negative.
@@ -87,16 +87,16 @@ def top(records: Iterable[TrialRecord], direction: Direction, k: int) -> list[Tr
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SeedStatistics:
-    """What one config reached with several seeds.
+    """The results of one config with several seeds.
 
     Attributes:
-        n: Seeds that ended well; the numbers below are over these alone.
+        n: Seeds that ended well; the other numbers are over these alone.
         n_failed: Seeds that failed or diverged.
         mean: None if n is 0.
         std: Of the sample (ddof = 1); None if n is below 2.
         ci95: Ends of the mean's 95 % confidence interval, by Student's t with n - 1 degrees of freedom; None if n is
             below 2.
-        values: In the order given.
+        values: In the given order.
     """
 
     n: int
@@ -112,7 +112,7 @@ def seed_statistics(values: Sequence[float], n_failed: int = 0) -> SeedStatistic
 
     Args:
         values: The best epoch's value of each seed that ended well.
-        n_failed: How many seeds failed or diverged.
+        n_failed: The number of seeds that failed or diverged.
 
     Raises:
         ValueError: A value is not finite, or n_failed is negative.
@@ -120,7 +120,7 @@ def seed_statistics(values: Sequence[float], n_failed: int = 0) -> SeedStatistic
     floats = tuple(map(float, values))
     if n_failed < 0 or not all(map(math.isfinite, floats)):
         raise ValueError(f"values {floats} with n_failed {n_failed}; allowed: finite values, n_failed of 0 or more")
-    # `statistics` computes in exact fractions, so equal values have a std of exactly 0 and their order does not matter.
+    # `statistics` computes in exact fractions: equal values have a std of exactly 0, and the order does not matter.
     mean = statistics.mean(floats) if floats else None
     std = statistics.stdev(floats) if len(floats) >= _FEWEST_FOR_STD else None
     return SeedStatistics(
@@ -136,10 +136,10 @@ def _ci95(mean: float | None, std: float | None, n: int) -> tuple[float, float] 
 
 
 def prediction_interval(values: Sequence[float], k: int) -> tuple[float, float] | None:
-    """Return where the mean of `k` further values of the same kind lies in 95 of 100 cases; None for fewer than 2.
+    """Return the interval that holds the mean of `k` further values in 95 of 100 cases; None for fewer than 2 values.
 
-    For values from one normal distribution: the two-sided prediction interval for the mean of k future ones (Hahn and
-    Meeker, Statistical Intervals, section 4.8), mean ± t(0.975, n - 1) · std · sqrt(1/n + 1/k).
+    It is the two-sided prediction interval for values from one normal distribution (Hahn and Meeker, Statistical
+    Intervals, section 4.8): mean ± t(0.975, n - 1) · std · sqrt(1/n + 1/k).
     """
     known = seed_statistics(values)
     if known.mean is None or known.std is None:
@@ -150,16 +150,16 @@ def prediction_interval(values: Sequence[float], k: int) -> tuple[float, float] 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finalist:
-    """One of the best configs, and how it did when it was retrained.
+    """One of the best configs, and the results of its retraining.
 
     Attributes:
         source: Number of the search trial that found the config.
-        params: That trial's parameters, as drawn; constants are not among them.
+        params: That trial's parameters, as drawn, without constants.
         search_value: That trial's best value: the largest of many noisy ones, so it flatters (the winner's curse).
         statistics: Over the retrained seeds.
-        seeds: Of the seeds that ended well, beside `statistics.values`.
-        optimism: How far search_value lies above the retrained mean in the metric's good direction, in the metric's
-            own unit; None without a mean.
+        seeds: The seeds that ended well, in the order of `statistics.values`.
+        optimism: By how much search_value is better than the retrained mean, in the metric's own unit; None without a
+            mean.
     """
 
     source: int
@@ -171,16 +171,15 @@ class Finalist:
 
 
 def finalist(search: TrialRecord, replicates: Iterable[TrialRecord], direction: Direction) -> Finalist:
-    """Return what the retrained seeds say about a search trial's config.
+    """Return a search trial's config as a finalist, with the results of its retraining.
 
     Args:
-        search: A search trial that has a value.
-        replicates: The trials that retrained it; those still running are left out, those that ended but can't win count
-            as failed.
+        search: A search trial with a value.
+        replicates: The trials that retrained it. Running ones are left out; ended ones that can't win count as failed.
         direction: Of the metric.
 
     Raises:
-        ValueError: The search trial has no value, or a replicate retrains another trial's config.
+        ValueError: The search trial has no value, or a replicate retrains another config.
     """
     ended = sorted((r for r in replicates if r.state is not State.RUNNING), key=lambda r: (r.replicate or 0, r.number))
     strangers = [r.number for r in ended if r.source != search.number]
@@ -205,8 +204,8 @@ def finalist(search: TrialRecord, replicates: Iterable[TrialRecord], direction: 
 def rank_finalists(finalists: Iterable[Finalist], direction: Direction) -> list[Finalist]:
     """Return the finalists, best first.
 
-    A config some of whose seeds failed or diverged ranks after those all of whose seeds ended well, for the mean of the
-    survivors flatters it; then the better mean is first, then the lower source number. Those without a value come last.
+    Configs with a failed or diverged seed rank after the others, for the mean of their surviving seeds flatters them.
+    Then the better mean is first, then the lower source number. Configs without a value come last.
     """
 
     def key(candidate: Finalist) -> tuple[bool, bool, float, int]:
@@ -224,11 +223,11 @@ def winner(finalists: Iterable[Finalist], direction: Direction) -> Finalist | No
 
 
 def identical_replicates(curves: Sequence[Mapping[int, float]]) -> bool:
-    """Return whether replicates with other seeds came out bitwise equal: the objective does not use its seed.
+    """Return whether replicates with different seeds are bitwise equal: the objective does not use its seed.
 
     Args:
         curves: For each replicate of one config, the metric's value by epoch.
     """
     exact = [{epoch: float(value).hex() for epoch, value in curve.items()} for curve in curves]
-    # Trials that measured nothing are equal too, and say nothing about the seed.
+    # Trials without measurements are equal too, but tell nothing about the seed.
     return len(exact) > 1 and bool(exact[0]) and all(curve == exact[0] for curve in exact)

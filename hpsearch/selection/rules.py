@@ -1,4 +1,4 @@
-"""The rules that a study's space file asks for."""
+"""The stop rules of a study's space file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hpsearch.trial.trial import StopRule
 
 
 def local_rules(config: StudyConfig, epochs: int) -> tuple[StopRule, ...]:
-    """Return the rules that end a search trial and need no rivals.
+    """Return the rules that end a search trial by its own history.
 
     Args:
         epochs: The trial's full length.

@@ -1,4 +1,4 @@
-"""A trial is stalled when it has had no new best for `patience` epochs. It keeps its best value and can win."""
+"""A trial is stalled after `patience` epochs without a new best. It keeps its best value and can win."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class StallRule:
     """End a trial that no longer improves.
 
     Attributes:
-        patience_epochs: Epochs without a new best that end it.
+        patience_epochs: So many epochs without a new best end the trial.
         min_delta: A new best is better by more than this, in the metric's own unit.
-        warmup_epochs: The patience starts after these at the earliest.
+        warmup_epochs: Epochs that don't count against the patience.
     """
 
     metric: str

@@ -1,9 +1,9 @@
-"""Student's t distribution: how far the mean of few values may lie from the true one."""
+"""Quantiles of Student's t distribution, for the mean of few values."""
 
 from __future__ import annotations
 
 _UPPER_TAIL = 0.975  # leaves 2.5 % on either side of a 95 % interval
-# By degrees of freedom, from 1, as SciPy computes them. Importing SciPy takes longer than showing a study.
+# By degrees of freedom, from 1, as SciPy has them. Importing SciPy takes longer than showing a study.
 _QUANTILES = (
     12.706204736174694,
     4.302652729749462,
@@ -39,13 +39,13 @@ _QUANTILES = (
 
 
 def t_quantile(degrees: int) -> float:
-    """Return the 0.975 quantile of Student's t, half of a 95 % interval's width in standard errors.
+    """Return the 0.975 quantile of Student's t: half the width of a 95 % interval, in standard errors.
 
     Args:
         degrees: Of freedom, at least 1.
     """
     if degrees <= len(_QUANTILES):
         return _QUANTILES[degrees - 1]
-    from scipy.special import stdtrit  # scipy.stats has the same quantile, and takes twice as long to import
+    from scipy.special import stdtrit  # scipy.stats gives the same, and takes twice as long to import
 
     return float(stdtrit(degrees, _UPPER_TAIL))

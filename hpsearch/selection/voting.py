@@ -1,4 +1,4 @@
-"""The vote of an ensemble: which members, how much each weighs, and what they say together. Pure NumPy.
+"""The vote of an ensemble: its members, their weights and their common prediction. Pure NumPy.
 
 Shapes throughout: probabilities (n_members, n_samples, n_classes), each row a distribution over classes; labels
 (n_samples,), integers from 0; weights (n_members,), at least 0, with sum 1.
@@ -18,11 +18,11 @@ Integers = NDArray[np.integer[Any]]
 WeightKind = Literal["uniform", "accuracy", "confidence"]
 VoteKind = Literal["soft", "hard"]
 
-# What sklearn.metrics.log_loss takes for float32, which networks give: a score must not change with a file's dtype.
+# As in sklearn.metrics.log_loss for float32, the dtype of networks: a score must not change with a file's dtype.
 _SMALLEST_PROBABILITY = float(np.finfo(np.float32).eps)
 _ROW_SUM_TOLERANCE = 1e-2  # a softmax in bfloat16 is off by up to 2**-8; logits are off by far more
 _WEIGHT_SUM_TOLERANCE = 1e-6
-_TIE_TOLERANCE = 1e-12  # far above what the order of a sum does to it, far below what one sample does to a weight
+_TIE_TOLERANCE = 1e-12  # far above the effect of a sum's order, far below the effect of one sample on a weight
 _ENSEMBLE_NDIM, _TABLE_NDIM = 3, 2
 
 
@@ -32,10 +32,10 @@ def select(probabilities: Floats, labels: Integers, members: int) -> list[int]:
     Args:
         probabilities: Of all candidates.
         labels: Of the same samples.
-        members: At most so many.
+        members: The most members to return.
 
     Returns:
-        By accuracy; ties go to the lower log loss, then to the lower index.
+        Indices by accuracy; ties go to the lower log loss, then to the lower index.
 
     Raises:
         ValueError: A shape does not fit, rows are not distributions, or members is below 1.
@@ -52,16 +52,16 @@ def weigh(probabilities: Floats, labels: Integers, kind: WeightKind) -> NDArray[
     """Return the members' weights (n_members,), at least 0, with sum 1.
 
     Args:
-        probabilities: Of the members, on samples that they were not trained on.
+        probabilities: Of the members, on samples outside of their training data.
         labels: Of the same samples.
-        kind: What a weight is proportional to. `uniform`: the same for all. `accuracy`: the share of samples whose most
-            probable class is the label. `confidence`: (1 / n_samples) * sum over i of p[i, labels[i]], the mean
-            probability given to the true class; it also tells apart members that are right equally often. (Guo et al.
-            2017, "On Calibration of Modern Neural Networks", call the probability of the predicted class confidence,
-            right or wrong; weighing by that would reward overconfidence.)
+        kind: The quantity that a weight is proportional to. `uniform`: the same for all. `accuracy`: the share of
+            samples whose most probable class is the label. `confidence`: (1 / n_samples) * sum over i of
+            p[i, labels[i]], the mean probability of the true class; it also tells apart members that are right equally
+            often. (Guo et al. 2017, "On Calibration of Modern Neural Networks", use the word for the probability of the
+            predicted class, right or wrong. Weighing by that would reward overconfidence.)
 
     Returns:
-        Uniform weights too where all members would weigh 0.
+        The weights; uniform ones if all members would weigh 0.
 
     Raises:
         ValueError: A shape does not fit, rows are not distributions, or the kind is unknown.
@@ -80,13 +80,13 @@ def weigh(probabilities: Floats, labels: Integers, kind: WeightKind) -> NDArray[
 
 
 def vote(probabilities: Floats, weights: Floats, kind: VoteKind) -> NDArray[np.float64]:
-    """Return what the members say together, (n_samples, n_classes); each row sums to 1 as far as theirs do.
+    """Return the members' common prediction, (n_samples, n_classes); each row sums to 1 as far as theirs do.
 
     Args:
         probabilities: Of the members.
         weights: Of the members.
-        kind: `soft`: the weighted mean of the probabilities. `hard`: for each class the sum of the weights of the
-            members that find it most probable; `predict_classes` breaks the ties that these shares can have.
+        kind: `soft`: the weighted mean of the probabilities. `hard`: for each class the total weight of the members
+            that find it most probable; `predict_classes` breaks ties between these shares.
 
     Raises:
         ValueError: A shape does not fit, rows are not distributions, weights are negative or do not sum to 1, or the
@@ -98,7 +98,7 @@ def vote(probabilities: Floats, weights: Floats, kind: VoteKind) -> NDArray[np.f
         raise ValueError(f"vote {kind!r}; allowed: soft, hard")
     _, n_samples, n_classes = probabilities.shape
     total = np.zeros((n_samples, n_classes))
-    for one, weight in zip(probabilities, weights, strict=True):  # member by member: all at once would be copied whole
+    for one, weight in zip(probabilities, weights, strict=True):  # one at a time, for all at once would copy them all
         if kind == "soft":
             total += float(weight) * one
         else:
@@ -109,8 +109,8 @@ def vote(probabilities: Floats, weights: Floats, kind: VoteKind) -> NDArray[np.f
 def predict_classes(probabilities: Floats, weights: Floats, kind: VoteKind) -> NDArray[np.intp]:
     """Return the class that the members vote for, (n_samples,).
 
-    That is the class with the largest share in `vote`. Where classes tie in a hard vote, as 1 : 1 does, the one with
-    the higher weighted mean probability wins; what still ties goes to the lower class.
+    It has the largest share in `vote`. If classes tie in a hard vote, the higher weighted mean probability wins; if
+    that ties too, the lower class.
 
     Raises:
         ValueError: As `vote`.
@@ -129,7 +129,7 @@ def score(probabilities: Floats, labels: Integers, classes: Integers | None = No
     Args:
         probabilities: (n_samples, n_classes).
         labels: Of the same samples.
-        classes: Predicted classes (n_samples,), from `predict_classes` for a hard vote; the most probable ones if None.
+        classes: Predicted classes (n_samples,), from `predict_classes` for a hard vote; None: the most probable ones.
 
     Raises:
         ValueError: A shape does not fit, or rows are not distributions.

@@ -94,7 +94,7 @@ class Expression:
         return shown(self.source(node))
 
     def error(self, found: str, allowed: str, near: str = "") -> FieldError:
-        """Return an error at the place of the text: what was found, what is allowed, the nearest known word."""
+        """Return an error at the text's place, with the found part, the allowed ones, and the nearest known word."""
         return FieldError(self._path, found, allowed, near)
 
     def misnamed(self) -> FieldError | None:

@@ -17,7 +17,7 @@ from hpsearch.trial.trial import Params
 
 OPTIONS = ("when", "per", "reference", "rule", "limits")
 _RULES = ("linear", "sqrt")
-_TRIES, _ENOUGH = 10_000, 10  # draws that find room for a config, if one in a thousand satisfies the constraints
+_TRIES, _ENOUGH = 10_000, 10  # draws, and allowed configs among them that are enough: one in a thousand
 
 
 def with_options(space: Space, raw: Mapping[str, Any], path: FieldPath, constraints: Sequence[str]) -> Space:

@@ -107,7 +107,7 @@ class DriverLock(ABC):
             self.beat()
         if self._lost:
             raise StudyError(
-                f"study {self._study}: another driver has taken it over, for this one was not heard of for too long"
+                f"study {self._study}: another driver has taken it over, for this one did not renew its lock in time"
             )
 
     def _beat_on(self) -> None:
@@ -155,9 +155,7 @@ class DriverLock(ABC):
         return StudyLockedError(f"study {self._study}: another driver has just taken it; allowed: one driver at a time")
 
     def _no_lock(self, where: str, why: str, todo: str = "") -> StudyError:
-        return StudyError(
-            f"study {self._study}: can't be locked in {where}: {why}; {todo or 'repair that'}, then resume"
-        )
+        return StudyError(f"study {self._study}: can't be locked in {where}: {why}; {todo or 'fix that'}, then resume")
 
 
 class FileLock(DriverLock):

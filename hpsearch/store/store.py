@@ -303,5 +303,5 @@ class Store(StoreReader):
             url = self._backend.url
             raise StudyError(
                 f"study {self.name}: its store {redact(url)} can't be written: {cause_of(error, url)}; "
-                f"{remedy(error, url) or 'repair that'}, then resume"
+                f"{remedy(error, url) or 'fix that'}, then resume"
             ) from None

@@ -1,1 +1,1 @@
-"""A study at rest: what its store says of it."""
+"""A study at rest, as its store holds it."""

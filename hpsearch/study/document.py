@@ -1,4 +1,4 @@
-"""A study as one JSON document: what `show --json` prints and tools read. Its shape is stable (DESIGN, section 7)."""
+"""A study as one JSON document, for `show --json` and tools. Its shape is stable (DESIGN, section 7)."""
 
 from __future__ import annotations
 
@@ -18,18 +18,23 @@ from hpsearch.trial.folder import attempt_folder
 from hpsearch.trial.trial import Config, Stage, State, TrialRecord
 
 SCHEMA_VERSION = 1
-"""Raised when a key changes its meaning or goes; new keys leave it."""
+"""It rises when a key goes or changes its meaning; new keys leave it."""
 
 
 def study_document(study: Outcome) -> dict[str, Any]:
-    """Return what a study holds, as JSON types.
+    """Return a study's content as JSON types.
 
-    `params` are whole configs, as the objective got them: rounded, choices by value, constants included. `dir` is the
-    last attempt's folder, relative to the study's directory. Numbers that are not finite are null. `trials` are those
-    of the search, by number; `finalists` come best first, one entry for each config, `values` and `seeds` side by side;
-    `rounds` are those of the search that have begun; `edges` are the bounds that the best trials crowd;
-    `test_readings` counts how often the test split was read, and `ensemble.test` is null until it was read for these
-    members and weights; `budget` has what may be spent (null where nothing limits it), and what is.
+    Numbers that are not finite are null. The keys hold:
+
+    - `params`: a whole config, as the objective got it: rounded, choices by value, constants included.
+    - `dir`: the folder of the last attempt, relative to the study's directory.
+    - `trials`: the search's trials, by number.
+    - `finalists`: one entry for each config, best first, with `values` and `seeds` side by side.
+    - `rounds`: the search's rounds that have begun.
+    - `edges`: the bounds that the best trials crowd.
+    - `test_readings`: how often the test split was read.
+    - `ensemble.test`: null until the test split is read for these members and weights.
+    - `budget`: the limits (null for none), and the amounts spent.
     """
     best = study.best
     document = {
@@ -55,25 +60,25 @@ def study_document(study: Outcome) -> dict[str, Any]:
 
 
 def shown_config(record: TrialRecord, config: StudyConfig) -> Config:
-    """Return a trial's whole config; empty for one whose params a killed driver left half written."""
+    """Return a trial's whole config; empty if a killed driver left the params half written."""
     if not config.space.is_complete(record.params):
         return Config({})
     return config.space.config_of(record.params)
 
 
 def epochs_of(record: TrialRecord) -> int:
-    """Return how many epochs a trial has trained, which the store sums up only when it ends."""
+    """Return the number of trained epochs; the store sums them up only when the trial ends."""
     return max(record.values, default=0) if record.state is State.RUNNING else record.epochs
 
 
 def last_folder(record: TrialRecord, folder: Path) -> Path | None:
-    """Return the folder of a trial's last attempt; None if it was never sent out."""
+    """Return the folder of a trial's last attempt; None before the first."""
     return attempt_folder(folder, record.stage, record.number, record.attempt) if record.attempt else None
 
 
 def json_value(value: Any) -> Any:
-    """Return a copy in JSON types; a float that is not finite becomes None, and what JSON can't hold its text."""
-    if value is None or isinstance(value, (str, int)):  # most of what there is
+    """Return a copy in JSON types: None for a float that is not finite, text for anything that JSON can't hold."""
+    if value is None or isinstance(value, (str, int)):  # the most frequent ones
         return value
     if isinstance(value, Mapping):
         return {str(key): json_value(item) for key, item in value.items()}

@@ -1,4 +1,4 @@
-"""The ensemble of a study and the readings of its test split, as values; the store holds them as JSON."""
+"""The ensemble of a study and the readings of its test split, as values. The store holds them as JSON."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ TrialKey = tuple[Stage, int]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scores:
-    """The scores of a vote on one split, beside those of its members.
+    """The scores of a vote and of its members on one split.
 
     Attributes:
         ensemble: Of the vote.
-        best_single: Of the member that is best on `val`: what one would ship without an ensemble.
-        mean_single: The mean of the members' own scores.
+        best_single: Of the member that is best on `val`, which would be shipped without an ensemble.
+        mean_single: The mean of the members' scores.
     """
 
     ensemble: Score
@@ -29,7 +29,7 @@ class Scores:
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Scores:
-        """Return what `as_dict` gave."""
+        """Return the scores that `as_dict` wrote."""
         return cls(**{name: Score(**score) for name, score in stored.items()})
 
     def as_dict(self) -> dict[str, Any]:
@@ -42,9 +42,9 @@ class Member:
     """A checkpoint in the ensemble.
 
     Attributes:
-        stage: Of the trial that saved it.
+        stage: Of the trial that saved the checkpoint.
         number: Of that trial, in its stage.
-        trial: The search trial that the config comes from.
+        trial: The search trial with the same config.
         weight: At least 0; the weights of all members sum to 1.
         checkpoint: Its path, relative to the study's folder.
     """
@@ -58,12 +58,12 @@ class Member:
 
     @property
     def key(self) -> TrialKey:
-        """Which trial saved it."""
+        """The trial that saved the checkpoint."""
         return self.stage, self.number
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Member:
-        """Return what `as_dict` gave."""
+        """Return the member that `as_dict` wrote."""
         return cls(**{**stored, "stage": Stage(stored["stage"])})
 
     def as_dict(self) -> dict[str, Any]:
@@ -76,10 +76,10 @@ class Ensemble:
     """Checkpoints that vote, chosen on `val`.
 
     Attributes:
-        candidates: The trials that the members were chosen from.
+        candidates: The trials from which the members were chosen.
         members: Best first.
         vote: `soft` or `hard`.
-        val: The scores that it was chosen with.
+        val: The scores on `val`.
     """
 
     candidates: tuple[TrialKey, ...]
@@ -89,7 +89,7 @@ class Ensemble:
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Ensemble:
-        """Return what `as_dict` gave."""
+        """Return the ensemble that `as_dict` wrote."""
         return cls(
             candidates=_keys(stored["candidates"]),
             members=tuple(map(Member.from_dict, stored["members"])),
@@ -113,11 +113,11 @@ class Reading:
 
     Attributes:
         members: The trials whose checkpoints voted.
-        weights: Theirs.
+        weights: Of the members.
         vote: `soft` or `hard`.
-        scores: None for a reading that was stored, and then broken off.
-        trials: How many trials the search was to have.
-        seen_before: Whether an earlier reading was known when these members were chosen: the scores may flatter.
+        scores: None for a reading that was broken off.
+        trials: The search's total at that time.
+        seen_before: Whether an earlier reading was known when these members were chosen. If so, the scores may flatter.
     """
 
     members: tuple[TrialKey, ...]
@@ -135,7 +135,7 @@ class Reading:
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Reading:
-        """Return what `as_dict` gave."""
+        """Return the reading that `as_dict` wrote."""
         scores = stored["scores"]
         return cls(
             members=_keys(stored["members"]),

@@ -49,29 +49,29 @@ def trials_frame(study: Outcome) -> pd.DataFrame:
     | stop_reason | string | finished, stalled, outclassed, diverged, error, oom, timeout, lost; missing while it runs |
     | value | float64 | the best epoch's value of the study's metric; NaN if there is none |
     | best_epoch | Int64 | counted from 1; missing without a value |
-    | epochs | int64 | how many were trained |
-    | seconds | float64 | wall time of its epochs |
+    | epochs | int64 | trained epochs |
+    | seconds | float64 | wall time of the epochs |
     | seed | int64 | below 2**32 |
-    | attempt | int64 | the last one, from 1; 0 before the first |
+    | attempt | int64 | the last attempt, from 1; 0 before the first |
     | worker | string | host and process id of the last attempt |
-    | error | string | the last line of the traceback, if it failed |
+    | error | string | the last line of the traceback of a failed trial |
     | params.NAME | by the parameter | one column for each name in the space, constants too, as the objective got them |
 
-    A column of integers is Int64, of other numbers float64, of truth values boolean, of text string, and of a mixture
-    object; lists and mappings stand as JSON text.
+    A column of params is Int64 for integers, float64 for other numbers, boolean for truth values, string for text, and
+    object for a mixture. Lists and mappings become JSON text.
     """
     return _frame(study.store.records(Stage.SEARCH), _NUMBER | _COMMON, study.config)
 
 
 def finalists_frame(study: Outcome) -> pd.DataFrame:
-    """Return one row for each trial that retrained a finalist, also of those that an extended study has overtaken.
+    """Return one row for each trial that retrained a finalist, also a former finalist of a study that was extended.
 
-    The columns are those of `trials_frame` with two more after `number`, which counts these trials by themselves:
+    The columns are those of `trials_frame`, but `number` counts these trials, and two more follow it:
 
     | column | dtype | holds |
     | --- | --- | --- |
-    | trial | Int64 | the number of the search trial whose config it retrains |
-    | replicate | Int64 | which of the config's seeds, from 0 |
+    | trial | Int64 | the search trial whose config is retrained |
+    | replicate | Int64 | the position of the seed among the config's seeds, from 0 |
     """
     return _frame(study.store.records(Stage.FINALISTS), _NUMBER | _ORIGIN | _COMMON, study.config)
 
@@ -105,7 +105,7 @@ def _cell(value: Any) -> Any:
 
 
 def _dtype(space: Space, name: str) -> Any:
-    """Return the dtype that all values that a parameter can have share; it must not depend on which were drawn."""
+    """Return the dtype for all possible values of a parameter; it must not depend on the drawn ones."""
     values: tuple[Any, ...]
     match space.parameters.get(name):
         case Range() as numbers:

@@ -1,4 +1,4 @@
-"""What a study has come to, as a pure function of its store: finalists, winner, what is left to do."""
+"""The outcome of a study as a pure function of its store: finalists, winner, and work that is left."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Best:
     Attributes:
         trial: The search trial that found it.
         config: Rounded, constants included.
-        mean: Of the metric over seeds; without finalists the search's own value, which flatters.
+        mean: Of the metric over seeds; without finalists the search trial's value, which flatters.
         std: None for fewer than 2 seeds.
         n: Seeds; 0 without finalists.
     """
@@ -44,12 +44,12 @@ class Best:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A study's store, and what follows from it.
+    """A study's store, and everything that follows from it.
 
     Attributes:
         name: The name in the store. The folder has the same name, unless it was moved.
         folder: Absolute path.
-        config: The space file that the study goes by.
+        config: The study's space file.
         store: The study's database.
     """
 
@@ -82,14 +82,14 @@ class Outcome:
 
     @property
     def best(self) -> Best | None:
-        """The winner by the finalists' mean, or the best search trial where no finalist has all of its seeds yet.
+        """The winner by the finalists' mean, or the best search trial if no finalist has all of its seeds yet.
 
-        Where the budget has ended the finalists, the seeds that are there count. None before any trial has a value.
+        If the budget has ended the finalists, the trained seeds are enough. None before any trial has a value.
         """
         seeds = 0 if self.config.finalists is None else self.config.finalists.seeds
         if self.store.get("finalists_end"):
             seeds = 1
-        # The mean of the first seeds to end is no basis to choose by.
+        # The mean of the seeds that happen to end first is no basis for a choice.
         complete = [f for f in self.ranked_finalists if f.statistics.n + f.statistics.n_failed >= seeds]
         won = winner(complete, self.config.direction)
         if won is not None and won.statistics.mean is not None:
@@ -102,7 +102,7 @@ class Outcome:
         return Best(trial=best[0].number, config=resolved, mean=best[0].value, std=None, n=0)
 
     def best_of_trial(self, number: int) -> Best | None:
-        """Return a search trial's config as `best` does, with the mean of its seeds where it was a finalist.
+        """Return a search trial's config as `best` does, with the mean of its seeds if it was a finalist.
 
         Raises:
             InputError: There is no such trial.
@@ -130,7 +130,7 @@ class Outcome:
 
     @property
     def current_reading(self) -> Reading | None:
-        """The reading of the test split that belongs to the stored ensemble."""
+        """The stored ensemble's reading of the test split."""
         ensemble = self.ensemble
         if ensemble is None:
             return None
@@ -138,24 +138,24 @@ class Outcome:
 
     @property
     def limits(self) -> Limits:
-        """What the study may spend."""
+        """The limits of the study's budget."""
         return Limits(**(self.store.get("budget") or {}))
 
     @property
     def spent(self) -> Spent:
-        """What the study has spent, as its store has it: epochs to the last one, times to within seconds."""
+        """The amounts spent so far, by the store: epochs exactly, times to within seconds."""
         stored: dict[str, Any] = self.store.get("spent") or {}
         epochs = sum(_epochs_spent(record) for stage in Stage for record in self.store.records(stage))
         return Spent(time_s=stored.get("time_s", 0.0), gpu_s=stored.get("gpu_s", 0.0), epochs=epochs)
 
     @property
     def total(self) -> int | None:
-        """How many search trials the study is to have, which a resume may have changed; None if the budget decides."""
+        """The search's total, which a resume may have changed; None if the budget decides."""
         return known_total(self.config, int(self.store.get("trials", self.config.search.total)), self.limits)
 
     @property
     def rounds(self) -> list[Round]:
-        """The search's rounds so far; one of them for a study that was made before there were any."""
+        """The search's rounds so far; one round for a study from before rounds existed."""
         from hpsearch.samplers.rounds import Round
 
         stored = self.store.get("rounds")
@@ -165,28 +165,28 @@ class Outcome:
         return [Round(start=0, trials=trials, epochs=self.config.objective.epochs, levels=levels)]
 
     def full_epochs(self, stage: Stage, number: int) -> int:
-        """Return how many epochs a trial has when nothing ends it early."""
+        """Return the epochs of a trial that nothing ends early."""
         from hpsearch.samplers.rounds import full_epochs
 
         return full_epochs(self.config, self.rounds, stage, number)
 
     @property
     def explored_space(self) -> Space:
-        """The space with the bounds that hold all that was sampled."""
+        """The space with bounds around everything sampled."""
         from hpsearch.samplers.rounds import explored
 
         return explored(self.config.space, self.rounds)
 
     @property
     def past(self) -> list[Past]:
-        """What samplers are told: the trials of an earlier study that this one starts from, then its own."""
+        """The trials for adaptive samplers: first the earlier trials of a warm start, then the study's own."""
         from hpsearch.samplers.past import Past
 
         earlier = [Past(params=one["params"], value=one["value"]) for one in self.store.get("warm_start", [])]
         return earlier + [Past.of(record) for record in self.store.records(Stage.SEARCH)]
 
     def edges(self, rounds: Sequence[Round]) -> list[Edge]:
-        """Return where the best trials crowd a bound; one that the objective is known to refuse does not grow."""
+        """Return the bounds that the best trials crowd; a bound does not grow where the objective would refuse it."""
         from hpsearch.samplers.edges import crowded_edges
         from hpsearch.samplers.rounds import explored
 
@@ -195,11 +195,11 @@ class Outcome:
 
 
 def known_total(config: StudyConfig, trials: int, limits: Limits) -> int | None:
-    """Return how many trials a search is to have; None if only time, GPU time or epochs end it.
+    """Return a search's total of trials; None if only time, GPU time or epochs end the search.
 
     Args:
-        trials: The search's total as it is stored.
-        limits: What the study may spend.
+        trials: The total as stored.
+        limits: Of the study's budget.
     """
     if limits.trials is not None:
         return min(trials, limits.trials)

@@ -1,4 +1,4 @@
-"""`Study`: a study at rest, which everything that reads one takes."""
+"""`Study`: a study at rest, for everything that reads one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DEFAULT_STUDIES = Path("studies")
 
 @dataclass(frozen=True)
 class Study(Outcome):
-    """A study as its store holds it: what `load_study` returns."""
+    """A study as its store holds it; `load_study` returns one."""
 
     @property
     def trials(self) -> pd.DataFrame:
@@ -33,13 +33,13 @@ class Study(Outcome):
 
     @property
     def finalists(self) -> pd.DataFrame:
-        """The finalists' trials, one for each config and seed: the columns of `trials`, and where they come from."""
+        """The finalists' trials, one for each config and seed; the columns are those of `finalists_frame`."""
         from hpsearch.study.frame import finalists_frame
 
         return finalists_frame(self)
 
     def document(self) -> dict[str, Any]:
-        """Return what `hpsearch show --json` prints."""
+        """Return the document that `hpsearch show --json` prints."""
         from hpsearch.study.document import study_document
 
         return study_document(self)
@@ -50,16 +50,16 @@ class Study(Outcome):
 
 
 def load_study(study: str | Path, *, studies: str | Path = DEFAULT_STUDIES, storage: str | None = None) -> Study:
-    """Return a study that is there.
+    """Return an existing study.
 
     Args:
         study: Its name, or the path of its folder.
-        studies: The directory that names are looked up in.
-        storage: The URL of its store, if that is not in its folder.
+        studies: The directory where names are looked up.
+        storage: The URL of the store, if it is not in the study's folder.
 
     Raises:
-        StudyNotFoundError: There is none.
-        InputError: Its store can't be opened.
+        StudyNotFoundError: There is no such study.
+        InputError: The store can't be opened.
     """
     folder = find_folder(Path(studies), str(study))
     store = StoreReader.open(folder, storage)
@@ -71,11 +71,11 @@ def load_study(study: str | Path, *, studies: str | Path = DEFAULT_STUDIES, stor
 
 
 def list_studies(studies: str | Path = DEFAULT_STUDIES, storage: str | None = None) -> Iterator[Study | InputError]:
-    """Yield the studies of a directory by name; the error instead, for one that can't be opened."""
+    """Yield the studies of a directory by name, or the error of one that can't be opened."""
     for folder in study_folders(Path(studies)):
         try:
             study = load_study(folder, studies=studies, storage=storage)
-            study.store.reload()  # here, where one that can't be read is told apart
+            study.store.reload()  # here, where its error is caught
         except InputError as error:
             yield error
             continue

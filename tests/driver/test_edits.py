@@ -193,7 +193,7 @@ def test_a_resume_by_name_tells_what_has_changed_and_goes_on_with_what_is_stored
     (notice,) = [text for text in bench.notices() if "has changed" in text]
     assert notice == (
         f"{path} has changed since study sample was made (search.trials: 6 -> 9; "
-        'space.lr: {"loguniform": [0.001, 1.0]} -> {"loguniform": [0.001, 0.01]}); it goes on with what is stored '
+        'space.lr: {"loguniform": [0.001, 1.0]} -> {"loguniform": [0.001, 0.01]}); the study goes on as stored '
         f"(hpsearch run {path} --name sample --resume takes new trials and a new budget)"
     )
     assert len(study.store.records(Stage.SEARCH)) == 6

@@ -165,7 +165,7 @@ def test_another_finalist_and_one_that_is_none(bench: Bench, study):
 
 def test_a_config_that_fails_is_an_error(bench: Bench, study, monkeypatch):
     monkeypatch.setattr(noisy().random, "gauss", lambda *_: float("nan"))
-    with pytest.raises(StudyError, match="none of 2 trainings ended with a value"):
+    with pytest.raises(StudyError, match="none of 2 trials ended with a value"):
         verify(bench, seeds=2)
 
 

@@ -248,7 +248,7 @@ class TestWrites:
         content = journal_of(folder).read_bytes()
         store.add_measurement(Stage.SEARCH, 0, measurements(0.5)[0], "score")
         store.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=measurements(0.5), **END)
-        with full_disk(len(content) + 700), pytest.raises(StudyError, match="can't be written: File too large; repair"):
+        with full_disk(len(content) + 700), pytest.raises(StudyError, match="can't be written: File too large; fix"):
             store.flush()
         assert journal_of(folder).read_bytes() == content
         store.put("done", value=True)

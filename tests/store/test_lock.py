@@ -154,7 +154,7 @@ def test_a_database_that_cannot_be_written_is_one_clear_error(lock, place):
 def test_a_folder_that_cannot_be_written_is_one_clear_error(lock, place):
     one = lock()
     (place.folder / "cnn").rmdir()
-    with pytest.raises(StudyError, match=r"study cnn: can't be locked in .*cnn: No such file or directory; repair"):
+    with pytest.raises(StudyError, match=r"study cnn: can't be locked in .*cnn: No such file or directory; fix"):
         one.acquire()
 
 

@@ -119,7 +119,7 @@ class TestPostgres(OnServer, Conformance):
         monkeypatch.setattr(store_connection, "CLOCK", lambda: sum(pauses))
         monkeypatch.setattr(store_connection, "SLEEP", pauses.append)
         with self.server.away():
-            with pytest.raises(StudyError, match=r"can't be written: .*; repair that, then resume") as caught:
+            with pytest.raises(StudyError, match=r"can't be written: .*; fix that, then resume") as caught:
                 store.put("done", value=True)
             assert 30 <= sum(pauses) <= 32
             lock.release()
@@ -214,7 +214,7 @@ def test_a_server_that_stays_away_stops_the_study_until_a_resume(bench, postgres
     for driver in range(3):
         # A resume takes in what the driver before could not store.
         after_each_trial(bench, *[lambda: None] * (driver > 0), postgres.stop)
-        with pytest.raises(StudyError, match=r"its store .* can't be written: .*; repair that, then resume") as caught:
+        with pytest.raises(StudyError, match=r"its store .* can't be written: .*; fix that, then resume") as caught:
             go_on(storage=url)
         assert_no_secret(str(caught.value))
         assert "\n" not in str(caught.value)

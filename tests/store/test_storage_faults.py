@@ -205,7 +205,7 @@ def test_a_store_that_was_deleted_in_mid_study_ends_it(bench, command, study):
                 path.unlink()
 
     bench.watch = delete
-    with pytest.raises(StudyError, match=r"can't be written: it was deleted or replaced while the study ran; repair"):
+    with pytest.raises(StudyError, match=r"can't be written: it was deleted or replaced while the study ran; fix"):
         bench.resume()
     assert not [*study.glob("study.db*")]
     assert command.error("resume", "sample", *INLINE) == f"{study}: its store study.db is missing"

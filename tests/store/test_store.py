@@ -26,7 +26,7 @@ class TestSqlite(InItsFolder):
         add(store, 0, None)
         store.close()
         sa.event.listen(store._storage.engine, "connect", lambda c, _: c.execute("PRAGMA query_only=ON"))
-        with pytest.raises(StudyError, match="can't be written: attempt to write a readonly database; repair that"):
+        with pytest.raises(StudyError, match="can't be written: attempt to write a readonly database; fix that"):
             store.put("done", value=True)
         with pytest.raises(StudyError, match=r"can't be locked in .*: attempt to write a readonly database"):
             store.lock().acquire()
@@ -116,5 +116,5 @@ def test_write_errors_show_no_password(tmp_path, monkeypatch):
     store.close()
     assert str(caught.value) == (
         "study sample: its store postgresql://me:***@host/db can't be written: password *** refused; "
-        "repair that, then resume"
+        "fix that, then resume"
     )

@@ -169,7 +169,7 @@ def test_a_disk_that_is_read_only_all_of_a_sudden(cli, disk, undisturbed):
     assert process.returncode == 1
     assert "Traceback" not in said
     error = said.splitlines()[-1]
-    assert "can't be written: Read-only file system; repair that, then resume" in error
+    assert "can't be written: Read-only file system; fix that, then resume" in error
     disk.make_writable()
     assert_whole(disk.seen / "sample")
     on(disk, cli)("resume", "sample", *INLINE)

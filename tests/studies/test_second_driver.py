@@ -102,7 +102,7 @@ def test_a_driver_that_was_frozen_writes_nothing_after_another_has_taken_over(cl
     first.send_signal(signal.SIGCONT)
     _, said = first.communicate(60)
     assert first.returncode == 1
-    assert "another driver has taken it over, for this one was not heard of for too long" in said
+    assert "another driver has taken it over, for this one did not renew its lock in time" in said
     assert dump(cli) == rows
     assert configs_of(cli) == expected
     assert len(trained(cli)) <= EPOCHS + 2  # one that the first was in, and one that it had not stored

@@ -1,7 +1,7 @@
-"""What several tests need.
+"""Helpers of several tests.
 
-Its import brings the process into the state that every test begins in, before the libraries are imported that read the
-environment; and lets pytest explain the asserts in it as it explains those of tests.
+Their import brings the process into the first state of every test, before the import of libraries that read the
+environment. It also lets pytest explain asserts in helpers as it does in tests.
 """
 
 import pkgutil

@@ -1,4 +1,4 @@
-"""Attempts at a trial, as a worker makes and drives them."""
+"""Attempts at a trial, made and driven as by a worker."""
 
 import logging
 import math
@@ -15,14 +15,14 @@ EPOCHS = 4
 
 
 def begun(task: TrialSpec) -> tuple[Trial, AttemptWriter]:
-    """Return what a worker makes for an attempt at a trial: what its objective sees, and what writes its folder."""
+    """Return the objective's view of an attempt at a trial, and the writer of its folder, as a worker makes them."""
     writer, log = AttemptWriter(task, "host:1"), logging.getLogger("trial")
     trial = Trial(task, device="cpu", writer=writer, log=log)
     return trial, writer
 
 
 def make(folder: Path, attempt: int = 1, **changes: object) -> tuple[Trial, AttemptWriter]:
-    """Begin an attempt at a trial that is to measure an accuracy."""
+    """Begin an attempt at a trial that measures an accuracy."""
     return begun(spec(folder, 3, attempt=attempt, **{"epochs": EPOCHS, "metric": "accuracy", **changes}))
 
 

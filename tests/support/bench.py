@@ -21,16 +21,16 @@ from support.paths import OBJECTIVES
 
 INLINE = ResourceRequest(executor="inline")
 
-# A worker collects garbage after each trial; what torch brings with it need not be walked every time.
+# A worker collects garbage after each trial; torch's own objects need not be walked every time.
 gc.freeze()
 
 
 class Stop(BaseException):
-    """Ends a driver as a kill does: nothing that it would have written afterwards is there."""
+    """Ends a driver as a kill does: it writes nothing afterwards."""
 
 
 class Bench:
-    """A working directory with a space file in it, and all events of the studies that were run."""
+    """A working directory with a space file, and all events of the studies that ran in it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.studies = folder, folder / "studies"
@@ -60,7 +60,7 @@ class Bench:
 
     def load(self, study: str | Path = "sample") -> api.Study:
         loaded = self._keep(api.load_study(study, studies=self.studies))
-        loaded.store.reload()  # as it is now, and not when its trials are first looked at
+        loaded.store.reload()  # as it is now, not at the first look at its trials
         return loaded
 
     def _keep(self, study: api.Study) -> api.Study:
@@ -74,7 +74,7 @@ class Bench:
         return [event.message for event in self.events if isinstance(event, Notice)]
 
     def stop_at(self, kind: type[TrialEvent], count: int, stage: Stage = Stage.SEARCH) -> None:
-        """Let the driver be killed when so many events of a kind have come."""
+        """Have the driver killed at an event of a kind, by its count."""
         seen = [0]
 
         def watch(event: Event) -> None:
@@ -90,7 +90,7 @@ class Bench:
 
 
 def results(study: api.Study) -> list[tuple]:
-    """Return what must not depend on interruptions."""
+    """Return the parts of a study that must not depend on interruptions."""
     return [
         (
             stage,

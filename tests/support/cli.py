@@ -16,7 +16,7 @@ from support.warm import Server, Warm
 
 
 def invoke(*arguments: object, code: int | tuple[int, ...] = 0) -> Result:
-    """Run the command in this process; nothing may end in a traceback but an error of the objective's own."""
+    """Run the command in this process; only an objective's error may show a traceback."""
     result = CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "200"})
     codes = code if isinstance(code, tuple) else (code,)
     assert isinstance(result.exception, SystemExit | None), (arguments, result.exception)
@@ -26,18 +26,18 @@ def invoke(*arguments: object, code: int | tuple[int, ...] = 0) -> Result:
 
 
 def said(*arguments: object, code: int = 0) -> str:
-    """Run the command in this process; return what it printed, or what it said of an error."""
+    """Run the command in this process; return its output, or its message on an error."""
     result = invoke(*arguments, code=code)
     return result.stderr if code else result.stdout
 
 
 class Cli:
-    """The installed command, run as a user runs it."""
+    """The installed command, as a user runs it."""
 
     def __init__(self, folder: Path, outputs: Path, server: Callable[[], Server]) -> None:
         self.folder, self.outputs, self._server = folder, outputs, server
         self._started = 0
-        self.ends_by: float | None = None  # on the monotonic clock: when what a killed command leaves is to be gone
+        self.ends_by: float | None = None  # on the monotonic clock: nothing of a killed command may be left then
         self.tag = f"hpsearch-test-{folder.name}-{os.getpid()}"
         self.audit = folder / "audit.txt"
         self.audit.touch()
@@ -67,7 +67,7 @@ class Cli:
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def start_warm(self, *arguments: str, **environment: str) -> Warm:
-        """Start the command without its seconds of imports: where the command itself is not what is shown."""
+        """Start the command without its seconds of imports, for tests of something else than the command."""
         self._started += 1
         outputs = [self.outputs / f"{self._started}.{name}" for name in ("out", "err")]
         return self._server().start(
@@ -97,7 +97,7 @@ class Cli:
             process.kill()
 
     def let_go(self) -> None:
-        """Let trials go on that wait for it: see SAMPLE_HOLD in `sample_objectives`."""
+        """Let waiting trials go on: see SAMPLE_HOLD in `sample_objectives`."""
         self.audit.with_suffix(".go").touch()
 
     def audited(self) -> list[str]:

@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 
 
 def read_yaml(source: Path | str) -> Any:
-    """Return what a file, or a text, says."""
+    """Return the content of a file, or of a text."""
     return YAML(typ="safe", pure=True).load(source)
 
 
@@ -21,5 +21,5 @@ def write_yaml(path: Path, content: Any) -> Path:
 
 
 def with_sections(path: Path, **sections: Any) -> Path:
-    """Put other sections into a space file in place of those that it has; return its path."""
+    """Replace or add sections of a space file; return its path."""
     return write_yaml(path, {**read_yaml(path), **sections})

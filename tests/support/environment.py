@@ -1,4 +1,4 @@
-"""The state that every test process begins in, whatever shell or machine it was started from."""
+"""The first state of every test process, whatever shell or machine started it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import signal
 import time
 
-# What changes how programs print, and how Python, torch, Ray, git and hpsearch itself behave.
+# Variables that change the output of programs, and the behaviour of Python, torch, Ray, git and hpsearch.
 _TAKEN_AWAY = re.compile(
     r"(COLORTERM|NO_COLOR|(CLI|FORCE_)COLOR(_FORCE)?|LANGUAGE|(MAN)?PAGER|LESS|EDITOR|VISUAL|CI|TTY_\w+|UNBUFFERED|KILL_AT"
     r"|(LC|GITHUB|GITLAB|XDG|GIT|PG|OMP|MKL|KMP|OPENBLAS|NUMEXPR|CUDA|TORCH\w*|PYTORCH|RAY|SLURM|PL|HYDRA|HF|TRANSFORMERS"
@@ -27,11 +27,11 @@ _GIVEN = {
 
 
 def settle() -> None:
-    """Bring this process into that state; before libraries are imported that read the environment."""
+    """Bring this process into that state, before the import of libraries that read the environment."""
     for name in list(os.environ):
         if _TAKEN_AWAY.fullmatch(name) and not _KEPT.fullmatch(name):
             del os.environ[name]
     os.environ.update(_GIVEN)
     time.tzset()
-    # A shell starts what runs in the background with SIGINT ignored, and children inherit that.
+    # A shell starts background processes with SIGINT ignored, and children inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)

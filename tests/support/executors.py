@@ -1,4 +1,4 @@
-"""Executors of the sample objectives, and waiting for what they do."""
+"""Executors of the sample objectives, and waiting for their events."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.paths import OBJECTIVES
 
 DIRECTION = Direction.MAXIMIZE
 ANY = "any_of_them"  # the sample objective that `does` of the config names
-UNSAVED = {"lr": 0.1, "does": "climb", "saves": False}  # a worker of its own imports torch for a checkpoint
+UNSAVED = {"lr": 0.1, "does": "climb", "saves": False}  # a separate worker would import torch for a checkpoint
 RULES = (DivergenceRule(), StallRule(metric="score", direction=DIRECTION, patience_epochs=4))
 
 
@@ -25,12 +25,12 @@ def workplace(function: str, **changes: object) -> Workplace:
 
 
 def task(folder: Path, number: int = 0, **changes: object) -> TrialSpec:
-    """Return a trial that `any_of_them` trains by climbing; each number has a folder of its own."""
+    """Return a trial that `any_of_them` trains by climbing; each number has its own folder."""
     return spec(folder / f"{number:05d}", number, **{"config": {"lr": 0.1, "does": "climb"}, "rules": RULES, **changes})
 
 
 def collect(executor: Executor, count: int = 1) -> list[TrialEvent]:
-    """Poll until so many tasks have ended."""
+    """Poll until a number of tasks have ended."""
     events: list[TrialEvent] = []
     for _ in range(100_000):
         events += executor.poll(1.0)
@@ -40,7 +40,7 @@ def collect(executor: Executor, count: int = 1) -> list[TrialEvent]:
 
 
 def measurements(events: list[TrialEvent]) -> list[Measurement]:
-    """Return what the events of a task tell, epoch by epoch."""
+    """Return the measurements in the events of a task, epoch by epoch."""
     return [event.measurement for event in events if isinstance(event, TrialMeasured)]
 
 

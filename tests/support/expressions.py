@@ -1,6 +1,6 @@
-"""Hypothesis strategies for constraints: expressions with what they come to, and texts that hardly are any.
+"""Hypothesis strategies for constraints: expressions with their values, and texts that are hardly expressions.
 
-What an expression comes to is known from thunks that grow with its text, so nothing is parsed.
+The value of an expression comes from thunks that grow with its text, so nothing is parsed.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def checked(compute, *operands):
 
 
 def wrapped(part, level):
-    """The text, in parentheses where it binds less tightly than it has to."""
+    """The text, in parentheses if it binds too loosely."""
     text, own, _ = part
     return text if own >= level else f"({text})"
 

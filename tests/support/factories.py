@@ -1,4 +1,4 @@
-"""Space files, configs and events as tests need them: small, and each value as good as another."""
+"""Small space files, configs and events for tests, with arbitrary values."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def sample_config(function: str = "climb", **changes: object) -> StudyConfig:
 
 
 def spec(folder: Path | str = "nowhere", number: int = 0, *, attempt: int = 1, **changes: object) -> TrialSpec:
-    """Return what a worker gets for an attempt at a trial.
+    """Return a worker's task: an attempt at a trial.
 
     Args:
         folder: The trial's, which has its attempts.
@@ -66,7 +66,7 @@ def history(*scores: float, seconds: float = 1.0, **metrics: float) -> tuple[Mea
 
 
 def key(trial: TrialSpec | int) -> dict[str, Any]:
-    """Return what every event of a trial has: of its specification, or of the first attempt at this number."""
+    """Return the fields of every event of a trial: of its specification, or of the first attempt at this number."""
     if isinstance(trial, int):
         return {"stage": Stage.SEARCH, "number": trial, "attempt": 1}
     return {"stage": trial.stage, "number": trial.number, "attempt": trial.attempt}
@@ -99,7 +99,7 @@ def ended(
 
 
 def trained(trial: TrialSpec | int, *scores: float, told: int = 0, **how: Any) -> list[TrialMeasured | TrialEnded]:
-    """Return the events of a trial to its end, which has epochs with these scores.
+    """Return the events of a trial with these scores, up to its end.
 
     Args:
         told: How many epochs have been told, or taken over from an earlier attempt.
@@ -110,5 +110,5 @@ def trained(trial: TrialSpec | int, *scores: float, told: int = 0, **how: Any) -
 
 
 def gpu_use(peak: float, room: float = 24, kept: float = 0) -> GpuUse:
-    """Return what a trial took of a GPU, in GiB."""
+    """Return a trial's use of a GPU, from values in GiB."""
     return GpuUse(peak_bytes=int(peak * GIB), room_bytes=int(room * GIB), kept_bytes=int(kept * GIB))

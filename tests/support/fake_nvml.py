@@ -1,4 +1,4 @@
-"""The part of pynvml that hpsearch uses, for GPUs that are only numbers: no test machine has some."""
+"""The part of pynvml that hpsearch uses, for invented GPUs: test machines have none."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class FakeGpu:
 
 
 class FakeNvml:
-    """Has the functions of the module as methods; `broken` names those that fail, as on a machine without a driver."""
+    """Has the module's functions as methods; `broken` names functions that fail, as on a machine without a driver."""
 
     NVMLError = NVMLError
 

@@ -1,4 +1,4 @@
-"""A small disk that can be full or read-only, in a mount namespace of its own: nobody else sees it."""
+"""A small disk that can be full or read-only, in its own mount namespace: nobody else sees it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-PAGE = os.sysconf("SC_PAGE_SIZE")  # what a file on this disk takes at least
-MOUNTS_OF = "TEST_MOUNTS_OF"  # tells the warm server whose mounts a command is to see
+PAGE = os.sysconf("SC_PAGE_SIZE")  # the least room of a file on this disk
+MOUNTS_OF = "TEST_MOUNTS_OF"  # names the process whose mounts a command sees
 ROOMY = "size=64m,nr_inodes=10000"
 
 
@@ -42,26 +42,26 @@ class Disk:
 
     @property
     def seen(self) -> Path:
-        """The folder as this process can see it."""
+        """The folder's path for this process."""
         return Path(f"/proc/{self._holder.pid}/root{self._folder}")
 
     def make_roomy(self) -> None:
         self._mount("-o", f"remount,{ROOMY}", str(self._folder))
 
     def leave(self, pages: int) -> None:
-        """Leave room for so many pages."""
+        """Leave room for a number of pages."""
         found = os.statvfs(self.seen)
         used = found.f_blocks - found.f_bfree
         self._mount("-o", f"remount,size={max(1, used + pages) * PAGE}", str(self._folder))
 
     def leave_inodes(self, count: int) -> None:
-        """Leave room for so many files."""
+        """Leave room for a number of files."""
         found = os.statvfs(self.seen)
         used = found.f_files - found.f_ffree
         self._mount("-o", f"remount,nr_inodes={used + count}", str(self._folder))
 
     def make_read_only(self) -> None:
-        """Let nothing more be opened to be written; files that are open go on."""
+        """Let no further file be opened for writing; open files go on."""
         self._mount("--bind", str(self._folder), str(self._folder))
         self._mount("-o", "remount,bind,ro", str(self._folder))
 

@@ -1,4 +1,4 @@
-"""What the fuzzing tests share: how many cases there are, what may come out of them, and what goes in."""
+"""The common parts of the fuzzing tests: the number of cases, the allowed outcomes, and the input."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hpsearch.errors import InputError
 from support import strategies  # noqa: F401 - loads the profile: the same cases in every run, no folder left behind
 
 SCALE = float(os.environ.get("FUZZ_SCALE", "1"))
-"""How many times as many cases to run, for a longer search by hand."""
+"""A factor on the number of cases, for a longer search by hand."""
 
 SMALL = """\
 study: cnn
@@ -30,7 +30,7 @@ space:
   batch_size:
     choice: [16, 32, 64]
 """
-"""A space file with nothing that it does not need."""
+"""The smallest space file."""
 
 LONGEST_MESSAGE = 2100  # characters
 CASE_LIMIT_S = 10.0  # of CPU time, so that a busy machine fails nothing
@@ -42,7 +42,7 @@ class TooLong(BaseException):
 
 @contextmanager
 def limited() -> Iterator[None]:
-    """End what takes too much CPU time; what waits is ended by pytest's own limit."""
+    """End a case that takes too much CPU time; pytest's own limit ends one that waits."""
 
     def ring(*_: object) -> None:
         raise TooLong(f"a case took more than {CASE_LIMIT_S:g} s of CPU time")
@@ -57,7 +57,7 @@ def limited() -> Iterator[None]:
 
 
 def cases(count: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Run a property with so many generated cases, each with a limit of time; fewer fail the test."""
+    """Run a property with a number of generated cases, each with a time limit; fewer cases fail the test."""
 
     def decorate(test: Any) -> Callable[..., None]:
         inner, seen = test.hypothesis.inner_test, [0]
@@ -72,7 +72,7 @@ def cases(count: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
                 raise AssertionError(str(error)) from error
 
         test.hypothesis.inner_test = counted
-        # A fixture's folder serves all cases; broken files are built slowly, and rejected often.
+        # All cases share a fixture's folder; broken files are built slowly, and rejected often.
         wanted = max(1, round(count * SCALE))
         tuned = settings(max_examples=wanted, suppress_health_check=list(HealthCheck))(test)
 
@@ -88,7 +88,7 @@ def cases(count: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
 
 
 def refusal(call: Callable[[], object]) -> str | None:
-    """Return the message with which a call refuses its input, or None if it takes it; any other error passes."""
+    """Return the message of a call that refuses its input, or None; any other error passes through."""
     try:
         call()
     except InputError as error:
@@ -97,7 +97,7 @@ def refusal(call: Callable[[], object]) -> str | None:
 
 
 def checked(message: str) -> str:
-    """Return a message that is fit to be printed: one paragraph of some length, without control characters."""
+    """Return a message if it is fit to print: one paragraph of some length, without control characters."""
     assert message
     assert message.isprintable(), ascii(message)
     assert len(message) <= LONGEST_MESSAGE, message
@@ -107,7 +107,7 @@ def checked(message: str) -> str:
 
 
 def listing(folder: Path) -> dict[str, bytes | None]:
-    """Return the content of all files below a folder, None for anything else that lies there."""
+    """Return the content of all files below a folder, and None for anything else in it."""
     return {
         str(path.relative_to(folder)): path.read_bytes() if path.is_file() and not path.is_symlink() else None
         for path in folder.rglob("*")
@@ -142,7 +142,7 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts | atoms, inner, max_size=4),
     max_leaves=8,
 )
-"""Anything that a parser may make of a file: all types, huge and odd ones too."""
+"""Any result of a parser: all types, also huge and odd values."""
 
 
 @st.composite
@@ -164,7 +164,7 @@ def bombs(draw: st.DrawFn) -> str:
 
 
 def _changed(draw: st.DrawFn, text: str) -> str:
-    """Return a text with one thing about it changed."""
+    """Return a text with one change."""
     lines = text.splitlines(keepends=True) or [""]
     at, other = draw(st.integers(0, len(lines) - 1)), draw(st.integers(0, len(lines) - 1))
     place = draw(st.integers(0, len(text)))
@@ -194,7 +194,7 @@ _encodings = st.sampled_from(("utf-8",) * 8 + ("utf-8-sig", "utf-16", "latin-1")
 
 @st.composite
 def broken_files(draw: st.DrawFn, *originals: str) -> bytes:
-    """Return the content of a file that is one of some texts with up to three changes, or something else altogether."""
+    """Return the content of a file: one of some texts with up to three changes, or anything else."""
     match draw(st.sampled_from(("changed",) * 10 + ("text", "bytes"))):
         case "changed":
             text = draw(st.sampled_from(originals))
@@ -215,7 +215,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 def replaced(value: Any, path: tuple[Any, ...], other: Any, *, name: Any = None) -> Any:
-    """Return nested mappings and lists with another value at a path, or another key for the value that is there."""
+    """Return nested mappings and lists with another value at a path, or another key for the same value."""
     if not path:
         return other
     target = value

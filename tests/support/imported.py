@@ -11,7 +11,7 @@ from hpsearch.samplers import choose_levels, make_sampler
 
 
 def put(content, name="sweep.yaml"):
-    """Write a file of another tool into the working directory: text, or what is JSON; return its name."""
+    """Write a file of another tool, as text or JSON, into the working directory; return its name."""
     Path(name).write_text(content if isinstance(content, str) else json.dumps(content, indent="\t"))
     return name
 
@@ -24,7 +24,7 @@ def imported(source, kind=None):
     config = load_space_file(path)
     if isinstance(config.objective, Command):
         check_command(config.objective, config.space)
-    # What differs is said in the file, too.
+    # The file has the notes too.
     comments = [line for line in plan.text.splitlines() if "#" in line]
     for note in plan.notes:
         said = note.partition(": ")[2] if note not in plan.text else note
@@ -33,7 +33,7 @@ def imported(source, kind=None):
 
 
 def drawn(config, count=30):
-    """Return configs as trials get them, from the file's own sampler, or the grid in place of an adaptive one."""
+    """Return configs as trials get them, from the file's own sampler, or a random one instead of TPE."""
     search = config.search.model_copy(update={"sampler": "random"}) if config.search.sampler == "tpe" else config.search
     sampler = make_sampler(search, config.space, 0, choose_levels(config.space, count, search.levels))
     return [config.space.config_of(sampler.draw(number)) for number in range(count)]

@@ -1,4 +1,4 @@
-"""What must not depend on faults: what is stored of a study, and which epochs were trained for it."""
+"""The parts of a study that must not depend on faults: its stored trials, and its trained epochs."""
 
 from __future__ import annotations
 

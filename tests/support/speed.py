@@ -1,4 +1,4 @@
-"""What makes tests faster and changes nothing of what they show."""
+"""Ways to make tests faster without a change in what they show."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import importlib
 
 
 def read_migrations_once() -> None:
-    """Let Optuna read its migrations once in this process; it does so twice for each new store, for 0.05 s a time."""
+    """Let Optuna read its migrations once in this process, and not twice for each new store, at 0.05 s each time."""
     manager = importlib.import_module("optuna.storages._rdb.storage")._VersionManager
     read, kept = manager._create_alembic_script, []
 

@@ -1,4 +1,4 @@
-"""Hypothesis strategies that several test files share, and the profile that they run under."""
+"""Hypothesis strategies that several test files share, and their profile."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ spaces: st.SearchStrategy[Space] = raw_spaces.map(parse_space)
 
 @dataclass(frozen=True)
 class Tied:
-    """The `space` section of a file whose parameters are tied to each other, and its constraints."""
+    """A file's constraints, and its `space` section with parameters that are tied to each other."""
 
     raw: dict
     constraints: list[str]
@@ -89,7 +89,7 @@ def small_ranges(draw) -> dict[str, list[float]]:
 
 
 def _wanted(draw, axis: object) -> object:
-    """Some of the values that a parent can have, as `when` takes them."""
+    """Some possible values of a parent, as `when` takes them."""
     if not isinstance(axis, dict):
         return axis
     kind, arguments = next(iter(axis.items()))
@@ -110,7 +110,7 @@ def _is_size(axis: object) -> bool:
 
 
 def _with_scaling(draw, raw: dict, name: str) -> None:
-    """Scale a range, maybe, by a parameter that is there whenever it is."""
+    """Perhaps scale a range, by a parameter that is active whenever the range is."""
     own = raw[name].get("when", {})
     if "int" in next(iter(raw[name])) or "choice" in raw[name]:
         return
@@ -138,7 +138,7 @@ def _with_limits(draw, axis: dict) -> None:
 
 
 def _upper_constraints(draw, space: Space) -> list[str]:
-    """Say of some ranges that they are not in the upper part: all hold at once, in a share of all configs."""
+    """Keep some ranges out of their upper part, by constraints that a share of all configs satisfies."""
     found = []
     for name, axis in space.parameters.items():
         if isinstance(axis, Range) and name not in space.scalings and draw(st.booleans()):
@@ -175,7 +175,7 @@ def tied_spaces(draw, *, finite: bool = False) -> Tied:
 
 
 def lies_in(axis: Range | Choice, stored: object) -> bool:
-    """Return whether a stored value is one that a distribution can have."""
+    """Return whether a distribution can have a stored value."""
     if isinstance(axis, Choice):
         return any(type(name) is type(stored) and name == stored for name in axis.names)
     return isinstance(stored, (int, float)) and axis.low <= stored <= axis.high

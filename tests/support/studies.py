@@ -1,4 +1,4 @@
-"""Studies for the tests of reports and progress, made through the store and the commit protocol as a driver does."""
+"""Studies for tests of reports and progress, made through the store and the commit protocol, as by a driver."""
 
 import math
 from functools import cache
@@ -105,7 +105,7 @@ def _write_folder(settings, folder, record, history, reason, error, log):
 
 
 def searched(folder, settings=None):
-    """Return a study whose search has seen about everything: 3 values that can win, NaNs, an error, one running."""
+    """Return a study with all kinds of search trials: 3 with values that can win, NaNs, an error, one running."""
     return _search(folder, settings) if settings else _copy("_search", folder)
 
 
@@ -115,7 +115,7 @@ def finished(folder, settings=None):
 
 
 def _copy(builder, folder):
-    """Return a study as it comes out of a builder, which has run only once: databases are slow to make."""
+    """Return a copy of a builder's study; the builder runs only once, for databases are slow to make."""
     for name, content in _files(builder).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
@@ -170,7 +170,7 @@ def scores(base):
 
 
 def vote(store, numbers=(0, 3), *, readings=1):
-    """Give the study an ensemble of finalists' trials, and readings of the test split, the last of which is its own."""
+    """Give the study an ensemble of finalists' trials, and readings of the test split; the last is the ensemble's."""
     members = [
         {
             "stage": "finalists",

@@ -11,14 +11,14 @@ from pathlib import Path
 class Patience:
     """A limit of time that a busy machine does not shorten.
 
-    Where more processes want to run than there are processors, a second counts as much less.
+    If more processes want to run than there are processors, a second counts for less.
     """
 
     def __init__(self, seconds: float) -> None:
         self._left, self._seen = seconds, time.monotonic()
 
     def ended(self) -> bool:
-        """Count what has passed since the last look; return whether nothing is left."""
+        """Count the time since the last look; return whether none is left."""
         now = time.monotonic()
         self._left -= (now - self._seen) / max(1.0, _wanted() / (os.cpu_count() or 1))
         self._seen = now
@@ -26,10 +26,10 @@ class Patience:
 
 
 def _wanted() -> int:
-    """Return how many processes run or want to."""
+    """Return the number of processes that run or want to."""
     try:
         return int(Path("/proc/loadavg").read_text().split()[3].partition("/")[0])
-    except OSError:  # there is none but on Linux
+    except OSError:  # only Linux has the file
         return 1
 
 

@@ -16,7 +16,7 @@ from support.waiting import Patience
 
 
 class Warm:
-    """One command: what tests need of `subprocess.Popen`."""
+    """One command, with the part of `subprocess.Popen` that tests need."""
 
     def __init__(self, server: Server, pid: int, outputs: list[Path]) -> None:
         self.pid, self.returncode = pid, None
@@ -37,7 +37,7 @@ class Warm:
             self.returncode = self._server.ask(poll=self.pid, wait=True)
 
     def communicate(self, timeout: float = 240) -> tuple[str, str]:
-        """Return both outputs once it has ended."""
+        """Return both outputs once the command has ended."""
         patience = Patience(timeout)
         while self.poll() is None:
             if patience.ended():
@@ -52,11 +52,11 @@ class Warm:
 
 
 class Server:
-    """The process that all commands are forked from."""
+    """The process from which all commands are forked."""
 
     def __init__(self) -> None:
         command = [sys.executable, "-m", "support.warm_server"]
-        # A pool of threads would not be there in a process that is forked.
+        # A forked process has no pool of threads.
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         self._process = subprocess.Popen(
             command, cwd=TESTS, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -70,7 +70,7 @@ class Server:
         return json.loads(answer)
 
     def start(self, *arguments: str, folder: Path, environment: dict[str, str], outputs: list[Path]) -> Warm:
-        """Start a command; what it prints is appended to two files, or to one that is given twice."""
+        """Start a command; its output is appended to two files, or to one that is given twice."""
         task = {"arguments": arguments, "folder": str(folder), "environment": environment}
         return Warm(self, self.ask(start={**task, "outputs": [str(path) for path in outputs]}), outputs)
 

@@ -1,7 +1,8 @@
-"""Runs the command line in processes forked from this one, which has imported the heavy libraries once.
+"""Runs the command line in processes forked from this one, which imports the heavy libraries once.
 
-Each line of its input is a request in JSON, and gets one line as its answer: `{"start": ...}` the new process's id,
-`{"poll": id, "wait": bool}` its exit code as `subprocess` has it, or null while it runs. It ends with its input.
+Each input line is a request in JSON and gets one line as its answer: `{"start": ...}` gets the new process's id,
+`{"poll": id, "wait": bool}` gets its exit code as in `subprocess`, or null while it runs. The server ends with its
+input.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ NAMESPACES = {"TEST_MOUNTS_OF": "mnt", "TEST_CLOCKS_OF": "time_for_children"}
 
 
 def load() -> None:
-    """Import what the command line and the examples use; nothing computes, for threads would not be forked."""
+    """Import the libraries of the command line and the examples; nothing computes, for threads are not forked."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name in MODULES:
@@ -44,20 +45,20 @@ def load() -> None:
         read_migrations_once()
         optuna = importlib.import_module("optuna")
         optuna.logging.disable_default_handler()
-        # In memory; the first one imports and configures what all later ones have at once.
+        # In memory: the first one imports and configures parts that all later ones need.
         optuna.create_study(storage=optuna.storages.RDBStorage("sqlite://"))
     keep_what_is_there()
 
 
 def become_command(arguments: list[str], folder: str, environment: dict[str, str], outputs: list[str]) -> None:
-    """Run the command in this process, with what it would have if it had been started anew."""
+    """Run the command in this process, in the state of a fresh process."""
     os.environ.clear()
     os.environ.update(environment)
     for name, kind in NAMESPACES.items():
         if name in environment:
             enter_namespace(environment[name], kind)
     os.chdir(folder)
-    tempfile.tempdir = None  # an import may have asked for it, with another TMPDIR
+    tempfile.tempdir = None  # an import may have set it, from another TMPDIR
     sys.path[:] = [path for path in sys.path if path != str(TESTS)]
     for number, path in enumerate([os.devnull, *outputs]):
         file = os.open(path, os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -79,7 +80,7 @@ def enter_namespace(pid: str, kind: str) -> None:
 
 
 def serve() -> dict[str, Any] | None:
-    """Answer requests; return what a process that was forked is to run."""
+    """Answer requests; in a forked process, return its command."""
     for line in sys.stdin:
         request = json.loads(line)
         if "start" in request:
@@ -95,7 +96,7 @@ def serve() -> dict[str, Any] | None:
 
 
 def end(code: Any) -> None:
-    """End this process as Python does, but for the last step: libraries that were not used would complain of leaks."""
+    """End this process as Python does, without the last step, where unused libraries would complain of leaks."""
     threading._shutdown()
     atexit._run_exitfuncs()
     sys.stdout.flush()

@@ -22,7 +22,7 @@ def held_by(error: BaseException, folder: str) -> UnwritableError | None:
     if says_full(error) or is_full(Path(folder)):
         return DiskFullError(f"{folder}: the disk is full; make room, then resume")
     if code is not None and (why := why_unwritable(Path(folder))):
-        return UnwritableError(f"{folder}: can't be written: {why}; repair that, then resume")
+        return UnwritableError(f"{folder}: can't be written: {why}; fix that, then resume")
     return None
 
 

@@ -1,1 +1,1 @@
-"""What each implementation of a seam has to do: suites that the tests of every one of them inherit."""
+"""The duties of every implementation of a seam, as suites that its tests inherit."""

@@ -1,4 +1,4 @@
-"""What a driver may expect of every executor."""
+"""The duties of every executor towards the driver."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def close_all(executors: dict[str, Executor]) -> None:
 
 
 class Conformance:
-    """Subclasses say how to make an executor for one of the sample objectives.
+    """Subclasses make an executor for one of the sample objectives.
 
     Attributes:
         shares: Whether tests of the same objective take turns with one executor, for a worker takes seconds to start.
@@ -121,7 +121,7 @@ class Conformance:
         executor.submit(task(tmp_path, 1, epochs=4))
         collect(executor)
         first = tmp_path / "00001/attempt-1"
-        # As a kill after epoch 4 leaves it: no reason yet.
+        # As after a kill at the end of epoch 4: no reason yet.
         manifest = json.loads((first / "manifest.json").read_text()) | {"format": 1, "reason": None}
         (first / "manifest.json").write_text(json.dumps(manifest))
         until_free(executor)

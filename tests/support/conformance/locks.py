@@ -1,4 +1,4 @@
-"""What every lock of a study has to do where several drivers want it at once."""
+"""The duties of every lock of a study when several drivers want it at once."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class DatabasePlace:
         return DatabaseLock(self.engine, study, lambda: self._now)
 
     def wait(self, seconds: float) -> None:
-        """Let the holder be silent for a time."""
+        """Keep the holder silent for a time."""
         self._now += seconds
 
     def set_holder(self, **values: object) -> None:
-        """Change what the lock says: as another process or another host would have written it."""
+        """Change the lock's content, as if another process or host had written it."""
         assignments = ", ".join(f"{name} = :{name}" for name in values)
         with self.engine.begin() as connection:
             connection.execute(sa.text(f"UPDATE hpsearch_lock SET {assignments}"), values)  # noqa: S608 - column names
@@ -49,7 +49,7 @@ class DatabasePlace:
 
 
 class FilePlace:
-    """Locks that are files, each in its study's folder."""
+    """Locks as files, each in its study's folder."""
 
     first_try = (LockFile, "_make")
     look = (LockFile, "_take_over")
@@ -82,14 +82,14 @@ class FilePlace:
         return list(self.folder.glob(f"*/{LOCK_FILE}"))
 
     def close(self) -> None:
-        """Files need nothing."""
+        """Do nothing: files need no preparation."""
 
 
 Place = DatabasePlace | FilePlace
 
 
 def race(locks: list[DriverLock]) -> list[str]:
-    """Let several drivers acquire at once; return how it went for each."""
+    """Let several drivers acquire at once; return the outcome of each."""
     barrier = threading.Barrier(len(locks))
     outcomes = []
 
@@ -110,7 +110,7 @@ def race(locks: list[DriverLock]) -> list[str]:
 
 
 class Races:
-    """Subclasses stand where a fixture `place` says where the locks are."""
+    """Subclasses have a fixture `place`, the place of the locks."""
 
     def test_who_lost_the_lock_notices_and_takes_nothing_back(self, lock, place):
         first, second = lock(), lock()

@@ -1,4 +1,4 @@
-"""What every store has to do, whatever database it is in."""
+"""The duties of every store, in any database."""
 
 from __future__ import annotations
 
@@ -66,12 +66,12 @@ def add(store: Store, number: int, reason: StopReason | None, *values: float, **
 
 
 def contents(store: StoreReader) -> list[str]:
-    """Return all records as text, for a NaN equals nothing."""
+    """Return all records as text, for a NaN never equals another."""
     return [repr(record) for stage in Stage for record in store.records(stage)]
 
 
 class Stores:
-    """Subclasses say where the store is."""
+    """Subclasses give the place of the store."""
 
     def url(self, tmp_path: Path) -> str | None:
         raise NotImplementedError
@@ -116,7 +116,7 @@ class Stores:
 
 
 class Conformance(Stores):
-    """What every database has to do; PostgreSQL needs no more than a subclass whose `url` gives an empty one."""
+    """The duties of every database; a subclass only needs a `url` that gives an empty one."""
 
     def test_every_field_is_the_same_after_reopening(self, create, reopen):
         store = create()
@@ -295,7 +295,7 @@ class Conformance(Stores):
             store.flush()
 
         store = create()
-        # Optuna's own way has no transaction for several writes; where there is one, all of them are made or none.
+        # Optuna's own way has no transaction for several writes; a backend with one makes all of them or none.
         store._backend = Backend(store._storage, store._backend.url)
         storage, left = store._storage, [0]
 
@@ -427,7 +427,7 @@ class Conformance(Stores):
         assert (store.pending, reopen().record(Stage.SEARCH, 0).values) == (0, {1: 0.5})
         store.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=measurements(0.5), **END)
         assert reopen().record(Stage.SEARCH, 0).state is State.RUNNING
-        store.put("done", value=True)  # not before the trials that it says are done
+        store.put("done", value=True)  # written after the trials, never before them
         assert reopen().record(Stage.SEARCH, 0).state is State.COMPLETE
 
     def test_a_trial_that_something_else_ended_or_deleted_is_one_clear_error(self, create):
@@ -456,7 +456,7 @@ class Conformance(Stores):
 
 
 class InItsFolder(Conformance):
-    """What every store has to do that lies in its study's folder."""
+    """The duties of every store in its study's folder."""
 
     def test_the_folder_may_be_moved(self, create, folder, tmp_path):
         store = create()

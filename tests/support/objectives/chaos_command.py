@@ -1,4 +1,4 @@
-"""A training script that knows nothing of hpsearch: plain Python, which saves after it has printed."""
+"""A training script without hpsearch: plain Python, which saves after it prints."""
 
 import json
 import os

@@ -1,7 +1,7 @@
-"""What the chaos suite trains: small, exact, with random state of many kinds, leaving a trace of each epoch.
+"""Objectives of the chaos suite: small, exact, with random state of many kinds, and a trace of each epoch.
 
-Imported by a driver whose environment has CHAOS_KILL_AT=N, it kills that process at its N-th change of a study's files;
-CHAOS_KILL_IN="trials 0 4" kills it as the fourth epoch of that trial starts.
+In a driver with CHAOS_KILL_AT=N in its environment, the import kills the process at its N-th change of a study's files;
+CHAOS_KILL_IN="trials 0 4" kills it at the start of that trial's fourth epoch.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _CHANGES = {"os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "shutil
 
 
 def _changes(event: str, arguments: tuple) -> bool:
-    """Whether an audit event of Python announces that a file is changed in the studies directory."""
+    """Return whether an audit event of Python announces a change of a file in the studies directory."""
     if event == "open":
         return isinstance(arguments[2], int) and bool(arguments[2] & _WRITES) and "/studies/" in str(arguments[0])
     return event in _CHANGES and "/studies" in str(arguments[0])
 
 
 def _arm(left: int) -> None:
-    """Kill this process before it changes a file, or writes to a database, for the so-manieth time."""
+    """Kill this process before its `left`-th change of a file or write to a database."""
     import sqlalchemy as sa
 
     driver = os.getpid()
@@ -53,21 +53,21 @@ if "CHAOS_KILL_AT" in os.environ:
 
 
 def _measured(config, place: float, epoch: int) -> dict[str, float]:
-    """Return the metrics of an epoch: near the best learning rate a walk decides; large weight decay diverges."""
+    """Return an epoch's metrics: near the best learning rate a walk decides them; a large weight decay diverges."""
     if config["wd"] > 0.9 and epoch >= 3:
         return {"score": math.nan, "place": place}
     return {"score": -((math.log10(config["lr"]) + 1.5) ** 2) / 4 + 0.1 * place, "place": place}
 
 
 def _step() -> float:
-    """Return a step of the generators that a trial finds seeded: Python's, NumPy's and torch's."""
+    """Return a step of the generators that a trial gets seeded: Python's, NumPy's and torch's."""
     import torch
 
     return random.gauss(0, 1) + float(np.random.standard_normal()) + torch.randn(()).item()  # noqa: NPY002
 
 
 def _starts(trial, epoch: int) -> None:
-    """Leave a trace of an epoch that starts, or end there."""
+    """Leave a trace of an epoch at its start, or end there."""
     start = f"{trial.dir.parent.parent.name} {trial.number} {epoch}"
     audit(f"{start} {trial.dir.name}")
     if start == os.environ.get("CHAOS_KILL_IN"):
@@ -98,14 +98,14 @@ class Walker(Classifier):
 
 
 class Forgetful(Walker):
-    """Begin anew each time, which the tormentor has to notice."""
+    """Begin anew each time; the tormentor must notice."""
 
     def train(self, config, trial):
         yield from super().train(config, _Blank(trial, loads=False))
 
 
 class Careless(Walker):
-    """Go on at the right epoch with a new model, which the tormentor has to notice too."""
+    """Go on at the right epoch with a new model; the tormentor must notice that too."""
 
     def train(self, config, trial):
         yield from super().train(config, _Blank(trial, loads=True))

@@ -1,4 +1,4 @@
-"""An objective that does what a trial's config says, so that trials of many kinds can share a warm worker."""
+"""An objective whose config names its behaviour, so that trials of many kinds can share a warm worker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objectives that do what objectives must not do: real faults, one for each trial, as `fault` of its config says."""
+"""Objectives with real faults, one for each trial, named by `fault` in its config."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class NoException(BaseException):
 
 
 def misbehave(config, trial):
-    """Train, and in epoch 2 do what `fault` names; each trial audits where it was started."""
+    """Train, and in epoch 2 have the fault that `fault` names; each trial audits its working directory."""
     audit(f"{trial.number} {Path.cwd()}")
     fault = FAULTS[config["fault"]]
     for epoch in trial.epochs():
@@ -74,7 +74,7 @@ def remove_folder(trial) -> None:
 
 @contextmanager
 def little_memory() -> Iterator[None]:
-    """Leave this process 64 MiB of address space more than it has."""
+    """Limit this process's address space to 64 MiB more than now."""
     before = resource.getrlimit(resource.RLIMIT_AS)
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 64 * MEBIBYTE, before[1]))
@@ -90,7 +90,7 @@ def need_memory(_trial) -> None:
 
 
 def take_memory(_trial) -> None:
-    """Take 4.5 GiB in small steps, and wait for what ends this process."""
+    """Take 4.5 GiB in small steps, and wait for the end of this process."""
     taken = []
     for _ in range(72):
         taken.append(b"1" * (64 * MEBIBYTE))
@@ -185,7 +185,7 @@ def raise_when_closed(config, trial):
 
 
 def end_process(config, trial):
-    """End the process in epoch 3, as often as it is tried, until the file `fixed` exists."""
+    """End the process in epoch 3 of every attempt, until the file `fixed` exists."""
     trial.load_checkpoint()
     for epoch in trial.epochs():
         if epoch == 3 and trial.number == 0 and not Path("fixed").exists():
@@ -196,7 +196,7 @@ def end_process(config, trial):
 
 
 def catch_signals(config, trial):
-    """Hang in epoch 2 of the first attempt, catch what a signal raises there, and then do as `then` says."""
+    """Hang in epoch 2 of the first attempt, catch the exception of a signal, and then do as `then` says."""
     trial.load_checkpoint()
     for epoch in trial.epochs():
         if epoch == 2 and trial.dir.name == "attempt-1":

@@ -1,4 +1,4 @@
-"""An objective that says what runs beside it, and meters that read what a test has made up: a GPU is rarely there."""
+"""An objective that counts the trials beside it, and meters with invented readings, for GPUs are rare."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def crowded(config, trial):
 
 
 class Meter:
-    """Has a peak for each trial's number, and keeps so much after each trial."""
+    """Has a peak for each trial's number, and keeps `kept` after each trial."""
 
     def __init__(self, kept: int = 0) -> None:
         self._kept, self._number = kept, 0
 
     def settle(self) -> None:
-        """There is nothing to take in."""
+        """Do nothing."""
 
     def begin(self, folder: str) -> None:
         self._number = int(Path(folder).parent.name)
@@ -57,7 +57,7 @@ class LeakyMeter(Meter):
 
 
 def greedy(config, trial):
-    """Run out of memory beside another trial of the same GPU; the first one waits for company."""
+    """Run out of memory beside another trial on the same GPU; the first trial waits for another."""
     folder = Path(config["folder"])
     gpu = os.environ["CUDA_VISIBLE_DEVICES"]
     mine = folder / f"running-{gpu}-{trial.number}"
@@ -68,7 +68,7 @@ def greedy(config, trial):
             if time.monotonic() > end:
                 raise TimeoutError("there was no other trial")
             time.sleep(0.01)
-        time.sleep(0.05)  # what starts now beside it is seen
+        time.sleep(0.05)  # lets a trial that starts now be seen
         if len(list(folder.glob(f"running-{gpu}-*"))) > 1:
             (folder / "crowded").touch()
             raise MemoryError("CUDA out of memory, as it were")

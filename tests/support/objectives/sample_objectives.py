@@ -1,4 +1,4 @@
-"""Objectives that the tests train: small, exact, and leaving a trace of every epoch they train."""
+"""Objectives for the tests: small, exact, and with a trace of every trained epoch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def audit(line: str) -> None:
 
 
 def hold() -> None:
-    """Wait, once so many lines are audited as SAMPLE_HOLD says, until a test lets all trials go on."""
+    """Once SAMPLE_HOLD lines are audited, wait until a test lets all trials go on."""
     if "SAMPLE_HOLD" in os.environ:
         lines = Path(os.environ["SAMPLE_AUDIT"])
         if len(lines.read_text(encoding="utf-8").splitlines()) >= int(os.environ["SAMPLE_HOLD"]):
@@ -36,7 +36,7 @@ def hold() -> None:
 def climb(config, trial):
     """Improve every epoch, by an amount that depends on config and seed; each epoch is audited and checkpointed.
 
-    `saves: false` leaves the checkpoints, and the import of torch for them.
+    `saves: false` leaves out the checkpoints, and their import of torch.
     """
     state = trial.load_checkpoint()
     total = 0.0 if state is None else state["total"]
@@ -52,7 +52,7 @@ def climb(config, trial):
 
 
 def peak(config, trial):
-    """Rise to epoch 3, then fall: stalls where there is a patience."""
+    """Rise to epoch 3, then fall: stalls if there is a patience."""
     for epoch in trial.epochs():
         yield {"score": config["lr"] * (epoch if epoch <= 3 else 3 - 0.1 * epoch)}
 
@@ -80,7 +80,7 @@ def report(config, trial):
 
 
 def die_once(config, trial):
-    """End the process in epoch 3 of the first attempt: without a word, or told to by a signal that may be caught."""
+    """End the process in epoch 3 of the first attempt: silently, or by a signal that may be caught."""
     trial.load_checkpoint()
     for epoch in trial.epochs():
         if epoch == 3 and trial.dir.name == "attempt-1":
@@ -103,7 +103,7 @@ def hang(config, trial):
 
 
 def environment(config, trial):
-    """Say what a worker sees, and wait until as many trials as `config["together"]` have said so."""
+    """Write a worker's view to a file, and wait until `config["together"]` trials have done so."""
     folder = Path(config["folder"])
     seen = f"{os.environ.get('CUDA_VISIBLE_DEVICES')}"
     (folder / f"seen-{trial.number}").write_text(seen)
@@ -168,7 +168,7 @@ def diverge_in_one_replicate(config, trial):
 
 
 def fail_on_demand(config, trial):
-    """Fail, each trial in another way, while there is a file `broken` in the working directory."""
+    """Fail, each trial in another way, while the working directory has a file `broken`."""
     if Path("broken").exists():
         raise ValueError(f"the data of trial {trial.number} is bad")
     for epoch in trial.epochs():
@@ -192,7 +192,7 @@ class ForgetfulClassifier(Classifier):
 
 
 class BreakableClassifier(Classifier):
-    """Predict for the driver only while there is no file `broken` in the working directory."""
+    """Predict for the driver only while the working directory has no file `broken`."""
 
     def train(self, config, trial):
         for epoch in trial.epochs():
@@ -219,7 +219,7 @@ class ShapelessClassifier(BreakableClassifier):
 
 
 class ShuffledClassifier(BreakableClassifier):
-    """Give the samples in another order from the second checkpoint on."""
+    """Return the samples in another order from the second checkpoint on."""
 
     calls = 0
 
@@ -240,7 +240,7 @@ class DyingClassifier(BreakableClassifier):
 
 
 class DeadlyClassifier(BreakableClassifier):
-    """End the process in every prediction, as long as there is a file `deadly`."""
+    """End the process in every prediction, as long as the file `deadly` exists."""
 
     def predict(self, checkpoint, split):
         if Path("deadly").exists():
@@ -255,14 +255,14 @@ def planted(config, trial):
 
 
 def any_config(config, trial):
-    """Take whatever config there is, and audit it; the last epoch is the best."""
+    """Take any config, and audit it; the last epoch is the best."""
     audit(json.dumps(config))
     for epoch in trial.epochs():
         yield {"score": random.Random(repr(sorted(config.items()))).random() + epoch}
 
 
 def diverge_in_trial_0(config, trial):
-    """Begin with a value that nothing reaches, and diverge, in the first trial."""
+    """In the first trial, begin with a value that no other reaches, and diverge."""
     for epoch in trial.epochs():
         first = 99.0 if epoch < 3 else math.nan
         yield {"score": first if trial.number == 0 else config["lr"]}
