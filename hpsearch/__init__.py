@@ -1,7 +1,7 @@
 """hpsearch: from a search space to a model you can ship.
 
-The names below are the whole public surface; each is imported when it is first used, so that importing the package
-costs nothing.
+The names below are the whole public surface. Each is imported when it is first used, so that importing the package is
+quick.
 """
 
 from __future__ import annotations

@@ -9,13 +9,13 @@ HpsearchError
 │   ├── StudyExistsError     an explicit name that is taken
 │   ├── StudyLockedError     another driver holds the study
 │   └── ResourceError        more GPUs or workers asked for than there are
-├── StudyError           the study failed and can be resumed after a repair          exit code 1
-│   ├── BudgetSpentError     all of the budget is spent, and something is still under way
-│   └── UnwritableError      no trial is to blame: all of them are held
-│       └── DiskFullError        there is no room
+├── StudyError           the study failed and can be resumed after a fix             exit code 1
+│   ├── BudgetSpentError     the budget is spent before the study is done
+│   └── UnwritableError      the studies directory can't be written: running trials are held
+│       └── DiskFullError        the disk is full
 ├── ObjectiveError       the objective broke the protocol: the trial fails, the study goes on
 │   └── CheckpointError      a checkpoint that can't be written or read back
-├── SpaceUsedUpError     no config is left that was not trained: the search ends with those that it has
+├── SpaceUsedUpError     each config was trained: the search ends early
 ├── WorkerLostError      a worker died: the trial is tried again
 └── TrialStopped         control flow: `trial.report` ends the objective
 
@@ -28,11 +28,11 @@ All take positional arguments only, so that they survive pickling on their way f
 
 from __future__ import annotations
 
-_LONGEST = 2000  # characters of a message, for what a user gave, and lists of names, can be of any length
+_LONGEST = 2000  # characters of a message: input and lists of names can have any length
 
 
 def printable(text: str) -> str:
-    """Return text as one line that a terminal can't take for orders; of a long one the beginning and the end."""
+    """Return text as one line without control characters; a long one is cut in its middle."""
     if not text.isprintable():
         text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
     half = _LONGEST // 2
@@ -44,7 +44,7 @@ class HpsearchError(Exception):
 
 
 class InputError(HpsearchError):
-    """Something the user gave is wrong; the message says what, where, and what is allowed, in a line."""
+    """Wrong input of the user; the message says in one line what, where, and what is allowed."""
 
     def __str__(self) -> str:
         return printable(super().__str__())
@@ -77,7 +77,7 @@ class SpaceFileError(InputError):
     """A space file is wrong, with its place: `file:line: field: problem; allowed: ...`.
 
     Args:
-        file: The file as the user named it, or `--set` for an override.
+        file: The file as the user named it; for an override, `--set`.
         line: The line, from 1; None where there is none.
         message: The message of the `FieldError`, or of the YAML parser.
     """
@@ -108,19 +108,19 @@ class ResourceError(InputError):
 
 
 class SpaceUsedUpError(HpsearchError):
-    """A sampler has no config left that satisfies the constraints and was not drawn before."""
+    """A sampler has drawn each config that satisfies the constraints."""
 
 
 class StudyError(HpsearchError):
-    """The study can't go on; what it holds is kept, and it can be resumed."""
+    """The study can't go on. It keeps what it has, and can be resumed."""
 
 
 class BudgetSpentError(StudyError):
-    """The budget is spent before the study is done: it can be resumed with more.
+    """The budget is spent before the study is done; with more, the study can be resumed.
 
     Args:
         message: What was spent.
-        more: What `--budget` could say to go on.
+        more: A value of `--budget` with which the study can go on.
     """
 
     def __init__(self, message: str, more: str) -> None:
@@ -136,7 +136,7 @@ class UnwritableError(StudyError):
 
 
 class DiskFullError(UnwritableError):
-    """Its disk is full."""
+    """The disk of the studies directory is full."""
 
 
 class ObjectiveError(HpsearchError):
@@ -144,7 +144,7 @@ class ObjectiveError(HpsearchError):
 
 
 class CheckpointError(ObjectiveError):
-    """A checkpoint can't be written so that `weights_only` loading reads it back, or can't be read."""
+    """A checkpoint can't be read, or not be written in a form that `weights_only` loading reads back."""
 
 
 class WorkerLostError(HpsearchError):
@@ -152,11 +152,11 @@ class WorkerLostError(HpsearchError):
 
 
 class TrialStopped(HpsearchError):  # noqa: N818 - control flow like StopIteration, and DESIGN's name for it
-    """Raised by `trial.report` when the trial is to end; let it pass."""
+    """Raised by `trial.report` when the trial is to end; do not catch it."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal asked the command to end; no `except Exception` of an objective holds it up.
+    """A signal asked the command to end; an objective's `except Exception` does not catch it.
 
     Args:
         signal_number: SIGINT, SIGTERM or SIGHUP.

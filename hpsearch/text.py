@@ -13,18 +13,18 @@ _CONTROL = re.compile(
     r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # OSC: titles, links
     r"|\x1b."
     r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
-    r"|[\ud800-\udfff]"  # halves of characters, which no terminal takes
+    r"|[\ud800-\udfff]"  # surrogates: no terminal takes half a character
 )
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
-_FEW_MINUTES_S = 600  # seconds still matter below
+_FEW_MINUTES_S = 600  # below, seconds still matter
 _EXACT_S = 9.95
 _DECIMALS = 4
 _MAX_DECIMALS = 8
-_FEWEST_DIGITS = 6  # of large values, so that 12345.68 keeps some decimals
-_LARGEST_EXPONENT = 9  # beyond, digits say less than a power of ten
+_FEWEST_DIGITS = 6  # large values such as 12345.68 keep some decimals
+_LARGEST_EXPONENT = 9  # beyond it, a power of ten says more than digits
 _SHOWN_CHARACTERS = 60
 
-Path = tuple[str | int, ...]
+FieldPath = tuple[str | int, ...]
 """Where something stands in a space file: keys, and positions in lists."""
 
 
@@ -58,7 +58,7 @@ def shown_in_python(value: object) -> str:
 
 
 def clean(text: object) -> str:
-    """Return text without what would move a terminal's cursor, colour it or clear it; lines and tabs stay."""
+    """Return text without codes that move a terminal's cursor, colour or clear it; newlines and tabs stay."""
     return _CONTROL.sub("", str(text))
 
 
@@ -68,7 +68,7 @@ def counted(count: int, noun: str) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """Return a duration in its two largest units, such as `1 h 50 min`; a negative one is 0."""
+    """Return a duration in its two largest units, such as `1 h 50 min`; a negative one counts as 0."""
     if not math.isfinite(seconds):
         return "unknown time"
     seconds = max(0.0, seconds)
@@ -88,11 +88,11 @@ def _two_units(count: int, size: int, large: str, small: str) -> str:
 
 
 def value_format(values: Iterable[float | None]) -> Callable[[float | None], str]:
-    """Return a function that writes values of one metric with the same decimals, enough to tell these apart.
+    """Return a function that writes values of one metric with equal decimals, enough to tell these values apart.
 
-    Four decimals, or four significant digits where all are small; more, up to eight decimals, where two different ones
-    would look the same. It writes `-` for a missing value. Deviations and differences of the
-    metric are written by the same function, so that all of it lines up.
+    There are four decimals, or four significant digits if all values are small. If two different values would look
+    the same, there are more, up to eight. A missing value is `-`. The function also writes deviations and differences
+    of the metric, so that all of them line up.
     """
     finite = {value for value in values if value is not None and math.isfinite(value)}
     largest = max(map(abs, finite), default=0.0)
@@ -106,12 +106,12 @@ def value_format(values: Iterable[float | None]) -> Callable[[float | None], str
 
 
 def mean_and_std(mean: float | None, std: float | None, written: Callable[[float | None], str]) -> str:
-    """Return a mean with its standard deviation, where there is one."""
+    """Return a mean with its standard deviation, if there is one."""
     return written(mean) if std is None else f"{written(mean)} ± {written(std)}"
 
 
 def reason_of(error: Exception) -> str:
-    """Return why the system refused a file, in its own words where it has some."""
+    """Return why the system refused a file, in its own words if it has any."""
     return getattr(error, "strerror", None) or str(error)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.paths import ROOT
+from support.paths import ROOT, TESTS
 
 
 def lint(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -67,3 +68,22 @@ def test_a_module_outside_the_layers_is_found(tmp_path):
     done = lint(tmp_path)
     assert done.returncode == 1, done.stdout
     assert "stray" in done.stdout
+
+
+def imported(path: Path) -> set[str]:
+    """Return the first parts of the modules that a file imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {name.name.partition(".")[0] for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found.add((node.module or "").partition(".")[0])
+    return found
+
+
+def test_no_test_imports_another_or_a_conftest():
+    paths = [path for path in TESTS.rglob("*.py") if "old_studies" not in path.parts]
+    tests = [path.stem for path in paths if path.stem.startswith("test_")]
+    assert len(tests) > 100
+    assert len(set(tests)) == len(tests)  # pytest imports them by name
+    assert not {path.name: names for path in paths if (names := imported(path) & {"conftest", *tests})}

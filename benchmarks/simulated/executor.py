@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from hpsearch.executors.base import Task
 from hpsearch.trial.events import TrialEnded, TrialEvent, TrialMeasured, TrialStarted
-from hpsearch.trial.trial import Measurement, PredictSpec, Stage, StopReason, TrialSpec
+from hpsearch.trial.trial import Key, Measurement, PredictSpec, StopReason, TrialSpec
 
 _SPREAD = 0.4  # trials differ in speed, in all by so much of the mean, so that workers don't stay in step
 
@@ -92,7 +92,7 @@ class SimulatedExecutor:
             happened.append(event)
         return happened
 
-    def end(self, key: tuple[Stage, int], reason: StopReason, detail: str) -> None:
+    def end(self, key: Key, reason: StopReason, detail: str) -> None:
         """Do nothing: no trial takes too long."""
 
     def close(self) -> None:
@@ -104,12 +104,12 @@ def _events(spec: TrialSpec, epoch_s: float) -> list[tuple[float, TrialEvent]]:
     speed = spec.seed % 9973 / 9973
     epoch_s *= 1 + _SPREAD * (speed - 0.5)
     names = {"stage": spec.stage, "number": spec.number, "attempt": spec.attempt}
-    history = tuple(
+    measurements = tuple(
         Measurement(epoch=epoch, metrics={spec.metric: speed * epoch / spec.epochs}, seconds=epoch_s or 0.001)
         for epoch in range(1, spec.epochs + 1)
     )
     worker = "simulated:1"
     events: list[tuple[float, TrialEvent]] = [(0.0, TrialStarted(**names, worker=worker, device="cpu"))]
-    events += [(m.epoch * epoch_s, TrialMeasured(**names, measurement=m)) for m in history]
-    ended = TrialEnded(**names, reason=StopReason.FINISHED, worker=worker, history=history)
+    events += [(m.epoch * epoch_s, TrialMeasured(**names, measurement=m)) for m in measurements]
+    ended = TrialEnded(**names, reason=StopReason.FINISHED, worker=worker, measured=len(measurements))
     return [*events, (spec.epochs * epoch_s, ended)]

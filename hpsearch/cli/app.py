@@ -21,9 +21,9 @@ from hpsearch.cli import export, importing, init, verify
 from hpsearch.cli.grouped import grouped
 from hpsearch.cli.options import BudgetOption, PlaceOptions, ShippingWorkerOptions, SpaceArgument, StudyArgument
 from hpsearch.cli.view import (
-    console,
     driving,
     print_leaders,
+    print_result,
     print_smoke,
     print_summary,
     print_trial,
@@ -35,7 +35,7 @@ EXIT_FAILED, EXIT_INPUT, EXIT_SIGNAL = 1, 2, 128
 
 
 class _Group(TyperGroup):
-    """Turns our errors into one message and an exit code."""
+    """Turns an error of ours into one message and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -64,7 +64,7 @@ app = typer.Typer(
 
 @dataclass(frozen=True, kw_only=True)
 class StudyOptions:
-    """What a new study is to be, and how it is run."""
+    """What `run` can be told of the study."""
 
     name: Annotated[
         str | None, typer.Option("--name", metavar="S", help="The study's name; the space file's by default.")
@@ -72,13 +72,13 @@ class StudyOptions:
     resume: Annotated[
         bool,
         typer.Option(
-            "--resume", help="Go on with the study if there is one of this name: a line that a batch queue can repeat."
+            "--resume", help="Go on with the study if its name is taken, so that a batch queue can repeat the command."
         ),
     ] = False
     force: Annotated[
         bool,
         typer.Option(
-            "--force", help="With --resume: draw the trials to come from new bounds that the space file has by now."
+            "--force", help="With --resume: take new bounds from the edited space file for the trials to come."
         ),
     ] = False
     set_: Annotated[
@@ -86,7 +86,7 @@ class StudyOptions:
         typer.Option("--set", metavar="PATH=VALUE", help="Set a value of the space file; can be repeated."),
     ] = None
     trials: Annotated[
-        int | None, typer.Option("--trials", min=1, metavar="N", help="Trials of the search in total.")
+        int | None, typer.Option("--trials", min=1, metavar="N", help="How many trials the search has in all.")
     ] = None
     budget: BudgetOption = None
     smoke: Annotated[
@@ -106,7 +106,7 @@ class StudyOptions:
 
     @property
     def overrides(self) -> list[str]:
-        """What is set in the space file's content."""
+        """What `--set` and `--trials` set in the space file, as `PATH=VALUE`."""
         return [*(self.set_ or []), *([] if self.trials is None else [f"search.trials={self.trials}"])]
 
 
@@ -149,7 +149,12 @@ def resume(
     *,
     trials: Annotated[
         int | None,
-        typer.Option("--trials", min=1, metavar="N", help="The search's new total; fewer than done finish it now."),
+        typer.Option(
+            "--trials",
+            min=1,
+            metavar="N",
+            help="The search's new total of trials. With fewer than have ended, it ends now.",
+        ),
     ] = None,
     budget: BudgetOption = None,
     workers: ShippingWorkerOptions,
@@ -189,7 +194,7 @@ def list_(*, place: PlaceOptions) -> None:
     if not rows:
         typer.echo(f"no studies in {printable(str(place.studies))}; hpsearch run cnn makes one", err=True)
         return
-    console().print(studies_table(rows))
+    print_result(studies_table(rows))
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The commands that deal with the training repo: `export`."""
+"""The command `export`."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ExportOptions:
-    """What is written, and where to; the space file's `export` says what is left open."""
+    """What is written, and where to. The space file's `export` has defaults."""
 
     to: Annotated[
         Path | None,
         typer.Option(
             "--to",
             metavar="PATH",
-            help="The file: a new one, or with --key an existing one; - prints. The space file's export.to by default.",
+            help="The file: a new one, or with --key an existing one; - prints. By default the space file's export.to.",
         ),
     ] = None
     format_: Annotated[
-        FormatName | None, typer.Option("--format", help="What to write; by the file's suffix if not given.")
+        FormatName | None, typer.Option("--format", help="The format; by default the one of the file's suffix.")
     ] = None
     key: Annotated[
         str | None,
@@ -42,18 +42,19 @@ class ExportOptions:
     ] = None
     map_: MapOption = None
     trial: Annotated[
-        int | None, typer.Option("--trial", min=0, metavar="N", help="This search trial's config, not the best one's.")
+        int | None,
+        typer.Option("--trial", min=0, metavar="N", help="Write this search trial's config instead of the best."),
     ] = None
     ensemble: Annotated[
         bool,
-        typer.Option("--ensemble", help="The ensemble: a new folder with the members' checkpoints and weights."),
+        typer.Option("--ensemble", help="Write the ensemble: a new folder with the members' checkpoints and weights."),
     ] = False
     branch: Annotated[
         str | None,
         typer.Option(
             "--branch",
             metavar="NAME",
-            help="Commit it on a new branch of the file's git repository; files and current branch stay as they are.",
+            help="Commit to a new branch of the file's git repository; your files and branch stay as they are.",
         ),
     ] = None
     diff: Annotated[bool, typer.Option("--diff", help="Print what changes.")] = False
@@ -109,10 +110,10 @@ def _write_ensemble(study: Study, asked: ExportOptions) -> None:
         "--branch": asked.branch,
     }
     if others := [name for name, value in options.items() if value is not None]:
-        raise InputError(f"--ensemble: {others[0]} does not go with it; allowed: --to FOLDER")
+        raise InputError(f"--ensemble: {others[0]} can't be combined with it; allowed: --to FOLDER")
     to = asked.to
     if to is None:
-        raise InputError("--ensemble: where to is not known; allowed: --to FOLDER, which is not there yet")
+        raise InputError("--ensemble: needs a folder; allowed: --to FOLDER, a new one")
     ensemble = check_bundle(study, to)
     if not asked.dry_run:
         write_bundle(study, to)
@@ -134,7 +135,7 @@ def _chosen(study: Study, trial: int | None) -> Best:
 
 
 def _plan(study: Study, best: Best, asked: ExportOptions) -> Export:
-    """Return what the options say, and the space file where they are silent."""
+    """Return the export that the options ask for; the space file's `export` has defaults."""
     from hpsearch.export import plan_export
     from hpsearch.export.formats import FORMATS
     from hpsearch.export.frozen import trial_content
@@ -162,7 +163,7 @@ def _plan(study: Study, best: Best, asked: ExportOptions) -> Export:
 
 
 def _key(study: Study, asked: ExportOptions) -> str | None:
-    """Return the mapping to merge into; the space file's is of its own file."""
+    """Return the mapping to merge into. The space file's key is meant for the space file's target."""
     default = study.config.export
     return asked.key if asked.to is not None or default is None else asked.key or default.key
 

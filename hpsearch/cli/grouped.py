@@ -1,4 +1,4 @@
-"""Lets a command take a group of options as one value."""
+"""Commands that take a group of options as one value."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any, get_type_hints
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
-    """Return a command as typer takes it: each parameter that is a dataclass is spread out into its fields.
+    """Return a command in the form that typer takes: each field of a dataclass that it takes becomes an option.
 
     Args:
-        command: Takes its options by name. The fields of a dataclass are annotated as typer wants its options to be.
+        command: Takes its options by name. The fields of its dataclasses have the annotations of typer's options.
     """
     annotations = get_type_hints(command, include_extras=True)
     options: list[Parameter] = []

@@ -25,7 +25,7 @@ class ExecutorName(StrEnum):
 
 
 class FormatName(StrEnum):
-    """What an export is written as."""
+    """The format of an export."""
 
     YAML = "yaml"
     JSON = "json"
@@ -47,8 +47,8 @@ BudgetOption = Annotated[
     typer.Option(
         "--budget",
         metavar="2h",
-        help="What the study may spend in all: a time, or limits such as time=2h,gpu_hours=8,epochs=5000,trials=200; "
-        "none lifts one.",
+        help="What the study may spend in all: a time, or limits such as time=2h,gpu_hours=8,epochs=5000,trials=200. "
+        "The value none removes a limit.",
     ),
 ]
 MapOption = Annotated[
@@ -63,7 +63,7 @@ class PlaceOptions:
 
     studies: Annotated[
         Path,
-        typer.Option("--studies", metavar="DIR", envvar="HPSEARCH_STUDIES", help="The directory that studies lie in."),
+        typer.Option("--studies", metavar="DIR", envvar="HPSEARCH_STUDIES", help="The directory with all studies."),
     ] = Path("studies")
     storage: Annotated[
         str | None,
@@ -73,8 +73,8 @@ class PlaceOptions:
             envvar="HPSEARCH_STORAGE",
             show_envvar=True,
             help=(
-                "The store's database: any URL that Optuna takes, or for a file in the study's folder sqlite or "
-                "journal; by default sqlite, and journal on a network file system."
+                "The store's database: any URL that Optuna takes, or sqlite or journal for a file in the study's "
+                "folder; by default sqlite, or journal on a network file system."
             ),
         ),
     ] = None
@@ -90,7 +90,7 @@ class WorkerOptions:
             "--gpus",
             min=1,
             metavar="N",
-            help="GPUs to use; without --gpus and --workers all idle ones, else CPU workers.",
+            help="GPUs to use. Without --gpus and --workers: all idle GPUs, or CPU workers if there is none.",
         ),
     ] = None
     workers: Annotated[int | None, typer.Option("--workers", min=1, metavar="N", help="CPU workers to use.")] = None
@@ -99,13 +99,16 @@ class WorkerOptions:
         typer.Option(
             "--trials-per-gpu",
             metavar="K|auto",
-            help="Trials that share a GPU; auto: as many as its memory has room for.",
+            help="How many trials share a GPU; auto: as many as fit in its memory.",
         ),
     ] = "1"
     cpus_per_trial: Annotated[
         int | None,
         typer.Option(
-            "--cpus-per-trial", min=1, metavar="N", help="CPU threads of one trial; shared out evenly by default."
+            "--cpus-per-trial",
+            min=1,
+            metavar="N",
+            help="CPU threads for each trial; by default they are shared evenly.",
         ),
     ] = None
     ray_address: Annotated[
@@ -113,7 +116,7 @@ class WorkerOptions:
         typer.Option(
             "--ray-address",
             metavar="A",
-            help="A running Ray cluster, such as 10.0.0.1:6379; one is started here by default.",
+            help="A running Ray cluster, such as 10.0.0.1:6379; by default one is started on this machine.",
         ),
     ] = None
     executor: Annotated[
@@ -128,7 +131,7 @@ class WorkerOptions:
     ] = False
 
     def request(self) -> ResourceRequest:
-        """Return what they ask for.
+        """Return the workers that are asked for.
 
         Raises:
             InputError: `--trials-per-gpu` is neither a number nor `auto`.
@@ -148,7 +151,7 @@ class WorkerOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class ShippingWorkerOptions(WorkerOptions):
-    """What trials run on, with machines that may need the code sent."""
+    """What trials run on, where a cluster's machines may need the code."""
 
     ship_code: Annotated[
         bool,
@@ -158,7 +161,7 @@ class ShippingWorkerOptions(WorkerOptions):
     ] = False
 
     def request(self) -> ResourceRequest:
-        """Return what they ask for.
+        """Return the workers that are asked for.
 
         Raises:
             InputError: `--trials-per-gpu` is neither a number nor `auto`.
@@ -167,7 +170,7 @@ class ShippingWorkerOptions(WorkerOptions):
 
 
 def places(texts: Sequence[str]) -> dict[str, str]:
-    """Return the places that `--map` gives, by name.
+    """Return the places that `--map` gives, by parameter.
 
     Raises:
         InputError: One is not NAME=PLACE.

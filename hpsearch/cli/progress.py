@@ -1,7 +1,7 @@
-"""What a command shows while a study runs: a live view on a terminal, else one line for each event; on standard error.
+"""What a command shows on standard error while a study runs: a live view on a terminal, else a line for each event.
 
-The live view's thread reads what `publish` writes, under a lock that is never held while something is printed: printing
-takes Rich's own locks, which that thread holds when it asks for the view.
+The live view's thread reads what `publish` writes, under a lock. Nothing is printed while that lock is held: printing
+takes Rich's own locks, and the thread holds those when it asks for the view.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from hpsearch.cli.terminal import Terminal
 from hpsearch.config.budget import in_gpu_hours
 from hpsearch.config.config import StudyConfig
 from hpsearch.space.display import params_line
@@ -31,29 +32,31 @@ from hpsearch.trial.trial import Config, Stage, StopReason
 __all__ = ["Progress", "format_duration"]
 
 _REFRESHES_PER_SECOND = 4
-_NEWS = 0.75  # a forecast is printed when it has changed by more than a quarter
-_BAR_CHARACTERS = 30
-_VALUE_CHARACTERS = 7  # so that a metric with a short name has room for its values
-_FEWEST_ROWS, _MOST_ROWS = 3, 16  # more would be work for a core that trains, and nobody reads them
+_NEWS = 0.75  # a forecast is printed if it has changed by more than a quarter
+_ALMOST_DONE_S = 1
+_BAR_CHARACTERS, _FEWEST_BAR_CHARACTERS = 30, 8
+_BESIDE_BAR = 40  # characters: the stage, and how far it is
+_VALUE_CHARACTERS = 7  # a metric's name may be shorter than its values
+_FEWEST_ROWS, _MOST_ROWS = 3, 16  # more cost a training core time, and nobody reads them
 _NAMES = {Stage.SEARCH: "trial", Stage.FINALISTS: "finalist trial"}
 _FAILED = (StopReason.ERROR, StopReason.OOM, StopReason.TIMEOUT, StopReason.LOST)
 _STYLES = {StopReason.FINISHED: "green", StopReason.STALLED: "green", StopReason.OUTCLASSED: "dim"}
 
 
-class _Console(Console):
-    """A console that goes quiet when nobody reads it any more: that must not end a study."""
+class _Stderr(Terminal):
+    """Standard error; it goes quiet when its reader is gone, for that must not end a study."""
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
 
 
 class Progress:
-    """Shows what happens in a study; a context manager that leaves the terminal clean however it is left.
+    """Shows what happens in a study. It is a context manager, and leaves the terminal clean.
 
     Args:
-        config: Of the study, for the names of its metric and parameters.
+        config: The study's, for the names of its metric and parameters.
         quiet: Show nothing but notices.
-        console: Where; None for standard error. A live view is shown if it is a terminal.
+        console: Where to show it; None for standard error. A terminal gets a live view.
         clock: Seconds, monotonic; tests give their own.
     """
 
@@ -66,12 +69,12 @@ class Progress:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config, self._quiet = config, quiet
-        self._console = console or _Console(stderr=True, markup=False, highlight=False, emoji=False)
+        self._console = console or _Stderr(stderr=True)
         self._lock = threading.Lock()
         self._view = _View(config, clock)
         self._seen_traceback = False
         self._said: float | None = None
-        # Rich takes a pipe for a terminal if FORCE_COLOR is set, as continuous integration likes to.
+        # Where FORCE_COLOR is set, as in continuous integration, Rich takes a pipe for a terminal.
         terminal = self._console.file.isatty() and self._console.is_terminal and not self._console.is_dumb_terminal
         self._live = self._make_live() if terminal and not quiet else None
 
@@ -81,12 +84,12 @@ class Progress:
             get_renderable=self._render,
             refresh_per_second=_REFRESHES_PER_SECOND,
             transient=True,
-            redirect_stdout=sys.stdout.isatty(),  # what goes to a pipe or a file goes on there
+            redirect_stdout=sys.stdout.isatty(),  # a pipe or a file still gets its own
         )
 
     def _render(self) -> Text:
         with self._lock:
-            lines = self._view.lines(self._console.height)
+            lines = self._view.lines(self._console.width, self._console.height)
         return Text("\n", no_wrap=True, overflow="ellipsis").join(lines)
 
     def __enter__(self) -> Self:
@@ -102,7 +105,7 @@ class Progress:
                 self._live.stop()
 
     def publish(self, event: events.Event) -> None:
-        """Show an event; a kind that is not known is ignored. Any thread may call it."""
+        """Show an event; unknown kinds are ignored. Any thread may call it."""
         if not self._quiet:
             with self._lock:
                 self._view.publish(event)
@@ -112,7 +115,7 @@ class Progress:
                 self._console.print(line, soft_wrap=True)
 
     def _line(self, event: events.Event) -> Text | None:
-        """Return what stays on the screen of an event, if anything."""
+        """Return the line of an event that stays on the screen, if there is one."""
         if isinstance(event, events.Notice):
             return _notice(event)
         if self._quiet:
@@ -125,8 +128,8 @@ class Progress:
         return None  # the rest is in the view
 
     def _is_news(self, seconds: float) -> bool:
-        """Whether a forecast differs enough from the last one that was printed to be worth a line of a log."""
-        last = self._said
+        """Return whether a forecast differs enough from the last printed one to get a line."""
+        seconds, last = max(seconds, _ALMOST_DONE_S), self._said
         if last is not None and last * _NEWS <= seconds <= last / _NEWS:
             return False
         self._said = seconds
@@ -138,8 +141,7 @@ class Progress:
         line = _scored_line(event, self._config)
         if event.traceback and not self._seen_traceback:
             self._seen_traceback = True
-            indented = clean(event.traceback).rstrip().replace("\n", "\n    ")
-            line.append(f"\n    {indented}")
+            line.append(_indented(event.traceback))
         return line
 
 
@@ -163,13 +165,17 @@ def _scored_line(event: events.TrialScored, config: StudyConfig) -> Text:
 def _notice(event: events.Notice) -> Text:
     line = Text(clean(event.message), style="yellow")
     if event.detail:
-        indented = clean(event.detail).rstrip().replace("\n", "\n    ")
-        line.append(f"\n    {indented}")
+        line.append(_indented(event.detail))
     return line
 
 
+def _indented(text: str) -> str:
+    """Return the lines of a traceback or an output, to stand below the line that they belong to."""
+    return f"\n{clean(text).rstrip()}".replace("\n", "\n    ")
+
+
 def _plain_line(event: events.Event) -> Text | None:
-    """Return the line of an event that is no trial's."""
+    """Return the line of an event that is about no single trial."""
     if isinstance(event, events.StudyOpened):
         return Text(f"study {clean(event.name)}: {clean(event.plan)}")
     if isinstance(event, events.StageEnded):
@@ -192,7 +198,7 @@ def _forecast(event: events.Forecast) -> str:
 
 
 def _time_left(seconds: float, gpu_s: float | None) -> str:
-    if seconds < 1:
+    if seconds < _ALMOST_DONE_S:
         return "almost done"
     gpus = "" if gpu_s is None else f", {in_gpu_hours(gpu_s)}"
     return f"about {format_duration(seconds)}{gpus} left"
@@ -200,7 +206,7 @@ def _time_left(seconds: float, gpu_s: float | None) -> str:
 
 @dataclass(slots=True)
 class _Running:
-    """A running trial: its config in short, its last epoch, and its best value so far."""
+    """A running trial: its short config, its last epoch, and its best value so far."""
 
     params: str
     epoch: int = 0
@@ -208,10 +214,10 @@ class _Running:
 
 
 class _View:
-    """The live view's content, as lines of text: a table of 64 rows four times a second would cost more.
+    """The live view's content, as lines of text: drawing a table of 64 rows four times a second costs more.
 
     Args:
-        config: Of the study.
+        config: The study's.
         clock: Seconds, monotonic.
     """
 
@@ -227,7 +233,7 @@ class _View:
         self._forecast: events.Forecast | None = None
 
     def publish(self, event: events.Event) -> None:
-        """Take over what an event changes."""
+        """Change the view as an event says."""
         if isinstance(event, events.StageStarted):
             self._stage, self._done, self._epochs, self._best = event, event.done, 0, ""
             self._reasons.clear()
@@ -263,14 +269,14 @@ class _View:
     def _params(self, config: Config) -> str:
         return params_line(self._config.space, config)
 
-    def lines(self, height: int) -> list[Text]:
-        """Return the lines to show on a terminal of so many lines."""
-        lines = [self._bar()] if self._stage is not None else []
+    def lines(self, width: int, height: int) -> list[Text]:
+        """Return the lines to show, for a terminal's width in columns and height in lines."""
+        lines = [self._bar(width)] if self._stage is not None else []
         if self._best:
             lines.append(_named("best", self._best))
         lines.append(_named("time", self._time()))
         rows = self._rows()
-        # One line for the headers, an empty one, and one for how many more there are.
+        # The headers, an empty line, and the count of further rows take a line each.
         room = min(max(_FEWEST_ROWS, height - len(lines) - 4), _MOST_ROWS)
         if rows:
             lines += [Text(""), *rows[: room + 1]]
@@ -278,7 +284,7 @@ class _View:
             lines.append(Text(f"and {len(rows) - room - 1} more", style="dim"))
         return lines
 
-    def _bar(self) -> Text:
+    def _bar(self, width: int) -> Text:
         stage = self._stage
         assert stage is not None  # noqa: S101 - lines() asks only during a stage
         line = _named(stage.stage, "")
@@ -290,8 +296,9 @@ class _View:
             return line.append(f"  {counts}", style="dim")
         under_way = sum(min(row.epoch / stage.epochs, 1) for row in self._running.values())
         share = min((self._done + under_way) / max(stage.total, 1), 1)
-        filled = int(share * _BAR_CHARACTERS)
-        line.append("━" * filled, style="green").append("━" * (_BAR_CHARACTERS - filled), style="dim")
+        length = min(max(_FEWEST_BAR_CHARACTERS, width - _BESIDE_BAR), _BAR_CHARACTERS)
+        filled = int(share * length)
+        line.append("━" * filled, style="green").append("━" * (length - filled), style="dim")
         line.append(f"  {self._done}/{counted(stage.total, 'trial')}  {counted(self._epochs, 'epoch')}")
         return line.append(f"  {counts}", style="dim")
 

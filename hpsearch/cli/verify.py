@@ -22,14 +22,15 @@ _EXIT_ELSEWHERE = 1
 
 @dataclass(frozen=True, kw_only=True)
 class FileOptions:
-    """The exported config."""
+    """The file with the exported config."""
 
     from_: Annotated[
         Path | None,
-        typer.Option("--from", metavar="PATH", help="The exported file. The space file's export.to by default."),
+        typer.Option("--from", metavar="PATH", help="The exported file; by default the space file's export.to."),
     ] = None
     key: Annotated[
-        str | None, typer.Option("--key", metavar="A.B", help="The mapping in it; its top level by default.")
+        str | None,
+        typer.Option("--key", metavar="A.B", help="The mapping with the config; by default the file's top level."),
     ] = None
     map_: MapOption = None
 
@@ -40,16 +41,18 @@ def verify(
     *,
     file: FileOptions,
     trial: Annotated[
-        int | None, typer.Option("--trial", min=0, metavar="N", help="The finalist to compare with, not the winner.")
+        int | None,
+        typer.Option("--trial", min=0, metavar="N", help="The finalist to compare with; by default the winner."),
     ] = None,
     seeds: Annotated[
-        int | None, typer.Option("--seeds", min=1, metavar="N", help="New seeds; as many as the finalist had.")
+        int | None,
+        typer.Option("--seeds", min=1, metavar="N", help="How many new seeds; by default as many as the finalist had."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="What was found as JSON, for tools.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, for tools.")] = False,
     workers: WorkerOptions,
     place: PlaceOptions,
 ) -> None:
-    """Retrain an exported config with new seeds: does it land where the finalists did?"""
+    """Retrain an exported config, and compare it with its finalist."""
     from hpsearch.cli.view import driving
     from hpsearch.driver.session import Caller
     from hpsearch.driver.verification import Exported
@@ -80,7 +83,7 @@ def _lines(found: Verification) -> list[str]:
         f"{name}: {ours} in the file, {theirs} in trial {found.trial}"
         for name, (ours, theirs) in found.differences.items()
     ]
-    lines += [f"{name}: {value} is outside of the space that was searched" for name, value in found.outside.items()]
+    lines += [f"{name}: {value} is outside the searched space" for name, value in found.outside.items()]
     ours, theirs = found.code
     if ours != theirs:
         lines.append(f"code: {ours or 'in no repository'} now, {theirs or 'in no repository'} when the study was made")
@@ -93,7 +96,7 @@ def _lines(found: Verification) -> list[str]:
 
 def _verdict(found: Verification) -> str:
     if found.interval is None:
-        return "not judged: one seed of the finalist says nothing of how much seeds differ"
+        return "not judged: a finalist with one seed does not show how much seeds differ"
     written = value_format([*found.interval, found.found.mean])
     low, high = map(written, found.interval)
     expected = f"{low} to {high}, where a mean of {counted(found.found.n, 'new seed')} lies in 95 of 100 cases"

@@ -1,4 +1,4 @@
-"""What the commands print: a study's progress while it runs, its summary, and how to go on."""
+"""What commands print: a study's progress, its results, and how to go on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typer
 from hpsearch.errors import BudgetSpentError, HpsearchError, InputError
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import RenderableType
 
     from hpsearch.cli.progress import Progress
     from hpsearch.study.study import Study
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class Show:
-    """Shows a study's progress from the moment that it is there; before that, only notices.
+    """Shows notices, and a study's progress once the study is there.
 
     Args:
-        stack: What the live view is closed with.
+        stack: Closes the live view.
     """
 
     def __init__(self, stack: ExitStack) -> None:
@@ -32,12 +32,12 @@ class Show:
         self.study: Study | None = None
 
     def opened(self, study: Study) -> None:
-        """Begin the view of a study that can be resumed from now on."""
+        """Begin to show a study that can be resumed from now on."""
         self.study = study
         self.watched(study)
 
     def watched(self, study: Study) -> None:
-        """Begin the view of a study."""
+        """Begin to show a study."""
         from hpsearch.cli.progress import Progress
 
         self._progress = self._stack.enter_context(Progress(study.config))
@@ -65,7 +65,7 @@ def driving(studies: Path) -> Iterator[Show]:
             stack.close()
             if show.study is not None and not isinstance(error, InputError):
                 interrupted = isinstance(error, KeyboardInterrupt)
-                state = "interrupted; nothing is lost" if interrupted else "stopped; all that has ended is kept"
+                state = "interrupted; nothing is lost" if interrupted else "stopped; all ended trials are kept"
                 more = f" --budget {error.more}" if isinstance(error, BudgetSpentError) and error.more else ""
                 typer.echo(f"{state}. To go on: {_resume_line(show.study, studies)}{more}", err=True)
             raise
@@ -77,18 +77,19 @@ def _resume_line(study: Study, studies: Path) -> str:
     return f"hpsearch resume {study_argument(study, studies)}"
 
 
-def console() -> Console:
-    """Return where results are printed: standard output."""
-    from rich.console import Console
+def print_result(result: RenderableType) -> None:
+    """Print a result on standard output."""
+    from hpsearch.cli.terminal import Terminal
 
-    return Console(highlight=False)
+    # Long paths and commands may be wider than the terminal: they stay whole, so that they can be copied.
+    Terminal().print(result, crop=False)
 
 
 def print_summary(study: Study) -> None:
-    """Print what came out of a study."""
+    """Print the results of a study."""
     from hpsearch.report.summary import study_summary
 
-    console().print(study_summary(study))
+    print_result(study_summary(study))
 
 
 def print_trial(study: Study, number: int) -> None:
@@ -99,14 +100,14 @@ def print_trial(study: Study, number: int) -> None:
     """
     from hpsearch.report.detail import trial_detail
 
-    console().print(trial_detail(study, number))
+    print_result(trial_detail(study, number))
 
 
 def print_leaders(study: Study, count: int) -> None:
     """Print the best search trials, one line each."""
     from hpsearch.report.results import leaderboard
 
-    console().print(leaderboard(study, count))
+    print_result(leaderboard(study, count))
 
 
 def print_smoke(document: dict[str, Any]) -> None:

@@ -13,14 +13,14 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from hpsearch.errors import FieldError
-from hpsearch.text import Path, nearest, shown
+from hpsearch.text import FieldPath, nearest, shown
 
 _WORDS = {str: "text", bool: "true or false", NoneType: "null", dict: "a mapping", Any: "anything"}
 _NUMBERS = {int: "an integer", float: "a number"}
 _BOUNDS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
 
 
-def field_error(model: type[BaseModel], raw: Mapping[Any, Any], error: ValidationError, path: Path) -> FieldError:
+def field_error(model: type[BaseModel], raw: Mapping[Any, Any], error: ValidationError, path: FieldPath) -> FieldError:
     """Return pydantic's first error as a `FieldError`.
 
     Args:
@@ -47,7 +47,7 @@ def field_error(model: type[BaseModel], raw: Mapping[Any, Any], error: Validatio
     return FieldError(here, f"found {shown(first['input'])}", allowed, near)
 
 
-def _real_keys(raw: Any, location: Sequence[int | str], *, missing: bool) -> Path:
+def _real_keys(raw: Any, location: Sequence[int | str], *, missing: bool) -> FieldPath:
     """Return a location without the names that pydantic adds for the branches of a union."""
     names: list[int | str] = []
     for part in location:
@@ -60,7 +60,7 @@ def _real_keys(raw: Any, location: Sequence[int | str], *, missing: bool) -> Pat
     return tuple(names)
 
 
-def _locate(model: type[BaseModel], names: Path) -> tuple[type[BaseModel], Any]:
+def _locate(model: type[BaseModel], names: FieldPath) -> tuple[type[BaseModel], Any]:
     """Return the section that holds the last name, and the field or type that stands there."""
     section = model
     spot: Any = Any

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from hpsearch.config.errors import field_error
-from hpsearch.text import Path
+from hpsearch.text import FieldPath
 
 
 class Section(BaseModel):
@@ -36,7 +36,7 @@ Share = Annotated[str, AfterValidator(_share), Field(description="a share of the
 SectionT = TypeVar("SectionT", bound=Section)
 
 
-def validated(model: type[SectionT], raw: Mapping[str, Any], path: Path) -> SectionT:
+def validated(model: type[SectionT], raw: Mapping[str, Any], path: FieldPath) -> SectionT:
     """Return a section.
 
     Args:

@@ -1,4 +1,4 @@
-"""What a caller asks for by keyword when a study is to run: the keywords' types, and the values with their defaults."""
+"""The keywords of `run` and `resume`: their types for type checkers, and their values with defaults."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class AskedRun(_Asked):
 
     def __post_init__(self) -> None:
         if self.force and not self.resume:
-            raise InputError("--force: takes an edited space file for a study that is there; allowed: beside --resume")
+            raise InputError("--force: only an existing study can take new bounds; allowed: with --resume")
 
     def all_overrides(self) -> list[str]:
         """Return all that is set in the space file's content.

@@ -1,4 +1,4 @@
-"""Which checkpoints stay on disk: `best` of the top trials and of all finalists."""
+"""Which checkpoints stay on disk: the best one of each top trial and of each finalist."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from hpsearch.driver.session import Session
 from hpsearch.errors import CheckpointError
 from hpsearch.selection.ranking import Leaders
 from hpsearch.trial.events import Notice
-from hpsearch.trial.folder import PRINTED, attempt_folder, read_manifest, trial_folder
+from hpsearch.trial.folder import ATTEMPT, PRINTED, attempt_folder, read_manifest, trial_folder
+from hpsearch.trial.manifest import CHECKPOINTS
 from hpsearch.trial.trial import Stage, State, TrialRecord
 
 
@@ -25,11 +26,11 @@ class KeptCheckpoint:
     file: str
 
 
-class CheckpointKeeper:
+class CheckpointCleaner:
     """Removes the checkpoints of trials that have ended and are not among the best.
 
     Args:
-        session: Says how many stay.
+        session: The study; its config says how many trials keep a checkpoint.
     """
 
     def __init__(self, session: Session) -> None:
@@ -37,7 +38,7 @@ class CheckpointKeeper:
         self._leaders: Leaders | None = None  # None before the first trial of the search has ended
 
     def trial_ended(self, record: TrialRecord) -> None:
-        """Clean up after a trial has ended, and after the one that it pushed out of the best."""
+        """Clean up after a trial that has ended, and after the one that it pushed out of the best."""
         trial = trial_folder(self._session.study.folder, record.stage, record.number)
         last = attempt_folder(self._session.study.folder, record.stage, record.number, record.attempt).name
         for attempt in _attempts(trial):
@@ -48,7 +49,7 @@ class CheckpointKeeper:
         if self._leaders is None:
             self._leaders = Leaders(self._session.study.config.direction, self._session.study.config.keep_checkpoints)
             ended = [r for r in self._session.study.store.records(Stage.SEARCH) if r.state is not State.RUNNING]
-        # All at first: an earlier driver may have been killed before it cleaned up.
+        # The first time this is all of them: an earlier driver may have been killed before it cleaned up.
         for out in map(self._leaders.add, ended):
             if out is not None:
                 trial = trial_folder(self._session.study.folder, Stage.SEARCH, out.number)
@@ -65,20 +66,20 @@ def _best_file(folder: Path) -> str:
 
 
 def _remove(attempt: str, but: str = "") -> None:
-    """Remove the checkpoints of an attempt that has ended, and what a killed worker left half-written.
+    """Remove the checkpoints of an attempt that has ended, and the files that a killed worker left half-written.
 
     Args:
         attempt: Its folder.
-        but: The one that stays: the best. A worker that was killed before it could clean up left `last` too.
+        but: The name of the one that stays, the best. A worker that was killed may have left `last` too.
     """
     for name in _listed(attempt):
-        if name != but and (name == PRINTED or fnmatchcase(name, "epoch-*.pt") or fnmatchcase(name, ".*.tmp")):
-            with suppress(FileNotFoundError, IsADirectoryError):  # a folder is none of ours
+        if name != but and (name == PRINTED or fnmatchcase(name, CHECKPOINTS) or fnmatchcase(name, ".*.tmp")):
+            with suppress(FileNotFoundError, IsADirectoryError):  # the user's own folder may have such a name
                 Path(attempt, name).unlink()
 
 
 def _attempts(trial: Path) -> list[str]:
-    return [name for name in _listed(trial) if name.startswith("attempt-")]
+    return [name for name in _listed(trial) if name.startswith(ATTEMPT)]
 
 
 def _listed(folder: Path | str) -> list[str]:
@@ -89,7 +90,7 @@ def _listed(folder: Path | str) -> list[str]:
 
 
 def best_checkpoints(session: Session, records: list[TrialRecord]) -> list[KeptCheckpoint]:
-    """Return the best checkpoints of these trials that are on disk, in the same order; tell of those that should be."""
+    """Return the best checkpoints of these trials, in their order; a notice names each one that is missing."""
     found = []
     for record in records:
         folder = attempt_folder(session.study.folder, record.stage, record.number, record.attempt)

@@ -1,4 +1,4 @@
-"""Which code trained which trial: a study whose code changes on the way says so."""
+"""Which code trained which trial, and a warning if it changes during a study."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from hpsearch.trial.trial import Stage
 
 
 class CodeDrift:
-    """Stores the code of each trial as its worker tells it, and warns of one that the study has not seen.
+    """Stores which code each trial ran, and warns of code that is new to the study.
 
     Args:
         session: The study.
 
     Attributes:
-        latest: What the last trial ran with: what the next one most likely does, so that it is stored with it.
+        latest: The code of the last trial. The next trial most likely runs it too, so that it is stored with that one.
     """
 
     def __init__(self, session: Session) -> None:
@@ -26,11 +26,11 @@ class CodeDrift:
         known = [r.code for stage in Stage for r in self._store.records(stage) if r.code is not None]
         first = self._store.get("code")
         self._seen = {state for state in map(CodeState.from_dict, [first, *known]) if state is not None}
-        own = session.study.config.objective.built_in
+        own = session.study.config.objective.built_in  # its version says which code it is
         self.latest: Mapping[str, Any] | None = None if own else known[-1] if known else first
 
     def trial_started(self, event: TrialStarted) -> None:
-        """Store what a trial runs with."""
+        """Store the code that a trial runs."""
         self._store.put_code(event.stage, event.number, event.code)
         state = CodeState.from_dict(event.code)
         if state is None:

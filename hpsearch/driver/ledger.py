@@ -1,7 +1,7 @@
 """What a study spends while it runs, what it may still begin, and how long the rest will take.
 
-Time is the driver's own, by a clock that never jumps; it is stored every few seconds, so that a killed driver loses no
-more. Epochs are those in the store. Decisions that hang on them are stored by the stages before they take effect.
+Time is the driver's own, by a clock that never jumps. It is stored every few seconds, and a killed driver loses no more
+than that. Epochs are those in the store. Stages store a decision that depends on the budget before it takes effect.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from hpsearch.text import counted
 from hpsearch.trial.events import Event, Forecast, Notice, StageStarted, TrialEvent
 from hpsearch.trial.trial import Stage
 
-_SAVE_S = 5.0  # so much time at most is lost with a killed driver
+_SAVE_S = 5.0  # a killed driver loses at most this much time
 _FEWEST_FOR_FORECAST = 3
-_MARGIN = 1.1  # finalists are the best configs, which are not ended early, and not the smallest models either
-_LEAST_SHARE = 0.5  # of a budget that is too small for search and finalists, each gets half
+_MARGIN = 1.1  # finalists are the best configs: none is ended early, and they are not the smallest models
+_LEAST_SHARE = 0.5  # search and finalists get half each of a budget that is too small for both
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Work:
-    """Some training: wall time and GPU time in seconds, and epochs."""
+    """An amount of training: wall time and GPU time in seconds, and epochs."""
 
     time_s: float = 0.0
     gpu_s: float = 0.0
@@ -35,12 +35,12 @@ class Work:
 
 
 class Ledger:
-    """Keeps a study's budget; without one it only counts.
+    """Keeps a study within its budget; without a budget it only counts.
 
     Args:
         session: The study.
-        slots: Says how many trials run at once.
-        gpu_share: Says which share of a GPU each of them has; 0 for CPU workers.
+        slots: Returns how many trials run at once.
+        gpu_share: Returns the share of a GPU that each of them has; 0 for CPU workers.
         clock: Seconds, monotonic.
     """
 
@@ -58,11 +58,11 @@ class Ledger:
 
     @property
     def spent(self) -> Spent:
-        """What the study has spent until now."""
+        """What the study has spent so far."""
         return Spent(time_s=self._time_s, gpu_s=self._gpu_s, epochs=self._tally.epochs)
 
     def saw(self, event: Event) -> None:
-        """Count what an event tells."""
+        """Count what an event says."""
         if isinstance(event, TrialEvent):
             before = self._tally.seconds
             self._tally.saw(event)
@@ -71,10 +71,10 @@ class Ledger:
             self._voting = event.stage == "ensemble"
 
     def check(self) -> None:
-        """Count the time, and end the study when its budget is spent while work is out.
+        """Count the time, and end the study if its budget is spent while work is out.
 
         Raises:
-            BudgetSpentError: What was committed is kept.
+            BudgetSpentError: The budget is spent; what was committed is kept.
         """
         now = self._clock()
         passed, self._now = max(0.0, now - self._now), now
@@ -96,7 +96,7 @@ class Ledger:
         self._study.store.put("spent", {"time_s": round(self._time_s, 3), "gpu_s": round(self._gpu_s, 3)})
 
     def no_room(self, stage: Stage, number: int, epochs: int) -> str:
-        """Say why the budget has no room for another trial; empty if it has, and then the trial counts as out.
+        """Return why the budget has no room for another trial. An empty text means room: the trial then counts as out.
 
         Args:
             number: Of the trial.
@@ -116,7 +116,7 @@ class Ledger:
         if limits.reached(spent):
             return f"the budget is spent ({limits.used(spent)})"
         if searching and not self._tally.is_out and not self._tally.ended[Stage.SEARCH].trials:
-            return ""  # the first one shows what a trial costs
+            return ""  # the first trial shows what one costs
         rate, share = self._rate(stage), self._gpu_share()
         expected = epochs * (self._kept_share if searching else 1.0)
         out = self._tally.epochs_to_go
@@ -128,7 +128,7 @@ class Ledger:
         return f"the budget has no room for another trial{beside} ({limits.used(spent)})"
 
     def _left(self, *works: Work) -> tuple[float, float, float]:
-        """Return what is left of time, GPU time and epochs after some work; infinite where nothing limits it."""
+        """Return the time, GPU time and epochs that are left after some work; infinite where there is no limit."""
         limits, spent = self._limits, self.spent
         pairs = ((limits.time_s, spent.time_s), (limits.gpu_s, spent.gpu_s), (limits.epochs, spent.epochs))
         time_s, gpu_s, epochs = (math.inf if limit is None else limit - used for limit, used in pairs)
@@ -140,28 +140,28 @@ class Ledger:
 
     @property
     def _kept_share(self) -> float:
-        """Which share of its full epochs a search trial has trained, as some are ended early; 1 before a few have."""
+        """The share of its full epochs that a search trial trains, for some end early; 1 before a few have ended."""
         ended = self._tally.ended[Stage.SEARCH]
         return ended.epochs / ended.full if ended.trials >= _FEWEST_FOR_FORECAST else 1.0
 
     def _rate(self, stage: Stage) -> float:
-        """Return what an epoch of a stage costs, in seconds; 0 as long as that is not known.
+        """Return the seconds that an epoch of a stage takes; 0 until that is known.
 
-        One trial's worth of epochs has to have ended: the first epochs of a worker may take much longer than others.
+        It takes as many epochs as one trial has: the first epochs of a worker may take much longer than others.
         """
         ended = self._tally.ended[Stage.SEARCH]
         known = ended.trials >= _FEWEST_FOR_FORECAST or 0 < ended.full <= ended.trials * ended.epochs
         return (self._tally.s_per_epoch(stage) or 0.0) if known else 0.0
 
     def _work(self, stage: Stage, trials: int, epochs: float) -> Work:
-        """Return what some trials cost that begin together."""
+        """Return the cost of some trials that begin together."""
         rate = self._rate(stage)
         waves = math.ceil(trials / max(1, self._slots()))
         gpu_s = trials * epochs * rate * self._gpu_share()
         return Work(time_s=waves * epochs * rate, gpu_s=gpu_s, epochs=trials * epochs)
 
     def _ensemble(self) -> Work:
-        """Return what the vote takes: its passes over `val` and `test` are taken for an epoch of each checkpoint."""
+        """Return the cost of the vote: its passes over `val` and `test` count as one epoch of each checkpoint."""
         if self._study.config.ensemble is None or not self._session.can_predict:
             return Work()
         checkpoints = self._finalists or self._study.config.keep_checkpoints
@@ -173,7 +173,7 @@ class Ledger:
         return 0 if section is None else section.configs * section.seeds
 
     def _held(self) -> Work:
-        """Return what the search leaves to the finalists and the ensemble."""
+        """Return what the search must leave for the finalists and the ensemble."""
         finalists = self._work(Stage.FINALISTS, self._finalists, self._study.config.objective.epochs)
         ensemble = self._ensemble()
         configs = 1 if self._study.config.finalists is None else self._study.config.finalists.configs
@@ -187,7 +187,7 @@ class Ledger:
         )
 
     def _at_most_half(self, wanted: float, least: float, limit: float | None) -> float:
-        """Return what is held back: what is wanted, if that leaves enough for a search to choose finalists from."""
+        """Return how much is held back: all that is wanted, if that leaves enough for a search."""
         if limit is None or wanted + least <= limit:
             return wanted
         if not self._told and self._tally.ended[Stage.SEARCH].trials:
@@ -204,8 +204,8 @@ class Ledger:
     def forecast(self) -> Forecast | None:
         """Return how long the rest will take; None before the first trials have ended.
 
-        What is left of the search costs, for each epoch that it may have, what its trials have cost so far, those that
-        ended early among them, or what the budget leaves to it; finalists run all of their epochs.
+        An epoch that is left of the search costs what its epochs have cost so far, trials that ended early included.
+        The search gets no more than the budget leaves for it. Finalists run all their epochs.
         """
         rate, slots, share = self._rate(Stage.FINALISTS), max(1, self._slots()), self._gpu_share()
         if self._tally.ended[Stage.SEARCH].trials < _FEWEST_FOR_FORECAST or not rate:
@@ -219,7 +219,7 @@ class Ledger:
         )
 
     def _search_left(self) -> float:
-        """Return how many seconds of training the search still has, in all slots together."""
+        """Return how many seconds of training are left of the search, over all slots."""
         ended, limits = self._tally.ended[Stage.SEARCH], self._limits
         total = self._study.store.get("trials", self._session.trials)
         total = total if limits.trials is None else min(total, limits.trials)
@@ -234,7 +234,7 @@ class Ledger:
         return max(0.0, min(to_go * ended.seconds / ended.full, *bounds))
 
     def _finalists_left(self) -> int:
-        """Return how many epochs the finalists still have."""
+        """Return how many epochs are left of the finalists."""
         if self._study.store.get("finalists_end"):
             return self._tally.epochs_to_go
         done = self._tally.ended[Stage.FINALISTS].epochs + self._tally.epochs_out(Stage.FINALISTS)

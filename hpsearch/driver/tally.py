@@ -1,4 +1,4 @@
-"""What a study's trials have cost so far, as running sums: a look at them does not go through all trials."""
+"""What a study's trials have cost so far, as running sums: no question goes through all trials."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from hpsearch.trial.trial import Stage, State
 
 @dataclass(slots=True)
 class Sums:
-    """Of trials that have ended.
+    """Sums over trials that have ended.
 
     Attributes:
-        trials: How many.
-        epochs: That they have trained.
-        full: That they would have trained, had nothing ended them early.
-        seconds: That they took, or would have taken in a warm worker.
+        trials: How many trials.
+        epochs: The epochs that they trained.
+        full: The epochs that they would have trained if nothing had ended them early.
+        seconds: The time that they took, or would have taken in a warm worker.
     """
 
     trials: int = 0
@@ -37,18 +37,18 @@ class Sums:
 
 @dataclass(slots=True)
 class _Out:
-    """A trial that is out, or is about to be.
+    """A trial that is out, or is about to be sent.
 
     Attributes:
-        full: Its epochs.
-        done: Those that are committed.
-        began: When this driver heard of its start.
-        heard: When it heard of it last.
-        measured: Seconds of the epochs that it has heard of.
-        epochs: How many these are.
-        before: What earlier attempts cost this driver, in seconds.
-        cold: Whether it is its worker's first trial, whose first epoch also imports, compiles and fills caches.
-        first: Seconds of its first epoch, as measured.
+        full: Its full length in epochs.
+        done: How many epochs are committed.
+        began: When this driver heard that it started; None before.
+        heard: When this driver heard of it last.
+        measured: Seconds of the epochs that this driver heard of.
+        epochs: How many epochs this driver heard of.
+        before: Seconds that its earlier attempts took under this driver.
+        cold: Whether it is its worker's first trial. The first epoch then also imports, compiles and fills caches.
+        first: Seconds of its first epoch.
     """
 
     full: int
@@ -63,7 +63,7 @@ class _Out:
 
     @property
     def typical(self) -> float:
-        """What it would have cost in a warm worker, in seconds."""
+        """Seconds that it would have taken in a warm worker."""
         if not self.cold or self.epochs <= 1:
             return self.seconds
         others = (self.measured - self.first) / (self.epochs - 1)
@@ -71,21 +71,21 @@ class _Out:
 
     @property
     def seconds(self) -> float:
-        """What it has cost; events may come late and together, so that the clock alone could say too little."""
+        """Seconds that it has taken. Events may come late and together: the clock alone could say too little."""
         return self.before + (0.0 if self.began is None else max(self.heard - self.began, self.measured))
 
 
 class Tally:
-    """Counts what trials cost, by their events.
+    """Counts what trials cost, from their events.
 
     Args:
-        study: Has the trials of earlier drivers.
+        study: It has the trials of earlier drivers.
         clock: Seconds, monotonic.
 
     Attributes:
         ended: The sums of each stage.
-        epochs: That all trials have trained, those that are out too.
-        seconds: What the trials of this driver took, each second counted for each of them.
+        epochs: The epochs of all trials, also of those that are out.
+        seconds: The time that trials took under this driver; trials that ran at once count one by one.
     """
 
     def __init__(self, study: Study, clock: Callable[[], float]) -> None:
@@ -107,15 +107,15 @@ class Tally:
                     self.epochs += record.epochs
 
     def begin(self, stage: Stage, number: int, full: int) -> None:
-        """Count a trial as out, which is about to be sent."""
+        """Count a trial that is about to be sent."""
         self._out[stage, number] = _Out(full=full)
 
     def withdraw(self, stage: Stage, number: int) -> None:
-        """Count a trial as out no more, which was not sent."""
+        """Forget a trial that was not sent after all."""
         self._out.pop((stage, number), None)
 
     def saw(self, event: Event) -> None:
-        """Count what an event tells."""
+        """Count what an event says."""
         if isinstance(event, TrialStarted):
             self._started(event)
         elif isinstance(event, TrialMeasured):
@@ -146,7 +146,7 @@ class Tally:
         out = self._of(event)
         self._heard(out, event.epochs)
         del self._out[event.stage, event.number]
-        known = out.began is not None and out.epochs == event.epochs  # all of it was trained now
+        known = out.began is not None and out.epochs == event.epochs  # this driver saw all of it
         self.ended[event.stage].add(out.full, event.epochs, out.typical if known else event.seconds)
 
     def _of(self, event: TrialEvent) -> _Out:
@@ -157,7 +157,7 @@ class Tally:
         return out
 
     def s_per_epoch(self, stage: Stage) -> float | None:
-        """Return what an epoch of a stage has cost, in seconds; of any, before its first; None before all."""
+        """Return the seconds that an epoch takes: of this stage, or of any before its first epoch; None before all."""
         costs = [(sums.seconds, sums.epochs, of is stage) for of, sums in self.ended.items()]
         costs += [(one.typical, one.epochs, of is stage) for (of, _), one in self._out.items() if one.epochs]
         own = [cost for cost in costs if cost[2]]
@@ -182,5 +182,5 @@ class Tally:
 
     @property
     def epochs_to_go(self) -> int:
-        """Epochs that all trials that are out may still train."""
+        """How many epochs the trials that are out may still train."""
         return sum(one.full - one.done for one in self._out.values())

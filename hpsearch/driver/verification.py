@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from hpsearch.driver.dispatch import Dispatcher, Planned
+from hpsearch.driver.dispatch import Dispatcher
 from hpsearch.driver.driven import DrivenStudy
 from hpsearch.driver.session import Caller, Session, in_session
+from hpsearch.driver.stages.finalists import new_replicate
 from hpsearch.errors import InputError, StudyError
 from hpsearch.executors.planning import claimed_resources
 from hpsearch.export.read import read_config
@@ -23,7 +24,6 @@ from hpsearch.store.store import Store
 from hpsearch.study.study import Study
 from hpsearch.system.git import CodeState
 from hpsearch.trial.events import StageStarted
-from hpsearch.trial.seeding import derive_seed
 from hpsearch.trial.trial import Direction, Params, Stage, TrialRecord
 
 _EQUAL = 1e-9  # relative: what summing in another order may change
@@ -206,10 +206,9 @@ def _retrain(
 def _train(session: Session, source: int, used: int, count: int) -> None:
     config = session.study.config
 
-    def plan(number: int) -> Planned:
-        replicate = used + number  # those before were the finalists' own
-        seed = derive_seed(config.seed, Stage.FINALISTS, source, replicate)
-        return Planned(number=number, params=Params({}), seed=seed, source=source, replicate=replicate)
+    def plan(number: int) -> TrialRecord:
+        # The replicates before were the finalists' own.
+        return new_replicate(number, Params({}), config.seed, source, used + number)
 
     session.publish(StageStarted(stage="finalists", total=count, done=0, epochs=config.objective.epochs))
     Dispatcher(session, Stage.FINALISTS, (DivergenceRule(),)).run(range(count), plan)

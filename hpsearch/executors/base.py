@@ -1,4 +1,4 @@
-"""What an executor is. It runs what it is given; it decides nothing, and never sees pruning, sampling or the store."""
+"""What an executor is. It runs what it is given. It decides nothing, and never sees rules, samplers or the store."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hpsearch.config.objectives import ObjectiveSection
 from hpsearch.executors.machine.memory import Meter
 from hpsearch.system.place import Place
 from hpsearch.trial.events import Notice, TrialEvent
-from hpsearch.trial.trial import PredictSpec, Stage, StopReason, TrialSpec
+from hpsearch.trial.trial import Key, PredictSpec, StopReason, TrialSpec
 
 Task = TrialSpec | PredictSpec
 
@@ -20,18 +20,18 @@ class Workplace:
     """What every worker of a study is given.
 
     Attributes:
-        objective: What to load once per worker.
-        folder: Absolute path of the working directory that the command was given in.
-        module_folder: Absolute path that modules are looked for in after the working directory; the space file's.
+        objective: The objective, which each worker loads once.
+        folder: Absolute path of the command's working directory.
+        module_folder: Absolute path of the space file's folder, which imports search after the working directory.
         threads: CPU threads of one worker.
         gpu: Whether a worker has a GPU, or a share of one.
         fresh_process: Whether each trial gets a process of its own.
         trials_per_gpu: How many workers share a GPU.
-        measures_memory: Whether to tell what trials take of it after each epoch.
-        meter: Makes what reads that memory, once in each worker; None for torch and the GPU's driver.
-        studies: Absolute path of the directory that studies lie in, whose files are no code.
-        place: Where a copy of the code lies; None if the code runs where it lies.
-        copied_code: The state of the repository when it was copied.
+        measures_memory: Whether workers report how much of its memory a trial takes, after each epoch.
+        meter: Makes the meter of that memory, once in each worker; None for one that asks torch and the GPU's driver.
+        studies: Absolute path of the directory of studies, whose files are no code.
+        place: Where a copy of the code lies; None if the code is not copied.
+        copied_code: The state of the repository when the code was copied.
     """
 
     objective: ObjectiveSection
@@ -49,7 +49,7 @@ class Workplace:
 
 
 class Executor(Protocol):
-    """Runs tasks on workers and hands back what happens, in the order in which it happened for each trial."""
+    """Runs tasks on workers and returns what happens; the events of a trial come in their order."""
 
     @property
     def slots(self) -> int:
@@ -66,11 +66,11 @@ class Executor(Protocol):
         ...
 
     def poll(self, timeout_s: float) -> Sequence[TrialEvent | Notice]:
-        """Return what has happened since; waits for at most the timeout if nothing has."""
+        """Return what has happened since the last call; if nothing has, wait for at most the timeout."""
         ...
 
-    def end(self, key: tuple[Stage, int], reason: StopReason, detail: str) -> None:
-        """End a task's worker; `WorkerLost` with this reason follows. In-process nothing can be ended."""
+    def end(self, key: Key, reason: StopReason, detail: str) -> None:
+        """End a task's worker; `WorkerLost` with this reason follows. In this process nothing can be ended."""
         ...
 
     def close(self) -> None:

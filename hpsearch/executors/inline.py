@@ -13,16 +13,16 @@ from hpsearch.executors.machine.processes import MARK, end_marked
 from hpsearch.executors.worker.worker import Worker
 from hpsearch.system.signals import Interrupts
 from hpsearch.trial.events import TrialEvent
-from hpsearch.trial.trial import Stage, StopReason
+from hpsearch.trial.trial import Key, StopReason
 
 
 class InlineExecutor:
     """Steps the running trial by one event at each poll.
 
     Args:
-        workplace: What the worker is given; a fresh process for each trial can't be had here.
-        interrupts: Signals raise while an objective's code runs, for it may not come back for long.
-        gpu: What `CUDA_VISIBLE_DEVICES` calls the GPU that was chosen; empty for the first one that is visible.
+        workplace: What the worker is given. There is no fresh process for each trial here.
+        interrupts: Signals raise while an objective's code runs, for it may run for long.
+        gpu: The GPU that was chosen, as `CUDA_VISIBLE_DEVICES` calls it; empty for the first visible one.
 
     Raises:
         InputError: A fresh process was asked for.
@@ -38,7 +38,7 @@ class InlineExecutor:
             if not gpu:
                 del changes["CUDA_VISIBLE_DEVICES"]
         self._before = {name: os.environ.get(name) for name in changes}
-        os.environ |= changes  # CUDA reads it when it is first used, a command when it starts
+        os.environ |= changes  # CUDA reads them at its first use, a command at its start
         self._worker = Worker(workplace, check=interrupts.check)
         self._interrupts = interrupts
         self._waiting: deque[Task] = deque()
@@ -55,11 +55,11 @@ class InlineExecutor:
         return 0 if self._running or self._waiting else 1
 
     def submit(self, task: Task) -> None:
-        """Take a task; it runs while `poll` is called."""
+        """Take a task; it runs inside of `poll`."""
         self._waiting.append(task)
 
     def poll(self, timeout_s: float) -> list[TrialEvent]:
-        """Return the next event of the running task: it works instead of waiting, and without a timeout not at all."""
+        """Return the next event of the running task: it works instead of waiting, but not with a timeout of 0."""
         if not timeout_s:
             return []
         if self._running is None:
@@ -73,11 +73,11 @@ class InlineExecutor:
             return []
         return [event]
 
-    def end(self, key: tuple[Stage, int], reason: StopReason, detail: str) -> None:
+    def end(self, key: Key, reason: StopReason, detail: str) -> None:
         """Do nothing: code in this process can't be ended."""
 
     def close(self) -> None:
-        """End the running objective, whose `finally` blocks run, and processes that objectives have left behind."""
+        """End the running objective by its `finally` blocks, and end the processes that objectives have left behind."""
         if self._running is not None and hasattr(self._running, "close"):
             self._running.close()
         self._running = None

@@ -1,4 +1,4 @@
-"""From what was asked for and what is there to workers; the errors say what is there."""
+"""From what the user asked for and what the machine has to workers; errors say what there is."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from hpsearch.text import counted
 
 @contextmanager
 def claimed_resources(request: ResourceRequest, trials: int, study: str, nvml: Any = None) -> Iterator[Resources]:
-    """Give what to take of what is there; until the exit other studies of this user leave it alone.
+    """Choose resources, and claim them: until the exit other studies of this user leave them alone.
 
     Args:
         trials: As in `plan_resources`.
-        study: Its name, which others are told.
+        study: Its name, which other studies show.
         nvml: The module `pynvml`; None to import it.
 
     Raises:
@@ -43,11 +43,11 @@ def claimed_resources(request: ResourceRequest, trials: int, study: str, nvml: A
 
 
 def plan_resources(request: ResourceRequest, trials: int, claims: Sequence[Claim] = (), nvml: Any = None) -> Resources:
-    """Return what to take of what is there.
+    """Choose resources from those that there are.
 
     Args:
-        trials: No more CPU workers are started than there are trials, unless they were asked for.
-        claims: What other studies have of this machine.
+        trials: How many trials there are. There are no more CPU workers than that, unless they were asked for.
+        claims: What other studies have claimed of this machine.
         nvml: The module `pynvml`; None to import it.
 
     Raises:
@@ -84,7 +84,7 @@ def _check(request: ResourceRequest) -> None:
             f"--trials-per-gpu {request.trials_per_gpu} and --workers: CPU workers share no GPU; allowed: one of them"
         )
     elif request.ray_address is not None and request.gpus is None and request.workers is None:
-        raise InputError("--ray-address: how much of the cluster? allowed: --gpus N or --workers N, at most so many")
+        raise InputError("--ray-address: how much of the cluster? allowed: --gpus N or --workers N, at most N of it")
 
 
 def _check_inline(request: ResourceRequest) -> None:
@@ -189,9 +189,9 @@ def _no_idle_gpu(request: ResourceRequest, gpus: Sequence[Gpu]) -> str:
     """Return what there is to say of CPU workers that nobody asked for."""
     if gpus:
         by = "; ".join(f"GPU {gpu.name} by {gpu.user}" for gpu in gpus)
-        return f"all {len(gpus)} GPUs are busy ({by}), so CPU workers are used; --gpus N takes them all the same"
+        return f"all {len(gpus)} GPUs are busy ({by}), so CPU workers are used; --gpus N takes busy ones too"
     if request.trials_per_gpu != 1:
-        return f"--trials-per-gpu {request.trials_per_gpu} says nothing to CPU workers, and there is no GPU"
+        return f"--trials-per-gpu {request.trials_per_gpu} does nothing: there is no GPU, and CPU workers share none"
     return ""
 
 

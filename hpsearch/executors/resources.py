@@ -1,4 +1,4 @@
-"""What a user asks for to train on, and what an executor takes of it."""
+"""Resources as values: what a user asks for, and what an executor takes."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResourceRequest:
-    """What a user asked for; None where nothing was said.
+    """What a user asked for; None if nothing was said.
 
     Attributes:
-        gpus: How many GPUs; in a cluster at most so many.
+        gpus: How many GPUs; in a cluster the most.
         workers: How many CPU workers.
-        trials_per_gpu: How many trials share a GPU; `auto` for as many as fit by what the first ones took.
+        trials_per_gpu: How many trials share a GPU; `auto` for as many as fit, as the first trials show.
         cpus_per_trial: CPU threads of one worker.
-        ray_address: Of a running cluster.
+        ray_address: The address of a running cluster.
         ship_code: Whether Ray sends the working directory to a cluster's workers.
     """
 
@@ -35,17 +35,17 @@ class Resources:
 
     Attributes:
         slots: How many workers.
-        gpus_per_slot: 1, a share of one, or 0 for CPU workers.
-        cpus_per_slot: CPU threads of each; None shares out what a cluster has.
-        visible_gpus: Names for `CUDA_VISIBLE_DEVICES` in the order of preference; only on this machine.
-        address: Of a running cluster; None starts one here.
-        text: For people: "4 GPUs", "2 CPU workers".
-        notice: Worth telling; empty if nothing is.
+        gpus_per_slot: The GPUs of each: 1, a share of one, or 0 for CPU workers.
+        cpus_per_slot: The CPU threads of each; None shares out what a cluster has.
+        visible_gpus: Names for `CUDA_VISIBLE_DEVICES`, preferred ones first; only for this machine.
+        address: The address of a running cluster; None starts Ray here.
+        text: The same for people: "4 GPUs", "2 CPU workers".
+        notice: What people should know; empty if there is nothing.
         trials_per_gpu: How many workers share a GPU.
-        gpu_keys: What the GPUs are called in claims.
-        most_per_gpu: So many workers of its GPU may take a slot's place, once it is known what a trial takes.
+        gpu_keys: The GPUs' names in claims.
+        most_per_gpu: How many workers may take a slot's place on its GPU, once it is known what a trial takes.
         ship_code: Whether Ray sends the working directory to the workers.
-        cpus_given: Whether `cpus_per_slot` was asked for, so that workers that share a GPU have as many each.
+        cpus_given: Whether the user asked for `cpus_per_slot`; workers that share a GPU then have as many each.
     """
 
     slots: int
@@ -63,5 +63,5 @@ class Resources:
 
     @property
     def cpus(self) -> int:
-        """CPU threads of all workers together, as many of them as there may be."""
+        """CPU threads of all workers together, with the most workers that there may be."""
         return self.slots * (self.cpus_per_slot or 1) * (self.most_per_gpu if self.cpus_given else 1)

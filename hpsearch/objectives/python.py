@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from hpsearch.config.objectives import ObjectiveSection
 from hpsearch.errors import FieldError, ObjectiveError
-from hpsearch.objectives.base import FORMS, Metrics, Trial, iterate
+from hpsearch.objectives.base import FORMS, iterate
 from hpsearch.objectives.importing import Named, check_arguments, check_callable, find, folder_of
 from hpsearch.objectives.way import Way
 from hpsearch.text import nearest
+from hpsearch.trial.handle import Metrics, Trial
 from hpsearch.trial.trial import Config
 
 if TYPE_CHECKING:

@@ -1,1 +1,1 @@
-"""What people and tools see of a study: a JSON document, frames, tables for the terminal. All reads, none writes."""
+"""What people see of a study: tables for the terminal. They only read it."""

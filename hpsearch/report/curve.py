@@ -16,9 +16,9 @@ from hpsearch.text import format_duration, value_format
 from hpsearch.trial.trial import Measurement
 
 _BARS = "▁▂▃▄▅▆▇█"
-_GAP = "·"  # a value that is not finite
+_GAP = "·"  # stands for a value that is not finite
 _BARS_WIDE = 60
-_ROWS = 16  # a longer table leaves out epochs
+_ROWS = 16  # a longer table omits epochs
 _EDGE_ROWS = 5
 
 
@@ -34,17 +34,17 @@ def curve(history: Sequence[Measurement], config: StudyConfig) -> RenderableType
     span = f"  {written(min(finite))} to {written(max(finite))}" if finite else "  no finite value"
     others = dict.fromkeys(name for m in history for name in m.metrics if name != config.metric)
     names = [config.metric, *others]
-    # As many metrics as fit, the study's own first.
+    # The study's own metric comes first, then as many others as fit.
     tables = [_epochs(history, names[:count], config, len(names) - count) for count in range(len(names), 0, -1)]
     return Group(cell(f"{config.metric}  {sparkline(values)}{span}"), FirstThatFits(*tables))
 
 
 def sparkline(values: Sequence[float], width: int = _BARS_WIDE) -> str:
-    """Return values as bars of one character from the lowest to the highest; a dot for one that is not finite.
+    """Return values as bars, one character each; a value that is not finite is a dot.
 
     Args:
-        values: More than `width` of them are averaged over neighbours.
-        width: At most so many characters.
+        values: If there are more than `width`, neighbours are averaged.
+        width: The largest number of characters.
     """
     count = min(width, len(values))
     cuts = [len(values) * position // count for position in range(count + 1)] if count else [0]
@@ -60,7 +60,7 @@ def _mean(values: Sequence[float]) -> float | None:
 
 
 def _bar(value: float, low: float, high: float) -> str:
-    # Halves, so that the span of huge values doesn't overflow.
+    # Of halves, since the span of huge values would overflow.
     share = (value / 2 - low / 2) / (high / 2 - low / 2) if high > low else 0.0
     return _BARS[min(int(share * len(_BARS)), len(_BARS) - 1)]
 
@@ -86,7 +86,7 @@ def _noting(table: Table, left_out: int) -> RenderableType:
 
 
 def _shown_rows(count: int, best: int) -> list[int]:
-    """Return the rows to show by position: all of a short table, else both ends and the best with its neighbours."""
+    """Return the positions of the rows to show: all, or of a long table both ends and those around the best."""
     if count <= _ROWS:
         return list(range(count))
     near = range(max(0, best - 1), min(count, best + 2))

@@ -1,4 +1,4 @@
-"""One trial in full: what it was, how it went, why it ended, what it said, and how to train it again."""
+"""One trial in full: its config, its curve, why it ended, its log, and how to train it again."""
 
 from __future__ import annotations
 
@@ -10,31 +10,30 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from hpsearch.config.config import StudyConfig
-from hpsearch.errors import CheckpointError, FieldError, InputError
+from hpsearch.errors import FieldError, InputError
 from hpsearch.objectives.own_values import OwnValues
 from hpsearch.objectives.registry import way_of
 from hpsearch.report.curve import curve
-from hpsearch.report.layout import cell, facts, heading
+from hpsearch.report.layout import cell, facts, heading, whole
 from hpsearch.report.paths import shown_path
 from hpsearch.study.document import epochs_of, json_value, last_folder, shown_config
 from hpsearch.study.study import Study
 from hpsearch.system.git import CodeState
 from hpsearch.text import clean, counted, format_duration, format_value, mean_and_std, value_format
-from hpsearch.trial.folder import LOG, attempt_folder, read_manifest
+from hpsearch.trial.folder import LOG, attempt_folders, newest_manifest
 from hpsearch.trial.manifest import Manifest
 from hpsearch.trial.trial import Measurement, Stage, State, TrialRecord
 
 _LOG_LINES = 20
-_LOG_BYTES = 1 << 16  # of the end of a log that may be huge
+_LOG_BYTES = 1 << 16  # are read of a log, which may be huge
 _SHELL_CHARACTERS = 76
 
 
 def trial_detail(study: Study, number: int) -> RenderableType:
-    """Return all there is to know of a search trial.
+    """Return all that is known of a search trial.
 
     Raises:
         InputError: There is no trial of that number.
@@ -65,29 +64,22 @@ def _find(study: Study, number: int) -> TrialRecord:
         return study.store.record(Stage.SEARCH, number)
     except KeyError:
         count = len(study.store.records(Stage.SEARCH))
-        allowed = f"0 to {count - 1}" if count else "none, for no trial has started"
+        allowed = f"0 to {count - 1}" if count else "none: no trial has started"
         raise InputError(f"study {study.name}: has no trial {number}; allowed: {allowed}") from None
 
 
 def _newest_manifest(record: TrialRecord, folder: Path) -> tuple[Manifest | None, str]:
-    """Return what the newest attempt that committed something has committed, and what is wrong with newer ones."""
-    damage = ""
-    for attempt in range(record.attempt, 0, -1):
-        try:
-            manifest = read_manifest(attempt_folder(folder, record.stage, record.number, attempt))
-        except (CheckpointError, OSError) as error:
-            damage = damage or str(error)
-            continue
-        if manifest is not None:
-            return manifest, damage
-    return None, damage
+    """Return the newest manifest that can be read, and what is wrong with newer ones."""
+    damage: list[str] = []
+    manifest = newest_manifest(attempt_folders(folder, record), damage.append)
+    return manifest, damage[0] if damage else ""
 
 
 def _from_store(record: TrialRecord, metric: str) -> tuple[Measurement, ...]:
     return tuple(Measurement(epoch=epoch, metrics={metric: value}) for epoch, value in sorted(record.values.items()))
 
 
-def _facts(study: Study, record: TrialRecord) -> Table:
+def _facts(study: Study, record: TrialRecord) -> RenderableType:
     at = "" if record.best_epoch is None else f" at epoch {record.best_epoch}"
     rows = [
         (study.config.metric, f"{format_value(record.value)}{at}"),
@@ -116,7 +108,7 @@ def _json(value: Any) -> str:
     return json.dumps(json_value(value), ensure_ascii=False)
 
 
-def _config(record: TrialRecord, config: StudyConfig) -> Table:
+def _config(record: TrialRecord, config: StudyConfig) -> RenderableType:
     return facts([(name, _json(value)) for name, value in shown_config(record, config).items()])
 
 
@@ -125,7 +117,7 @@ def _log(record: TrialRecord, folder: Path) -> list[RenderableType]:
     if attempt is None:
         return []
     path = attempt / LOG
-    parts: list[RenderableType] = [Text(""), heading("Log"), cell(shown_path(path))]
+    parts: list[RenderableType] = [Text(""), heading("Log"), whole(shown_path(path))]
     try:
         lines = _tail(path)
     except OSError as error:
@@ -150,11 +142,11 @@ def _again(config: StudyConfig, record: TrialRecord, folder: Path, epochs: int) 
         cwd, arguments = line(config.objective, resolved, own, last_folder(record, folder))
     except FieldError as error:
         return [*by_hand, cell(error, "yellow")]
-    return [*by_hand, *map(cell, _shell_lines(["cd", cwd, "&&"] if cwd else [], arguments))]
+    return [*by_hand, *map(whole, _shell_lines(["cd", cwd, "&&"] if cwd else [], arguments))]
 
 
 def _shell_lines(before: Sequence[str], arguments: Sequence[str]) -> list[str]:
-    """Return a command as a shell reads it, over several lines if it is long."""
+    """Return a command for a shell, on several lines if it is long."""
     words = [word if word == "&&" else shlex.quote(clean(word)) for word in (*before, *arguments)]
     lines = [words[0]]
     for word in words[1:]:

@@ -1,4 +1,4 @@
-"""Where things of a study are, and how to name the study on the command line."""
+"""Where a study's files are, and how to name the study on the command line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hpsearch.study.study import Study
 
 
 def shown_path(path: Path) -> str:
-    """Return a path as short as it can be typed here: relative if it lies below the working directory."""
+    """Return a path as the user can type it: relative if it is below the working directory."""
     absolute, here = path.absolute(), Path.cwd()
     return str(absolute.relative_to(here)) if absolute.is_relative_to(here) and absolute != here else str(path)
 
@@ -23,10 +23,10 @@ def shown_store(folder: Path) -> str:
 
 
 def study_argument(study: Study, studies: Path | None = None) -> str:
-    """Return what to type for STUDY: its name where that is enough, else its path; and --storage where it is needed.
+    """Return what to type for STUDY: the name if that is enough, else the path; with --storage if it is needed.
 
     Args:
-        studies: The directory that was given with --studies, which then is repeated.
+        studies: The directory that was given with --studies; it is repeated if the name needs it.
     """
     default = Path(os.environ.get("HPSEARCH_STUDIES") or "studies")
     if study.folder.absolute() == (default / study.name).absolute():

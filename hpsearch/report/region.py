@@ -1,4 +1,4 @@
-"""What a search says about its space: bounds that are too tight, how far they have grown, what was tried first."""
+"""What a search shows about its space: tight bounds, bounds that have grown, and how the first configs did."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hpsearch.trial.trial import Stage
 
 
 def bounds_in_words(study: Study) -> list[str]:
-    """Return which bounds have grown, and which the best trials crowd, one line each."""
+    """Return a line for each bound that has grown, and for each that the best trials crowd."""
     space = study.explored_space
     lines = []
     for name, axis in space.parameters.items():
@@ -26,20 +26,20 @@ def bounds_in_words(study: Study) -> list[str]:
 
 
 def region(study: Study) -> RenderableType | None:
-    """Return what there is to say about the bounds of a study's space; None for nothing."""
+    """Return the lines on the bounds of a study's space; None without any."""
     lines = bounds_in_words(study)
     return Group(*(cell(line) for line in lines)) if lines else None
 
 
 def first_in_words(study: Study) -> str:
-    """Return how the winner compares with the configs that the space file wants tried first; empty without any."""
+    """Return how the winner compares with the configs that the space file wants tried first; empty without such."""
     best = study.best
     records = study.store.records(Stage.SEARCH)[: len(study.config.search.first)]
     tried = [study.best_of_trial(record.number) for record in records if record.eligible]
     found = [one for one in tried if one is not None]
     if best is None or not found:
         return ""
-    # One that was retrained says more than any value of one seed.
+    # A mean over seeds says more than a value of one seed.
     leader = max(found, key=lambda one: (one.n > 0, study.config.direction.sign * one.mean))
     written = value_format([best.mean, leader.mean])
     value = f"trial {leader.trial}, {study.config.metric} {written(leader.mean)} {_seeds(leader)}"

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hpsearch.config.config import StudyConfig
-from hpsearch.report.layout import FirstThatFits, cell, text_table
+from hpsearch.report.layout import FirstThatFits, Wrapping, cell, stacked, text_table
 from hpsearch.selection.ranking import Finalist, top
 from hpsearch.space.display import params_line, short_params
 from hpsearch.study.document import epochs_of, shown_config
@@ -23,12 +23,12 @@ _SIDE = {Direction.MAXIMIZE: "above", Direction.MINIMIZE: "below"}
 
 
 def leaderboard(study: Study, top_n: int) -> RenderableType:
-    """Return the best search trials, best first: only those that can win.
+    """Return the best search trials that can win, best first.
 
     Args:
-        top_n: At most so many rows.
+        top_n: The largest number of rows.
     """
-    # One more than is shown: the last row has to be told from its neighbour too.
+    # One more than is shown: the last value must differ from the next one in print too.
     records = top(study.store.records(Stage.SEARCH), study.config.direction, top_n + 1)
     if not records:
         return Text("No trial has ended with a value that can win.")
@@ -46,28 +46,38 @@ def _leader(rank: int, record: TrialRecord, written: Callable[[float | None], st
 def _with_params(
     headers: Sequence[str], rows: Sequence[Sequence[str]], configs: Sequence[Config], config: StudyConfig
 ) -> FirstThatFits:
-    """Return a table with a column for each parameter, or with all of them in one column where that is too wide."""
+    """Return a table with a column for each parameter. If that is too wide, one column or lines below it have them.
+
+    Args:
+        rows: The second cell of each is its trial's number.
+    """
     names = [name for name in config.space.names if name in config.space.parameters]
-    wide = text_table((), (*headers, *names))
+    wide, bare = text_table((), (*headers, *names)), text_table((), headers)
     narrow = text_table((), headers, last=["params"])
     for position, (row, one) in enumerate(zip(rows, configs, strict=True)):
         style = "bold" if position == 0 else ""
         cells = [cell(text, style) for text in row]
         wide.add_row(*cells, *_params(short_params(config.space, one), names))
         narrow.add_row(*cells, cell(params_line(config.space, one)))
-    return FirstThatFits(wide, narrow)
+        bare.add_row(*cells)
+    below = [_params_below(row[1], one, config) for row, one in zip(rows, configs, strict=True)]
+    return FirstThatFits(wide, Wrapping(narrow), Wrapping(bare, *below), stacked(narrow))
+
+
+def _params_below(trial: object, one: Config, config: StudyConfig) -> Padding:
+    return Padding(cell(f"trial {trial}: {params_line(config.space, one)}"), (0, 0, 0, 2))
 
 
 def _params(short: dict[str, str], names: Sequence[str]) -> list[Text]:
-    """Return a cell for each parameter; an inactive one has none."""
+    """Return a cell for each parameter, with a dash for an inactive one."""
     return [cell(short.get(clean(name), "-")) for name in names]
 
 
 def finalists_table(study: Study) -> RenderableType:
-    """Return the finalists, best first, with what their seeds say about them, and what to expect of the winner.
+    """Return the finalists, best first, with the statistics of their seeds, and what to expect of the winner.
 
-    `search` is the value that the search found, and the next column how far it lies above the mean of the seeds (below
-    it, where less is better): the largest of many noisy values flatters.
+    `search` is the value in the search. The next column says how far that lies above the mean of the seeds, or below
+    it where less is better: the best of many noisy values is too good.
     """
     found = study.ranked_finalists
     if not found:
@@ -80,11 +90,8 @@ def finalists_table(study: Study) -> RenderableType:
         cells = [cell(text, "bold" if position == 0 else "") for text in _finalist(one, written)]
         wide.add_row(*cells, cell(params_line(study.config.space, study.config.space.config_of(one.params))))
         narrow.add_row(*cells)
-    lines = [
-        f"trial {one.source}: {params_line(study.config.space, study.config.space.config_of(one.params))}"
-        for one in found
-    ]
-    table = FirstThatFits(wide, Group(narrow, *(Padding(cell(line), (0, 0, 0, 2)) for line in lines)))
+    below = [_params_below(one.source, study.config.space.config_of(one.params), study.config) for one in found]
+    table = FirstThatFits(wide, Wrapping(narrow, *below), Group(stacked(narrow), *below))
     words = [*map(_failures_in_words, found), optimism_in_words(found, study.config.direction, written)]
     return Group(table, Text(""), *(Text(line) for line in words if line))
 
@@ -111,7 +118,7 @@ def _failures_in_words(one: Finalist) -> str:
 def optimism_in_words(
     finalists: Sequence[Finalist], direction: Direction, written: Callable[[float | None], str]
 ) -> str:
-    """Return what the search's best value was worth, or nothing if no seed of that config has ended well."""
+    """Return how the search's best value compares with its retraining; empty if none of its seeds ended well."""
     first = min(finalists, key=lambda one: (-direction.sign * one.search_value, one.source))
     if first.optimism is None:
         return ""

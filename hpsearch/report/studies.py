@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import RenderableType
 from rich.text import Text
 
-from hpsearch.report.layout import cell, text_table
+from hpsearch.report.layout import FirstThatFits, Wrapping, cell, stacked, text_table
 from hpsearch.selection.ranking import top
 from hpsearch.store.location import DATABASE, JOURNAL
 from hpsearch.store.pointer import STUDY_FILE
@@ -28,13 +28,13 @@ class StudyRow:
     """One study as `list` shows it.
 
     Attributes:
-        state: `done`, `unfinished`, or in a few words why it can't be read.
-        done: Search trials that have ended.
-        total: Search trials that it is to have; None if unknown.
+        state: `done`, `unfinished`, or why the study can't be read.
+        done: How many search trials have ended.
+        total: Search trials in all; None if unknown.
         mean: The best config's mean over seeds, or the best search trial's value where there are no seeds.
-        std: Of the seeds; None for fewer than two.
-        retrained: Trials of the present finalists that have ended.
-        to_retrain: How many there are to be; 0 without finalists.
+        std: The standard deviation over seeds; None for fewer than two.
+        retrained: How many trials of the finalists have ended.
+        to_retrain: How many trials the finalists have in all; 0 without finalists.
         changed: When the study last changed, in seconds since 1970; None if unknown.
     """
 
@@ -78,7 +78,7 @@ def _retraining(study: Study) -> tuple[int, int]:
 
 
 def _changed(folder: Path) -> float | None:
-    # SQLite's writes go to the -wal file first; a store elsewhere leaves no trace here but the trials' folders.
+    # SQLite writes to the -wal file first. A store elsewhere changes only the trials' folders here.
     places = (STUDY_FILE, DATABASE, f"{DATABASE}-wal", JOURNAL, "trials", "finalists")
     times = [path.stat().st_mtime for name in places if (path := folder / name).exists()]
     return max(times, default=None)
@@ -102,7 +102,7 @@ def studies_table(rows: Iterable[StudyRow], now: float | None = None) -> Rendera
         state = cell(row.state, "" if row.state == "done" else "yellow")
         texts = (f"{row.done}/{total}", finalists, best, row.metric, _ago(row.changed, now))
         table.add_row(cell(row.name, "bold"), state, *map(cell, texts))
-    return table
+    return FirstThatFits(Wrapping(table), stacked(table))
 
 
 def _ago(changed: float | None, now: float) -> str:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from hpsearch.config.budget import Limits
 from hpsearch.config.config import StudyConfig
-from hpsearch.report.layout import FirstThatFits, cell, facts, heading
+from hpsearch.report.layout import FirstThatFits, cell, facts, facts_table, heading, whole
 from hpsearch.report.paths import shown_path, shown_store, study_argument
 from hpsearch.report.region import first_in_words, region
 from hpsearch.report.results import ensemble_table, finalists_table, leaderboard
@@ -24,10 +24,10 @@ _LEADERS = 5
 
 
 def study_summary(study: Study, top_n: int = _LEADERS) -> RenderableType:
-    """Return all results of a study, where its files are, and what to type next.
+    """Return all results of a study, the places of its files, and commands to go on with.
 
     Args:
-        top_n: At most so many search trials.
+        top_n: The largest number of search trials.
     """
     sections: list[tuple[str, RenderableType]] = [("Search", leaderboard(study, top_n))]
     if study.config.finalists is not None:
@@ -37,7 +37,7 @@ def study_summary(study: Study, top_n: int = _LEADERS) -> RenderableType:
     tight = region(study)
     if tight is not None:
         sections.append(("Bounds", tight))
-    sections.append(("Files", facts([("study", shown_path(study.folder)), ("store", shown_store(study.folder))])))
+    sections.append(("Files", _files(study)))
     sections.append(("Next", _next(study)))
     parts: list[RenderableType] = [heading(f"Study {study.name}: {study.state}"), _overview(study)]
     for name, content in sections:
@@ -83,6 +83,11 @@ def _best(study: Study) -> tuple[str, str]:
     return "best", f"trial {best.trial}, {study.config.metric} {text}, {over}"
 
 
+def _files(study: Study) -> RenderableType:
+    rows = [("study", shown_path(study.folder)), ("store", shown_store(study.folder))]
+    return FirstThatFits(facts_table(rows), Group(*(whole(f"{name}  {place}") for name, place in rows)))
+
+
 def _next(study: Study) -> RenderableType:
     typed = study_argument(study)
     rows = []
@@ -94,12 +99,12 @@ def _next(study: Study) -> RenderableType:
         rows.append((f"hpsearch export {typed} --to best.yaml", "its config, for the training repo"))
     if study.state == "done":
         rows.append((f"hpsearch resume {typed} {_more(study)}", "search on, to a new total"))
-    commands = Group(*(cell(command) for command, _ in rows))
-    return FirstThatFits(facts([(command, cell(what, "dim")) for command, what in rows], style=""), commands)
+    commands = Group(*(whole(command) for command, _ in rows))
+    return FirstThatFits(facts_table([(command, cell(what, "dim")) for command, what in rows], style=""), commands)
 
 
 def _more(study: Study) -> str:
-    """Return an option with which a finished study goes on."""
+    """Return an option that lets a finished study go on."""
     limits, total = study.limits, study.total
     if study.store.get("search_end") is None or limits.trials == total:
         return f"--trials {2 * (total or len(study.store.records(Stage.SEARCH)))}"
@@ -114,12 +119,12 @@ def plan_line(
     can_predict: bool | None = None,
     limits: Limits | None = None,
 ) -> str:
-    """Return what a study is going to train, on one line.
+    """Return on one line what a study will train.
 
     Args:
         trials: The search's total.
         workers_text: What it trains on, such as `4 GPUs`.
-        can_predict: Whether the objective can; None if that is not known, and then its section decides.
+        can_predict: Whether the objective can predict; None if only its section is known.
         limits: What the study may spend; None for no budget.
     """
     limits = limits or Limits()
@@ -135,7 +140,7 @@ def plan_line(
 
 
 def _plan_of_search(config: StudyConfig, trials: int) -> list[str]:
-    """Return the search's trials, those of equal length together."""
+    """Return the search's trials, grouped by their epochs."""
     lengths = planned_lengths(config, [first_round(config)], trials)
     same = itertools.groupby(lengths, key=lambda pair: pair[0])
     groups = [(epochs, sum(count for _, count in pairs)) for epochs, pairs in same]

@@ -1,4 +1,4 @@
-"""All that can be printed of a study, as Rich renderables: for `list`, `show`, and the end of `run`."""
+"""All tables of a study, as Rich renderables: for `list`, `show`, and the end of `run`."""
 
 from hpsearch.report.detail import trial_detail
 from hpsearch.report.results import ensemble_table, finalists_table, leaderboard

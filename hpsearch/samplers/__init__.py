@@ -1,6 +1,6 @@
-"""Samplers propose configs. They are Optuna samplers, for `optuna.create_study(sampler=...)` too.
+"""Samplers propose configs. `optuna.create_study(sampler=...)` takes them too.
 
-Each name is imported when it is first used: who only reads a study needs no sampler, and Optuna takes long to import.
+Each name is imported at its first use: reading a study needs no sampler, and Optuna takes long to import.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Samplers that learn from the trials so far: Optuna's TPE and Gaussian process, built anew for each config.
 
-A sampler that lives on would repeat itself after a resume: `TPESampler(seed=0)` loaded anew proposes what it proposed
-before. Here config i depends on the seed, on i, and on what is known of the other trials, and on nothing else.
+A sampler that is kept would repeat itself after a resume: a new `TPESampler(seed=0)` proposes the same configs again.
+Here config i depends only on the seed, on i and on the other trials.
 """
 
 from __future__ import annotations
@@ -33,29 +33,29 @@ from hpsearch.space.space import Space
 from hpsearch.trial.seeding import derive_seed
 from hpsearch.trial.trial import Direction, Params
 
-_START_UP = 10  # trials that end before a model is asked: the default of both samplers in Optuna
+_START_UP = 10  # ended trials before the model is asked: the default of both samplers in Optuna
 _FAILED_PER_SCORED = 9  # TPE calls a tenth of the trials good, and no failed one may be among them
-_ENDS, _STEPS = 8, 32  # ways from a forbidden config to an allowed one, and the steps of each
-_FENCE = 1.5  # Tukey, Exploratory Data Analysis (1977): quartile ranges beyond the quartile where outliers begin
+_ENDS, _STEPS = 8, 32  # ways from a forbidden config to good ones, and the steps of each way
+_FENCE = 1.5  # Tukey, Exploratory Data Analysis (1977): outliers lie this many quartile ranges beyond a quartile
 
-_making = threading.Lock()  # what follows under it is global to the process, and `optimize(n_jobs=2)` has threads
+_making = threading.Lock()  # warnings and log levels are global to the process, and `optimize(n_jobs=2)` has threads
 
 
 class AdaptiveSampler(SobolSampler):
     """Asks a model of the trials so far for the next config.
 
-    The first configs are Sobol points, until ten trials have ended and one of them has a value. Later on Sobol points
-    stand in where the model proposes nothing that is allowed and new.
+    The first configs are Sobol points, until ten trials have ended and one of them has a value. Later a Sobol point
+    stands in where the model proposes no config that is allowed and new.
 
     Args:
-        space: What is searched. Trials outside of its bounds are not told to the model.
+        space: The space to draw from. The model does not see trials outside of its bounds.
         seed: In [0, 2**32).
-        taken: Keys (`Space.key`) of configs that are not to be proposed.
+        taken: Keys (`Space.key`) of configs to leave out.
     """
 
     adaptive = True
     kind: ClassVar[str]
-    asks: ClassVar[int] = 16  # of a model for one config, before a Sobol point is taken
+    asks: ClassVar[int] = 16  # proposals for one config before a Sobol point stands in
 
     def __init__(self, space: Space, seed: int, taken: Collection[Key] = ()) -> None:
         super().__init__(space, seed, taken)
@@ -66,24 +66,24 @@ class AdaptiveSampler(SobolSampler):
         """Return Optuna's sampler."""
 
     @abstractmethod
-    def _told(self, past: Sequence[Past], direction: Direction) -> list[Past]:
-        """Return what the model is told for trials of this space, one of which at least has a value."""
+    def _data(self, past: Sequence[Past], direction: Direction) -> list[Past]:
+        """Return the trials as the model sees them; at least one of `past` has a value."""
 
     @abstractmethod
     def _ask(self, study: Study) -> Params:
-        """Return what the model proposes, by parameter; of inactive ones too, maybe."""
+        """Return the model's proposal; it may have inactive parameters."""
 
     def propose(self, number: int, past: Sequence[Past], direction: Direction) -> Params:
         """Return the config for a number: a pure function of space, seed and arguments.
 
         Args:
             number: Of the config, from 0.
-            past: Trials so far in the order of their numbers, those still running too. Those that this space can't
-                hold count for nothing, and those that ended without a value as bad.
+            past: Trials so far in the order of their numbers, also running ones. Trials outside of this space don't
+                count; trials that ended without a value count as bad.
             direction: Of the metric.
 
         Raises:
-            SpaceUsedUpError: There is no config left that satisfies the constraints and is not among `past` or taken.
+            SpaceUsedUpError: No config outside of `past` and `taken` satisfies the constraints.
         """
         known = [
             replace(one, params=params) for one in past if (params := as_trained(self.space, one.params)) is not None
@@ -99,25 +99,25 @@ class AdaptiveSampler(SobolSampler):
     def _modelled(
         self, number: int, known: Sequence[Past], keys: Collection[Key], direction: Direction
     ) -> Params | None:
-        """Return a proposal of the model that is allowed and new; None if there is none."""
+        """Return an allowed and new proposal of the model, or None."""
         refused: list[Past] = []
         for attempt in range(self.asks):
             with _quiet():
                 model = self._model(derive_seed(self.seed, self.kind, number, attempt))
                 study = optuna.create_study(sampler=model, direction=direction.value)
-            study.add_trials(_frozen(self.space, one) for one in self._told([*known, *refused], direction))
+            study.add_trials(_frozen(self.space, one) for one in self._data([*known, *refused], direction))
             params = self.space.only_active(self._ask(study))
             allowed = self._allowed(params, known, direction)
             if allowed is not None and self.space.key(allowed) not in keys:
                 return allowed
-            # A forbidden config counts as a failed one, a repeated one as another that runs: the model moves away.
+            # A forbidden config counts as failed and a repeated one as running, so that the model moves away.
             refused.append(Past(params=params, value=None, running=allowed is not None))
         return None
 
     def _allowed(self, params: Params, known: Sequence[Past], direction: Direction) -> Params | None:
-        """Return the proposal, or the first allowed config on the way to a good one; None if there is none.
+        """Return the proposal, or the first allowed config on the way to a good one, or None.
 
-        The best configs are often where a constraint begins, and the model would point beyond it again and again:
+        The best configs often lie at a constraint, and the model would propose configs beyond it again and again:
         Michalewicz and Nazhiyath, Genocop III (1995).
         """
         if self.space.allows(params):
@@ -132,7 +132,7 @@ class AdaptiveSampler(SobolSampler):
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Return the config of a trial in the light of the study's other trials.
+        """Return the config of a trial, given the study's other trials.
 
         Raises:
             ValueError: The study has several objectives.
@@ -158,13 +158,13 @@ class TpeSampler(AdaptiveSampler):
     def _model(self, seed: int) -> BaseSampler:
         return optuna.samplers.TPESampler(
             seed=seed,
-            n_startup_trials=0,  # Sobol points were
-            multivariate=True,  # lr and weight_decay are good together, not each for itself
-            group=bool(self.space.conditions),  # else parameters that are not in all configs are modelled alone
-            constant_liar=True,  # a running trial counts as bad, so that workers spread
+            n_startup_trials=0,  # the Sobol points were these
+            multivariate=True,  # lr and weight_decay are good together, not each on its own
+            group=bool(self.space.conditions),  # else conditional parameters are modelled alone
+            constant_liar=True,  # a running trial counts as bad, so that workers spread out
         )
 
-    def _told(self, past: Sequence[Past], direction: Direction) -> list[Past]:
+    def _data(self, past: Sequence[Past], direction: Direction) -> list[Past]:
         del direction
         scored = sum(one.value is not None for one in past)
         failed = [at for at, one in enumerate(past) if one.value is None and not one.running]
@@ -181,55 +181,55 @@ class TpeSampler(AdaptiveSampler):
 
 
 class GpSampler(AdaptiveSampler):
-    """Gaussian process: samples where the expected improvement is largest, given also where trials are running.
+    """Gaussian process: samples where the expected improvement is largest, with running trials taken into account.
 
-    Needs no more than tens of trials, and a second for each config. Jones et al., Efficient Global Optimization (1998);
-    Ament et al., Unexpected Improvements to Expected Improvement (2023).
+    It needs only tens of trials, and takes a second for each config. Jones et al., Efficient Global Optimization
+    (1998); Ament et al., Unexpected Improvements to Expected Improvement (2023).
     """
 
     kind = "gp"
     asks = 4  # of a second each
 
     def _model(self, seed: int) -> BaseSampler:
-        # Where greenlet is not installed this module says so when it is loaded; the search is only slower.
+        # Without greenlet this module warns when it is loaded; the search is only slower.
         with contextlib.suppress(ImportError):  # another version of Optuna may have no such module
             importlib.import_module("optuna._gp.batched_lbfgsb")
-        # It needs no liar: the acquisition function integrates over what the running trials may give.
+        # No liar is needed: the acquisition function integrates over the possible values of running trials.
         return optuna.samplers.GPSampler(seed=seed, n_startup_trials=0)
 
-    def _told(self, past: Sequence[Past], direction: Direction) -> list[Past]:
+    def _data(self, past: Sequence[Past], direction: Direction) -> list[Past]:
         scores = [direction.sign * one.value for one in past if one.value is not None]
         floor = max(min(scores), fence(scores))
-        told = []
+        data = []
         for one in past:
             value = one.value
             if not one.running:
-                # A loss of 1e6 would make all others look the same; a failed trial has to look bad to a regression.
+                # Beside a loss of 1e6 all others would look the same. A failed trial has to look bad.
                 value = direction.sign * max(floor, floor if value is None else direction.sign * value)
-            # The kernel needs each axis everywhere: an inactive parameter rests in the middle of its range.
-            told.append(replace(one, params=Params({**_middle(self.space), **one.params}), value=value))
-        return told
+            # The kernel needs every axis: an inactive parameter gets the middle of its range.
+            data.append(replace(one, params=Params({**_middle(self.space), **one.params}), value=value))
+        return data
 
     def _ask(self, study: Study) -> Params:
         return Params(study.ask(fixed_distributions=self.space.optuna_distributions()).params)
 
 
 class _Unrepeated(SobolSampler):
-    """Draws Sobol points that are not taken; for adaptive samplers, whose earlier configs are others."""
+    """Draws Sobol points that are not taken, without drawing those before."""
 
     def draw(self, number: int) -> Params:
         return self._accepted(number)
 
 
 def as_trained(space: Space, params: Params) -> Params | None:
-    """Return the stored values of active parameters, rounded as they were for the trial.
+    """Return the stored values of active parameters, rounded as for the trial.
 
     Args:
-        space: With the bounds of now.
-        params: Of an earlier trial, maybe from other bounds.
+        space: With the present bounds.
+        params: Of an earlier trial, which may have had other bounds.
 
     Returns:
-        None if one is missing or outside of the bounds.
+        None if a value is missing or outside of the bounds.
     """
     if not space.is_complete(params):
         return None
@@ -250,11 +250,11 @@ def as_trained(space: Space, params: Params) -> Params | None:
 
 
 def mix(space: Space, start: Params, end: Params, share: float) -> Params:
-    """Return params that have gone a share of the way to others, in the scale of each range.
+    """Return params a share of the way from `start` to `end`, in the scale of each range.
 
     Args:
-        start: One stored value for each active parameter. Choices stay, and what decides on others.
-        end: A parameter that it has not stays too.
+        start: One stored value for each active parameter. Choices stay, and so do parameters in conditions.
+        end: Parameters that it lacks stay too.
         share: From 0 to 1.
     """
     deciding = {parent for wanted in space.conditions.values() for parent in wanted}
@@ -267,18 +267,18 @@ def mix(space: Space, start: Params, end: Params, share: float) -> Params:
 
 
 def fence(scores: Sequence[float]) -> float:
-    """Return the score below which others are outliers; minus infinity where their middle half is one value.
+    """Return the score below which others are outliers; minus infinity if the middle half is one value.
 
     Args:
         scores: At least one; finite; larger is better.
     """
-    low, _, high = statistics.quantiles([*scores, *scores], method="inclusive")  # which takes two at least
+    low, _, high = statistics.quantiles([*scores, *scores], method="inclusive")  # takes at least two
     return low - _FENCE * (high - low) if high > low else -math.inf
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep Optuna from telling of studies that nobody sees, and of its own features that may change."""
+    """Silence Optuna's log lines on studies and its warnings on experimental features."""
     with _making, warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         level = optuna.logging.get_verbosity()
@@ -300,7 +300,7 @@ def _frozen(space: Space, one: Past) -> FrozenTrial:
 
 
 def _past_of(trial: FrozenTrial) -> Past | None:
-    """Return what a trial of Optuna's tells; None for one that has not begun, or that failed: that is a bug's fault."""
+    """Return a trial of Optuna's as the model sees it; None if it has not begun, or failed, which is a bug's fault."""
     match trial.state:
         case TrialState.COMPLETE:
             value = trial.value

@@ -1,4 +1,4 @@
-"""What all samplers of a space share: config i is a function of (space, seed, i), and no config comes twice."""
+"""The base of all samplers: config i is a function of (space, seed, i), and no config comes twice."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from hpsearch.text import counted
 from hpsearch.trial.seeding import unit
 from hpsearch.trial.trial import Direction, Params
 
-_MAX_TRIES = 100_000  # of one config, of which constraints leave one in a thousand
-MAX_LISTED = 20_000  # configs of a space that can be gone through one by one in a second
+_MAX_TRIES = 100_000  # draws for one config; constraints may leave one draw in a thousand
+MAX_LISTED = 20_000  # configs; listing so many takes a second
 _TRIES_BEFORE_LISTING = 64
 
 Key = tuple[tuple[str, Any], ...]
@@ -32,19 +32,19 @@ Key = tuple[tuple[str, Any], ...]
 class SpaceSampler(BaseSampler):
     """An Optuna sampler that draws the configs of a space by their numbers.
 
-    Optuna calls it through `create_study(sampler=...)`, hpsearch's driver through `draw`; both get the same config for
-    the same number, in any order and in any process. Values are as they are stored: a quantised one is not yet rounded
-    (`Space.config` does that), a choice is its name. What constraints forbid, and what repeats an earlier config, is
-    drawn again within its own number.
+    Optuna calls it through `create_study(sampler=...)`, hpsearch's driver through `draw`. Both get the same config for
+    the same number, in any order and in any process. Values are stored ones: a quantised value is not yet rounded
+    (`Space.config_of` does that), a choice is its name. A forbidden or repeated config is drawn again under the same
+    number.
 
     Args:
-        space: What is searched.
+        space: The space to draw from.
         seed: In [0, 2**32).
-        taken: Keys (`Space.key`) of configs that are not to be drawn.
+        taken: Keys (`Space.key`) of configs to leave out.
     """
 
     adaptive = False
-    """Whether `propose` depends on what is known so far."""
+    """Whether `propose` depends on earlier trials."""
 
     def __init__(self, space: Space, seed: int, taken: Collection[Key] = ()) -> None:
         self.space, self.seed = space, seed
@@ -52,7 +52,7 @@ class SpaceSampler(BaseSampler):
         self._keys = set(taken)
         self._repeats = space.may_repeat
         self._listed: list[tuple[Key, Params]] | None = None
-        self._position = 0  # of the first of them that may not be drawn yet
+        self._position = 0  # in `_listed`: all configs before it were drawn
 
     @abstractmethod
     def candidate(self, number: int, attempt: int) -> Params:
@@ -60,18 +60,18 @@ class SpaceSampler(BaseSampler):
 
         Args:
             number: Of the config, from 0.
-            attempt: From 0; the next one is asked for when a constraint or an earlier config refuses this one.
+            attempt: From 0; the next one follows where a constraint or an earlier config rules this one out.
         """
 
     def draw(self, number: int) -> Params:
         """Return the stored value of each active parameter for config `number`, from 0.
 
         Raises:
-            SpaceUsedUpError: There is no config left that satisfies the constraints and was not drawn before.
+            SpaceUsedUpError: No new config satisfies the constraints.
         """
         if not self._repeats:
             return self._accepted(number)
-        # What repeats depends on all before; they are drawn once and kept.
+        # A config is new only against all earlier ones, so these are drawn once and kept.
         while len(self._drawn) <= number:
             params = self._accepted(len(self._drawn))
             self._drawn.append(params)
@@ -79,10 +79,10 @@ class SpaceSampler(BaseSampler):
         return Params(dict(self._drawn[number]))
 
     def recall(self, configs: Iterable[Params]) -> None:
-        """Take the configs of the first numbers from where they are stored, so that they need not be drawn again.
+        """Take stored configs, so that they need not be drawn again.
 
         Args:
-            configs: Of numbers 0, 1 and so on: what `draw` gave for them.
+            configs: Earlier results of `draw` for the numbers 0, 1 and so on.
         """
         if self._repeats:
             for params in itertools.islice(configs, len(self._drawn), None):
@@ -90,10 +90,10 @@ class SpaceSampler(BaseSampler):
                 self._keys.add(self.space.key(params))
 
     def propose(self, number: int, past: Sequence[Past], direction: Direction) -> Params:
-        """Return the config for a number in the light of what is known so far; here, that does not matter.
+        """Return the config for a number, given the trials so far; here they don't matter.
 
         Args:
-            past: Trials so far, those still running too.
+            past: Trials so far, also running ones.
             direction: Of the metric.
 
         Raises:
@@ -115,7 +115,7 @@ class SpaceSampler(BaseSampler):
         return rest
 
     def _options(self) -> list[Sequence[Any]] | None:
-        """Return the stored values that each parameter can have; None if there are too many."""
+        """Return the possible stored values of each parameter; None if there are too many."""
         axes = self.space.parameters.values()
         return [axis.listed() for axis in axes] if self.space.size <= MAX_LISTED else None
 
@@ -128,7 +128,7 @@ class SpaceSampler(BaseSampler):
         return not self._repeats or self.space.key(params) not in self._keys
 
     def _next_listed(self, axes: Sequence[Sequence[Any]]) -> Params | None:
-        """Return a config of a small space that was not drawn yet, in an order of the seed's; None if none is left."""
+        """Return a new config of a small space, in an order that the seed decides; None if none is left."""
         if self._listed is None:
             found = {}
             for values in itertools.product(*axes):
@@ -137,12 +137,12 @@ class SpaceSampler(BaseSampler):
                     found[self.space.key(params)] = params
             self._listed = sorted(found.items(), key=lambda item: unit(self.seed, "rest", repr(item[1])))
         while self._position < len(self._listed) and self._listed[self._position][0] in self._keys:
-            self._position += 1  # what was drawn stays so
+            self._position += 1  # a drawn config stays drawn
         return Params(dict(self._listed[self._position][1])) if self._position < len(self._listed) else None
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Return all parameters of the space, for a config is drawn as a whole."""
-        del study, trial  # Optuna's signature; nothing that has happened may matter
+        """Return all parameters of the space: configs are drawn whole."""
+        del study, trial  # Optuna's signature; earlier trials must not matter
         return self.space.optuna_distributions()
 
     def sample_relative(
@@ -155,7 +155,7 @@ class SpaceSampler(BaseSampler):
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """Return a value for a parameter that the space does not have, as a function of seed, number and name."""
+        """Return a value for a parameter outside the space, as a function of seed, number and name."""
         del study
         quantile = unit(self.seed, "independent", trial.number, param_name)
         return draw_from(param_distribution, quantile)
@@ -167,11 +167,11 @@ class SpaceSampler(BaseSampler):
             try:
                 self.draw(trial.number + 1)
             except SpaceUsedUpError:
-                with suppress(RuntimeError):  # it was asked, and nothing is to be ended
+                with suppress(RuntimeError):  # outside of `optimize` there is nothing to end
                     study.stop()
 
     def reseed_rng(self) -> None:
-        """Do nothing: there is no generator whose copies in several processes could repeat each other."""
+        """Do nothing: no generator is kept, so copies in several processes can't repeat each other."""
 
 
 def draw_from(distribution: BaseDistribution, quantile: float) -> Any:
@@ -182,7 +182,7 @@ def draw_from(distribution: BaseDistribution, quantile: float) -> Any:
         quantile: In [0, 1).
 
     Raises:
-        TypeError: It is of a kind that Optuna may add later.
+        TypeError: The distribution is of another kind.
     """
     if isinstance(distribution, CategoricalDistribution):
         return Choice(distribution.choices, distribution.choices).draw(quantile)
@@ -190,7 +190,7 @@ def draw_from(distribution: BaseDistribution, quantile: float) -> Any:
         msg = f"can't draw from {distribution!r}; known are float, integer and categorical distributions"
         raise TypeError(msg)
     low, high, step = distribution.low, distribution.high, distribution.step
-    if step is not None and not distribution.log:  # Optuna has no steps on a log scale but the 1 of integers
+    if step is not None and not distribution.log:  # on a log scale Optuna's only step is the 1 of integers
         steps = round((high - low) / step)
         return min(low + step * min(int(quantile * (steps + 1)), steps), high)
     kind = ("log" if distribution.log else "") + ("int" if isinstance(distribution, IntDistribution) else "uniform")
@@ -203,6 +203,6 @@ def draw_space(space: Space, quantiles: Mapping[str, float]) -> Params:
 
 
 def draw_uniform(space: Space, seed: int, kind: str, number: int, attempt: int) -> Params:
-    """Return independent uniform draws of all parameters; attempts after the first have numbers of their own."""
+    """Return independent uniform draws of all parameters; each attempt has its own."""
     again = (attempt,) if attempt else ()
     return draw_space(space, {name: unit(seed, kind, number, name, *again) for name in space.parameters})

@@ -1,12 +1,11 @@
-"""Whether the best trials of a search crowd a bound, and where the bound should be instead.
+"""Whether the best trials of a search crowd a bound, and a better place for the bound.
 
-A bound is too tight if the best trials lie beside it more often than chance explains, given where all trials were
-sampled. Chance is the hypergeometric distribution: of N trials that ended, K lie in the outer part of the range, and
-the best k are drawn from the N without looking at the axis. The outer part is 1.2 / sqrt(N) of the range in its own
-scale, and k is 1.45 sqrt(N): the more trials there are, the better an optimum near a bound is told from one at it.
-`benchmarks/edges.py` shows how often that is right. A sampler that follows what it has learned leaves too few trials
-elsewhere to compare with; its verdict counts by itself, if most trials went to the outer part and all of the best are
-there.
+A bound is too tight if the best trials lie beside it more often than chance explains, given all sampled places. Chance
+is the hypergeometric distribution: of N ended trials, K lie in the outer part of the range, and the best k are drawn
+from the N without looking at the axis. The outer part is 1.2 / sqrt(N) of the range in its own scale, and k is
+1.45 sqrt(N): more trials tell an optimum near a bound better from one at the bound. `benchmarks/edges.py` shows how
+often that is right. An adaptive sampler leaves too few trials elsewhere to compare with. So a bound is also too tight
+if most trials and all of the best lie in the outer part.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ from hpsearch.space.distributions import MOST_STEPS, Range
 from hpsearch.space.space import Space
 from hpsearch.trial.trial import Direction
 
-_DEEPEST = 0.25  # of a range; the outer part of few trials would reach its middle
-_OUTER_TIMES_ROOT, _BEST_PER_ROOT = 1.2, 1.45  # most bounds found in simulations, with under 5 % of false alarms
+_DEEPEST = 0.25  # of a range; with few trials the outer part would reach the middle
+_OUTER_TIMES_ROOT, _BEST_PER_ROOT = 1.2, 1.45  # find the most bounds in simulations, with under 5 % of false alarms
 _FEWEST_WITH_VALUE = 8
-_LEVEL = 0.05  # of false alarms for a whole study, shared out to both sides of all axes
+_LEVEL = 0.05  # of false alarms for a whole study, shared by both sides of all axes
 _HALF = 0.5
 
 _LARGEST, _SMALLEST = 1e300, 1e-300  # differences and ratios of bounds stay finite
-_ROUNDING = 1e-9  # relative: what is so near to a round number is one
+_ROUNDING = 1e-9  # relative: a number so near to a round one counts as round
 _LEAST_DECADES = 1.0
 _STEPS_OF_GROWTH = 4  # at least, of the steps that a linear bound is rounded to
 _WORDS = {"low": "lower", "high": "upper"}
@@ -46,12 +45,12 @@ class Edge:
     Attributes:
         name: Of the parameter.
         side: Which of its bounds.
-        bound: The present one, as it is stored: before a scaling by `per`.
-        near: How many of the best trials lie in the outer part of the range on that side.
-        best: How many best trials were looked at.
-        inner: The innermost value of those near trials, rounded to the quantum: from here on further trials go.
+        bound: The present one, as stored: before a scaling by `per`.
+        near: The number of best trials in the outer part of the range on that side.
+        best: The number of best trials looked at.
+        inner: The innermost value of the near trials, rounded to the quantum; further trials start here.
         proposed: The new bound; equal to `bound` if it may not grow.
-        held_by: Why it may not grow, as a clause for users such as `0 is its natural end`; empty if it may.
+        held_by: Why the bound may not grow, as a clause for users such as `0 is its natural end`; empty if it may.
     """
 
     name: str
@@ -68,8 +67,8 @@ def crowded_edges(space: Space, past: Sequence[Past], direction: Direction) -> l
     """Return the bounds that the best trials crowd, in the order of the space: at most one for each numeric axis.
 
     Args:
-        space: With the bounds of all that was explored so far.
-        past: Trials in the order of their numbers, which breaks ties; those still running don't count.
+        space: With bounds around everything explored so far.
+        past: Trials in the order of their numbers, which breaks ties; running ones don't count.
         direction: Of the metric.
     """
     ended = [one for one in past if not one.running]
@@ -79,7 +78,7 @@ def crowded_edges(space: Space, past: Sequence[Past], direction: Direction) -> l
     found = []
     for name, axis in ranges.items():
         active = [one for one in ended if name in one.params]
-        # Where it is inactive in all of the best trials, its bounds don't matter.
+        # If a parameter is inactive in all of the best trials, its bounds don't matter.
         if any(name in one.params for one in best):
             rivals = best if len(active) == len(ended) else best_of_past(active, direction, _best_count(active))
             found += _crowded(space, name, axis, active, rivals, level)
@@ -96,9 +95,9 @@ def _crowded(
     """Return the crowded bound of one axis, if there is one.
 
     Args:
-        ended: The trials that have the parameter.
-        best: The best of them.
-        level: How likely chance may explain a crowd.
+        ended: The trials with the parameter.
+        best: The best of these.
+        level: The largest probability with which chance may explain a crowd.
     """
     if sum(one.value is not None for one in ended) < _FEWEST_WITH_VALUE:
         return []
@@ -107,7 +106,7 @@ def _crowded(
     of_best = list(zip(values, _quantiles(axis, values), strict=True))
     for side in _SIDES:
         depths = [_depth(side, quantile) for quantile in quantiles]
-        # A grid without jitter has no trials outside of the centres of its outermost cells.
+        # A grid without jitter has no trials beyond the centres of its outermost cells.
         outer = max(min(_DEEPEST, _OUTER_TIMES_ROOT / math.sqrt(len(ended))), min(depths))
         beside = [one for one, depth in zip(ended, depths, strict=True) if depth <= outer]
         near = [value for value, quantile in of_best if _depth(side, quantile) <= outer]
@@ -118,18 +117,18 @@ def _crowded(
 
 
 def _quantiles(axis: Range, values: Sequence[float]) -> list[float]:
-    """Return where the values that trials got lie between the bounds, in the range's own scale."""
+    """Return the places of trained values between the bounds, from 0 to 1 in the range's own scale."""
     return axis.quantiles(values if axis.quantum is None else [axis.resolve(value) for value in values])
 
 
 def _depth(side: Side, quantile: float) -> float:
-    """Return how far inside of a bound a value lies, as a share of the range in its own scale."""
+    """Return the distance of a value from a bound, as a share of the range in its own scale."""
     return quantile if side == "low" else 1 - quantile
 
 
 def _fail_there(beside: Sequence[Past], ended: Sequence[Past]) -> bool:
-    """Return whether most trials beside a bound have no value, and more of them than elsewhere: a cliff is near."""
-    # More than elsewhere, for a pruner leaves most trials without a value anywhere.
+    """Return whether most trials beside a bound have no value, and a larger share than elsewhere: a cliff is near."""
+    # A larger share than elsewhere, for a pruner leaves most trials without a value everywhere.
     without, of_all = (sum(one.value is None for one in some) for some in (beside, ended))
     return without > _HALF * len(beside) and without * len(ended) > of_all * len(beside)
 
@@ -158,8 +157,8 @@ def _within(axis: Range, value: float) -> float:
 
 
 def _chance(ended: int, beside: int, best: int, near: int) -> float:
-    """Return how likely at least `near` of the `best` trials lie among the `beside`, where the axis doesn't matter."""
-    # Logarithms, for the binomials of thousands of trials are beyond a float.
+    """Return the chance that at least `near` of the `best` trials are among `beside` if the axis doesn't matter."""
+    # Logarithms, for binomials of thousands of trials are beyond a float.
     ways = _log_comb(ended, best)
     counts = range(max(near, best - (ended - beside)), min(best, beside) + 1)
     return sum(math.exp(_log_comb(beside, i) + _log_comb(ended - beside, best - i) - ways) for i in counts)
@@ -170,7 +169,7 @@ def _log_comb(n: int, k: int) -> float:
 
 
 def _grown(axis: Range, side: Side, limits: tuple[float, float]) -> tuple[float, str]:
-    """Return a new bound, and why it is the present one if it may not grow."""
+    """Return a new bound and an empty text, or the present bound and the reason why it may not grow."""
     up = side == "high"
     bound = axis.high if up else axis.low
     outward = 1 if up else -1
@@ -182,18 +181,18 @@ def _grown(axis: Range, side: Side, limits: tuple[float, float]) -> tuple[float,
     )
     for end, why in ends:
         if outward * wanted > outward * end:
-            wanted, held_by = axis.snapped(end, up=not up), why  # a multiple that is not beyond the end
+            wanted, held_by = axis.snapped(end, up=not up), why  # a multiple not beyond the end
     if outward * wanted <= outward * bound:
         return bound, held_by.format(shown_number(bound))
     return type(bound)(wanted), ""
 
 
 def _natural_end(axis: Range, side: Side) -> float:
-    """Return what a bound can't cross without becoming another kind of quantity, or one that is no longer exact."""
+    """Return the end that a bound can't cross without changing the kind of quantity, or losing exactness."""
     step = axis.quantum or (1 if axis.integer else 0)
     largest = min(_LARGEST, MOST_STEPS * step) if step else _LARGEST
     if side == "high":
-        # A share, such as a momentum. Learning rates go beyond 1, but not in one go: log scales have shares too.
+        # A share, such as a momentum. A log scale may have shares too, so a learning rate first stops at 1.
         share = axis.high < 1 if axis.log else axis.low >= 0 and axis.high <= 1
         return 1.0 if share else largest
     if axis.log:
@@ -204,7 +203,7 @@ def _natural_end(axis: Range, side: Side) -> float:
 
 
 def _log_growth(axis: Range, *, up: bool) -> float:
-    """Return a bound that is half of the range, and at least a decade, beyond the present one: 1, 2 or 5 times 10^n."""
+    """Return a bound half of the range, and at least a decade, beyond the present one: 1, 2 or 5 times 10^n."""
     growth = max(_LEAST_DECADES, axis.decades / 2)
     exponent = math.log10(axis.high) + growth if up else math.log10(axis.low) - growth
     exponent = min(max(exponent, math.log10(_SMALLEST)), math.log10(_LARGEST))
@@ -219,7 +218,7 @@ def _log_growth(axis: Range, *, up: bool) -> float:
 
 
 def _linear_growth(axis: Range, *, up: bool) -> float:
-    """Return a bound that is half of the range beyond the present one, rounded outward to few digits."""
+    """Return a bound half of the range beyond the present one, rounded outward to few digits."""
     growth = (axis.high - axis.low) / 2
     wanted = axis.high + growth if up else axis.low - growth
     finest = max(growth / _STEPS_OF_GROWTH, _SMALLEST)
@@ -231,10 +230,10 @@ def _linear_growth(axis: Range, *, up: bool) -> float:
 
 
 def in_words(edges: Sequence[Edge], space: Space) -> list[str]:
-    """Return for each edge where the best trials lie, and what to try instead.
+    """Return a line for each edge: where the best trials lie, and what to try instead.
 
     Args:
-        space: That they are of.
+        space: The space of the edges.
     """
     return [f"{edge.name}: {_crowd(edge, space)}, {_advice(edge)}" for edge in edges]
 

@@ -17,8 +17,8 @@ i = r + cN for h successive c, and i // g = r // g + c (N / g) takes all values 
 divisor. Every prefix is balanced: the g positions of a block have each stratum once, and within a stratum the members
 take turns; a lap is a whole number of turns, so at any time an axis's levels have come n or n + 1 times.
 
-A, P and Q are there for pairs of axes. A plain diagonal, level = (i + shift) mod L, is balanced too, but ties axes
-whose numbers of levels have a common divisor (with 4 and 8 levels one is a function of the other for a whole lap).
+A, P and Q mix pairs of axes. A plain diagonal, level = (i + shift) mod L, is balanced too, but ties axes whose numbers
+of levels have a common divisor (with 4 and 8 levels one is a function of the other for a whole lap).
 Here g blocks of g positions pair each stratum with each i mod g. On `spaces/cnn.yaml` (7 x 4 x 8 x 7 levels) the first
 48 configs take 28 of 28, 32 of 32 and 48 of 49 cells of three pairs of axes, and as many as random draws of the others.
 """
@@ -40,21 +40,21 @@ from hpsearch.system.plain import plain
 from hpsearch.trial.seeding import KeyPart, below, permutation, unit
 from hpsearch.trial.trial import Params
 
-_TRIES_IN_CELL = 8  # then the constraints, or earlier configs, may have left nothing of it
+_TRIES_IN_CELL = 8  # constraints or earlier configs may leave nothing of a cell
 
 
 class JitteredGridSampler(SpaceSampler):
-    """Draws from another cell of a grid for each config, so that any number of them covers each axis evenly.
+    """Draws each config from another cell of a grid, so that any number of configs covers each axis evenly.
 
     Args:
-        space: What is searched.
+        space: The space to draw from.
         seed: In [0, 2**32).
-        levels: Of each parameter; `choose_levels` makes them. A change of them changes every config.
+        levels: Of each parameter, from `choose_levels`. Other levels give other configs.
         jitter: 1.0 draws from the whole cell, 0.0 takes its centre.
-        taken: Keys of configs that are not to be drawn.
+        taken: Keys of configs to leave out.
 
     Raises:
-        FieldError: A parameter has no levels, or a choice not as many as it has values.
+        FieldError: A parameter has no levels, or a choice has other levels than values.
         ValueError: The jitter is not in [0, 1].
     """
 
@@ -75,7 +75,7 @@ class JitteredGridSampler(SpaceSampler):
             if name not in levels:
                 raise FieldError(("search", "levels", name), "has no levels", "an integer for each parameter")
         self.levels, self.jitter = {name: levels[name] for name in space.parameters}, jitter
-        self._repeats = self._repeats or not jitter  # the centres of the cells are all that there is
+        self._repeats = self._repeats or not jitter  # without jitter only the centres of cells are drawn
 
     @classmethod
     def from_dict(
@@ -92,8 +92,8 @@ class JitteredGridSampler(SpaceSampler):
         Args:
             space: Name to distribution.
             seed: In [0, 2**32).
-            trials: How many are planned; with `choose_levels` it fixes the levels that are not given.
-            levels: By parameter; may leave some out.
+            trials: The planned number; `choose_levels` fixes the missing levels by it.
+            levels: By parameter; some may be missing.
             jitter: 1.0 draws from the whole cell, 0.0 takes its centre.
 
         Raises:
@@ -103,7 +103,7 @@ class JitteredGridSampler(SpaceSampler):
         return cls(parsed, seed, choose_levels(parsed, trials, levels or {}), jitter)
 
     def candidate(self, number: int, attempt: int) -> Params:
-        """Return a point of config `number`'s cell; after some refusals, of another cell."""
+        """Return a point in config `number`'s cell; after some attempts, in another cell."""
         if attempt >= _TRIES_IN_CELL:
             cell = {n: below(count, self.seed, "cell", number, attempt, n) for n, count in self.levels.items()}
         else:
@@ -126,16 +126,16 @@ class JitteredGridSampler(SpaceSampler):
         return (level + 0.5 + offset) / self.levels[name]
 
 
-# Read only. Successive configs share most of them; 20 axes of 32 levels take 17 ms a config without.
+# Never changed. Successive configs share most of them; without the cache 20 axes of 32 levels take 17 ms a config.
 _permutation = functools.lru_cache(maxsize=4096)(permutation)
 
 
 def grid_cell(number: int, levels: Sequence[int], seed: int) -> tuple[int, ...]:
-    """Return the cell that config `number` is drawn from: a level for each axis, from 0.
+    """Return the cell of config `number`: a level for each axis, from 0.
 
     Args:
         number: From 0; after the last cell comes the next pass.
-        levels: How many each axis has, at least 1.
+        levels: The number of levels of each axis, at least 1.
         seed: Of the study.
     """
     grid_pass, position = divmod(number, math.prod(levels))
@@ -147,10 +147,10 @@ def grid_cell(number: int, levels: Sequence[int], seed: int) -> tuple[int, ...]:
 
 
 def _level(position: int, before: int, count: int, key: tuple[KeyPart, ...]) -> int:
-    """Return an axis's level at a position of a pass (see the top of the module, whose names these are)."""
+    """Return an axis's level at a position of a pass; the top of the module explains the names."""
     strata = math.gcd(before, count)  # g
     members = count // strata  # h
-    lap = position // (before * members) % strata  # q; the axes that follow repeat it
+    lap = position // (before * members) % strata  # q; later axes repeat it
     block_round, block = divmod(position % before // strata, strata)
     within = _permutation(strata, *key, "A", block_round)[position % strata]
     shift = _permutation(strata, *key, "P", block_round)[block] + _permutation(strata, *key, "Q", block_round)[lap]

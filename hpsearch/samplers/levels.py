@@ -1,4 +1,4 @@
-"""How many levels each axis of a grid has."""
+"""The number of levels of each axis of a grid."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _LEVELS_PER_DECADE = 2  # a cell then spans a factor of about 3, the usual step 
 
 
 def choose_levels(space: Space, trials: int, given: Mapping[str, int], step: float | None = None) -> dict[str, int]:
-    """Return how many levels each axis has: what is given, or what suits the number of trials.
+    """Return the number of levels of each axis: the given one, or one that suits the number of trials.
 
-    A choice has its values. A range has the square root of the trials, so that a pair of axes has about as many cells
-    as there are trials; on a log scale at least one for each step. Always from 2 to the number of trials (or 3, if that
-    is more), and never more than it has values.
+    The levels of a choice are its values. A range has the square root of the trials, so that a pair of axes has about
+    as many cells as there are trials; on a log scale it has at least one level for each step. A range has from 2 to the
+    number of trials (or 3, if that is more), and never more than its values.
 
     Args:
-        space: What is searched.
-        trials: How many are planned when the study is made.
-        given: Levels by parameter; may leave some out.
-        step: The factor that a level of a log axis spans at most; None for the square root of 10.
+        space: The searched space.
+        trials: The planned number when the study is made.
+        given: Levels by parameter; some may be missing.
+        step: A level of a log axis spans at most this factor; None for the square root of 10.
 
     Raises:
-        FieldError: One is of an unknown parameter, is not from 1 to 1000, or differs from the number of choices.
+        FieldError: A level is of an unknown parameter, is not from 1 to 1000, or differs from the number of choices.
     """
     check_levels(space, given)
     per_decade = _LEVELS_PER_DECADE if step is None else 1 / math.log10(step)

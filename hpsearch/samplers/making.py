@@ -20,10 +20,10 @@ def make_sampler(
 
     Args:
         search: The study's `search` section.
-        space: What is searched.
+        space: The space to draw from.
         seed: The study's.
-        levels: As stored when the study was made, by `choose_levels`; only a grid uses them.
-        taken: Keys of configs that are not to be drawn.
+        levels: From `choose_levels`, as stored when the study was made; only a grid uses them.
+        taken: Keys of configs to leave out.
 
     Raises:
         FieldError: The levels don't fit the space.

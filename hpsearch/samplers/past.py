@@ -1,4 +1,4 @@
-"""What adaptive samplers are told of a trial."""
+"""A trial as adaptive samplers see it."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 from hpsearch.trial.trial import Direction, Params, State, StopReason, TrialRecord
 
-_SAYS_NOTHING = (StopReason.ERROR, StopReason.LOST)  # a bug or a machine is to blame, not the config
+_NOT_THE_CONFIG = (StopReason.ERROR, StopReason.LOST)  # the fault of a bug or a machine
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Past:
-    """A trial that was begun.
+    """A trial that has begun.
 
     Attributes:
-        params: As stored: of its active parameters.
-        value: Of its best epoch; None for one that is running, or that can't win.
-        running: Whether it still is, or failed through no fault of its config: it tells nothing yet.
+        params: As stored, of its active parameters.
+        value: Of its best epoch; None for a trial that is running or can't win.
+        running: Whether it is running, or has failed through no fault of its config.
     """
 
     params: Params
@@ -26,9 +26,9 @@ class Past:
 
     @classmethod
     def of(cls, record: TrialRecord) -> Past:
-        """Return what a trial tells."""
+        """Return a record's trial."""
         value = record.value if record.eligible else None
-        running = record.state is State.RUNNING or record.stop_reason in _SAYS_NOTHING
+        running = record.state is State.RUNNING or record.stop_reason in _NOT_THE_CONFIG
         return cls(params=record.params, value=value, running=running)
 
 

@@ -1,8 +1,8 @@
-"""The rounds of a search: what each of them samples, and what comes after it.
+"""The rounds of a search: their spaces and lengths, and the round that comes next.
 
-A study begins with one round. Another one follows where the space file plans it (from coarse to fine), or where the
-best trials crowd a bound that may grow. Its bounds follow from trials that have ended, so they are stored before its
-first trial; everything after that is a pure function of what is stored.
+A study begins with one round. Another follows where the space file plans it (from coarse to fine), or where the best
+trials crowd a bound that may grow. Its bounds depend on ended trials, so they are stored before its first trial.
+Everything after that is a pure function of the store.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ _COARSE, _FINE = 10.0, 3.0  # factors between the levels of a log axis: first of
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Round:
-    """Some trials of a search that are drawn from the same space.
+    """Successive trials of a search, drawn from the same space.
 
     Attributes:
         start: The number of its first trial.
-        trials: How many it has.
-        epochs: Of each.
-        kind: Why it is there.
-        planned: Which of the space file's rounds it is, from 0, or comes after.
-        bounds: Those that differ from the space file's.
-        levels: Of a grid; a cell is also the step by which the next round goes beyond the best trials.
+        trials: The number of trials.
+        epochs: Of each trial.
+        kind: Why the round exists.
+        planned: The position, from 0, of the space file's round that it is or follows.
+        bounds: Bounds that differ from the space file's.
+        levels: Of a grid; the next round goes one cell beyond the best trials.
     """
 
     start: int
@@ -50,16 +50,16 @@ class Round:
 
     @property
     def end(self) -> int:
-        """The number after its last trial's."""
+        """One more than its last trial's number."""
         return self.start + self.trials
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
+        """Return the round as JSON types."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Round:
-        """Return what `as_dict` gave."""
+        """Return the round that `as_dict` wrote."""
         bounds = {name: (low, high) for name, (low, high) in stored["bounds"].items()}
         return cls(**{**stored, "bounds": bounds})
 
@@ -68,17 +68,17 @@ class Round:
         return space.with_bounds(self.bounds)
 
     def seed(self, seed: int, position: int) -> int:
-        """Return the seed of this round's sampler; the first one has the study's own.
+        """Return the seed of this round's sampler; the first round has the study's.
 
         Args:
             seed: The study's.
-            position: Of this among the study's rounds, from 0.
+            position: Of this round in the study, from 0.
         """
         return derive_seed(seed, "round", position) if position else seed
 
 
 def planned_rounds(search: Search) -> list[SearchRound]:
-    """Return the rounds that a space file plans; their trials sum up to `search.total`, so the last may have more."""
+    """Return the rounds that a space file plans; the last one is filled up to `search.total` trials in all."""
     planned = search.rounds or [SearchRound(trials=search.total)]
     found, left = [], search.total
     for position, one in enumerate(planned):
@@ -90,7 +90,7 @@ def planned_rounds(search: Search) -> list[SearchRound]:
 
 
 def first_round(config: StudyConfig) -> Round:
-    """Return the round that a study begins with."""
+    """Return a study's first round."""
     planned = planned_rounds(config.search)[0]
     step = _COARSE if config.search.rounds else None
     return Round(
@@ -102,14 +102,14 @@ def first_round(config: StudyConfig) -> Round:
 
 
 def _trials_of_grid(config: StudyConfig, trials: int) -> int:
-    """Return for how many trials a grid is made; where only the budget ends the search, new passes follow."""
+    """Return the number of trials that a grid is made for; where only the budget ends the search, passes follow."""
     if not config.search.is_open:
         return trials
     return (config.budget and config.budget.trials) or DEFAULT_TRIALS
 
 
 def explored(space: Space, rounds: Sequence[Round]) -> Space:
-    """Return the space with the bounds that hold all that any round has sampled."""
+    """Return the space with bounds around everything that any round has sampled."""
     bounds = {}
     for name, axis in space.parameters.items():
         pairs = [one.bounds[name] for one in rounds if name in one.bounds]
@@ -120,11 +120,11 @@ def explored(space: Space, rounds: Sequence[Round]) -> Space:
 
 
 def fitted(rounds: Sequence[Round], config: StudyConfig, begun: int, total: int) -> list[Round]:
-    """Return a study's rounds for a new total: the last one gets more or fewer trials, one that was not begun may go.
+    """Return a study's rounds for a new total: the last gets more or fewer trials; a round not yet begun may go.
 
     Args:
-        begun: How many trials there are.
-        total: That the user wants.
+        begun: The number of trials so far.
+        total: The number that the user wants.
     """
     kept = [one for one in rounds if one.start < max(total, begun, 1)]
     last = kept[-1]
@@ -140,8 +140,8 @@ def zoom(
     """Return the next round that the space file plans: around the best trials so far, with finer steps.
 
     Args:
-        rounds: Those so far, all of whose trials have ended.
-        total: Of the whole search, where a user has set it anew; None for the space file's.
+        rounds: The rounds so far; all their trials have ended.
+        total: Trials of the whole search, if a user has changed it; None for the space file's number.
     """
     planned, last = planned_rounds(config.search), rounds[-1]
     position = last.planned + 1
@@ -180,7 +180,7 @@ def _step(axis: Range, name: str, last: Round) -> float:
 
 
 def _around(axis: Range, values: Sequence[float], step: float) -> tuple[float, float]:
-    """Return the bounds around some values: one step beyond them, but not beyond the axis's own."""
+    """Return bounds one step beyond some values, but not beyond the axis's own."""
     if not values:
         return axis.low, axis.high
     low, high = min(values), max(values)
@@ -198,20 +198,20 @@ def _around(axis: Range, values: Sequence[float], step: float) -> tuple[float, f
 
 
 def trials_of_expansion(search: Search) -> int:
-    """Return how many trials each expansion of a search has; 0 if it has none."""
+    """Return the number of trials in each expansion of a search; 0 without expansions."""
     if search.expand is None:
         return 0
     return search.expand.trials or max(_FEWEST_IN_EXPANSION, search.total // _EXPANSION_SHARE)
 
 
 def expansion(config: StudyConfig, rounds: Sequence[Round], edges: Sequence[Edge]) -> Round | None:
-    """Return a round beyond the bounds that are too tight and may grow; None if the search may not, or none is.
+    """Return a round beyond the bounds that are too tight; None if no bound is, or none may grow.
 
-    Its ranges reach from the innermost of the best trials at an edge to the new bound; the other axes stay whole.
+    A grown axis reaches from the innermost of the best trials at its edge to the new bound; other axes stay whole.
 
     Args:
-        rounds: Those so far, all of whose trials have ended.
-        edges: Where the best trials crowd.
+        rounds: The rounds so far; all their trials have ended.
+        edges: The bounds that the best trials crowd.
     """
     expand, last = config.search.expand, rounds[-1]
     done = sum(one.kind == "expand" for one in rounds)
@@ -235,13 +235,13 @@ def expansion(config: StudyConfig, rounds: Sequence[Round], edges: Sequence[Edge
 
 
 def round_of(rounds: Sequence[Round], number: int) -> tuple[int, Round]:
-    """Return a trial's round, with its position among them; the last one's for numbers beyond."""
+    """Return the position of a trial's round, and the round; numbers beyond the last round count to it."""
     position = next((at for at, one in enumerate(rounds) if number < one.end), len(rounds) - 1)
     return position, rounds[position]
 
 
 def full_epochs(config: StudyConfig, rounds: Sequence[Round], stage: Stage, number: int) -> int:
-    """Return how many epochs a trial has when nothing ends it early: its round's, or for a finalist the objective's.
+    """Return the epochs of a trial that nothing ends early: its round's, or for a finalist the objective's.
 
     Args:
         rounds: The study's.
@@ -253,18 +253,18 @@ def planned_epochs(config: StudyConfig, rounds: Sequence[Round], total: int) -> 
     """Return the full epochs of each trial of a search, by number, as far as is known.
 
     Args:
-        rounds: Those that have begun.
+        rounds: The rounds that have begun.
         total: Trials of the search.
     """
     return [epochs for epochs, count in planned_lengths(config, rounds, total) for _ in range(count)]
 
 
 def planned_lengths(config: StudyConfig, rounds: Sequence[Round], total: int) -> list[tuple[int, int]]:
-    """Return the same as pairs of epochs and how many trials in a row have so many.
+    """Return the same as pairs: epochs, and the number of successive trials with so many epochs.
 
     Args:
         rounds: As in `planned_epochs`.
-        total: As there.
+        total: As in `planned_epochs`.
     """
     known = [(one.epochs, one.trials) for one in rounds]
     following = planned_rounds(config.search)[rounds[-1].planned + 1 :]

@@ -13,12 +13,12 @@ from hpsearch.system.plain import plain
 from hpsearch.trial.seeding import derive_seed
 from hpsearch.trial.trial import Params
 
-_BLOCK = 1024  # points that are made at once: a thousand cost little more than one
-_MOST_POINTS = 2**30  # scipy's, with its 30 bits
+_BLOCK = 1024  # points made at once: a thousand cost little more than one
+_MOST_POINTS = 2**30  # scipy's limit, with its 30 bits
 
 
 class SobolSampler(SpaceSampler):
-    """Draws the points of a scrambled Sobol sequence, one axis for each parameter: the more, the more even."""
+    """Draws the points of a scrambled Sobol sequence, with one axis for each parameter."""
 
     @classmethod
     def from_dict(cls, space: Mapping[str, Any], *, seed: int = 0) -> Self:
@@ -30,7 +30,7 @@ class SobolSampler(SpaceSampler):
         return cls(parse_space(plain(space, ("space",))), seed)
 
     def candidate(self, number: int, attempt: int) -> Params:
-        """Return point `number` of the sequence; a uniform draw where that was refused."""
+        """Return point `number` of the sequence; a uniform draw where that is ruled out."""
         if attempt:
             return draw_uniform(self.space, self.seed, "sobol", number, attempt)
         return draw_space(self.space, sobol_point(self.space, self.seed, number))

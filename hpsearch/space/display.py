@@ -16,7 +16,7 @@ def short_params(space: Space, config: Mapping[str, Any]) -> dict[str, str]:
     """Return the parameters of a config in short, by name in the file's order; constants are left out.
 
     Args:
-        config: As `space.config` gives it; names that it lacks are left out.
+        config: From `space.config_of`; it may lack names.
     """
     return {
         clean(name): _short(space.parameters[name], config[name])

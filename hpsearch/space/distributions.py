@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Scalar = str | int | float | bool | None
 MOST_STEPS = 2**53
-"""Of a quantum, from 0 to a bound: floats tell its multiples apart up to here."""
+"""The most steps from 0 to a bound: up to here, floats tell the multiples of a step apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Range:
 
     Attributes:
         kind: Its name in a space file.
-        quantum: Values are rounded to multiples of it; None for no rounding. The bounds are multiples of it.
+        quantum: Values are rounded to its multiples; None for no rounding. The bounds are multiples too.
     """
 
     kind: str
@@ -33,12 +33,12 @@ class Range:
 
     @property
     def log(self) -> bool:
-        """Whether it is uniform in the logarithm."""
+        """Whether the range is uniform in the logarithm."""
         return "log" in self.kind
 
     @property
     def integer(self) -> bool:
-        """Whether its values are integers."""
+        """Whether the values are integers."""
         return "int" in self.kind
 
     @property
@@ -48,7 +48,7 @@ class Range:
 
     @property
     def count(self) -> float:
-        """How many different values it has; infinite for a continuous one."""
+        """How many different values there are; infinite for a continuous range."""
         if self.quantum is not None:
             return round((self.high - self.low) / self.quantum) + 1
         return self.high - self.low + 1 if self.integer else math.inf
@@ -59,7 +59,7 @@ class Range:
         return (self.quantum or (1 if self.integer else 0)) / 2
 
     def draw(self, unit: float) -> float:
-        """Return the value at a quantile, as it is stored: inside the bounds, not yet rounded to the quantum.
+        """Return the stored value at a quantile: inside the bounds, not yet rounded to the quantum.
 
         Args:
             unit: In [0, 1].
@@ -70,13 +70,12 @@ class Range:
         else:
             value = low + unit * (high - low)
         if self.integer:
-            value = math.floor(
-                value + 0.5
-            )  # round() would take halves to the even neighbour, and a cell of a grid ends there
+            # A cell of a grid may end at a half, which round() would take to the even neighbour.
+            value = math.floor(value + 0.5)
         return type(self.low)(min(max(value, self.low), self.high))
 
     def quantile(self, value: float) -> float:
-        """Return where a value lies between the bounds in the distribution's own scale, from 0 to 1."""
+        """Return the place of a value between the bounds, from 0 to 1 in the range's own scale."""
         return self.quantiles([value])[0]
 
     def quantiles(self, values: Sequence[float]) -> list[float]:
@@ -90,7 +89,7 @@ class Range:
         return [(value - low) / width for value in values]
 
     def resolve(self, stored: float) -> float:
-        """Return the value that a config has for a stored one: rounded to the nearest multiple of the quantum."""
+        """Return the value in a config for a stored one: the nearest multiple of the quantum."""
         if self.quantum is None:
             return stored
         # Decimal keeps 3 * 0.1 at 0.3.
@@ -98,7 +97,7 @@ class Range:
         return int(multiple) if self.integer else float(multiple)
 
     def snapped(self, value: float, *, up: bool) -> float:
-        """Return the next value that an integer or quantised range could have, were its bounds wider."""
+        """Return the nearest value up or down that the range would have with wider bounds."""
         if self.quantum is None and not self.integer:
             return value
         step = Decimal(repr(self.quantum or 1))
@@ -107,10 +106,10 @@ class Range:
         return int(multiple) if self.integer else float(multiple)
 
     def listed(self) -> list[float]:
-        """Return all values of a range that is not continuous.
+        """Return all values.
 
         Raises:
-            OverflowError: It is continuous.
+            OverflowError: The range is continuous.
         """
         steps = range(int(self.count))
         if self.quantum is not None:
@@ -118,7 +117,7 @@ class Range:
         return [type(self.low)(self.low + step) for step in steps]
 
     def to_optuna(self) -> BaseDistribution:
-        """Return the Optuna distribution that contains the stored values."""
+        """Return the Optuna distribution of the stored values."""
         from optuna.distributions import FloatDistribution, IntDistribution
 
         if self.integer:
@@ -128,11 +127,11 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A choice among values, each with a distinct scalar as its name.
+    """A choice among named values.
 
     Attributes:
-        names: What is stored: distinct scalars.
-        values: What a config has, in the same order.
+        names: The stored names: distinct scalars.
+        values: The values in configs, in the same order.
     """
 
     names: tuple[Scalar, ...]
@@ -152,7 +151,7 @@ class Choice:
         return self.names[min(int(unit * self.count), self.count - 1)]
 
     def resolve(self, stored: Scalar) -> Any:
-        """Return the value of a stored name; a copy, for an objective may change what it is given."""
+        """Return a copy of the value with a stored name; an objective may change its config."""
         return copy.deepcopy(self.values[self.names.index(stored)])
 
     def to_optuna(self) -> BaseDistribution:

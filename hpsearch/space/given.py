@@ -1,4 +1,4 @@
-"""Configs that a user gives, as trials get them, back to the params that a store holds."""
+"""From the configs that a user gives to the params in a store."""
 
 from __future__ import annotations
 
@@ -9,24 +9,23 @@ from typing import Any
 from hpsearch.errors import FieldError
 from hpsearch.space.distributions import Choice, Distribution, Range
 from hpsearch.space.space import Space
-from hpsearch.text import Path, nearest, shown
+from hpsearch.text import FieldPath, nearest, shown
 from hpsearch.trial.trial import Params
 
-_EQUAL = 1e-9  # relative: what scaling back and forth may change
+_EQUAL = 1e-9  # relative: scaling back and forth may change a value by this
 
 
-def params_of(space: Space, config: Mapping[str, Any], path: Path = ()) -> Params:
+def params_of(space: Space, config: Mapping[str, Any], path: FieldPath = ()) -> Params:
     """Return the params that make a config.
 
     Args:
-        space: Its bounds hold.
-        config: A value for each active parameter, as trained: scaled, choices by name or by value. Constants may be
-            among them.
+        space: With the bounds that the values must keep.
+        config: A value for each active parameter, as trained: scaled, choices by name or by value. It may have
+            constants.
         path: Where the config stands in the file, for messages.
 
     Raises:
-        FieldError: A parameter is unknown, missing, or has a value that the space does not have; or a constraint does
-            not hold.
+        FieldError: A parameter is unknown or missing, its value is not in the space, or a constraint does not hold.
     """
     for name, value in config.items():
         if name not in space.names:
@@ -35,7 +34,7 @@ def params_of(space: Space, config: Mapping[str, Any], path: Path = ()) -> Param
             )
         if name in space.constants and space.constants[name] != value:
             raise FieldError((*path, name), f"found {shown(value)}", f"{shown(space.constants[name])}, the constant")
-    # What is scaled depends on the others.
+    # Scaled parameters depend on the others.
     plain = {
         name: _stored(axis, config[name], (*path, name))
         for name, axis in space.parameters.items()
@@ -54,14 +53,15 @@ def params_of(space: Space, config: Mapping[str, Any], path: Path = ()) -> Param
     for name in given:
         if name not in active:
             wanted = ", ".join(f"{parent}: {shown(list(values))}" for parent, values in space.conditions[name].items())
-            raise FieldError((*path, name), "has a value although its conditions are not met", f"it only with {wanted}")
+            problem = "has a value although its conditions are not met"
+            raise FieldError((*path, name), problem, f"a value only with {wanted}")
     for constraint in space.constraints:
         if not constraint.holds(space.scalars(given)):
-            raise FieldError(path, f"does not satisfy {constraint.text!r}", "a config that all constraints hold for")
+            raise FieldError(path, f"does not satisfy {constraint.text!r}", "a config that satisfies all constraints")
     return given
 
 
-def _stored(axis: Distribution, value: Any, path: Path) -> Any:
+def _stored(axis: Distribution, value: Any, path: FieldPath) -> Any:
     if isinstance(axis, Choice):
         return _name(axis, value, path)
     kinds = int if axis.integer else (int, float)
@@ -70,25 +70,25 @@ def _stored(axis: Distribution, value: Any, path: Path) -> Any:
     return _inside(axis, value, path)
 
 
-def _unscaled(space: Space, name: str, value: Any, others: Mapping[str, Any], path: Path) -> Any:
-    """Return the searched value of a parameter that is scaled.
+def _unscaled(space: Space, name: str, value: Any, others: Mapping[str, Any], path: FieldPath) -> Any:
+    """Return the searched value of a scaled parameter.
 
     Args:
         value: As trained.
-        others: The stored values of those that are not scaled.
+        others: The stored values of the other parameters.
         path: Where the config stands.
     """
     axis, per = space.parameters[name], space.scalings[name].per
     if per not in space.constants and per not in others:
         raise FieldError((*path, per), "is missing", f"a value, for {name} depends on it")
     if not isinstance(value, (int, float)) or isinstance(value, bool):
-        return _stored(axis, value, (*path, name))  # which says what is allowed
+        return _stored(axis, value, (*path, name))  # refuses it
     sizes = {per: space.parameters[per].resolve(others[per])} if per in others else space.constants
     return _stored(axis, value / space.scale_of(name, sizes), (*path, name))
 
 
-def _name(axis: Choice, value: Any, path: Path) -> Any:
-    for known in (axis.values, axis.names):  # a config has values; a name may be another's value
+def _name(axis: Choice, value: Any, path: FieldPath) -> Any:
+    for known in (axis.values, axis.names):  # values first: one choice's name may be another's value
         for name, one in zip(axis.names, known, strict=True):
             if type(one) is type(value) and one == value:
                 return name
@@ -96,7 +96,7 @@ def _name(axis: Choice, value: Any, path: Path) -> Any:
     raise FieldError(path, f"found {shown(value)}", ", ".join(names), nearest(str(value), names))
 
 
-def _inside(axis: Range, value: float, path: Path) -> float:
+def _inside(axis: Range, value: float, path: FieldPath) -> float:
     margin = _EQUAL * (abs(value) if axis.log else max(abs(axis.low), abs(axis.high)))
     if not axis.low - margin <= value <= axis.high + margin:
         raise FieldError(path, f"{shown(value)} is outside of the range", f"from {axis.low:g} to {axis.high:g}")

@@ -1,4 +1,4 @@
-"""What stands beside a parameter's distribution: `when`, `per`, `limits`; and the constraints on all of them."""
+"""The options beside a parameter's distribution (`when`, `per`, `limits`), and the constraints."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hpsearch.errors import FieldError
 from hpsearch.space.constraints import parse_constraint
 from hpsearch.space.distributions import Choice, Range, Scalar
 from hpsearch.space.space import Scaling, Space
-from hpsearch.text import Path, nearest, shown
+from hpsearch.text import FieldPath, nearest, shown
 from hpsearch.trial.seeding import unit
 from hpsearch.trial.trial import Params
 
@@ -20,13 +20,13 @@ _RULES = ("linear", "sqrt")
 _TRIES, _ENOUGH = 10_000, 10  # draws that find room for a config, if one in a thousand satisfies the constraints
 
 
-def with_options(space: Space, raw: Mapping[str, Any], path: Path, constraints: Sequence[str]) -> Space:
-    """Return a space with what its parameters say beside their distributions.
+def with_options(space: Space, raw: Mapping[str, Any], path: FieldPath, constraints: Sequence[str]) -> Space:
+    """Return a space with the options of its parameters.
 
     Args:
         space: The distributions and constants.
-        raw: The section that it was read from.
-        path: Where that stands in the file.
+        raw: The `space` section of the file.
+        path: Where the section stands in the file.
         constraints: Expressions on the parameters.
 
     Raises:
@@ -63,7 +63,7 @@ def with_options(space: Space, raw: Mapping[str, Any], path: Path, constraints: 
 
 
 def _check_possible(space: Space) -> None:
-    """Refuse constraints that no config seems to satisfy, before anything is spent on them."""
+    """Refuse constraints that no config seems to satisfy."""
     held, fitting = [False] * len(space.constraints), 0
     for number in range(_TRIES if space.constraints else 0):
         drawn = {name: axis.draw(unit("possible", number, name)) for name, axis in space.parameters.items()}
@@ -77,14 +77,14 @@ def _check_possible(space: Space) -> None:
         if not once:
             found = f"{constraint.text!r} holds for none of {_TRIES} random configs"
             raise FieldError(("constraints", at), found, "a constraint that the ranges leave room for")
-    # Of a space of integers and choices each config can be found, however few there are.
+    # In a space of integers and choices the sampler finds every config, however few are allowed.
     if space.constraints and not (fitting and space.size < math.inf):
         found = f"together they hold for {fitting or 'none'} of {_TRIES} random configs"
         raise FieldError(("constraints",), found, "constraints that leave room for each other")
 
 
 def _scalars(space: Space, name: str) -> tuple[Scalar, ...]:
-    """Return some values, of each type that a parameter or a constant can have in a constraint."""
+    """Return one value or more of each type that a name can have in a constraint."""
     match space.parameters.get(name):
         case Range() as axis:
             return (axis.low,)
@@ -94,7 +94,7 @@ def _scalars(space: Space, name: str) -> tuple[Scalar, ...]:
             return (space.constants[name],)
 
 
-def _when(space: Space, name: str, given: Any, path: Path) -> dict[str, tuple[Scalar, ...]]:
+def _when(space: Space, name: str, given: Any, path: FieldPath) -> dict[str, tuple[Scalar, ...]]:
     if not isinstance(given, Mapping) or not given:
         raise FieldError(
             path, f"found {shown(given)}", "{NAME: VALUE} or {NAME: [VALUE, ...]}, such as {optimizer: sgd}"
@@ -102,7 +102,7 @@ def _when(space: Space, name: str, given: Any, path: Path) -> dict[str, tuple[Sc
     return {parent: _wanted(space, name, parent, values, (*path, parent)) for parent, values in given.items()}
 
 
-def _wanted(space: Space, name: str, parent: str, given: Any, path: Path) -> tuple[Scalar, ...]:
+def _wanted(space: Space, name: str, parent: str, given: Any, path: FieldPath) -> tuple[Scalar, ...]:
     known = [other for other in space.names if other != name]
     if parent not in known:
         raise FieldError(path, f"{parent!r} is not another parameter", ", ".join(known), nearest(parent, known))
@@ -118,7 +118,7 @@ def _wanted(space: Space, name: str, parent: str, given: Any, path: Path) -> tup
     return wanted
 
 
-def _check_wanted(axis: Choice | Range | None, parent: str, value: Any, path: Path) -> None:
+def _check_wanted(axis: Choice | Range | None, parent: str, value: Any, path: FieldPath) -> None:
     if isinstance(axis, Choice):
         if not any(type(value) is type(one) and value == one for one in axis.names):
             names = [shown(one) if not isinstance(one, str) else one for one in axis.names]
@@ -133,7 +133,7 @@ def _check_wanted(axis: Choice | Range | None, parent: str, value: Any, path: Pa
         raise FieldError(path, f"found {shown(value)}", "a scalar, or a list of them")
 
 
-def _refuse_cycle(space: Space, name: str, path: Path) -> None:
+def _refuse_cycle(space: Space, name: str, path: FieldPath) -> None:
     chain, waiting = [name], list(space.conditions[name])
     while waiting:
         parent = waiting.pop()
@@ -146,7 +146,7 @@ def _refuse_cycle(space: Space, name: str, path: Path) -> None:
             waiting += space.conditions.get(parent, {})
 
 
-def _scaling(space: Space, name: str, given: Mapping[str, Any], path: Path) -> Scaling:
+def _scaling(space: Space, name: str, given: Mapping[str, Any], path: FieldPath) -> Scaling:
     for key in ("per", "reference"):
         if key not in given:
             raise FieldError((*path, key), "is missing", "per: NAME, reference: SIZE, and rule: linear or sqrt")
@@ -163,7 +163,7 @@ def _scaling(space: Space, name: str, given: Mapping[str, Any], path: Path) -> S
     return Scaling(given["per"], float(reference), rule)
 
 
-def _check_per(space: Space, name: str, per: Any, path: Path) -> None:
+def _check_per(space: Space, name: str, per: Any, path: FieldPath) -> None:
     known = [other for other in space.names if other != name]
     if per not in known:
         found = f"{shown(per)} is not another parameter"
@@ -188,7 +188,7 @@ def _is_size(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < math.inf
 
 
-def _limits(axis: Choice | Range, given: Any, path: Path) -> tuple[float, float]:
+def _limits(axis: Choice | Range, given: Any, path: FieldPath) -> tuple[float, float]:
     form = "[low, high] around the range, null for no limit"
     if not isinstance(axis, Range):
         raise FieldError(path, "stands beside a choice", "limits of a range")

@@ -1,4 +1,4 @@
-"""From the `space` section of a file, as mappings and lists, to a `Space`; or one message on what is wrong."""
+"""From the `space` section of a file to a `Space`, or one message on what is wrong."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from hpsearch.errors import FieldError
 from hpsearch.space.distributions import MOST_STEPS, Choice, Distribution, Range, Scalar
 from hpsearch.space.options import OPTIONS, with_options
 from hpsearch.space.space import Space
-from hpsearch.text import Path, nearest, shown
+from hpsearch.text import FieldPath, nearest, shown
 
 _QUANTISED = ("quniform", "qloguniform", "qrandint", "qlograndint")
 RANGE_KINDS = ("uniform", "loguniform", "randint", "lograndint", *_QUANTISED)
 KINDS = (*RANGE_KINDS, "choice")
-LONGEST_NAME = 200  # characters; a database's column is limited, and so is a line of a table
+LONGEST_NAME = 200  # characters: columns of databases and lines of tables are limited
 
 
-def parse_space(raw: Mapping[str, Any], path: Path = ("space",), constraints: Sequence[str] = ()) -> Space:
-    """Return the space that a mapping of the file describes.
+def parse_space(raw: Mapping[str, Any], path: FieldPath = ("space",), constraints: Sequence[str] = ()) -> Space:
+    """Return the space that a section describes.
 
     Args:
         raw: Name to `{kind: arguments}`, with options beside the kind, or to a scalar for a constant.
-        path: Where the mapping stands in the file, for messages.
+        path: Where the section stands in the file, for messages.
         constraints: Expressions on the parameters.
 
     Raises:
-        FieldError: Something is wrong; the message says what is allowed.
+        FieldError: Something is wrong.
     """
     parameters: dict[str, Distribution] = {}
     constants: dict[str, Any] = {}
@@ -55,7 +55,7 @@ def parse_space(raw: Mapping[str, Any], path: Path = ("space",), constraints: Se
     return with_options(space, raw, path, constraints)
 
 
-def _parse_distribution(raw: Mapping[str, Any], path: Path) -> Distribution:
+def _parse_distribution(raw: Mapping[str, Any], path: FieldPath) -> Distribution:
     kinds = [key for key in raw if key not in OPTIONS]
     if len(kinds) != 1:
         found = f"has {len(kinds)} distributions, {shown(dict(raw))}"
@@ -69,7 +69,7 @@ def _parse_distribution(raw: Mapping[str, Any], path: Path) -> Distribution:
     return _parse_range(kind, raw[kind], (*path, kind))
 
 
-def _parse_range(kind: str, arguments: Any, path: Path) -> Range:
+def _parse_range(kind: str, arguments: Any, path: FieldPath) -> Range:
     quantised, integer = kind in _QUANTISED, "int" in kind
     form = "[low, high, step]" if quantised else "[low, high]"
     kinds = "integers" if integer else "numbers"
@@ -99,7 +99,7 @@ def _is_number(value: object, *, integer: bool) -> bool:
     return isinstance(value, kinds) and not isinstance(value, bool) and abs(value) < math.inf
 
 
-def _check_step(arguments: list[Any], form: str, path: Path) -> None:
+def _check_step(arguments: list[Any], form: str, path: FieldPath) -> None:
     # As fractions of the text: in floats 0.3 is no multiple of 0.1.
     low, high, step = (Fraction(repr(a)) for a in arguments)
     if step <= 0:
@@ -115,7 +115,7 @@ def _check_step(arguments: list[Any], form: str, path: Path) -> None:
         raise FieldError((*path, 2), f"the step is {shown(arguments[2])}", "a larger step for such bounds")
 
 
-def _parse_choice(arguments: Any, path: Path) -> Choice:
+def _parse_choice(arguments: Any, path: FieldPath) -> Choice:
     if isinstance(arguments, Mapping) and arguments:
         names, values = tuple(arguments), tuple(arguments.values())
     elif isinstance(arguments, list) and arguments:

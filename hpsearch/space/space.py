@@ -1,4 +1,4 @@
-"""What is searched: parameters with their distributions, and what ties them to each other."""
+"""The search space: parameters with their distributions, and the ties between them."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 Bounds = Mapping[str, tuple[float, float]]
-"""Low and high by the name of a numeric parameter, both included."""
+"""Low and high, both included, by the name of a numeric parameter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """How a trial's value follows from the searched one, which is meant for a reference size.
+    """How the trained value follows from the searched one, which is for a reference size.
 
     The linear rule: Goyal et al., Accurate, Large Minibatch SGD (2017). The square-root rule, which keeps the variance
     of a step: Krizhevsky, One weird trick (2014); for Adam, Malladi et al., On the SDEs and Scaling Rules (2022).
 
     Attributes:
-        per: The parameter or constant whose value counts, such as batch_size.
-        reference: The size that the searched value is meant for.
+        per: The parameter or constant with the size, such as batch_size.
+        reference: The size for which the searched value is meant.
         rule: `linear` or `sqrt`.
     """
 
@@ -36,7 +36,7 @@ class Scaling:
     rule: str = "linear"
 
     def factor(self, size: float) -> float:
-        """Return what to multiply the searched value by at a size above 0."""
+        """Return the factor on the searched value at a size above 0."""
         ratio = size / self.reference
         return math.sqrt(ratio) if self.rule == "sqrt" else ratio
 
@@ -45,15 +45,15 @@ class Scaling:
 class Space:
     """Parameters with their distributions, and constants.
 
-    A parameter is *active* in a config if its conditions are met; the others are absent from it. Params are what a
-    store holds of a config: values as drawn, of active parameters only. The config is what a trial gets.
+    A parameter is *active* in a config if its conditions are met; inactive ones are absent from it. A store holds
+    params: values as drawn, of active parameters only. A trial gets the config.
 
     Attributes:
         order: All names in the order of the file.
-        conditions: By parameter, the stored values that others have to have; all must be met. They have no cycle.
-        scalings: By parameter, how its value follows from another's.
+        conditions: By parameter, the stored values that others need; all must be met. They have no cycle.
+        scalings: By parameter, how its value depends on another's.
         limits: By parameter, the bounds that no expansion crosses.
-        constraints: What a config has to satisfy.
+        constraints: Tests that every config satisfies.
     """
 
     parameters: Mapping[str, Distribution]
@@ -71,20 +71,20 @@ class Space:
 
     @property
     def size(self) -> float:
-        """How many configs there are at most; infinite if a continuous parameter is among them."""
+        """The largest possible number of configs; infinite if a parameter is continuous."""
         counts = [distribution.count for distribution in self.parameters.values()]
-        return math.inf if math.inf in counts else math.prod(counts)  # which may be beyond a float's range
+        return math.inf if math.inf in counts else math.prod(counts)  # may be beyond a float's range
 
     @property
     def may_repeat(self) -> bool:
-        """Whether independent draws can give the same config again: unless a continuous parameter is always active."""
+        """Whether independent draws can give a config twice: no continuous parameter is always active."""
         return all(math.isfinite(d.count) or name in self.conditions for name, d in self.parameters.items())
 
     def active(self, params: Params) -> list[str]:
-        """Return the parameters that a config has, in the order of the file.
+        """Return the active parameters, in the order of the file.
 
         Args:
-            params: A stored value for each of them; those of others don't count.
+            params: A stored value for each of them; other values don't count.
         """
         if not self.conditions:
             return list(self.parameters)
@@ -103,15 +103,15 @@ class Space:
         return True
 
     def only_active(self, params: Params) -> Params:
-        """Return the params without those of inactive parameters.
+        """Return the params of active parameters.
 
         Raises:
-            KeyError: One of an active parameter is missing.
+            KeyError: One is missing.
         """
         return Params({name: params[name] for name in self.active(params)})
 
     def is_complete(self, params: Params) -> bool:
-        """Return whether there is a value for each active parameter."""
+        """Return whether each active parameter has a value."""
         return all(name in params for name in self.active(params))
 
     def config_of(self, params: Params) -> Config:
@@ -139,12 +139,12 @@ class Space:
         return float(self.constants[scaling.per] if scaling.per in self.constants else values[scaling.per])
 
     def scale_of(self, name: str, config: Mapping[str, Any]) -> float:
-        """Return what a parameter's searched value was multiplied by in a config; 1 if it is not scaled."""
+        """Return the factor on a parameter's searched value in a config; 1 if it is not scaled."""
         scaling = self.scalings.get(name)
         return 1.0 if scaling is None else scaling.factor(self._size_of(scaling, config))
 
     def key(self, params: Params) -> tuple[tuple[str, Scalar], ...]:
-        """Return what two params have in common if and only if they make the same config."""
+        """Return a key that is equal for two params if and only if they make the same config."""
         return tuple(
             (name, axis.resolve(params[name]) if isinstance(axis := self.parameters[name], Range) else params[name])
             for name in self.active(params)
@@ -158,7 +158,7 @@ class Space:
         return all(constraint.holds(values) for constraint in self.constraints)
 
     def scalars(self, params: Params) -> dict[str, Any]:
-        """Return what constraints read: the config, with choices by name."""
+        """Return the config that constraints read, with choices by name."""
         config = self.config_of(params)
         names = {name: params[name] for name in config if not isinstance(self.parameters.get(name), Range | None)}
         return {**config, **names}
@@ -177,6 +177,6 @@ class Space:
         return replace(self, parameters=changed)
 
     def optuna_distributions(self, params: Params | None = None) -> dict[str, BaseDistribution]:
-        """Return the Optuna distributions of the stored values, by name: of all parameters, or of those in a config."""
+        """Return the Optuna distributions of the stored values by name: of all parameters, or of those in a config."""
         names = self.parameters if params is None else self.active(params)
         return {name: self.parameters[name].to_optuna() for name in names}

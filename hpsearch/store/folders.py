@@ -12,7 +12,7 @@ from pathlib import Path
 from hpsearch.errors import InputError, StudyLockedError, StudyNotFoundError
 from hpsearch.store.location import FILES, JOURNAL
 from hpsearch.store.pointer import STUDY_FILE, has_lost_its_pointer, read_pointer
-from hpsearch.system.file_system import why_unwritable
+from hpsearch.system.disk import why_unwritable
 from hpsearch.system.names import ALLOWED_NAME, MOST_CHARACTERS, is_study_name
 from hpsearch.text import did_you_mean
 

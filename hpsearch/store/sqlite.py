@@ -18,7 +18,7 @@ from urllib.parse import quote
 from hpsearch.store import rows
 from hpsearch.store.records import StoredTrial
 from hpsearch.store.source import Source
-from hpsearch.system.file_system import is_full
+from hpsearch.system.disk import is_full
 
 BUSY_S = 30.0  # wait this long for a file that another process holds
 _TELL_S = 3.0  # warn after this wait

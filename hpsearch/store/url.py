@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
 from hpsearch.errors import InputError
-from hpsearch.system.file_system import is_full
-from hpsearch.system.files import is_disk_full
+from hpsearch.system.disk import is_full, says_full
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -65,7 +64,7 @@ def remedy(error: BaseException, url: str) -> str:
     """Return what a user can do about a store's error; empty if that is unknown."""
     cause = _original(error) or error.__cause__
     for one in (error, cause, _original(cause)):
-        if is_disk_full(one):
+        if says_full(one):
             return _MAKE_ROOM
         if isinstance(one, sqlite3.Error):
             return _remedy_of(getattr(one, "sqlite_errorcode", 0) & _PRIMARY_CODE, url)

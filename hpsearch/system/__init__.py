@@ -1,1 +1,1 @@
-"""What the operating system gives: files, locks, signals, git, and edits of documents."""
+"""What the operating system gives: files, disks, locks, signals and git; and edits of documents."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 from collections.abc import Iterator
@@ -51,11 +50,11 @@ def unwritable(path: Path, error: OSError, *, allowed: str = "") -> InputError:
 
 @contextmanager
 def atomic_write(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
-    """Open a file that appears under its name whole, or not at all.
+    """Open a file that appears whole under its name, or not at all.
 
     Args:
         path: The file; its folder exists.
-        durable: Whether a power cut from now on leaves this one; else it may leave the one before, whole as well.
+        durable: Whether this file outlives a power cut. Else the one before may come back, whole too.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -83,8 +82,3 @@ def write_json(path: Path, value: object, *, durable: bool = True) -> None:
     """Write a JSON file, whole or not at all."""
     with atomic_write(path, durable=durable) as file:
         file.write((json.dumps(value, allow_nan=False) + "\n").encode())
-
-
-def is_disk_full(error: object) -> bool:
-    """Return whether an error says that a file system, or its quota, has no more room."""
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

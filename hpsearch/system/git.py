@@ -1,4 +1,4 @@
-"""The git repository that the user's code lies in: what state it is in, and commits on new branches.
+"""The git repository of the user's code: its state, and commits on new branches.
 
 Nothing here changes the working tree, the index or the branch that is checked out.
 """
@@ -21,7 +21,7 @@ _HASH_DIGITS = 16
 _CODE = frozenset(
     [".py", ".pyi", ".pyx", ".ipynb", ".sh", ".c", ".cc", ".cpp", ".cu", ".cuh", ".h", ".hpp", ".rs", ".jl", ".lua"]
 )
-# A hook or an alias of git sets these for the repository that it belongs to, which need not be the one asked about.
+# A hook or an alias of git sets these for its own repository, which may be another one.
 _LOCAL_VARIABLES = (
     "GIT_DIR",
     "GIT_WORK_TREE",
@@ -39,11 +39,11 @@ class GitError(InputError):
 
 @dataclass(frozen=True, slots=True)
 class CodeState:
-    """What code there was.
+    """The state of a repository's code.
 
     Attributes:
-        commit: The full hash of the commit that is checked out; None before the first.
-        diff_hash: 16 hexadecimal digits over what differs from the commit; None if nothing does.
+        commit: The full hash of the commit that is checked out; None before the first one.
+        diff_hash: A hash of all that differs from the commit, 16 hexadecimal digits; None if nothing differs.
     """
 
     commit: str | None
@@ -60,7 +60,7 @@ class CodeState:
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any] | None) -> CodeState | None:
-        """Return what `as_dict` gave."""
+        """Return the state of which `as_dict` gave this."""
         return None if raw is None else cls(raw["commit"], raw["diff_hash"])
 
     def __str__(self) -> str:
@@ -79,11 +79,11 @@ def top_of(folder: Path) -> Path | None:
 def code_state(folder: Path, exclude: Iterable[Path] = ()) -> CodeState | None:
     """Return the state of the repository that a folder lies in; None outside of one, or without git.
 
-    Changes to tracked files count, and files that git neither tracks nor ignores if they hold code (`.py` and so on):
-    logs and results that a training leaves in the repository are no change of its code.
+    Changes to tracked files count. Files that git neither tracks nor ignores count if they hold code (`.py` and so on):
+    logs and results that a training leaves there are no change of the code.
 
     Args:
-        exclude: Folders that don't count: studies.
+        exclude: Folders that don't count, such as studies.
     """
     top = top_of(folder)
     if top is None:
@@ -145,7 +145,7 @@ def _digest(top: Path, diff: bytes, untracked: list[str]) -> str | None:
     for name in code:
         try:
             content = (top / name).read_bytes()
-        except OSError:  # it went, or can't be read by the training either
+        except OSError:  # it is gone, or the training can't read it either
             continue
         digest.update(f"\0{name}\0{len(content)}\0".encode(errors="surrogateescape"))
         digest.update(content)
@@ -153,10 +153,10 @@ def _digest(top: Path, diff: bytes, untracked: list[str]) -> str | None:
 
 
 def committed_file(path: Path) -> tuple[bytes, int] | None:
-    """Return a file's content and permission bits as the commit that is checked out has them; None if it has none.
+    """Return a file's content and permission bits in the commit that is checked out; None if the file is not in it.
 
     Raises:
-        InputError: The file is in no repository, or is there but in no commit.
+        InputError: The file is in no repository, or exists but in no commit.
     """
     top, names = _common_top({path: None})
     try:
@@ -170,26 +170,26 @@ def committed_file(path: Path) -> tuple[bytes, int] | None:
     mode, kind, blob = entry.split("\t")[0].split()
     if kind != "blob":
         raise InputError(f"--branch: {path} is a {kind} in git; allowed: a file")
-    # --filters: as a checkout would write it, with its line ends.
+    # --filters: as a checkout would write it, with the same line ends.
     return _git(top, "cat-file", "--filters", f"--path={names[path]}", blob), int(mode[-3:], 8)
 
 
 def commit_files(files: Mapping[Path, tuple[bytes, int | None]], branch: str, message: str) -> str:
     """Commit files on a new branch that starts at the commit that is checked out; nothing is pushed.
 
-    Only git's database gets something: index, working tree and current branch stay as they are, and what is not
-    committed there does not go along.
+    Only git's database changes. Index, working tree and current branch stay as they are, and changes there that are
+    not committed are left out.
 
     Args:
-        files: Content and permission bits (None for an ordinary file) by path.
-        branch: Its name.
+        files: Content and permission bits (None for an ordinary file), by path.
+        branch: The new branch's name.
 
     Returns:
         The commit's short hash.
 
     Raises:
-        InputError: The files are in no repository or in several, the branch is there or is no name for one, there is no
-            commit to start at, or git does not know who commits.
+        InputError: The files are in no repository or in several, the branch exists or its name can't be used, there is
+            no commit to start at, or git does not know who commits.
     """
     top, names = _common_top(files)
     try:
@@ -207,7 +207,7 @@ def commit_files(files: Mapping[Path, tuple[bytes, int | None]], branch: str, me
         ) from None
     try:
         commit = _commit(top, head, {names[path]: content for path, content in files.items()}, message)
-        # The hash of zeros says that the branch must not be there: two commands can't both make it.
+        # The hash of zeros says that the branch must not exist: two commands can't both make it.
         _git(top, "update-ref", "-m", "hpsearch export", reference, commit, "0" * len(commit))
         return _git(top, "rev-parse", "--short", commit).decode().strip()
     except GitError as error:
@@ -230,12 +230,12 @@ def _common_top(files: Mapping[Path, object]) -> tuple[Path, dict[Path, str]]:
 
 
 def _commit(top: Path, head: str, files: Mapping[str, tuple[bytes, int | None]], message: str) -> str:
-    """Make the objects of a commit by an index of its own, and return its hash."""
+    """Make the objects of a commit with an index of its own, and return the commit's hash."""
     with tempfile.TemporaryDirectory(prefix="hpsearch-index-") as folder:
         own = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
         _git(top, "read-tree", head, own=own)
         for name, (content, mode) in files.items():
-            # --path: line ends and filters as `git add` would have them.
+            # --path: line ends and filters as in `git add`.
             blob = _git(top, "hash-object", "-w", "--stdin", f"--path={name}", stdin=content).decode().strip()
             executable = mode is not None and mode & 0o100
             info = f"{'100755' if executable else '100644'},{blob},{name}"
@@ -250,7 +250,7 @@ def _git(folder: Path, *arguments: str, stdin: bytes | None = None, own: Mapping
     """Return what git prints.
 
     Raises:
-        GitError: It is not there, takes too long, or refuses; the message is its own.
+        GitError: There is no git, or it takes too long or refuses; the message is git's own.
     """
     environment = {key: value for key, value in os.environ.items() if key not in _LOCAL_VARIABLES}
     environment |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **(own or {})}

@@ -1,8 +1,8 @@
-"""A file that one process at a time holds, also on a network file system: whoever makes it, has it.
+"""A lock file that one process at a time holds, also on a network file system: the process that makes it has it.
 
-`O_EXCL` is atomic on every file system that is worth the name, NFS since version 3. `flock` and `fcntl` locks are not
-used: many a network file system has none, or keeps them on one machine. Ages are taken from the file system's own
-clock, so that clocks of machines need not agree.
+`O_EXCL` is atomic on all common file systems, on NFS since version 3. `flock` and `fcntl` locks are not used, for many
+network file systems have none, or keep them on one machine. Ages are taken from the file system's own clock, so that
+the clocks of machines need not agree.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from hpsearch.system.lock_holder import EXPIRE_S, Holder
 
 
 class HeldError(Exception):
-    """The file is held by somebody who lives.
+    """A living process holds the file.
 
     Args:
-        holder: Who it is; None if the file does not say.
+        holder: The process; None if the file does not say.
     """
 
     def __init__(self, holder: Holder | None) -> None:
@@ -33,8 +33,8 @@ class LockFile:
     """A lock that is a file.
 
     Args:
-        path: The file; its folder is there.
-        me: Who takes it.
+        path: The file; its folder exists.
+        me: The process that takes it.
     """
 
     def __init__(self, path: Path, me: Holder) -> None:
@@ -42,10 +42,10 @@ class LockFile:
         self._descriptor: int | None = None
 
     def take(self) -> bool:
-        """Take the lock, from a holder that is gone too.
+        """Take the lock, also from a holder that is gone.
 
         Returns:
-            Whether it was taken; False if somebody else was faster.
+            Whether it was taken; False if another process was faster.
 
         Raises:
             HeldError: Its holder lives.
@@ -54,27 +54,27 @@ class LockFile:
         if self._make():
             return True
         found = self.look()
-        if found is None:  # given back meanwhile
+        if found is None:  # it was just given back
             return self._make()
         if found.lives:
             raise HeldError(found.holder)
         return self._take_over(found)
 
     def touch(self) -> None:
-        """Show that the holder lives. It is this holder's own file that is touched, also if another has replaced it.
+        """Show that the holder lives. It touches this holder's own file, also if another has replaced it.
 
         Raises:
-            OSError: The file system is away.
+            OSError: The file system does not answer.
         """
         if self._descriptor is not None:
-            os.fsync(self._descriptor)  # else other machines see an empty file for a while
+            os.fsync(self._descriptor)  # else other machines may see an empty file for a while
             os.utime(self._descriptor)
 
     def is_mine(self) -> bool:
         """Return whether this holder has the lock.
 
         Raises:
-            OSError: The file system is away.
+            OSError: The file system does not answer.
         """
         try:
             holder = _read(self.path)
@@ -86,7 +86,7 @@ class LockFile:
         """Give the lock back, if it is still this holder's.
 
         Raises:
-            OSError: The file system is away.
+            OSError: The file system does not answer.
         """
         try:
             if self.is_mine():
@@ -138,8 +138,8 @@ class LockFile:
     def _take_over(self, gone: Found) -> bool:
         """Replace the file of a holder that is gone.
 
-        Whoever replaces it first takes a lock on this one holder: so that, of several that have seen it be gone, one
-        replaces it, and none replaces its successor's.
+        Before that, a process takes a lock on this one holder. So of several that see it gone only one replaces its
+        file, and none replaces its successor's.
         """
         claim = LockFile(self._beside(gone.holder), self._me)
         try:
@@ -162,7 +162,7 @@ class LockFile:
         return True
 
     def _sweep(self) -> None:
-        """Remove what others were killed over when they took this lock: it is held, so nobody goes by that any more."""
+        """Remove what processes left that were killed while they took this lock: it is held now, so nobody needs it."""
         for path in self.path.parent.glob(f"{self._hidden}.*"):
             with suppress(OSError):
                 left = LockFile(path, self._me).look()
@@ -191,19 +191,19 @@ class Found:
 
     @property
     def lives(self) -> bool:
-        """Whether its holder does."""
-        # Touched in the future counts as well: a clock was set.
+        """Whether its holder lives."""
+        # The last touch may lie in the future: a clock was set.
         here = self.holder is not None and self.holder.is_here
         silent_s = 0.0 if here else abs(self.now_s() - self.touched_s)
         return silent_s < EXPIRE_S if self.holder is None else self.holder.lives(silent_s)
 
 
 def _read(path: Path) -> Holder | None:
-    """Return the holder that a lock file names; None if it names none: it is another program's, or was cut short."""
-    if path.is_symlink():  # Optuna's, which points to what it locks
+    """Return the holder that a lock file names; None if it is another program's file, or was cut short."""
+    if path.is_symlink():  # Optuna's lock points to what it locks
         return None
     try:
-        # Opening asks a network file system for what is there now; looking at attributes alone asks its cache.
+        # To open a file asks a network file system itself; to read its attributes alone may ask a cache.
         raw = json.loads(path.read_bytes())
         return Holder(
             token=str(raw["token"]), host=str(raw["host"]), pid=int(raw["pid"]), started=float(raw["started"])

@@ -1,4 +1,4 @@
-"""Where code runs from that was copied: from paths in a repository to those in its copy."""
+"""Where copied code runs: from paths in a repository to paths in its copy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Place:
     """Where a study's code runs.
 
     Attributes:
-        top: Absolute path of the repository that was copied; None if the code runs where it lies.
+        top: Absolute path of the repository that was copied; None if nothing was copied.
         copy: Absolute path of the copy.
     """
 
@@ -20,10 +20,10 @@ class Place:
     copy: Path
 
     def of(self, path: str) -> str:
-        """Return the path in the copy for one in the repository; any other one as it is."""
+        """Return the path in the copy for a path in the repository; return any other path as it is."""
         if self.top is None:
             return path
-        absolute = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would leave a virtual environment by its link
+        absolute = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow a link out of a virtual environment
         if absolute != self.top and self.top not in absolute.parents:
             return path
         moved = self.copy / absolute.relative_to(self.top)

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from hpsearch.errors import FieldError
-from hpsearch.text import Path, shown
+from hpsearch.text import FieldPath, shown
 
 _MAX_DEPTH = 32
 _MAX_VALUES = 100_000  # aliases of aliases can make a short file endless
 LARGEST_INTEGER = 2**63  # the limit of a signed column in a database
 
 
-def plain(value: Any, path: Path = ()) -> Any:
+def plain(value: Any, path: FieldPath = ()) -> Any:
     """Return a copy of a space file's content that JSON can hold. No part of it is shared.
 
     Args:
@@ -34,7 +34,7 @@ class _Copier:
     def __init__(self) -> None:
         self._count = 0
 
-    def copy(self, value: Any, path: Path) -> Any:
+    def copy(self, value: Any, path: FieldPath) -> Any:
         """Return a copy of the content at a path."""
         self._count += 1
         if self._count > _MAX_VALUES:
@@ -51,7 +51,7 @@ class _Copier:
         return _scalar(value, path)
 
 
-def _scalar(value: object, path: Path) -> object:
+def _scalar(value: object, path: FieldPath) -> object:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -70,7 +70,7 @@ def _scalar(value: object, path: Path) -> object:
     )
 
 
-def _text(value: str, path: Path) -> str:
+def _text(value: str, path: FieldPath) -> str:
     try:
         value.encode()
     except UnicodeEncodeError as error:

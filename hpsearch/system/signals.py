@@ -1,4 +1,4 @@
-"""Signals that end the command: the handler sets a flag, and the driver's loop looks at it."""
+"""Signals that end the command: the handler sets a flag, which the driver's loop checks."""
 
 from __future__ import annotations
 
@@ -37,23 +37,18 @@ class Interrupts:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Handle the signals meanwhile."""
-        before = {number: signal.getsignal(number) for number in SIGNALS}
-        self.install()
-        try:
+        """Handle the signals until the exit."""
+        with _handlers_put_back():
+            self.install()
             yield
-        finally:
-            if _in_main_thread():
-                for number, handler in before.items():
-                    signal.signal(number, handler)
 
     def install(self) -> None:
-        """Set the handlers; again after `ray.init`, which may replace them."""
+        """Set the handlers; needed again after `ray.init`, which may replace them."""
         _handle_with(self._handle)
 
     @contextmanager
     def raising(self) -> Iterator[None]:
-        """Raise from the handler meanwhile: an objective in this process may not come back for long."""
+        """Raise from the handler until the exit: an objective in this process may run for long."""
         self._at_once = True
         before, sys.unraisablehook = sys.unraisablehook, self._unraisable
         self._elsewhere = before
@@ -65,7 +60,7 @@ class Interrupts:
             sys.unraisablehook = before
 
     def _unraisable(self, unraisable: sys.UnraisableHookArgs) -> None:
-        """Take in that the handler ran where nothing can be raised, as in a destructor: `check` raises in the end."""
+        """Note that the handler ran where nothing can be raised, as in a destructor: `check` raises later."""
         if isinstance(unraisable.exc_value, Interrupted):
             self._swallowed = True
         else:
@@ -81,13 +76,20 @@ class Interrupts:
 
 @contextmanager
 def raising_signals() -> Iterator[None]:
-    """Let signals raise `Interrupted` at once, as SIGINT does by itself, until a driver sets its own handlers."""
+    """Let signals raise `Interrupted` at once, until a driver sets its own handlers."""
 
     def handle(number: int, _: FrameType | None) -> None:
         raise Interrupted(number)
 
+    with _handlers_put_back():
+        _handle_with(handle)
+        yield
+
+
+@contextmanager
+def _handlers_put_back() -> Iterator[None]:
+    """Set the handlers at the exit to what they are now."""
     before = {number: signal.getsignal(number) for number in SIGNALS}
-    _handle_with(handle)
     try:
         yield
     finally:
@@ -99,10 +101,10 @@ def raising_signals() -> Iterator[None]:
 def _handle_with(handler: Callable[[int, FrameType | None], None]) -> None:
     if _in_main_thread():
         for number in SIGNALS:
-            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup leaves SIGHUP
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP
                 signal.signal(number, handler)
 
 
 def _in_main_thread() -> bool:
-    # Only there may handlers be set; a notebook's or a server's thread leaves them as they are.
+    # Handlers can be set only there. A notebook's or a server's thread leaves them as they are.
     return threading.current_thread() is threading.main_thread()

@@ -1,4 +1,4 @@
-"""The versions that a study runs with."""
+"""The versions of Python and of the libraries that a study runs with."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LIBRARIES = ("hpsearch", "optuna", "torch", "torchvision", "ray", "numpy")
 
 
 def versions() -> Mapping[str, str]:
-    """Return Python's version and those of the libraries that are installed, by name."""
+    """Return the versions of Python and of the installed libraries, by name."""
     found = {"python": platform.python_version()}
     for library in _LIBRARIES:
         with suppress(PackageNotFoundError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import io
 import os
-import shutil
 import traceback
 import zipfile
 from collections import OrderedDict
@@ -15,15 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.errors import CheckpointError
-
-_FULL_BYTES = 64 * 1024
+from hpsearch.system.disk import is_full
 
 
 def save_state(state: object, path: Path) -> None:
-    """Write a checkpoint, synced; nothing stays of one that can't be written.
+    """Write a checkpoint and sync it. If it can't be written, nothing of it is left.
 
     Raises:
-        OSError: With ENOSPC if the disk is full, which torch itself does not say.
+        OSError: With ENOSPC if the disk is full. torch alone does not say so.
     """
     import torch
 
@@ -33,8 +31,8 @@ def save_state(state: object, path: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
     except BaseException as error:
-        # torch says "unexpected pos" when its file can't take more.
-        full = isinstance(error, RuntimeError) and shutil.disk_usage(path.parent).free < _FULL_BYTES
+        # On a full disk torch says "unexpected pos".
+        full = isinstance(error, RuntimeError) and is_full(path.parent)
         path.unlink(missing_ok=True)
         if full:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
@@ -58,8 +56,8 @@ def load_state(path: Path) -> Any:
     """Return a checkpoint's state, with its tensors on the CPU.
 
     Raises:
-        CheckpointError: It is missing, damaged, or holds more than data.
-        MemoryError: There is no room for it; the checkpoint may be as good as new.
+        CheckpointError: It is missing or damaged, or holds more than data.
+        MemoryError: There is too little memory; nothing may be wrong with the checkpoint.
     """
     import torch
 
@@ -75,11 +73,11 @@ def load_state(path: Path) -> Any:
 
 
 def _check_whole(path: Path) -> None:
-    """Compare the checksums that torch writes and does not read: a flipped bit would be a weight like any other.
+    """Compare the checksums, which torch writes but does not read: a flipped bit would go unseen in a weight.
 
     Raises:
-        zipfile.BadZipFile: Part of it is not what was written.
-        Exception: It is no archive at all.
+        zipfile.BadZipFile: Part of it has changed since it was written.
+        Exception: It is not an archive.
     """
     with zipfile.ZipFile(path) as archive:
         damaged = archive.testzip()
@@ -88,10 +86,10 @@ def _check_whole(path: Path) -> None:
 
 
 def check_state(state: object, name: str = "checkpoint") -> None:
-    """Refuse what `weights_only` loading couldn't read back.
+    """Refuse what `weights_only` loading could not read back.
 
     Raises:
-        CheckpointError: It names the key of the culprit and what to do.
+        CheckpointError: It names the key that is wrong, and says what to do.
     """
     if state is None or type(state) in (bool, int, float, str, bytes):
         return
@@ -112,7 +110,7 @@ def check_state(state: object, name: str = "checkpoint") -> None:
 
 
 def _reads_back(value: object) -> bool:
-    """Whether a value that is no plain container survives saving and `weights_only` loading."""
+    """Return whether a value that is no plain container survives saving and `weights_only` loading."""
     import torch
 
     if type(value) in (torch.Tensor, torch.nn.Parameter):

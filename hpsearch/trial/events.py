@@ -1,4 +1,4 @@
-"""What happens in a study, as values: from workers to the driver, and from the driver to whoever shows it."""
+"""What happens in a study, as values: workers send them to the driver, and the driver to whoever shows them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hpsearch.trial.trial import Config, Measurement, Stage, StopReason
+from hpsearch.trial.trial import Config, Key, Measurement, Stage, StopReason
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -16,21 +16,26 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrialEvent(Event):
-    """Something happened to one attempt at one trial."""
+    """Something happened to an attempt at a trial."""
 
     stage: Stage
     number: int
     attempt: int
 
+    @property
+    def key(self) -> Key:
+        """What names the trial within its study."""
+        return self.stage, self.number
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GpuUse:
-    """What a trial took of its GPU's memory, in bytes.
+    """How much of its GPU's memory a trial took, in bytes.
 
     Attributes:
-        peak_bytes: At most at any moment, with what CUDA itself takes.
-        room_bytes: What its GPU had for workers.
-        kept_bytes: What its worker still has after the trial, more than before the first one.
+        peak_bytes: The most at any moment, with what CUDA itself takes.
+        room_bytes: How much its GPU had for workers.
+        kept_bytes: How much more its worker has after the trial than before its first one.
     """
 
     peak_bytes: int
@@ -40,12 +45,12 @@ class GpuUse:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrialStarted(TrialEvent):
-    """A worker began.
+    """A worker began a trial.
 
     Attributes:
         worker: Host and process id.
         device: As torch names it.
-        code: The state of the repository that its code lies in; None where there is none.
+        code: The state of the repository that its code lies in; None if there is none.
     """
 
     worker: str
@@ -59,7 +64,7 @@ class TrialMeasured(TrialEvent):
     """One epoch is committed.
 
     Attributes:
-        gpu: Told while memory is measured.
+        gpu: The memory so far; None unless it is being measured.
         last: Whether the trial ends with it.
     """
 
@@ -74,15 +79,16 @@ class TrialEnded(TrialEvent):
 
     Attributes:
         worker: Host and process id.
-        history: All measurements, those of earlier attempts too.
+        measured: How many measurements its manifest has: those that were sent, and those that it took over from an
+            earlier attempt.
         traceback: The objective's, if it failed.
-        packed: Whether other trials may have run on its GPU meanwhile.
+        packed: Whether other trials may have run on its GPU at the same time.
         gpu: None for a CPU worker.
     """
 
     reason: StopReason
     worker: str
-    history: tuple[Measurement, ...] = ()
+    measured: int = 0
     error: str | None = None
     traceback: str | None = None
     packed: bool = False
@@ -91,7 +97,7 @@ class TrialEnded(TrialEvent):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorkerLost(TrialEvent):
-    """The worker died, or was ended for a time limit; the driver decides whether to try again."""
+    """The worker died, or was ended at a time limit. The driver decides whether to try again."""
 
     reason: StopReason
     detail: str
@@ -105,7 +111,7 @@ class PredictionsReady(TrialEvent):
         split: `val` or `test`.
         path: An `.npz` file with `probabilities` (n_samples, n_classes) and `labels` (n_samples,); None on an error.
         error: The traceback of `predict`, or what is wrong with the checkpoint.
-        unreadable: Whether it is the checkpoint.
+        unreadable: Whether the checkpoint is to blame.
     """
 
     split: str
@@ -116,10 +122,10 @@ class PredictionsReady(TrialEvent):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StudyOpened(Event):
-    """The study is there and is being run from now on: whatever ends it, it can be resumed.
+    """The study exists and runs from now on. Whatever ends it, it can be resumed.
 
     Attributes:
-        plan: One line for people: what will be trained where.
+        plan: What will be trained where, in one line for people.
     """
 
     name: str
@@ -131,9 +137,9 @@ class StageStarted(Event):
     """A stage begins.
 
     Attributes:
-        total: Trials it will have; None if the budget decides.
-        done: Trials that have ended already.
-        epochs: Full length of each.
+        total: How many trials it will have; None if the budget decides.
+        done: How many of them have ended already.
+        epochs: The full length of each.
     """
 
     stage: str
@@ -160,8 +166,8 @@ class Forecast(Event):
 
     Attributes:
         seconds: Wall time to the end of the study.
-        gpu_s: Seconds of GPUs until then; None where trials have none.
-        spent: What is spent of each limit of the budget, for people; empty without a budget.
+        gpu_s: GPU time until then in seconds; None if trials have no GPU.
+        spent: How much of each limit of the budget is spent, for people; empty without a budget.
     """
 
     seconds: float
@@ -171,7 +177,7 @@ class Forecast(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Notice(Event):
-    """A warning, or a line worth reading."""
+    """A warning, or something else that people should know."""
 
     message: str
     detail: str | None = None

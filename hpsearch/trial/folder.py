@@ -2,11 +2,11 @@
 
 ```
 trials/00012/attempt-2/
-    manifest.json     config, seed, every epoch's metrics so far, the checkpoints' names, and why the trial ended
-    epoch-00007.pt    what the manifest calls `last` or `best`; anything else is leftover and is removed
+    manifest.json     config, seed, the metrics of every epoch so far, the checkpoints' names, and why the trial ended
+    epoch-00007.pt    a checkpoint that the manifest calls `last` or `best`; any other is a leftover and is removed
     log.txt           the trial's own log
 ```
-Only the attempt's worker writes here. A reader that finds a manifest finds all that it names.
+Only the attempt's worker writes here. A reader who finds a manifest also finds the files that it names.
 """
 
 from __future__ import annotations
@@ -14,18 +14,20 @@ from __future__ import annotations
 import math
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hpsearch.errors import CheckpointError, ObjectiveError
-from hpsearch.system.files import atomic_write, is_disk_full
+from hpsearch.system.disk import says_full
+from hpsearch.system.files import atomic_write
 from hpsearch.trial.checkpoint import check_state, load_state, save_state
-from hpsearch.trial.manifest import Checkpoint, Manifest, decode, encode
-from hpsearch.trial.trial import Measurement, Stage, StopReason, TrialSpec
+from hpsearch.trial.manifest import CHECKPOINTS, Checkpoint, Manifest, checkpoint_name, decode, encode
+from hpsearch.trial.trial import Measurement, Stage, StopReason, TrialRecord, TrialSpec
 
 MANIFEST = "manifest.json"
+ATTEMPT = "attempt-"  # the name of an attempt's folder, before its number
 LOG = "log.txt"
 PRINTED = ".printed"  # what a command printed, until its trial has ended
 _READS = 3
@@ -33,19 +35,25 @@ _READS = 3
 
 def attempt_folder(study_folder: Path, stage: Stage, number: int, attempt: int) -> Path:
     """Return the folder of an attempt."""
-    return trial_folder(study_folder, stage, number) / f"attempt-{attempt}"
+    return trial_folder(study_folder, stage, number) / f"{ATTEMPT}{attempt}"
+
+
+def attempt_folders(study_folder: Path, record: TrialRecord) -> list[Path]:
+    """Return the folders of a trial's attempts, newest first; an attempt that never began has made none."""
+    numbers = range(record.attempt, 0, -1)
+    return [attempt_folder(study_folder, record.stage, record.number, attempt) for attempt in numbers]
 
 
 def trial_folder(study_folder: Path, stage: Stage, number: int) -> Path:
-    """Return the folder of a trial; its attempts are inside."""
+    """Return the folder of a trial, which holds its attempts' folders."""
     return study_folder / ("trials" if stage is Stage.SEARCH else "finalists") / f"{number:05d}"
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """Return what an attempt has committed, or None if that is nothing.
+    """Return what an attempt has committed; None if that is nothing.
 
     Raises:
-        CheckpointError: The manifest is not one of ours.
+        CheckpointError: The manifest can't be read, or is damaged.
     """
     try:
         content = (folder / MANIFEST).read_bytes()
@@ -61,8 +69,32 @@ def read_manifest(folder: Path) -> Manifest | None:
         raise CheckpointError(msg) from None
 
 
+def newest_manifest(folders: Iterable[Path], on_damage: Callable[[str], None]) -> Manifest | None:
+    """Return the first manifest that can be read; None if there is none.
+
+    Args:
+        folders: Of attempts, newest first.
+        on_damage: Called with a line on each manifest that can't be read.
+    """
+    found = (_read_or_tell(folder, on_damage) for folder in folders)
+    return next((manifest for manifest in found if manifest is not None), None)
+
+
+def _read_or_tell(folder: Path, on_damage: Callable[[str], None]) -> Manifest | None:
+    try:
+        return read_manifest(folder)
+    except CheckpointError as error:
+        on_damage(str(error))
+        return None
+
+
+def going_on(tell: Callable[[str], None]) -> Callable[[str], None]:
+    """Return a function that tells of a damaged manifest, and that an earlier attempt takes its place."""
+    return lambda damage: tell(f"{damage}; going on from an earlier attempt")
+
+
 def _write_manifest(folder: Path, manifest: Manifest) -> None:
-    # An epoch that a power cut takes is trained again; the end of a trial is not.
+    # A power cut may cost an epoch, which is trained again; it must not cost the end of a trial.
     with atomic_write(folder / MANIFEST, durable=manifest.reason is not None) as file:
         file.write(encode(manifest))
 
@@ -73,7 +105,7 @@ class AttemptWriter:
     Args:
         spec: The trial; its folder is made.
         worker: Host and process id.
-        random_state: Returns the state of the random generators as JSON types; None if it is not to be kept.
+        random_state: Returns the state of the random generators as JSON types, or None to keep none.
     """
 
     def __init__(
@@ -93,10 +125,10 @@ class AttemptWriter:
         return tuple(map(Path, self._spec.earlier))
 
     def stage(self, state: object) -> None:
-        """Write a checkpoint that the next commit will name; an earlier one that was not committed is dropped.
+        """Write a checkpoint for the next commit; one that was staged before and not committed is dropped.
 
         Raises:
-            CheckpointError: The state has something that `weights_only` loading would refuse.
+            CheckpointError: `weights_only` loading would refuse part of the state.
         """
         check_state(state)
         staged = self.folder / ".staged.pt.tmp"
@@ -106,11 +138,11 @@ class AttemptWriter:
     def commit(self, measurement: Measurement, reason: StopReason | None = None) -> None:
         """Commit an epoch's metrics, together with the checkpoint that was staged for it.
 
-        `best` is the best among the epochs that have a checkpoint, for an objective may save only every few epochs.
+        `best` is the best of the epochs that have a checkpoint: an objective may save only every few epochs.
 
         Args:
-            measurement: The epoch's.
-            reason: Why this is the trial's last epoch, if it is; then `last` goes.
+            measurement: The epoch's metrics.
+            reason: Why this epoch ends the trial; `last` goes then. None if the trial goes on.
 
         Raises:
             ObjectiveError: The objective has removed the folder, or what it had staged.
@@ -125,7 +157,7 @@ class AttemptWriter:
         measurements = (*self.manifest.measurements, measurement)
         last, best = self.manifest.last, self.manifest.best
         if self._staged is not None:
-            last = Checkpoint(f"epoch-{measurement.epoch:05d}.pt", measurement.epoch, self._random_state())
+            last = Checkpoint(checkpoint_name(measurement.epoch), measurement.epoch, self._random_state())
             self._staged.replace(self.folder / last.file)
             self._staged = None
             best = self._better(last, best, measurements)
@@ -143,11 +175,11 @@ class AttemptWriter:
         return new if best is not None and best[0] == 1 else old
 
     def finish(self, reason: StopReason, error: str | None = None, trace: str | None = None) -> None:
-        """Commit the end of the trial; `last` goes, `best` stays, and so does nothing that was only staged."""
+        """Commit the end of the trial. `best` stays; `last` and a staged checkpoint go."""
         self.discard_staged()
         ended = replace(self.manifest, reason=reason, error=error, traceback=trace, last=None)
-        if ended != self.manifest:  # else the last epoch was committed as such
-            self.folder.mkdir(parents=True, exist_ok=True)  # the objective may have removed it, with what was there
+        if ended != self.manifest:  # else the commit of the last epoch has said so
+            self.folder.mkdir(parents=True, exist_ok=True)  # the objective may have removed it
             if ended.best is not None and not (self.folder / ended.best.file).is_file():
                 ended = replace(ended, best=None)
             self.manifest = ended
@@ -155,43 +187,43 @@ class AttemptWriter:
             self._remove_unnamed()
 
     def discard_staged(self) -> None:
-        """Drop a checkpoint that no measurement followed."""
+        """Drop a staged checkpoint that no measurement followed."""
         if self._staged is not None:
             self._staged.unlink(missing_ok=True)
             self._staged = None
 
     def resume(self, on_warning: Callable[[str], None]) -> tuple[int, Any] | None:
-        """Load the newest readable checkpoint of the earlier attempts and take over what led to it.
+        """Load the newest readable checkpoint of the earlier attempts, and take over the measurements up to it.
 
         Args:
-            on_warning: Told of each checkpoint that can't be read.
+            on_warning: Called with a line on each checkpoint that can't be read.
 
         Returns:
-            The epoch after which it was taken, and the state; None if there is none.
+            The epoch after which it was saved, and the state; None if there is none.
         """
         for folder in self.earlier:
             for _ in range(_READS):
-                manifest = _read_earlier(folder, on_warning)
+                manifest = _read_or_tell(folder, going_on(on_warning))
                 found = None if manifest is None else self._newest(folder, manifest, on_warning)
                 if found is not None:
                     return found
-                # A worker that outlives its driver by seconds may commit meanwhile, and remove what its manifest named.
-                if _read_earlier(folder, on_warning) == manifest:
+                # A worker that outlives its driver may commit now, and remove what its manifest named before.
+                if _read_or_tell(folder, going_on(on_warning)) == manifest:
                     break
         return None
 
     def _newest(self, folder: Path, manifest: Manifest, on_warning: Callable[[str], None]) -> tuple[int, Any] | None:
-        """Take over the newest readable checkpoint that an earlier attempt's manifest names."""
+        """Take over the newest readable checkpoint that the manifest of an earlier attempt names."""
         named = {c.epoch: c.file for c in (manifest.best, manifest.last) if c is not None}
         for epoch in sorted(named, reverse=True):
             source, own = folder / named[epoch], self.folder / named[epoch]
             try:
-                _link(source, own)  # first, so that nobody can remove it
+                _link(source, own)  # before it is read, so that nobody can remove it
                 state = load_state(own)
             except OSError as error:
-                if is_disk_full(error):
+                if says_full(error):
                     raise
-                if isinstance(error, FileNotFoundError) and _read_earlier(folder, on_warning) != manifest:
+                if isinstance(error, FileNotFoundError) and _read_or_tell(folder, going_on(on_warning)) != manifest:
                     return None
                 problem = f"{source}: {error.strerror}"
             except CheckpointError as error:
@@ -204,22 +236,22 @@ class AttemptWriter:
         return None
 
     def adopt(self, up_to_epoch: int, on_warning: Callable[[str], None]) -> int:
-        """Take over measurements of an earlier attempt, for a command that goes on from files of its own.
+        """Take over the measurements of an earlier attempt, for a command that goes on from its own files.
 
-        They come from the newest attempt that got as far as `up_to_epoch`, else from the one that got furthest.
+        They come from the newest attempt that reached `up_to_epoch`, or else from the one that got furthest.
 
         Args:
             up_to_epoch: The last epoch to take over.
-            on_warning: Told of each manifest that can't be read.
+            on_warning: Called with a line on each manifest that can't be read.
 
         Returns:
-            How many were taken over.
+            How many measurements were taken over.
         """
-        manifests = (_read_earlier(folder, on_warning) for folder in self.earlier)
+        manifests = (_read_or_tell(folder, going_on(on_warning)) for folder in self.earlier)
         found = [
             tuple(m for m in manifest.measurements if m.epoch <= up_to_epoch) for manifest in manifests if manifest
         ]
-        # max keeps the first of equals, and the newest comes first.
+        # The newest comes first, and max keeps the first of equals.
         taken = max(found, key=lambda measurements: measurements[-1].epoch if measurements else 0, default=())
         self.manifest = replace(self.manifest, measurements=taken)
         return len(taken)
@@ -230,36 +262,28 @@ class AttemptWriter:
             try:
                 _link(folder / best.file, self.folder / best.file)
             except OSError as error:
-                if is_disk_full(error):
+                if says_full(error):
                     raise
                 best = None
         random = next(c.random for c in (earlier.last, earlier.best) if c is not None and c.epoch == epoch)
         self.manifest = replace(
             self.manifest,
             measurements=tuple(m for m in earlier.measurements if m.epoch <= epoch),
-            last=Checkpoint(f"epoch-{epoch:05d}.pt", epoch, random),
+            last=Checkpoint(checkpoint_name(epoch), epoch, random),
             best=best,
         )
 
     def _remove_unnamed(self) -> None:
         named = {c.file for c in (self.manifest.last, self.manifest.best) if c is not None}
-        for path in self.folder.glob("epoch-*.pt"):
+        for path in self.folder.glob(CHECKPOINTS):
             if path.name not in named:
                 path.unlink(missing_ok=True)
-
-
-def _read_earlier(folder: Path, on_warning: Callable[[str], None]) -> Manifest | None:
-    try:
-        return read_manifest(folder)
-    except CheckpointError as error:
-        on_warning(f"{error}; going on from an earlier attempt")
-        return None
 
 
 def _link(source: Path, target: Path) -> None:
     target.unlink(missing_ok=True)
     try:
-        os.link(source, target)  # same file system: no copy
+        os.link(source, target)  # no copy, on the same file system
     except OSError:
         with atomic_write(target) as out, source.open("rb") as file:
             shutil.copyfileobj(file, out)

@@ -1,4 +1,4 @@
-"""What an attempt has committed, as a value and as the content of its file."""
+"""What an attempt has committed, as a value and as the content of a file."""
 
 from __future__ import annotations
 
@@ -12,16 +12,22 @@ from typing import Any
 
 from hpsearch.trial.trial import Config, Measurement, Stage, StopReason
 
-FORMAT = 2  # from 2 on with a checksum
-_CHECKSUM = b', "crc32": '  # the last key, of the bytes before it
+FORMAT = 2  # format 1 had no checksum
+CHECKPOINTS = "epoch-*.pt"
+_CHECKSUM = b', "crc32": '  # the last key; it covers the bytes before it
+
+
+def checkpoint_name(epoch: int) -> str:
+    """Return the name of the file with an epoch's checkpoint."""
+    return f"epoch-{epoch:05d}.pt"
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A checkpoint's file name within its folder, and the epoch after which it was taken.
+    """A checkpoint: its file name in its folder, and the epoch after which it was saved.
 
     Attributes:
-        random: The state of the random generators then, as JSON types; None where a trial does not go on from it.
+        random: The state of the random generators then, as JSON types; None if no trial goes on from it.
     """
 
     file: str
@@ -29,7 +35,7 @@ class Checkpoint:
     random: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse any other file, for what is no longer needed is removed."""
+        """Refuse any other name: this file is removed once it is no longer needed."""
         if not re.fullmatch(r"epoch-\d{5,}\.pt", self.file):
             raise ValueError(f"{self.file!r} is no checkpoint's name")
 
@@ -39,8 +45,8 @@ class Manifest:
     """What an attempt has committed.
 
     Attributes:
-        measurements: Of all epochs, those of earlier attempts that it went on from too.
-        last: The newest checkpoint; None once the trial has ended.
+        measurements: Those of all epochs, also of the earlier attempts that it went on from.
+        last: The newest checkpoint; None after the end of the trial.
         best: The checkpoint with the best metric.
         reason: Why the trial ended; None while it runs.
     """
@@ -60,10 +66,10 @@ class Manifest:
 
 
 def decode(content: bytes) -> Manifest:
-    """Return the manifest that a file holds.
+    """Return the manifest in the content of a file.
 
     Raises:
-        ValueError: It holds none, or a damaged one.
+        ValueError: There is none, or it is damaged.
     """
     try:
         raw = json.loads(content)
@@ -87,10 +93,10 @@ def decode(content: bytes) -> Manifest:
 
 
 def _check(content: bytes, manifest_format: int) -> None:
-    """Compare a manifest's checksum: with a flipped bit it may be another one that is as well-formed.
+    """Compare a manifest's checksum: after a flip of a bit it may still be well-formed.
 
     Raises:
-        ValueError: It is wrong, or is not there.
+        ValueError: It is wrong or missing.
     """
     if manifest_format == 1:
         return

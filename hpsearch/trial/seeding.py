@@ -1,7 +1,7 @@
 """Seeds and uniform numbers as pure functions of a key.
 
-A keyed hash has no state to save: the number for (seed, trial, parameter) is the same in any process, on any platform,
-in any order, and adding a parameter leaves the numbers of the others alone.
+A keyed hash has no state to save. The number for (seed, trial, parameter) is the same in any process, on any platform
+and in any order, and a new parameter changes no other's numbers.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def _digest(key: tuple[KeyPart, ...]) -> int:
 
 
 def derive_seed(*key: KeyPart) -> int:
-    """Return a seed in [0, 2**32) that depends on nothing but the key."""
+    """Return a seed in [0, 2**32) that depends on the key alone."""
     return _digest(key) >> (64 - _SEED_BITS)
 
 

@@ -1,4 +1,4 @@
-"""Trials as values: what is sent to a worker, what comes back, what is stored."""
+"""Trials as values: what a worker is sent, what comes back, and what is stored."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ class Stage(StrEnum):
 
     SEARCH = "search"
     FINALISTS = "finalists"
+
+
+Key = tuple[Stage, int]
+"""What names a trial within its study."""
 
 
 class Direction(StrEnum):
@@ -56,7 +60,7 @@ class State(StrEnum):
 
 
 class StopReason(StrEnum):
-    """Why a trial ended (DESIGN, section 4)."""
+    """Why a trial ended."""
 
     FINISHED = "finished"
     STALLED = "stalled"
@@ -93,69 +97,78 @@ class Measurement:
 
 
 class StopRule(Protocol):
-    """A rule that needs no rivals: pure, so the worker and a replay decide alike."""
+    """A rule that needs no rivals. It is pure, so a worker and a replay decide alike."""
 
     def __call__(self, history: Sequence[Measurement]) -> StopReason | None:
-        """Return why the trial ends after the last measurement of its history, or None to go on."""
+        """Return why the trial ends after the last measurement of its history; None if it goes on."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TrialSpec:
-    """All that a worker needs to train one trial.
+class _Spec:
+    """What all tasks of a worker have: each is about one attempt of one trial.
 
     Attributes:
         number: From 0, within its stage.
-        config: Parameters and constants, rounded, as the objective gets them.
-        seed: Below 2**32.
         attempt: From 1; stored before the trial is sent out.
-        epochs: The full length; schedules span it, however early the trial may end.
         folder: Absolute path of this attempt's folder, which only its worker writes.
-        earlier: Absolute paths of earlier attempts, newest first, to resume from.
-        rules: Applied after each epoch, in order; the first that has a reason ends the trial.
-        alone: Whether no other trial may share its GPU.
     """
 
     stage: Stage
     number: int
-    config: Config
-    seed: int
     attempt: int
-    epochs: int
-    metric: str
-    direction: Direction
     folder: str
-    earlier: tuple[str, ...] = ()
-    rules: tuple[StopRule, ...] = ()
-    alone: bool = False
 
     @property
-    def key(self) -> tuple[Stage, int]:
+    def key(self) -> Key:
         """What names the trial within its study."""
         return self.stage, self.number
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PredictSpec:
-    """A checkpoint whose predictions a worker is to write into its attempt's folder.
+class TrialSpec(_Spec):
+    """All that a worker needs to train one trial.
 
     Attributes:
-        folder: Absolute path of the attempt that has the checkpoint.
-        checkpoint: Its file name there.
+        config: Parameters and constants, rounded, as the objective gets them.
+        seed: Below 2**32.
+        epochs: The full length. Schedules span it, however early the trial may end.
+        earlier: Absolute paths of the earlier attempts, newest first, to resume from.
+        rules: Applied after each epoch, in order; the first one with a reason ends the trial.
+        alone: Whether no other trial may share its GPU.
+    """
+
+    config: Config
+    seed: int
+    epochs: int
+    metric: str
+    direction: Direction
+    earlier: tuple[str, ...] = ()
+    rules: tuple[StopRule, ...] = ()
+    alone: bool = False
+
+    def verdict(self, history: Sequence[Measurement]) -> StopReason | None:
+        """Return why a trial with this history has ended, or None: the same for a worker and for a later driver."""
+        if not history:
+            return None
+        reasons = (rule(history) for rule in self.rules)
+        reason = next((reason for reason in reasons if reason is not None), None)
+        if history[-1].epoch >= self.epochs and reason in (None, StopReason.STALLED):
+            return StopReason.FINISHED  # a stall in the last epoch has saved nothing
+        return reason
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PredictSpec(_Spec):
+    """A checkpoint whose predictions a worker writes beside it.
+
+    Attributes:
+        checkpoint: Its file name in the folder.
         split: `val` or `test`.
     """
 
-    stage: Stage
-    number: int
-    attempt: int
-    folder: str
     checkpoint: str
     split: str
-
-    @property
-    def key(self) -> tuple[Stage, int]:
-        """What names the trial within its study."""
-        return self.stage, self.number
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -167,13 +180,13 @@ class TrialRecord:
         values: The study's metric after each epoch, by epoch; NaN where it was not finite.
         value: The best epoch's value; None if there is none.
         best_epoch: None if there is no value.
-        seconds: Wall time of its epochs, each counted once.
+        seconds: Wall time of its epochs; an epoch that was trained twice counts once.
         source: For a finalist, the number of the search trial whose config it retrains.
-        replicate: For a finalist, from 0; which of its seeds this is.
+        replicate: For a finalist, which of its seeds this is, from 0.
         worker: The host and process that ran the last attempt.
-        error: What the objective raised, in a line.
-        code: The state of the repository that its code lies in: `commit`, `diff_hash` and `dirty`; None where there is
-            none, or the code is hpsearch's own.
+        error: What the objective raised, in one line.
+        code: The state of the repository that its code lies in: `commit`, `diff_hash` and `dirty`. None without a
+            repository, and for hpsearch's own code.
     """
 
     stage: Stage
@@ -196,5 +209,5 @@ class TrialRecord:
 
     @property
     def eligible(self) -> bool:
-        """Whether the trial can win: complete, a stalled one too (DESIGN, invariant 5)."""
+        """Whether the trial can win: it is complete, and a stalled trial is too."""
         return self.state is State.COMPLETE and self.value is not None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from hpsearch.errors import ObjectiveError
+from hpsearch.trial.handle import Trial
 from hpsearch.trial.seeding import derive_seed
 from hpsearch.trial.trial import Config
 from hpsearch.vision.data import DATA_SETS, channel_statistics, load
@@ -19,25 +19,6 @@ if TYPE_CHECKING:
 
     from hpsearch.vision.models import NetworkSpec
     from hpsearch.vision.training import Tensors
-
-
-class Trial(Protocol):
-    """What this objective needs of its trial."""
-
-    seed: int
-    log: logging.Logger
-
-    def epochs(self) -> Iterator[int]:
-        """Yield the numbers of the epochs that remain."""
-        ...
-
-    def save_checkpoint(self, state: object) -> None:
-        """Stage a checkpoint."""
-        ...
-
-    def load_checkpoint(self) -> Any:
-        """Return the newest checkpoint, or None."""
-        ...
 
 
 class ImageClassifierObjective:

@@ -10,7 +10,7 @@ from typing import Any
 from hpsearch.errors import FieldError
 from hpsearch.space.distributions import Choice, Range
 from hpsearch.space.space import Space
-from hpsearch.text import Path, nearest
+from hpsearch.text import FieldPath, nearest
 
 OWN_MODELS = ("small_cnn", "mlp")
 
@@ -69,7 +69,7 @@ class _Number:
     open_low: bool = False
     integer: bool = False
 
-    def check(self, value: object, path: Path) -> None:
+    def check(self, value: object, path: FieldPath) -> None:
         kinds = int if self.integer else (int, float)
         if isinstance(value, kinds) and not isinstance(value, bool):
             above = value > self.low if self.open_low else value >= self.low
@@ -89,7 +89,7 @@ class _Word:
 
     words: tuple[str, ...]
 
-    def check(self, value: object, path: Path) -> None:
+    def check(self, value: object, path: FieldPath) -> None:
         if value not in self.words:
             raise FieldError(path, f"found {value!r}", ", ".join(self.words), nearest(str(value), self.words))
 
@@ -127,7 +127,7 @@ def check_values(space: Space, name: str) -> None:
         rule.check(value, ("space", name, *place))
 
 
-def _extremes(space: Space, name: str) -> list[tuple[Any, Path]]:
+def _extremes(space: Space, name: str) -> list[tuple[Any, FieldPath]]:
     """Return the ends of a range or the values of a choice, each with its place in the parameter's definition."""
     if name in space.constants:
         return [(space.constants[name], ())]

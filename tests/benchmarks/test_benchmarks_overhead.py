@@ -122,7 +122,7 @@ def test_simulated_trials_take_their_time(benchmark):
         mine = [event for event in happened if event.number == number]
         assert [event.measurement.epoch for event in mine if isinstance(event, TrialMeasured)] == [1, 2, 3]
         assert isinstance(mine[-1], TrialEnded)
-        assert len(mine[-1].history) == 3
+        assert mine[-1].measured == 3
     assert executor.waits == []
     now = executor.began + 1.0
     waited = executor.waiting_s(now)

@@ -231,7 +231,7 @@ def test_a_study_that_fails_is_exit_code_1_with_the_traceback_once(bench: Bench,
     assert result.stderr.count("Traceback (most recent call last)") == 1
     assert result.stderr.count("ValueError: the data is bad") >= 1
     *_, hint, error = result.stderr.splitlines()
-    assert hint == "stopped; all that has ended is kept. To go on: hpsearch resume sample"
+    assert hint == "stopped; all ended trials are kept. To go on: hpsearch resume sample"
     assert error.startswith("error: the first 3 trials failed with the same error: ValueError: the data is bad; ")
 
 

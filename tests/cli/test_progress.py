@@ -261,6 +261,18 @@ def test_it_all_goes_to_standard_error(capsys):
     assert captured.err == "search: 8 trials x 20 epochs, 2 done\n"
 
 
+def test_a_short_rest_is_said_once():
+    text = shown(pipe(), *(events.Forecast(seconds=seconds) for seconds in (0.9, 0.5, 0.1, 0.0)))
+    assert text == "almost done\n"
+
+
+@pytest.mark.parametrize("width", [40, 50, 80])
+def test_how_far_it_is_fits_beside_the_bar(width):
+    (line,) = [line for line in view(STAGE, started(3), width=width) if line.startswith("search")]
+    assert "2/8 trials" in line
+    assert len(line) <= width
+
+
 CLEARED = b"\x1b[2K"
 
 

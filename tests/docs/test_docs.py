@@ -20,7 +20,7 @@ from hpsearch.objectives.command.section import Command
 from hpsearch.objectives.space_files import parse_config
 from hpsearch.report.region import bounds_in_words
 from hpsearch.samplers.edges import Edge
-from hpsearch.space import constraints
+from hpsearch.space import constraints, expressions
 from hpsearch.space.options import OPTIONS
 from hpsearch.space.parsing import KINDS, parse_space
 from hpsearch.study import document
@@ -293,11 +293,11 @@ def test_the_first_ranges_are_ranges():
 
 def test_the_grammar_of_constraints_is_all_there_is():
     words = first_words(CHOOSING, "in a constraint")
-    operators = re.search(r"with (.*) \( \)", constraints._FORM)[1].split()
-    assert sorted(words) == sorted([*operators, *constraints._FUNCTION_NAMES, *constraints._WORDS])
+    operators = re.search(r"with (.*) \( \)", expressions.FORM)[1].split()
+    assert sorted(words) == sorted([*operators, *expressions.FUNCTION_NAMES, *expressions.WORDS])
     values = {"a": [1.0], "b": [2.0]}
     numbers = {"min", "max"}
-    for word in constraints._FUNCTION_NAMES:
+    for word in expressions.FUNCTION_NAMES:
         text = f"{word}(a, b) < 9" if word in numbers else f"{word}(a) < 9"
         assert constraints.parse_constraint(text, values, ()).holds({"a": 1.0, "b": 2.0})
 

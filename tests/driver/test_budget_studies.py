@@ -239,7 +239,7 @@ def test_the_command(cli, space_file):
     assert "error: --budget 2 hours: time is '2 hours'; allowed: a duration such as 2h" in refused.stderr
     stopped = cli.run_warm(*run, "1s", "--name", "short", code=1, SAMPLE_EPOCH_S="0.8")
     assert "error: the budget is spent before the study is done" in stopped.stderr
-    assert "all that has ended is kept. To go on: hpsearch resume short --budget " in stopped.stderr
+    assert "all ended trials are kept. To go on: hpsearch resume short --budget " in stopped.stderr
 
 
 @pytest.mark.slow

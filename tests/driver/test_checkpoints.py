@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.driver.checkpoints import CheckpointKeeper, best_checkpoints
+from hpsearch.driver.checkpoints import CheckpointCleaner, best_checkpoints
 from hpsearch.driver.session import Session
 from hpsearch.executors.resources import Resources
 from hpsearch.selection.ranking import top
@@ -83,20 +83,20 @@ def rows() -> list[tuple[float, StopReason]]:
 
 
 def test_after_each_trial_the_best_so_far_have_their_checkpoint(session):
-    keeper = CheckpointKeeper(session)
+    cleaner = CheckpointCleaner(session)
     for number, (value, reason) in enumerate(rows()):
-        keeper.trial_ended(train(session, number, value, reason))
+        cleaner.trial_ended(train(session, number, value, reason))
         best = top(session.study.store.records(Stage.SEARCH), session.study.config.direction, KEPT)
         assert on_disk(session) == sorted(record.number for record in best)
         assert [kept.record.number for kept in best_checkpoints(session, best)] == [record.number for record in best]
 
 
 def test_a_trial_costs_no_look_at_those_before_it(session, monkeypatch):
-    keeper, looks = CheckpointKeeper(session), []
+    cleaner, looks = CheckpointCleaner(session), []
     records = Store.records
     monkeypatch.setattr(Store, "records", lambda store, stage: looks.append(stage) or records(store, stage))
     for number, (value, reason) in enumerate(rows()):
-        keeper.trial_ended(train(session, number, value, reason))
+        cleaner.trial_ended(train(session, number, value, reason))
     assert looks == [Stage.SEARCH]  # the first: an earlier driver may have left something
 
 
@@ -107,6 +107,6 @@ def test_a_later_driver_removes_what_is_left_and_goes_on_from_the_best(session):
     other = next(record.number for record in ended if record not in best)
     half_written = attempt_folder(session.study.folder, Stage.SEARCH, other, 1) / ".epoch-00002.pt.123.tmp"
     half_written.write_bytes(b"")
-    CheckpointKeeper(session).trial_ended(ended[-1])
+    CheckpointCleaner(session).trial_ended(ended[-1])
     assert on_disk(session) == sorted(record.number for record in best)
     assert not half_written.exists()

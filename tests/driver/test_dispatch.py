@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from hpsearch.driver.dispatch import Dispatcher, Planned
-from hpsearch.driver.session import Session
+from hpsearch.driver.dispatch import Dispatcher
 from hpsearch.errors import Interrupted, StudyError
-from hpsearch.executors.base import Task
-from hpsearch.executors.resources import Resources
 from hpsearch.selection.divergence import DivergenceRule
 from hpsearch.store.backend import Changes
 from hpsearch.store.store import Store
-from hpsearch.study.study import Study
-from hpsearch.system.signals import Interrupts
 from hpsearch.trial.events import (
-    Event,
     Notice,
-    TrialEnded,
     TrialEvent,
     TrialMeasured,
     TrialScored,
@@ -31,84 +24,15 @@ from hpsearch.trial.events import (
 )
 from hpsearch.trial.folder import AttemptWriter
 from hpsearch.trial.trial import Stage, State, StopReason, TrialRecord, TrialSpec
-from support.factories import ended, history, measured, sample_config
-
-Script = Callable[["Scripted"], Iterator[list[TrialEvent]]]
-
-
-class Scripted:
-    """An executor that does nothing but what a generator says: each poll returns what it yields next."""
-
-    def __init__(self, script: Script, slots: int = 1) -> None:
-        self.slots = slots
-        self.submitted: list[TrialSpec] = []
-        self.ended: list[tuple[tuple[Stage, int], StopReason, str]] = []
-        self.on_submit: Callable[[TrialSpec], None] = lambda _: None
-        self._out: set[tuple[Stage, int]] = set()
-        self._script = script(self)
-
-    @property
-    def free(self) -> int:
-        return self.slots - len(self._out)
-
-    def submit(self, task: Task) -> None:
-        assert isinstance(task, TrialSpec)
-        assert self.free
-        self.on_submit(task)
-        self.submitted.append(task)
-        self._out.add(task.key)
-
-    def poll(self, timeout_s: float) -> list[TrialEvent]:
-        del timeout_s
-        happened = next(self._script, None)
-        assert happened is not None, "the loop polls on"
-        for event in happened:
-            if isinstance(event, Notice):
-                continue
-            current = [s for s in self.submitted if s.key == (event.stage, event.number)][-1]
-            if isinstance(event, TrialEnded | WorkerLost) and event.attempt == current.attempt:
-                self._out.discard(current.key)
-        return happened
-
-    def end(self, key: tuple[Stage, int], reason: StopReason, detail: str) -> None:
-        self.ended.append((key, reason, detail))
-
-    def close(self) -> None:
-        pass
-
-    @property
-    def sent(self) -> list[tuple[int, int]]:
-        """Number and attempt of all that was submitted."""
-        return [(spec.number, spec.attempt) for spec in self.submitted]
+from support.factories import history, measured, trained
+from support.scripted import Script, Scripted, ScriptedStudy
 
 
-class Bench:
+class Bench(ScriptedStudy):
     """A study in a store, and a dispatcher for one of its stages."""
 
-    def __init__(self, folder: Path, **changes: object) -> None:
-        self.folder = folder
-        self.config = sample_config(**({"objective": {"epochs": 3}} | changes))
-        self.store = Store.create(folder, "sample", None, self.config.direction, {})
-        self.events: list[Event] = []
-        self.interrupts = Interrupts()
-        self.now = 0.0
-
     def dispatcher(self, executor: Scripted | None, stage: Stage = Stage.SEARCH) -> Dispatcher:
-        def start() -> Scripted:
-            assert executor is not None, "workers were started"
-            return executor
-
-        session = Session(
-            study=Study("sample", self.folder, self.config, self.store),
-            trials=3,
-            resources=Resources(slots=1, text="1 CPU worker"),
-            executor=start,
-            publish=self.events.append,
-            interrupts=self.interrupts,
-            check=self.interrupts.check,
-            can_predict=False,
-        )
-        return Dispatcher(session, stage, (DivergenceRule(),), clock=lambda: self.now)
+        return Dispatcher(self.session(executor), stage, (DivergenceRule(),), clock=lambda: self.now)
 
     def run(self, script: Script, trials: int = 1, slots: int = 1) -> Scripted:
         executor = Scripted(script, slots)
@@ -117,22 +41,17 @@ class Bench:
 
     def running(self, number: int, attempt: int = 1) -> TrialSpec:
         """Add a trial as a killed driver leaves it, and return what was sent out."""
-        record = TrialRecord(
-            stage=Stage.SEARCH, number=number, state=State.RUNNING, params=plan(number).params, seed=number
-        )
-        self.store.create_trial(record, self.config.space)
+        self.store.create_trial(plan(number), self.config.space)
         self.store.start_attempt(Stage.SEARCH, number, attempt)
         return self.dispatcher(None)._spec(self.store.record(Stage.SEARCH, number))
 
     def record(self, number: int = 0) -> TrialRecord:
         return self.store.record(Stage.SEARCH, number)
 
-    def of(self, kind: type[Event]) -> list:
-        return [event for event in self.events if isinstance(event, kind)]
 
-
-def plan(number: int) -> Planned:
-    return Planned(number=number, params={"lr": 0.01 * (number + 1), "wd": 0.5}, seed=number)
+def plan(number: int) -> TrialRecord:
+    params = {"lr": 0.01 * (number + 1), "wd": 0.5}
+    return TrialRecord(stage=Stage.SEARCH, number=number, state=State.RUNNING, params=params, seed=number)
 
 
 def started(spec: TrialSpec) -> TrialStarted:
@@ -176,7 +95,7 @@ def finish(executor: Scripted) -> Iterator[list[TrialEvent]]:
         assert len(executor.submitted) > done
         spec = executor.submitted[done]
         done += 1
-        yield [ended(spec, 0.1, 0.2, 0.3 + spec.number)]
+        yield trained(spec, 0.1, 0.2, 0.3 + spec.number)
 
 
 def test_trials_run_in_the_order_of_their_numbers_as_slots_are_free(bench):
@@ -185,17 +104,17 @@ def test_trials_run_in_the_order_of_their_numbers_as_slots_are_free(bench):
     def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
         assert executor.sent == [(0, 1), (1, 1)]
         yield [started(executor.submitted[0]), measured(executor.submitted[1], 1, score=0.5)]
-        yield [ended(executor.submitted[1], 0.5, 0.6, 0.7)]
+        yield trained(executor.submitted[1], 0.5, 0.6, 0.7, told=1)
         assert executor.sent == [(0, 1), (1, 1), (2, 1)]
-        yield [ended(executor.submitted[2], 0.1)]
+        yield trained(executor.submitted[2], 0.1)
         yield []
-        yield [ended(executor.submitted[0], 0.2)]
+        yield trained(executor.submitted[0], 0.2)
 
     one.run(script, trials=3, slots=2)
     assert [r.state for r in one.store.records(Stage.SEARCH)] == [State.COMPLETE] * 3
     assert [e.number for e in one.of(TrialScored)] == [1, 2, 0]
     assert [e.best for e in one.of(TrialScored)] == [True, False, False]
-    assert len(one.of(TrialStarted)) == len(one.of(TrialMeasured)) == 1
+    assert (len(one.of(TrialStarted)), len(one.of(TrialMeasured))) == (1, 5)
 
 
 def test_a_measurement_is_stored_as_it_comes(bench):
@@ -205,7 +124,7 @@ def test_a_measurement_is_stored_as_it_comes(bench):
         yield [measured(executor.submitted[0], 1, score=0.25)]
         assert one.record().values == {1: 0.25}
         assert one.record().state is State.RUNNING
-        yield [ended(executor.submitted[0], 0.25, 0.5)]
+        yield trained(executor.submitted[0], 0.25, 0.5, told=1)
 
     one.run(script)
     assert one.record().values == {1: 0.25, 2: 0.5}
@@ -217,9 +136,9 @@ def test_what_an_older_attempt_says_is_ignored(bench):
     def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
         first = executor.submitted[0]
         yield [lost(first)]
-        yield [measured(first, 1, score=9.0), started(first), ended(first, 9.0, 9.0, 9.0), lost(first)]
+        yield [measured(first, 1, score=9.0), started(first), *trained(first, 9.0, 9.0, 9.0), lost(first)]
         assert one.record().values == {}
-        yield [ended(executor.submitted[1], 0.5)]
+        yield trained(executor.submitted[1], 0.5)
 
     executor = one.run(script)
     assert executor.sent == [(0, 1), (0, 2)]
@@ -239,7 +158,7 @@ def test_the_attempt_is_stored_before_it_is_sent_out(bench):
 
     def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
         yield [lost(executor.submitted[0])]
-        yield [ended(executor.submitted[1], 0.5)]
+        yield trained(executor.submitted[1], 0.5)
 
     executor = Scripted(script)
     executor.on_submit = stored
@@ -275,7 +194,7 @@ def test_a_worker_lost_in_every_trial_does_not_count_for_the_others(bench):
     def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
         for _ in range(3):
             yield [lost(executor.submitted[-1])]
-            yield [ended(executor.submitted[-1], 0.5)]
+            yield trained(executor.submitted[-1], 0.5)
 
     executor = one.run(script, trials=3)
     assert executor.sent == [(0, 1), (0, 2), (1, 1), (1, 2), (2, 1), (2, 2)]
@@ -302,9 +221,69 @@ def test_epochs_that_a_lost_worker_committed_are_stored(bench):
         commit(executor.submitted[0], 0.5, 0.75)
         yield [lost(executor.submitted[0])]
         assert one.record().values == {1: 0.5, 2: 0.75}
-        yield [ended(executor.submitted[1], 0.5, 0.75, 0.25)]
+        yield trained(executor.submitted[1], 0.5, 0.75, 0.25, told=2)
 
     one.run(script)
+
+
+def test_an_attempt_that_went_on_from_another_ends_with_what_its_manifest_has(bench):
+    one = bench()
+
+    def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
+        commit(executor.submitted[0], 0.5, 0.9)
+        yield [lost(executor.submitted[0])]
+        commit(executor.submitted[1], 0.5, 0.6)  # from the checkpoint of epoch 1
+        yield trained(executor.submitted[1], 0.5, 0.6, told=1)
+
+    one.run(script)
+    record = one.record()
+    assert (record.value, record.best_epoch, record.epochs, record.seconds) == (0.6, 2, 2, 2.0)
+    assert record.values == {1: 0.5, 2: 0.6}
+
+
+def test_a_measurement_whose_event_is_missing_is_read_from_the_manifest(bench):
+    one = bench()
+
+    def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
+        spec = executor.submitted[0]
+        commit(spec, 0.5, 0.9, 0.7, reason=StopReason.FINISHED)
+        first, _, *others = trained(spec, 0.5, 0.9, 0.7)
+        yield [first, *others]
+
+    one.run(script)
+    record = one.record()
+    assert (record.value, record.best_epoch, record.epochs, record.seconds) == (0.9, 2, 3, 3.0)
+
+
+def test_a_trial_whose_manifest_is_damaged_ends_with_what_was_committed_before_and_told_since(bench):
+    one = bench()
+
+    def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
+        commit(executor.submitted[0], 0.9, 0.8)
+        yield [lost(executor.submitted[0])]
+        folder = Path(executor.submitted[1].folder)
+        folder.mkdir()
+        (folder / "manifest.json").write_text("{")
+        yield trained(executor.submitted[1], 0.9, 0.7, 0.6, told=1)  # from the checkpoint of epoch 1
+
+    one.run(script)
+    record = one.record()
+    assert (record.values, record.value, record.seconds) == ({1: 0.9, 2: 0.7, 3: 0.6}, 0.9, 3.0)
+    assert one.of(Notice)[-1].message.endswith("going on from an earlier attempt")
+
+
+def test_epochs_between_which_nothing_is_measured_are_no_gap(bench):
+    one = bench()
+
+    def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
+        spec = executor.submitted[0]
+        Path(spec.folder).mkdir(parents=True)
+        Path(spec.folder, "manifest.json").write_text("{")  # which nobody reads
+        yield [measured(spec, 5, score=0.5), measured(spec, 10, score=0.9), trained(spec, 0.5, 0.9, told=2)[-1]]
+
+    one.run(script)
+    assert (one.record().values, one.record().best_epoch, one.record().epochs) == ({5: 0.5, 10: 0.9}, 10, 10)
+    assert not one.of(Notice)
 
 
 def test_an_epoch_that_takes_too_long_ends_its_worker_once(bench):
@@ -321,7 +300,7 @@ def test_an_epoch_that_takes_too_long_ends_its_worker_once(bench):
         yield []
         yield [lost(executor.submitted[0], StopReason.TIMEOUT)]
         one.now = 29
-        yield [ended(executor.submitted[1], 0.5)]
+        yield trained(executor.submitted[1], 0.5)
 
     executor = one.run(script)
     assert executor.ended == [((Stage.SEARCH, 0), StopReason.TIMEOUT, "longer than epoch_timeout_s, 10 s")]
@@ -338,7 +317,7 @@ def test_a_trial_that_takes_too_long_ends_its_worker_once(bench):
         yield []
         yield [lost(executor.submitted[0], StopReason.TIMEOUT)]
         one.now += 20
-        yield [ended(executor.submitted[1], 0.5)]
+        yield trained(executor.submitted[1], 0.5)
 
     executor = one.run(script)
     assert executor.ended == [((Stage.SEARCH, 0), StopReason.TIMEOUT, "longer than trial_timeout_s, 25 s")]
@@ -349,7 +328,7 @@ def failing(*traces: str) -> Script:
         for trace in traces:
             spec = executor.submitted[-1]
             reason = StopReason.ERROR if trace else StopReason.FINISHED
-            yield [ended(spec, *(() if trace else (0.5,)), reason=reason, trace=trace)]
+            yield trained(spec, *(() if trace else (0.5,)), reason=reason, trace=trace)
 
     return script
 
@@ -363,7 +342,7 @@ def test_the_same_error_of_the_first_trials_ends_the_study(bench):
         one.run(failing(SAME, SAME, SAME), trials=9)
     assert str(caught.value) == (
         "the first 3 trials failed with the same error: ValueError: bad; "
-        "mend it and start anew, or resume with the trials that are left (the traceback is in trial 2's log)"
+        "fix it and start anew, or resume with the trials that are left (the traceback is in trial 2's log)"
     )
     assert [r.state for r in one.store.records(Stage.SEARCH)] == [State.FAIL] * 3
     assert [e.traceback for e in one.of(TrialScored)] == [SAME] * 3
@@ -388,7 +367,7 @@ def test_trials_that_run_out_of_memory_are_no_bug(bench):
 
     def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
         for _ in range(3):
-            yield [ended(executor.submitted[-1], reason=StopReason.OOM, trace=SAME)]
+            yield trained(executor.submitted[-1], reason=StopReason.OOM, trace=SAME)
 
     one.run(script, trials=3)
     assert {r.stop_reason for r in one.store.records(Stage.SEARCH)} == {StopReason.OOM}
@@ -402,13 +381,13 @@ def test_out_of_memory_beside_others_is_tried_again_alone_before_it_counts(bench
         spec = executor.submitted[-1]
         assert not spec.alone
         yield [started(spec), measured(spec, 1, score=0.5)]
-        yield [replace(ended(spec, 0.5, reason=StopReason.OOM, trace=SAME), packed=True)]
+        yield trained(spec, 0.5, told=1, reason=StopReason.OOM, trace=SAME, packed=True)
         assert one.record().state is State.RUNNING
         spec = executor.submitted[-1]
         assert spec.alone
-        yield [ended(spec, 0.5, 0.75, reason=second)]
+        yield trained(spec, 0.5, 0.75, reason=second)
         assert not executor.submitted[-1].alone  # the next trial
-        yield [ended(executor.submitted[-1], reason=StopReason.OOM)]  # which had its GPU for itself all along
+        yield trained(executor.submitted[-1], reason=StopReason.OOM)  # which had its GPU for itself all along
 
     executor = one.run(script, trials=2)
     assert executor.sent == [(0, 1), (0, 2), (1, 1)]
@@ -431,11 +410,11 @@ def test_no_worker_waits_until_what_was_done_is_stored(bench, monkeypatch):
     def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
         executor.on_submit = lambda spec: order.append(f"trial {spec.number} sent")
         first, second = executor.submitted
-        yield [measured(first, 1, score=0.5), measured(second, 1, score=0.5), ended(first, 0.5)]
-        yield [measured(executor.submitted[-1], 1, score=0.5), ended(second, 0.5)]  # news without a pause
+        yield [measured(first, 1, score=0.5), measured(second, 1, score=0.5), *trained(first, 0.5, told=1)]
+        yield [measured(executor.submitted[-1], 1, score=0.5), *trained(second, 0.5, told=1)]  # news without a pause
         one.now += 0.5
         yield []
-        yield [ended(executor.submitted[-2], 0.5), ended(executor.submitted[-1], 0.5)]
+        yield [*trained(executor.submitted[-2], 0.5, told=1), *trained(executor.submitted[-1], 0.5)]
         one.now += 0.5
         yield []
 
@@ -461,7 +440,7 @@ def test_what_is_not_stored_gets_a_second_old_at_most(bench, monkeypatch):
         for epoch in range(1, 41):
             one.now = 0.25 * epoch
             yield [measured(spec, epoch, score=0.5)]
-        yield [ended(spec, *[0.5] * 40)]
+        yield trained(spec, *[0.5] * 40, told=40)
         yield []
 
     one.run(script)
@@ -487,7 +466,7 @@ def test_notices_of_the_executor_are_told(bench):
 
     def script(executor: Scripted) -> Iterator[list[TrialEvent | Notice]]:
         yield [Notice(message="a node joined")]
-        yield [ended(executor.submitted[-1], 0.5)]
+        yield trained(executor.submitted[-1], 0.5)
 
     one.run(script)
     assert [notice.message for notice in one.of(Notice)] == ["a node joined"]
@@ -503,7 +482,7 @@ def test_what_was_committed_while_no_driver_lived_is_adopted_by_number(bench):
     def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
         assert [e.number for e in one.of(TrialScored)] == [0, 1, 2]
         assert one.record(3).values == {1: 0.5}
-        yield [ended(executor.submitted[0], 0.5, 0.75)]
+        yield trained(executor.submitted[0], 0.5, 0.75, told=1)
 
     executor = one.run(script, trials=4)
     assert executor.sent == [(3, 2)]
@@ -565,7 +544,7 @@ def keeping(values: list[float], reasons: dict[int, StopReason] | None = None) -
             spec = executor.submitted[-1]
             reason = (reasons or {}).get(number, StopReason.FINISHED)
             commit(spec, value, 0.0, reason=reason, checkpoints=True)
-            yield [ended(spec, value, 0.0, reason=reason)]
+            yield trained(spec, value, 0.0, reason=reason)
 
     return script
 
@@ -583,7 +562,7 @@ def test_a_trial_that_is_pushed_out_after_a_resume_loses_its_checkpoint(bench):
     def better(executor: Scripted) -> Iterator[list[TrialEvent]]:
         spec = executor.submitted[0]
         commit(spec, 0.9, reason=StopReason.FINISHED, checkpoints=True)
-        yield [ended(spec, 0.9)]
+        yield trained(spec, 0.9)
 
     one.run(better, trials=2)
     assert checkpoints(one) == ["trials/00001/attempt-1/epoch-00001.pt"]
@@ -597,7 +576,7 @@ def test_older_attempts_lose_their_checkpoints_when_the_trial_ends(bench):
         yield [lost(executor.submitted[0])]
         assert checkpoints(one) == ["trials/00000/attempt-1/epoch-00002.pt"]
         commit(executor.submitted[1], 0.5, 0.6, 0.7, reason=StopReason.FINISHED, checkpoints=True)
-        yield [ended(executor.submitted[1], 0.5, 0.6, 0.7)]
+        yield trained(executor.submitted[1], 0.5, 0.6, 0.7)
 
     one.run(script)
     assert checkpoints(one) == ["trials/00000/attempt-2/epoch-00003.pt"]
@@ -610,10 +589,10 @@ def test_all_finalists_keep_theirs_but_those_that_failed(bench):
         for value, reason in ((0.5, StopReason.FINISHED), (0.9, StopReason.DIVERGED), (0.1, StopReason.FINISHED)):
             spec = executor.submitted[-1]
             commit(spec, value, reason=reason, checkpoints=True)
-            yield [ended(spec, value, reason=reason)]
+            yield trained(spec, value, reason=reason)
 
-    def finalist(number: int) -> Planned:
-        return Planned(number=number, params=plan(0).params, seed=number, source=0, replicate=number)
+    def finalist(number: int) -> TrialRecord:
+        return replace(plan(number), stage=Stage.FINALISTS, params=plan(0).params, source=0, replicate=number)
 
     one.dispatcher(Scripted(script), Stage.FINALISTS).run(range(3), finalist)
     assert checkpoints(one) == [f"finalists/0000{number}/attempt-1/epoch-00001.pt" for number in (0, 2)]

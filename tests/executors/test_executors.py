@@ -20,7 +20,7 @@ from hpsearch.trial.events import TrialEnded, TrialMeasured, WorkerLost
 from hpsearch.trial.folder import read_manifest
 from hpsearch.trial.trial import Stage, StopReason
 from support.conformance.executors import Conformance
-from support.executors import ANY, UNSAVED, collect, task, until_free, workplace
+from support.executors import ANY, UNSAVED, collect, measurements, task, until_free, workplace
 
 
 class TestInline(Conformance):
@@ -70,7 +70,7 @@ class TestRay(Conformance):
     def test_threads_are_shared_out(self, start, tmp_path):
         executor = start("threads", cpus_per_slot=3)
         executor.submit(task(tmp_path, epochs=1))
-        assert collect(executor)[-1].history[0].metrics == {"score": 3.0, "cuda": 1.0}
+        assert measurements(collect(executor))[0].metrics == {"score": 3.0, "cuda": 1.0}
 
     @pytest.mark.parametrize(
         "death", [{}, {"signal": signal.SIGTERM}, {"signal": signal.SIGTERM, "catches": True}], ids=str

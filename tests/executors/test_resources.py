@@ -106,7 +106,7 @@ def test_cpu_workers_where_all_gpus_are_busy():
     assert found.text == "8 CPU workers"
     assert found.notice == (
         "all 2 GPUs are busy (GPU 0 by another process; GPU 1 by study cnn (process 123)), "
-        "so CPU workers are used; --gpus N takes them all the same"
+        "so CPU workers are used; --gpus N takes busy ones too"
     )
 
 
@@ -142,7 +142,7 @@ def test_auto_in_a_cluster():
 
 
 def test_packing_without_a_gpu_says_so():
-    assert "--trials-per-gpu auto says nothing to CPU workers" in plan(trials_per_gpu="auto").notice
+    assert "--trials-per-gpu auto does nothing: there is no GPU" in plan(trials_per_gpu="auto").notice
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_an_ensemble_that_can_not_be_written_leaves_nothing(bench: Bench, study,
     assert "is there already" in said("export", "sample", "--ensemble", "--to", bench.studies, code=2)
     assert "is not there" in said("export", "sample", "--ensemble", "--to", bench.folder / "no" / "where", code=2)
     refused = said("export", "sample", "--ensemble", "--to", bench.folder / "x", "--key", "a", code=2)
-    assert "--key does not go with it" in refused
+    assert "--key can't be combined with it" in refused
     with monkeypatch.context() as patch:
         patch.setattr("os.fsync", _full)
         with pytest.raises(Exception, match="No space left"):

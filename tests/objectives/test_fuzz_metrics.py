@@ -133,14 +133,16 @@ def trained(worker: Worker, folder: Path, script: Script) -> TrialEnded:
     SCRIPT.steps, SCRIPT.way = script.steps, script.way
     events = list(worker.run(spec(folder, epochs=EPOCHS)))
     SCRIPT.steps = []
-    *before, ended = pickle.loads(pickle.dumps(events))  # noqa: S301 - our own, as sent to a driver
+    _, *measured, ended = pickle.loads(pickle.dumps(events))  # noqa: S301 - our own, as sent to a driver
     assert isinstance(ended, TrialEnded)
     assert ended.reason in ENDS
-    assert len(before) == len(ended.history) + 1
+    assert len(measured) == ended.measured
     manifest = read_manifest(folder / "attempt-1")
     assert manifest is not None
     assert manifest.reason is ended.reason
-    assert repr([m.metrics for m in manifest.measurements]) == repr([_as_stored(m.metrics) for m in ended.history])
+    assert repr([m.metrics for m in manifest.measurements]) == repr(
+        [_as_stored(one.measurement.metrics) for one in measured]
+    )
     assert {path.name for path in (folder / "attempt-1").iterdir()} == {MANIFEST, LOG}
     if ended.reason is StopReason.ERROR:
         checked(ended.error or "")
@@ -165,7 +167,7 @@ def test_a_trial_ends_or_fails_with_a_reason(worker, tmp_path_factory, steps, wa
     told = steps[:EPOCHS]
     if told and way != "return" and all(map(is_fine, told)):
         assert ended.reason is not StopReason.ERROR, ended.error
-        assert len(ended.history) == len(told)
+        assert ended.measured == len(told)
     if not told:
         assert ended.reason is StopReason.ERROR
 

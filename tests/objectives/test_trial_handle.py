@@ -10,9 +10,9 @@ import pytest
 
 from hpsearch.errors import CheckpointError, ObjectiveError, TrialStopped
 from hpsearch.objectives import base
-from hpsearch.objectives.base import inside
 from hpsearch.trial.checkpoint import load_state
 from hpsearch.trial.folder import MANIFEST, read_manifest
+from hpsearch.trial.handle import inside
 from hpsearch.trial.trial import Direction, StopReason
 from support.attempts import EPOCHS, drive, make, saving
 

@@ -271,6 +271,25 @@ def test_studies_in_a_table(study):
     assert joined(studies_table([])) == "No studies."
 
 
+@pytest.mark.parametrize("width", [40, 50, 60, 70, 80, 100])
+def test_no_word_is_cut_whatever_the_width(study, width):
+    one = finished(study)
+    row = study_row(one)
+    for table in (leaderboard(one, 3), finalists_table(one), studies_table([row], now=row.changed)):
+        words = set(joined(table, 400).split())
+        cut = [word for word in joined(table, width).split() if word not in words and "=" not in word]
+        assert set(cut) <= {"trial", "params", *(f"{number}:" for number in range(8))}
+        assert max(map(len, lines(table, width))) <= width
+
+
+def test_params_stand_below_a_leaderboard_that_has_no_room_for_them(study):
+    one = searched(study)
+    values = lines(leaderboard(one, 1), 400)[1].split()[5:]
+    pairs = [f"{name}={value}" for name, value in zip(("lr", "batch_size", "head", "dropout"), values, strict=True)]
+    for width in (40, 50, 60):
+        assert joined(leaderboard(one, 1), width).split()[-len(pairs) :] == pairs
+
+
 def test_the_row_of_an_empty_study(study):
     one = make(study)
     row = study_row(one)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 
 from hpsearch.errors import FieldError
-from hpsearch.space import constraints
+from hpsearch.space import constraints, expressions, kinds
 from hpsearch.space.constraints import parse_constraint
 from support.expressions import ARBITRARY, CONFIGS, TRUTHS, UndefinedError
 
@@ -282,7 +282,8 @@ def test_lets_nothing_else_of_python_through(part):
 
 
 def test_the_parser_of_python_is_all_of_it_that_is_used():
-    calls = [node.func for node in ast.walk(ast.parse(inspect.getsource(constraints))) if isinstance(node, ast.Call)]
+    trees = [ast.parse(inspect.getsource(module)) for module in (constraints, expressions, kinds)]
+    calls = [node.func for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
     called = {ast.unparse(call).rpartition(".")[2] for call in calls}
     assert "parse" in called
     assert not called & {"eval", "exec", "compile", "literal_eval", "getattr", "__import__"}

@@ -74,7 +74,7 @@ def test_values_are_as_trained():
         ({"batch_size": "smal"}, ("batch_size",), "found 'smal'", "small, large"),
         ({"batch_size": None}, ("batch_size",), "found null", "small, large"),
         ({"batch_size": 0}, ("batch_size",), "found 0", "small, large"),
-        ({"momentum": 0.9}, ("momentum",), "although its conditions are not met", "it only with optimizer: ['sgd']"),
+        ({"momentum": 0.9}, ("momentum",), "its conditions are not met", "a value only with optimizer: ['sgd']"),
         ({"optimizer": "sgd"}, ("momentum",), "is missing", "a value for each parameter whose conditions are met"),
     ],
 )

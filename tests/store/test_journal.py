@@ -29,7 +29,7 @@ from hpsearch.store.store import STUDY_FILE, Store
 from hpsearch.trial.events import TrialScored
 from hpsearch.trial.trial import Direction, Stage, StopReason
 from support.bench import Stop, results
-from support.conformance.stores import CONFIG, END, Conformance, add, contents, measurements, running
+from support.conformance.stores import CONFIG, END, InItsFolder, add, contents, measurements, running
 from support.waiting import wait_until
 
 
@@ -52,7 +52,7 @@ def full_disk(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
-class TestJournal(Conformance):
+class TestJournal(InItsFolder):
     """In the study's folder, as on a network file system."""
 
     def url(self, tmp_path: Path) -> str:
@@ -76,17 +76,6 @@ class TestJournal(Conformance):
             assert store.get("seed") == 0
             store.close()
         assert {path.name for path in folder.iterdir()} == {STUDY_FILE, "journal.log"}
-
-    def test_the_folder_may_be_moved(self, create, folder, tmp_path):
-        store = create()
-        add(store, 0, StopReason.FINISHED, 0.5)
-        before = contents(store)
-        store.close()
-        shutil.move(folder, tmp_path / "elsewhere")
-        moved = Store.open(tmp_path / "elsewhere")
-        assert contents(moved) == before
-        add(moved, 1, StopReason.FINISHED, 0.5)
-        assert not folder.exists()
 
     def test_optunas_own_file_backend_reads_and_writes_it(self, create, reopen, folder):
         store = create()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -12,27 +11,15 @@ import sqlalchemy as sa
 from hpsearch.errors import InputError, StudyError, StudyNotFoundError
 from hpsearch.store import store as store_module
 from hpsearch.store.store import FORMAT, STUDY_FILE, Store
-from hpsearch.trial.trial import Direction, StopReason
-from support.conformance.stores import Conformance, SharedDatabase, add, contents
+from hpsearch.trial.trial import Direction
+from support.conformance.stores import InItsFolder, SharedDatabase, add
 
 
-class TestSqlite(Conformance):
+class TestSqlite(InItsFolder):
     """In the study's folder, as by default."""
 
     def url(self, tmp_path: Path) -> None:
         del tmp_path
-
-    def test_the_folder_may_be_moved(self, create, folder, tmp_path):
-        store = create()
-        add(store, 0, StopReason.FINISHED, 0.5)
-        before = contents(store)
-        store.close()
-        shutil.move(folder, tmp_path / "elsewhere")
-        moved = Store.open(tmp_path / "elsewhere")
-        assert contents(moved) == before
-        add(moved, 1, StopReason.FINISHED, 0.5)
-        moved.close()
-        assert not folder.exists()
 
     def test_a_database_that_is_read_only_is_one_clear_error(self, create):
         store = create()

@@ -168,9 +168,9 @@ def test_a_trial_that_ends_its_driver_again_and_again_is_named(cli, fault_file):
     errors = [cli.run_warm("run", "sample.yaml", *inline, code=3).stderr]
     errors += [cli.run_warm("resume", "sample", *inline, code=3).stderr for _ in range(2)]
     assert not any("attempts all ended" in text for text in errors)
-    (cli.folder / "mended").touch()
+    (cli.folder / "fixed").touch()
     done = cli.run_warm("resume", "sample", *inline)
-    assert "trial 0: its last 3 attempts all ended after epoch 2 in silence" in done.stderr
+    assert "trial 0: its last 3 attempts all ended after epoch 2 without an error" in done.stderr
     assert "--executor ray" in done.stderr
     assert cli.audited() == [
         "0 1 attempt-1",
@@ -434,5 +434,8 @@ def test_a_prediction_that_hangs_is_ended_by_the_time_limit_of_trials(bench: Ben
     study = bench.run(bench.space(faults={"trial_timeout_s": 0.5}))
     assert study.state == "done"
     assert len(study.store.get("ensemble")["candidates"]) == 4
-    (notice,) = [text for text in bench.notices() if "in predict" in text]
-    assert notice == "a worker ended in predict (longer than trial_timeout_s, 0.5 s); tried again on another"
+    (notice,) = [text for text in bench.notices() if text.startswith("predict(")]
+    assert notice == (
+        f"predict(checkpoint, 'val') of finalists trial {hung[0].number}: its worker ended "
+        "(timeout: longer than trial_timeout_s, 0.5 s); tried again on another"
+    )

@@ -5,8 +5,9 @@ import math
 from contextlib import closing
 from pathlib import Path
 
-from hpsearch.objectives.base import Trial, iterate
+from hpsearch.objectives.base import iterate
 from hpsearch.trial.folder import AttemptWriter
+from hpsearch.trial.handle import Trial
 from hpsearch.trial.trial import TrialSpec
 from support.factories import spec
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from hpsearch.executors.base import Executor, Workplace
 from hpsearch.selection.divergence import DivergenceRule
 from hpsearch.selection.stall import StallRule
-from hpsearch.trial.events import PredictionsReady, TrialEnded, TrialEvent, WorkerLost
-from hpsearch.trial.trial import Direction, TrialSpec
+from hpsearch.trial.events import PredictionsReady, TrialEnded, TrialEvent, TrialMeasured, WorkerLost
+from hpsearch.trial.trial import Direction, Measurement, TrialSpec
 from support.factories import sample_config, spec
 from support.paths import OBJECTIVES
 
@@ -37,6 +37,11 @@ def collect(executor: Executor, count: int = 1) -> list[TrialEvent]:
         if sum(isinstance(event, TrialEnded | WorkerLost | PredictionsReady) for event in events) >= count:
             return events
     raise AssertionError(f"only {events}")
+
+
+def measurements(events: list[TrialEvent]) -> list[Measurement]:
+    """Return what the events of a task tell, epoch by epoch."""
+    return [event.measurement for event in events if isinstance(event, TrialMeasured)]
 
 
 def until_free(executor: Executor, free: int = 1) -> None:

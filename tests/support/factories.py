@@ -83,17 +83,30 @@ def ended(
     reason: StopReason = StopReason.FINISHED,
     trace: str = "",
     gpu: GpuUse | None = None,
+    packed: bool = False,
 ) -> TrialEnded:
     """Return the event of a trial's end, after epochs with these scores."""
     return TrialEnded(
         **key(trial),
         reason=reason,
         worker="host:1",
-        history=history(*scores),
+        measured=len(scores),
         error=trace.splitlines()[-1] if trace else None,
         traceback=trace or None,
         gpu=gpu,
+        packed=packed,
     )
+
+
+def trained(trial: TrialSpec | int, *scores: float, told: int = 0, **how: Any) -> list[TrialMeasured | TrialEnded]:
+    """Return the events of a trial to its end, which has epochs with these scores.
+
+    Args:
+        told: How many epochs have been told, or taken over from an earlier attempt.
+        how: As in `ended`.
+    """
+    epochs = [TrialMeasured(**key(trial), measurement=measurement) for measurement in history(*scores)[told:]]
+    return [*epochs, ended(trial, *scores, **how)]
 
 
 def gpu_use(peak: float, room: float = 24, kept: float = 0) -> GpuUse:

@@ -1,5 +1,6 @@
 """Importing a space and drawing from it, for the tests of the importers."""
 
+import json
 from pathlib import Path
 
 from hpsearch.drafting.from_tuners import plan_import
@@ -7,6 +8,12 @@ from hpsearch.objectives.command.line import check_command
 from hpsearch.objectives.command.section import Command
 from hpsearch.objectives.space_files import load_space_file
 from hpsearch.samplers import choose_levels, make_sampler
+
+
+def put(content, name="sweep.yaml"):
+    """Write a file of another tool into the working directory: text, or what is JSON; return its name."""
+    Path(name).write_text(content if isinstance(content, str) else json.dumps(content, indent="\t"))
+    return name
 
 
 def imported(source, kind=None):

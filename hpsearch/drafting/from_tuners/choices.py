@@ -8,13 +8,13 @@ from typing import Any
 from hpsearch.drafting.from_tuners.ranges import Found
 from hpsearch.errors import FieldError
 from hpsearch.space.distributions import Scalar
-from hpsearch.text import Path, shown
+from hpsearch.text import FieldPath, shown
 
 _LONGEST_LABEL = 40
 _TELLING = ("_name", "name", "type")  # keys that say what a mapping is
 
 
-def choice(values: Sequence[Any], path: Path) -> Found:
+def choice(values: Sequence[Any], path: FieldPath) -> Found:
     """Return a choice among values, or a constant for a single scalar.
 
     Args:

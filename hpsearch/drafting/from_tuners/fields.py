@@ -9,10 +9,10 @@ from typing import Any
 from hpsearch.errors import FieldError
 from hpsearch.space.parsing import LONGEST_NAME
 from hpsearch.system.plain import LARGEST_INTEGER
-from hpsearch.text import Path, shown
+from hpsearch.text import FieldPath, shown
 
 
-def mapping(value: Any, path: Path, allowed: str) -> Mapping[str, Any]:
+def mapping(value: Any, path: FieldPath, allowed: str) -> Mapping[str, Any]:
     """Return a value that must be a mapping with members.
 
     Args:
@@ -28,7 +28,7 @@ def mapping(value: Any, path: Path, allowed: str) -> Mapping[str, Any]:
     return value
 
 
-def items(value: Any, path: Path) -> list[Any]:
+def items(value: Any, path: FieldPath) -> list[Any]:
     """Return a value that must be a list with items.
 
     Raises:
@@ -39,7 +39,7 @@ def items(value: Any, path: Path) -> list[Any]:
     return list(value)
 
 
-def number(value: Any, path: Path) -> float:
+def number(value: Any, path: FieldPath) -> float:
     """Return a value that must be a finite number. An integer stays one.
 
     Raises:
@@ -52,7 +52,7 @@ def number(value: Any, path: Path) -> float:
     return value
 
 
-def integer(value: Any, path: Path) -> int:
+def integer(value: Any, path: FieldPath) -> int:
     """Return a value that must be an integer, or a float with an integer's value.
 
     Raises:
@@ -64,7 +64,7 @@ def integer(value: Any, path: Path) -> int:
     return int(number(int(checked), path))
 
 
-def name(value: Any, path: Path) -> str:
+def name(value: Any, path: FieldPath) -> str:
     """Return a value that must be a parameter's name.
 
     Raises:
@@ -77,7 +77,7 @@ def name(value: Any, path: Path) -> str:
     return value
 
 
-def exponential(value: float, path: Path) -> float:
+def exponential(value: float, path: FieldPath) -> float:
     """Return e to the power of a bound, rounded to 6 digits.
 
     Raises:

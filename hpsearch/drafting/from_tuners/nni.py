@@ -14,7 +14,7 @@ from hpsearch.drafting.from_tuners.translation import Condition, Translation
 from hpsearch.drafting.from_tuners.tuner_space import finish
 from hpsearch.errors import FieldError
 from hpsearch.space.distributions import Scalar
-from hpsearch.text import Path, nearest, shown
+from hpsearch.text import FieldPath, nearest, shown
 
 _FORM = "{_type: NAME, _value: [...]}"
 _NAME = "_name"
@@ -38,7 +38,7 @@ def read_search_space(raw: Mapping[str, Any], origin: str, study: str) -> Transl
     return translation
 
 
-def _add_all(translation: Translation, raw: Mapping[str, Any], path: Path, prefix: str, when: Condition) -> None:
+def _add_all(translation: Translation, raw: Mapping[str, Any], path: FieldPath, prefix: str, when: Condition) -> None:
     for key, value in raw.items():
         here = (*path, key)
         full = prefix + name(key, here)
@@ -59,7 +59,7 @@ def _is_space(option: Any) -> bool:
     )
 
 
-def _add_branches(translation: Translation, options: list[Any], path: Path, full: str, when: Condition) -> None:
+def _add_branches(translation: Translation, options: list[Any], path: FieldPath, full: str, when: Condition) -> None:
     """Add a choice between sub-spaces: a parameter NAME._name, and the parameters of each under that condition."""
     known = [option[_NAME] if isinstance(option, Mapping) and _NAME in option else option for option in options]
     called = labels(known)
@@ -73,7 +73,7 @@ def _add_branches(translation: Translation, options: list[Any], path: Path, full
             _add_all(translation, inner, (*path, at), f"{full}.", chosen)
 
 
-def _parameter(given: Mapping[str, Any], path: Path) -> Found:
+def _parameter(given: Mapping[str, Any], path: FieldPath) -> Found:
     kind = given["_type"]
     if kind in _OF_NETWORKS:
         return Found(note=f"{kind} searches architectures, which a space file can't do", is_lost=True)
@@ -84,13 +84,13 @@ def _parameter(given: Mapping[str, Any], path: Path) -> Found:
     return TYPES[kind](items(given["_value"], (*path, "_value")), (*path, "_value"))
 
 
-def _numbers(values: list[Any], path: Path, form: str) -> list[float]:
+def _numbers(values: list[Any], path: FieldPath, form: str) -> list[float]:
     if len(values) != len(form.split(", ")):
         raise FieldError(path, f"found {shown(values)}", f"[{form}]")
     return [number(value, (*path, at)) for at, value in enumerate(values)]
 
 
-def _randint(values: list[Any], path: Path) -> Found:
+def _randint(values: list[Any], path: FieldPath) -> Found:
     bounds = [0, *values] if len(values) == 1 else values  # up to version 0.6, only the upper bound was given
     low, high = _numbers(bounds, path, "low, high")
     if high <= low:
@@ -100,27 +100,27 @@ def _randint(values: list[Any], path: Path) -> Found:
     return Found(found.raw, found.note, comment=f"{high} was excluded")
 
 
-def _uniform(values: list[Any], path: Path, *, log: bool = False) -> Found:
+def _uniform(values: list[Any], path: FieldPath, *, log: bool = False) -> Found:
     low, high = _numbers(values, path, "low, high")
     return ranges.interval(low, high, path, log=log)
 
 
-def _quniform(values: list[Any], path: Path, *, log: bool = False) -> Found:
+def _quniform(values: list[Any], path: FieldPath, *, log: bool = False) -> Found:
     low, high, step = _numbers(values, path, "low, high, q")
     return ranges.stepped(low, high, step, path, log=log)
 
 
-def _normal(values: list[Any], path: Path, *, log: bool = False) -> Found:
+def _normal(values: list[Any], path: FieldPath, *, log: bool = False) -> Found:
     mean, deviation = _numbers(values, path, "mu, sigma")
     return ranges.normal(mean, deviation, path, log=log)
 
 
-def _qnormal(values: list[Any], path: Path, *, log: bool = False) -> Found:
+def _qnormal(values: list[Any], path: FieldPath, *, log: bool = False) -> Found:
     mean, deviation, step = _numbers(values, path, "mu, sigma, q")
     return ranges.normal(mean, deviation, path, float(step), log=log)
 
 
-TYPES: dict[str, Callable[[list[Any], Path], Found]] = {
+TYPES: dict[str, Callable[[list[Any], FieldPath], Found]] = {
     "choice": choice,
     "randint": _randint,
     "uniform": _uniform,

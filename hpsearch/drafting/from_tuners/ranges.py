@@ -12,7 +12,7 @@ from hpsearch.drafting.from_tuners.fields import exponential, number, rounded
 from hpsearch.errors import FieldError
 from hpsearch.space.distributions import MOST_STEPS
 from hpsearch.system.plain import LARGEST_INTEGER
-from hpsearch.text import Path, shown
+from hpsearch.text import FieldPath, shown
 
 _CLOSE = Fraction(1, 10**9)  # relative: a bound is a rounded number, so it may be this far from a multiple of the step
 _SPREAD = 2  # standard deviations on each side; they hold 95% of a normal distribution
@@ -39,7 +39,7 @@ class Found:
         return replace(self, note="; ".join(note for note in (*notes, self.note) if note))
 
 
-def interval(low: float, high: float, path: Path, *, log: bool = False) -> Found:
+def interval(low: float, high: float, path: FieldPath, *, log: bool = False) -> Found:
     """Return a continuous range with both ends.
 
     Raises:
@@ -51,7 +51,7 @@ def interval(low: float, high: float, path: Path, *, log: bool = False) -> Found
     return Found({"loguniform" if log else "uniform": [low, high]})
 
 
-def integers(low: int, high: int, path: Path, *, log: bool = False) -> Found:
+def integers(low: int, high: int, path: FieldPath, *, log: bool = False) -> Found:
     """Return a range of integers with both ends.
 
     Raises:
@@ -63,7 +63,7 @@ def integers(low: int, high: int, path: Path, *, log: bool = False) -> Found:
     return Found({"lograndint" if log else "randint": [low, high]})
 
 
-def stepped(low: float, high: float, step: float, path: Path, *, log: bool = False, whole: bool = False) -> Found:
+def stepped(low: float, high: float, step: float, path: FieldPath, *, log: bool = False, whole: bool = False) -> Found:
     """Return a range of multiples of a step. Its bounds are moved inward to multiples.
 
     Args:
@@ -103,7 +103,7 @@ def stepped(low: float, high: float, step: float, path: Path, *, log: bool = Fal
     return Found(raw).noting(*moved)
 
 
-def normal(mean: float, deviation: float, path: Path, step: float | None = None, *, log: bool = False) -> Found:
+def normal(mean: float, deviation: float, path: FieldPath, step: float | None = None, *, log: bool = False) -> Found:
     """Return a range in place of a normal distribution, which a space file can't have.
 
     Args:
@@ -122,7 +122,7 @@ def normal(mean: float, deviation: float, path: Path, step: float | None = None,
     return _standing_in(low, high, step, path, log=log).noting(note)
 
 
-def beta(a: float, b: float, path: Path, step: float | None = None) -> Found:
+def beta(a: float, b: float, path: FieldPath, step: float | None = None) -> Found:
     """Return a range in place of a beta distribution, which a space file can't have.
 
     Args:
@@ -139,13 +139,13 @@ def beta(a: float, b: float, path: Path, step: float | None = None) -> Found:
     return _standing_in(low, high, step, path).noting(note)
 
 
-def _standing_in(low: float, high: float, step: float | None, path: Path, *, log: bool = False) -> Found:
+def _standing_in(low: float, high: float, step: float | None, path: FieldPath, *, log: bool = False) -> Found:
     if step is None:
         return interval(low, high, path, log=log)
     return stepped(low, high, step, path, log=log, whole=isinstance(step, int))
 
 
-def _check(low: float, high: float, path: Path, *, log: bool) -> None:
+def _check(low: float, high: float, path: FieldPath, *, log: bool) -> None:
     if low > high:
         raise FieldError(path, f"low {shown(low)} is above high {shown(high)}", "low <= high")
     if log and low <= 0:

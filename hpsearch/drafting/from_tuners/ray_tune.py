@@ -22,7 +22,7 @@ from hpsearch.drafting.space_file import FILL_IN
 from hpsearch.errors import FieldError
 from hpsearch.objectives.importing import check_arguments, find
 from hpsearch.space.distributions import Scalar
-from hpsearch.text import Path, nearest, shown
+from hpsearch.text import FieldPath, nearest, shown
 
 _ALLOWED = "a dict, or a function without arguments that returns one"
 _GRID = "grid_search"
@@ -105,14 +105,16 @@ def _has_domain(value: Any, depth: int = 0) -> bool:
     return depth < _MAX_DEPTH and any(_has_domain(one, depth + 1) for one in inner)
 
 
-def _add_all(translation: Translation, values: Mapping[Any, Any], path: Path, prefix: str, when: Condition) -> None:
+def _add_all(
+    translation: Translation, values: Mapping[Any, Any], path: FieldPath, prefix: str, when: Condition
+) -> None:
     if len(path) > _MAX_DEPTH:
         raise FieldError(path[:2], "is nested too deeply", f"at most {_MAX_DEPTH} levels")
     for key, value in values.items():
         _add(translation, value, (*path, key), prefix + name(key, (*path, str(key))), when)
 
 
-def _add(translation: Translation, value: Any, path: Path, full: str, when: Condition) -> None:
+def _add(translation: Translation, value: Any, path: FieldPath, full: str, when: Condition) -> None:
     options = _options(value, path)
     if options is not None and any(map(_has_domain, options)):
         _add_branches(translation, options, path, full, when)
@@ -124,7 +126,7 @@ def _add(translation: Translation, value: Any, path: Path, full: str, when: Cond
         translation.add(full, _found(value, options, path), path, when)
 
 
-def _options(value: Any, path: Path) -> list[Any] | None:
+def _options(value: Any, path: FieldPath) -> list[Any] | None:
     if _grid(value):
         options = value[_GRID]
         if not isinstance(options, (list, tuple)) or not options:
@@ -133,7 +135,7 @@ def _options(value: Any, path: Path) -> list[Any] | None:
     return list(value.categories) if _domain(value) and hasattr(value, "categories") else None
 
 
-def _found(value: Any, options: list[Any] | None, path: Path) -> Found:
+def _found(value: Any, options: list[Any] | None, path: FieldPath) -> Found:
     if options is not None:
         found = _choice(options, path)
         is_choice = _grid(value) and isinstance(found.raw, Mapping)
@@ -146,7 +148,7 @@ def _found(value: Any, options: list[Any] | None, path: Path) -> Found:
         return Found(note=f"a value of type {type(value).__name__}, which a space file can't hold", is_lost=True)
 
 
-def _choice(options: list[Any], path: Path) -> Found:
+def _choice(options: list[Any], path: FieldPath) -> Found:
     try:
         return choice([_plain(option, path) for option in options], path)
     except TypeError:
@@ -158,7 +160,7 @@ def _choice(options: list[Any], path: Path) -> Found:
     return found.noting("functions and classes became their names; the objective has to look them up")
 
 
-def _plain(value: Any, path: Path, depth: int = 0) -> Any:
+def _plain(value: Any, path: FieldPath, depth: int = 0) -> Any:
     """Return a value in JSON's types.
 
     Raises:
@@ -182,7 +184,7 @@ def _plain(value: Any, path: Path, depth: int = 0) -> Any:
     raise TypeError
 
 
-def _distribution(domain: Any, path: Path) -> Found:
+def _distribution(domain: Any, path: FieldPath) -> Found:
     sample = sys.modules["ray.tune.search.sample"]
     sampler, step = domain.get_sampler(), None
     if isinstance(sampler, sample.Quantized):
@@ -203,7 +205,7 @@ def _distribution(domain: Any, path: Path) -> Found:
                  is_lost=True)  # fmt: skip
 
 
-def _integers(domain: Any, step: Any, path: Path, *, log: bool) -> Found:
+def _integers(domain: Any, step: Any, path: FieldPath, *, log: bool) -> Found:
     low, high = (integer(_plain(end, path), path) for end in (domain.lower, domain.upper))
     if step is not None and step != 1:  # with a step other than 1, Ray Tune includes the upper bound
         return ranges.stepped(low, high, integer(_plain(step, path), path), path, log=log, whole=True)
@@ -213,7 +215,7 @@ def _integers(domain: Any, step: Any, path: Path, *, log: bool) -> Found:
     return Found(found.raw, found.note, comment=f"{high} was excluded")
 
 
-def _add_branches(translation: Translation, options: list[Any], path: Path, full: str, when: Condition) -> None:
+def _add_branches(translation: Translation, options: list[Any], path: FieldPath, full: str, when: Condition) -> None:
     """Add a choice between mappings. Each has parameters of its own, which exist if it is chosen."""
     if not all(isinstance(option, Mapping) and not _grid(option) for option in options):
         note = "a choice whose options are distributions, which a space file can't hold"

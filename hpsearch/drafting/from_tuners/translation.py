@@ -12,7 +12,7 @@ from hpsearch.drafting.space_file import DEFAULT_EPOCHS, DEFAULT_METRIC, FILL_IN
 from hpsearch.errors import FieldError
 from hpsearch.space.distributions import Scalar
 from hpsearch.space.parsing import parse_space
-from hpsearch.text import Path
+from hpsearch.text import FieldPath
 
 SET = "set this"
 """What marks a guess in the file."""
@@ -65,7 +65,7 @@ class Translation:
     notes: list[str] = field(default_factory=list)
     checks: list[str] = field(default_factory=list)
 
-    def add(self, name: str, found: Found, path: Path, when: Condition | None = None) -> str:
+    def add(self, name: str, found: Found, path: FieldPath, when: Condition | None = None) -> str:
         """Add a parameter and return its name in the space file. It is another name if a different parameter has it.
 
         Args:

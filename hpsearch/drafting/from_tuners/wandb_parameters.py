@@ -12,13 +12,13 @@ from hpsearch.drafting.from_tuners.fields import exponential, integer, items, ma
 from hpsearch.drafting.from_tuners.ranges import Found
 from hpsearch.drafting.from_tuners.translation import Translation
 from hpsearch.errors import FieldError
-from hpsearch.text import Path, nearest, shown
+from hpsearch.text import FieldPath, nearest, shown
 
 _KEYS = ("distribution", "value", "values", "probabilities", "min", "max", "q", "mu", "sigma", "a", "b")
 _FORM = "{value: V}, {values: [...]}, {min: A, max: B}, {distribution: NAME, ...} or {parameters: {...}}"
 
 
-def add_parameters(translation: Translation, raw: Any, path: Path, prefix: str = "") -> None:
+def add_parameters(translation: Translation, raw: Any, path: FieldPath, prefix: str = "") -> None:
     """Add the parameters of a sweep, or of a nested group, whose names get dots.
 
     Raises:
@@ -33,7 +33,7 @@ def add_parameters(translation: Translation, raw: Any, path: Path, prefix: str =
             translation.add(full, parameter(value, here), here)
 
 
-def parameter(raw: Any, path: Path) -> Found:
+def parameter(raw: Any, path: FieldPath) -> Found:
     """Return what a parameter becomes.
 
     Raises:
@@ -50,7 +50,7 @@ def parameter(raw: Any, path: Path) -> Found:
     return DISTRIBUTIONS[kind](given, path)
 
 
-def _implied(given: Mapping[str, Any], path: Path) -> str:
+def _implied(given: Mapping[str, Any], path: FieldPath) -> str:
     if "value" in given:
         return "constant"
     if "values" in given:
@@ -61,17 +61,17 @@ def _implied(given: Mapping[str, Any], path: Path) -> str:
     raise FieldError(path, f"found {shown(dict(given))}", _FORM)
 
 
-def _get(given: Mapping[str, Any], key: str, path: Path) -> Any:
+def _get(given: Mapping[str, Any], key: str, path: FieldPath) -> Any:
     if key not in given:
         raise FieldError((*path, key), "is missing", f"{shown(given.get('distribution'))} has a {key}")
     return given[key]
 
 
-def _constant(given: Mapping[str, Any], path: Path) -> Found:
+def _constant(given: Mapping[str, Any], path: FieldPath) -> Found:
     return constant(_get(given, "value", path))
 
 
-def _categorical(given: Mapping[str, Any], path: Path) -> Found:
+def _categorical(given: Mapping[str, Any], path: FieldPath) -> Found:
     found = choice(items(_get(given, "values", path), (*path, "values")), (*path, "values"))
     if "probabilities" not in given:
         return found
@@ -80,12 +80,12 @@ def _categorical(given: Mapping[str, Any], path: Path) -> Found:
     )
 
 
-def _bounds(given: Mapping[str, Any], path: Path) -> tuple[float, float]:
+def _bounds(given: Mapping[str, Any], path: FieldPath) -> tuple[float, float]:
     low, high = (number(_get(given, key, path), (*path, key)) for key in ("min", "max"))
     return low, high
 
 
-def _exponents(given: Mapping[str, Any], path: Path) -> tuple[tuple[float, float], str]:
+def _exponents(given: Mapping[str, Any], path: FieldPath) -> tuple[tuple[float, float], str]:
     """Return the bounds of a distribution that gives their natural logarithms, and a doubt about them, if any."""
     exponents = _bounds(given, path)
     low, high = (exponential(value, (*path, key)) for key, value in zip(("min", "max"), exponents, strict=True))
@@ -95,77 +95,77 @@ def _exponents(given: Mapping[str, Any], path: Path) -> tuple[tuple[float, float
     return (low, high), doubt
 
 
-def _step(given: Mapping[str, Any], path: Path) -> float:
+def _step(given: Mapping[str, Any], path: FieldPath) -> float:
     step = number(given.get("q", 1), (*path, "q"))
     return int(step) if step == int(step) else step
 
 
-def _int_uniform(given: Mapping[str, Any], path: Path) -> Found:
+def _int_uniform(given: Mapping[str, Any], path: FieldPath) -> Found:
     low, high = (integer(_get(given, key, path), (*path, key)) for key in ("min", "max"))
     return ranges.integers(low, high, path)
 
 
-def _uniform(given: Mapping[str, Any], path: Path) -> Found:
+def _uniform(given: Mapping[str, Any], path: FieldPath) -> Found:
     return ranges.interval(*_bounds(given, path), path)
 
 
-def _q_uniform(given: Mapping[str, Any], path: Path) -> Found:
+def _q_uniform(given: Mapping[str, Any], path: FieldPath) -> Found:
     step = _step(given, path)
     return ranges.stepped(*_bounds(given, path), step, path, whole=isinstance(step, int))
 
 
-def _log_uniform(given: Mapping[str, Any], path: Path) -> Found:
+def _log_uniform(given: Mapping[str, Any], path: FieldPath) -> Found:
     bounds, doubt = _exponents(given, path)
     return ranges.interval(*bounds, path, log=True).noting(doubt)
 
 
-def _log_uniform_values(given: Mapping[str, Any], path: Path) -> Found:
+def _log_uniform_values(given: Mapping[str, Any], path: FieldPath) -> Found:
     return ranges.interval(*_bounds(given, path), path, log=True)
 
 
-def _q_log_uniform(given: Mapping[str, Any], path: Path) -> Found:
+def _q_log_uniform(given: Mapping[str, Any], path: FieldPath) -> Found:
     (low, high), doubt = _exponents(given, path)
     step = _step(given, path)
     return ranges.stepped(low, high, step, path, log=True, whole=isinstance(step, int)).noting(doubt)
 
 
-def _q_log_uniform_values(given: Mapping[str, Any], path: Path) -> Found:
+def _q_log_uniform_values(given: Mapping[str, Any], path: FieldPath) -> Found:
     step = _step(given, path)
     return ranges.stepped(*_bounds(given, path), step, path, log=True, whole=isinstance(step, int))
 
 
-def _inv_log_uniform(given: Mapping[str, Any], path: Path) -> Found:
+def _inv_log_uniform(given: Mapping[str, Any], path: FieldPath) -> Found:
     low, high = _bounds(given, path)
     return ranges.interval(exponential(-high, (*path, "max")), exponential(-low, (*path, "min")), path, log=True)
 
 
-def _normal(given: Mapping[str, Any], path: Path, step: float | None = None, *, log: bool = False) -> Found:
+def _normal(given: Mapping[str, Any], path: FieldPath, step: float | None = None, *, log: bool = False) -> Found:
     mean, deviation = (number(given.get(key, default), (*path, key)) for key, default in (("mu", 0), ("sigma", 1)))
     return ranges.normal(mean, deviation, path, step, log=log)
 
 
-def _q_normal(given: Mapping[str, Any], path: Path) -> Found:
+def _q_normal(given: Mapping[str, Any], path: FieldPath) -> Found:
     return _normal(given, path, _step(given, path))
 
 
-def _log_normal(given: Mapping[str, Any], path: Path) -> Found:
+def _log_normal(given: Mapping[str, Any], path: FieldPath) -> Found:
     return _normal(given, path, log=True)
 
 
-def _q_log_normal(given: Mapping[str, Any], path: Path) -> Found:
+def _q_log_normal(given: Mapping[str, Any], path: FieldPath) -> Found:
     return _normal(given, path, _step(given, path), log=True)
 
 
-def _beta(given: Mapping[str, Any], path: Path, step: float | None = None) -> Found:
+def _beta(given: Mapping[str, Any], path: FieldPath, step: float | None = None) -> Found:
     a, b = (number(given.get(key, 1), (*path, key)) for key in ("a", "b"))
     return ranges.beta(a, b, path, step)
 
 
-def _q_beta(given: Mapping[str, Any], path: Path) -> Found:
+def _q_beta(given: Mapping[str, Any], path: FieldPath) -> Found:
     return _beta(given, path, _step(given, path))
 
 
-DISTRIBUTIONS: dict[str, Callable[[Mapping[str, Any], Path], Found]] = {
+DISTRIBUTIONS: dict[str, Callable[[Mapping[str, Any], FieldPath], Found]] = {
     "constant": _constant,
     "categorical": _categorical,
     "categorical_w_probabilities": _categorical,

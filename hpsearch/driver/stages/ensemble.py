@@ -1,46 +1,27 @@
-"""The ensemble: the best checkpoints vote. `val` chooses members and weights; `test` is read once they are stored."""
+"""The ensemble: the best checkpoints vote. `val` chooses members and weights; `test` is read after they are stored."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.driver.checkpoints import KeptCheckpoint, best_checkpoints
+from hpsearch.driver.predictions import UnreadableError, predict_all
 from hpsearch.driver.session import Session
 from hpsearch.errors import StudyError
-from hpsearch.executors.base import Executor
 from hpsearch.selection.ranking import top
 from hpsearch.selection.score import Score
 from hpsearch.study.ensemble import Ensemble, Member, Reading, Scores
-from hpsearch.trial.events import Notice, PredictionsReady, StageEnded, StageStarted, TrialEvent, WorkerLost
-from hpsearch.trial.trial import PredictSpec, Stage, StopReason, TrialRecord
+from hpsearch.trial.events import Notice, StageEnded, StageStarted
+from hpsearch.trial.trial import Stage, TrialRecord
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     Predictions = tuple[NDArray[np.float64], NDArray[np.int64]]
-
-_POLL_S = 0.2
-
-
-class _UnreadableError(Exception):
-    """Checkpoints can't be read, by the numbers of their trials, with what is wrong."""
-
-    def __init__(self, problems: dict[int, str]) -> None:
-        super().__init__(problems)
-        self.problems = problems
-
-
-@dataclass(slots=True)
-class _Out:
-    """A task that is out, and when it was sent."""
-
-    spec: PredictSpec
-    sent: float
 
 
 def ensemble(session: Session) -> None:
@@ -53,10 +34,10 @@ def ensemble(session: Session) -> None:
         try:
             chosen = _choose(session, candidates)
             scores = _read_test(session, candidates, chosen)
-        except _UnreadableError as error:
+        except UnreadableError as error:
             for problem in error.problems.values():
                 session.publish(Notice(message=f"{problem}; the vote goes without it"))
-            candidates = [c for c in candidates if c.record.number not in error.problems]
+            candidates = [c for c in candidates if (c.record.stage, c.record.number) not in error.problems]
         else:
             session.publish(StageEnded(stage="ensemble", summary=_summary(chosen, scores)))
             return
@@ -183,10 +164,10 @@ def _predictions(session: Session, checkpoints: Sequence[KeptCheckpoint], split:
     """Return the candidates' probabilities (n_candidates, n_samples, n_classes) and the labels (n_samples,)."""
     import numpy as np
 
-    paths = _predict_all(session, checkpoints, split)
+    paths = predict_all(session, checkpoints, split)
     arrays = []
     for checkpoint in checkpoints:
-        with np.load(paths[checkpoint.record.number], allow_pickle=False) as file:
+        with np.load(paths[checkpoint.record.stage, checkpoint.record.number], allow_pickle=False) as file:
             arrays.append((file["probabilities"], file["labels"]))
     labels = arrays[0][1]
     if any(not np.array_equal(labels, other) for _, other in arrays):
@@ -195,88 +176,6 @@ def _predictions(session: Session, checkpoints: Sequence[KeptCheckpoint], split:
     if len(shapes) > 1:
         raise StudyError(f"predict(checkpoint, {split!r}) gave probabilities of different shapes: {sorted(shapes)}")
     return np.stack([probabilities for probabilities, _ in arrays]), labels
-
-
-def _predict_all(session: Session, checkpoints: Sequence[KeptCheckpoint], split: str) -> dict[int, str]:
-    """Return the files with the predictions, by the numbers of the trials.
-
-    Raises:
-        _UnreadableError: Some of the checkpoints can't be read.
-        StudyError: `predict` failed, or its worker ended again and again.
-    """
-    session.check()
-    executor = session.executor()
-    waiting = [_spec(checkpoint, split) for checkpoint in checkpoints]
-    retries = session.study.config.faults.max_retries
-    out: dict[int, _Out] = {}
-    paths: dict[int, str] = {}
-    problems: dict[int, str] = {}
-    while waiting or out:
-        session.check()
-        while waiting and executor.free:
-            spec = waiting.pop(0)
-            out[spec.number] = _Out(spec, time.monotonic())
-            executor.submit(spec)
-        for event in _heard(session, out, executor.poll(_POLL_S)):
-            if isinstance(event, PredictionsReady):
-                del out[event.number]
-                if event.unreadable:
-                    problems[event.number] = event.error or ""
-                elif event.path is None:
-                    raise _failed(session, event)
-                else:
-                    paths[event.number] = event.path
-            elif isinstance(event, WorkerLost):
-                if retries == 0:
-                    raise StudyError(f"the worker ended in predict(checkpoint, {split!r}): {event.detail}")
-                retries -= 1
-                session.publish(Notice(message=f"a worker ended in predict ({event.detail}); tried again on another"))
-                waiting.append(out.pop(event.number).spec)
-        _end_late(executor, out, session.study.config.faults.trial_timeout_s)
-    if problems:
-        raise _UnreadableError(problems)
-    return paths
-
-
-def _heard(session: Session, out: Mapping[int, _Out], happened: Iterable[TrialEvent | Notice]) -> Iterator[TrialEvent]:
-    """Yield what concerns the tasks that are out, and publish notices."""
-    for event in happened:
-        if isinstance(event, Notice):
-            session.publish(event)
-            continue
-        task = out.get(event.number)
-        # Else it is of a worker that is lost after its task was done.
-        if task is not None and (event.stage, event.attempt) == (task.spec.stage, task.spec.attempt):
-            yield event
-
-
-def _end_late(executor: Executor, out: Mapping[int, _Out], limit: float | None) -> None:
-    """End the workers of tasks that take longer than a trial may; seconds."""
-    now = time.monotonic()
-    for task in out.values():
-        if limit is not None and now - task.sent > limit:
-            task.sent = now  # once is enough
-            executor.end(task.spec.key, StopReason.TIMEOUT, f"longer than trial_timeout_s, {limit:g} s")
-
-
-def _failed(session: Session, event: PredictionsReady) -> StudyError:
-    """Show the objective's traceback, and return the error that ends the study."""
-    trace = (event.error or "").strip()
-    what = f"predict(checkpoint, {event.split!r}) failed for {event.stage} trial {event.number}"
-    session.publish(Notice(message=what, detail=trace))
-    return StudyError(f"{what}: {trace.splitlines()[-1] if trace else 'no reason was given'}; mend it, then resume")
-
-
-def _spec(checkpoint: KeptCheckpoint, split: str) -> PredictSpec:
-    record = checkpoint.record
-    return PredictSpec(
-        stage=record.stage,
-        number=record.number,
-        attempt=record.attempt,
-        folder=str(checkpoint.folder),
-        checkpoint=checkpoint.file,
-        split=split,
-    )
 
 
 def _summary(chosen: Ensemble, scores: Scores) -> str:

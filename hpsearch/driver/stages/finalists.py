@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from hpsearch.driver.dispatch import Dispatcher, Planned
+from hpsearch.driver.dispatch import Dispatcher
 from hpsearch.driver.session import Session
 from hpsearch.selection.divergence import DivergenceRule
 from hpsearch.selection.ranking import identical_replicates, top, winner
 from hpsearch.trial.events import Notice, StageEnded, StageStarted
 from hpsearch.trial.seeding import derive_seed
-from hpsearch.trial.trial import Stage, State
+from hpsearch.trial.trial import Params, Stage, State, TrialRecord
 
 
 def finalists(session: Session) -> None:
-    """Retrain the best configs; a stall ends none of them, a divergence does."""
+    """Retrain the best configs. A divergence ends a finalist early, a stall does not."""
     config, store = session.study.config, session.study.store
     if config.finalists is None:
         session.publish(StageEnded(stage="finalists", summary="skipped: the space file has finalists: null"))
@@ -20,7 +20,7 @@ def finalists(session: Session) -> None:
     best = top(store.records(Stage.SEARCH), config.direction, config.finalists.configs)
     wanted = [(record.number, replicate) for record in best for replicate in range(config.finalists.seeds)]
     numbers = {(r.source, r.replicate): r.number for r in store.records(Stage.FINALISTS)}
-    for pair in wanted:  # an extended study may have other finalists: new ones are numbered after all that there were
+    for pair in wanted:  # an extended study may have other finalists: new ones take the next numbers
         numbers.setdefault(pair, len(numbers))
     pairs = {numbers[pair]: pair for pair in wanted}
     begun = {record.number for record in store.records(Stage.FINALISTS)}
@@ -29,7 +29,7 @@ def finalists(session: Session) -> None:
     done = sum(r.state is not State.RUNNING for r in store.records(Stage.FINALISTS) if r.number in pairs)
     session.publish(StageStarted(stage="finalists", total=len(pairs), done=done, epochs=config.objective.epochs))
 
-    def plan(number: int) -> Planned | None:
+    def plan(number: int) -> TrialRecord | None:
         why_not = session.no_room(Stage.FINALISTS, number, config.objective.epochs)
         if why_not:
             store.put("finalists_end", True)  # noqa: FBT003 - an attribute's value
@@ -37,11 +37,29 @@ def finalists(session: Session) -> None:
             session.publish(Notice(message=f"{why_not}; the finalists end with the first {first} of {len(pairs)}"))
             return None
         source, replicate = pairs[number]
-        seed = derive_seed(config.seed, Stage.FINALISTS, source, replicate)
-        return Planned(number=number, params=params[source], seed=seed, source=source, replicate=replicate)
+        return new_replicate(number, params[source], config.seed, source, replicate)
 
     Dispatcher(session, Stage.FINALISTS, (DivergenceRule(),), space=session.study.explored_space).run(to_run, plan)
     _report(session)
+
+
+def new_replicate(number: int, params: Params, study_seed: int, source: int, replicate: int) -> TrialRecord:
+    """Return a finalist's trial that is not stored yet; its seed is one of its own.
+
+    Args:
+        params: Of the search trial whose config it retrains.
+        source: The number of that search trial.
+        replicate: From 0.
+    """
+    return TrialRecord(
+        stage=Stage.FINALISTS,
+        number=number,
+        state=State.RUNNING,
+        params=params,
+        seed=derive_seed(study_seed, Stage.FINALISTS, source, replicate),
+        source=source,
+        replicate=replicate,
+    )
 
 
 def _report(session: Session) -> None:

@@ -1,11 +1,11 @@
-"""The search: proposes configs, trains them, ends what stalls; in several rounds, where that is asked for."""
+"""The search: it proposes configs and trains them, in several rounds if the space file asks for that."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 from hpsearch.config.config import StudyConfig
-from hpsearch.driver.dispatch import Dispatcher, Planned
+from hpsearch.driver.dispatch import Dispatcher
 from hpsearch.driver.proposals import Proposals
 from hpsearch.driver.session import Session
 from hpsearch.errors import BudgetSpentError, SpaceUsedUpError, StudyError
@@ -22,7 +22,7 @@ from hpsearch.trial.trial import Stage, State, StopReason, TrialRecord
 
 
 def search(session: Session) -> None:
-    """Train the configs of all rounds that are not done yet.
+    """Train the configs of all rounds, except those that are done.
 
     Raises:
         StudyError: No trial ended with a value.
@@ -31,7 +31,7 @@ def search(session: Session) -> None:
     proposals = Proposals(session.study, store.get("trials_given"))
     store.repair(proposals.space, proposals.draw, _seeds(config))
     if store.get("trials") != proposals.total and store.get("search_end") is not None:
-        store.put("trials", proposals.total)  # killed in the middle of `proposals.end`
+        store.put("trials", proposals.total)  # an earlier driver was killed in the middle of `proposals.end`
     following: Round | None = proposals.unfinished
     while following is not None:
         _run_round(session, proposals, following)
@@ -52,7 +52,7 @@ def search(session: Session) -> None:
         first = next((f"; the first error: {r.error}" for r in records if r.error), "")
         raise StudyError(
             f"none of {len(records)} trials ended with a value ({_counted(records)}){first}; "
-            "see their logs; these trials stay as they are, so mend it and start anew, or resume with more --trials"
+            "see their logs; these trials stay as they are, so fix it and start anew, or resume with more --trials"
         )
     found = f"best {config.metric} {best[0].value:.4f}, trial {best[0].number}"
     session.publish(StageEnded(stage="search", summary=f"{len(records)} trials ({_counted(records)}); {found}"))
@@ -63,14 +63,14 @@ def _seeds(config: StudyConfig) -> Callable[[int], int]:
 
 
 def _run_round(session: Session, proposals: Proposals, one: Round) -> None:
-    """Train what is left of a round; where the space has no more configs, it ends there."""
+    """Train what is left of a round, up to the last config of the space."""
     config, seed_of = session.study.config, _seeds(session.study.config)
     done = sum(record.state is not State.RUNNING for record in session.study.store.records(Stage.SEARCH))
     total = known_total(config, proposals.total, session.study.limits)
     session.publish(StageStarted(stage="search", total=total, done=done, epochs=one.epochs))
     refused: list[int] = []  # trials that the budget had no room for
 
-    def plan(number: int) -> Planned | None:
+    def plan(number: int) -> TrialRecord | None:
         try:
             params = proposals.draw(number)
         except SpaceUsedUpError as error:
@@ -80,13 +80,13 @@ def _run_round(session: Session, proposals: Proposals, one: Round) -> None:
         if session.no_room(Stage.SEARCH, number, one.epochs):
             refused.append(number)
             return None
-        return Planned(number=number, params=params, seed=seed_of(number))
+        return TrialRecord(stage=Stage.SEARCH, number=number, state=State.RUNNING, params=params, seed=seed_of(number))
 
     rules, space = local_rules(config, one.epochs), one.space(config.space)
     while True:
         refused.clear()
         Dispatcher(session, Stage.SEARCH, rules, epochs=one.epochs, space=space).run(proposals.numbers(one), plan)
-        # What was under way then has ended now, some of it early: there may be room.
+        # The trials that were out then have ended, and some of them early: there may be room now.
         why_not = session.no_room(Stage.SEARCH, refused[0], one.epochs) if refused else ""
         if why_not:
             proposals.end(refused[0])
@@ -96,7 +96,7 @@ def _run_round(session: Session, proposals: Proposals, one: Round) -> None:
 
 
 def _reason(following: Round, edges: Sequence[Edge], explored: Space) -> str:
-    """Return why another round begins, for users."""
+    """Return in words why another round begins."""
     what = f"{counted(following.trials, 'more trial')} x {counted(following.epochs, 'epoch')}"
     if following.kind == "expand":
         return f"{'; '.join(in_words(edges, explored))}: {what} there"

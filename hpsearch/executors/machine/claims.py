@@ -1,8 +1,7 @@
-"""What the studies of one user take of this machine, told to each other by files in one folder.
+"""What the studies of one user have claimed of this machine: each has a file in one common folder.
 
-Each driver has a file of its own there and holds the lock on it. The kernel frees the lock however the driver ends, so
-a claim never outlives its driver. One more lock is held while a driver chooses, so that two that start at the same
-moment don't choose the same.
+A driver holds the lock on its file. The kernel frees the lock however the driver ends, so a claim never outlives its
+driver. A driver that chooses holds one more lock, so that two that start at the same moment don't choose the same.
 """
 
 from __future__ import annotations
@@ -26,20 +25,20 @@ VARIABLE = "HPSEARCH_CLAIMS"
 
 _CHOOSING = "choosing"
 _SUFFIX = ".claim"
-_WAIT_S = 30.0  # choosing takes the time of a few questions to the GPU driver
+_WAIT_S = 30.0  # to choose takes a few calls of the GPU driver
 _POLL_S = 0.02
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
-    """What one study takes of this machine.
+    """What one study has claimed of this machine.
 
     Attributes:
         study: Its name.
-        pid: Its driver's process.
-        cpus: Threads of all its workers together.
-        cores: The cores that its driver may use; studies with no core in common don't take any from each other.
-        gpus: Keys of its GPUs (`Gpu.key`).
+        pid: The process of its driver.
+        cpus: The threads of all its workers together.
+        cores: The cores that its driver may use. Studies without a common core take none from each other.
+        gpus: The keys of its GPUs (`Gpu.key`).
     """
 
     study: str
@@ -55,18 +54,18 @@ class Claim:
 
 
 class Held:
-    """A claim, until it is closed or the process ends.
+    """A claim that is held until it is closed or the process ends.
 
     Args:
         path: Its file.
-        descriptors: Those that hold its locks, the file's first.
+        descriptors: They hold its locks, the one of the file first.
     """
 
     def __init__(self, path: Path | None = None, descriptors: tuple[int, ...] = ()) -> None:
         self._path, self._descriptors = path, descriptors
 
     def close(self) -> None:
-        """Give it back; a second time does nothing."""
+        """Give the claim back; a second call does nothing."""
         path, descriptors = self._path, self._descriptors
         self._path, self._descriptors = None, ()
         if path is not None:
@@ -84,19 +83,19 @@ class Held:
 
 
 class Choosing:
-    """The moment in which nobody else chooses.
+    """A moment in which no other study chooses.
 
     Args:
-        folder: Where claims lie; None if there is no such place.
-        others: What the other studies have.
-        notice: Worth telling; empty if nothing is.
+        folder: The folder of claims; None if there can't be one.
+        others: What other studies have claimed.
+        notice: What people should know; empty if there is nothing.
     """
 
     def __init__(self, folder: Path | None, others: tuple[Claim, ...], notice: str = "") -> None:
         self._folder, self.others, self.notice = folder, others, notice
 
     def take(self, claim: Claim) -> Held:
-        """Claim something for this process; a full disk must not keep it from starting."""
+        """Claim something for this process. A full disk does not keep it from starting."""
         if self._folder is None:
             return Held()
         path = self._folder / f"{claim.pid}-{secrets.token_hex(4)}{_SUFFIX}"
@@ -115,15 +114,15 @@ class Choosing:
 
 @contextmanager
 def choosing(folder: Path | None = None) -> Iterator[Choosing]:
-    """Let no other study of this user choose meanwhile.
+    """Keep other studies of this user from choosing until the exit.
 
-    Where there is no place for claims, as on a read-only file system, studies don't see each other; a notice says so.
+    If claims can't be written, as on a read-only file system, studies don't see each other; a notice says so.
 
     Args:
-        folder: Where claims lie; None for what `HPSEARCH_CLAIMS` names, else a folder among the temporary ones.
+        folder: The folder of claims; None for the one that `HPSEARCH_CLAIMS` names, or else a temporary one.
 
     Raises:
-        ResourceError: The folder is another user's, or another study has been choosing for half a minute.
+        ResourceError: The folder is another user's, or another study has kept it for half a minute.
     """
     folder = folder or claims_folder()
     lock = None
@@ -142,9 +141,9 @@ def choosing(folder: Path | None = None) -> Iterator[Choosing]:
 
 
 def claims_folder() -> Path:
-    """Return where claims lie.
+    """Return the folder of claims.
 
-    It is not `XDG_RUNTIME_DIR`: that one goes when its user logs out, while the study goes on.
+    It is not in `XDG_RUNTIME_DIR`, which is removed when the user logs out, while a study goes on.
     """
     given = os.environ.get(VARIABLE)
     return Path(given).absolute() if given else _own_folder()
@@ -159,7 +158,7 @@ def _make(folder: Path) -> None:
     while found is None:
         with suppress(FileExistsError):
             folder.mkdir(mode=0o700)
-        with suppress(FileNotFoundError):  # the last study that ran has just removed it
+        with suppress(FileNotFoundError):  # the last study has just removed it
             found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
         raise ResourceError(
@@ -171,7 +170,7 @@ def _make(folder: Path) -> None:
 
 
 def _only_one(folder: Path) -> int:
-    """Return a descriptor that holds the lock of the one that chooses."""
+    """Take the lock of the one study that chooses, and return its descriptor."""
     path, deadline = folder / _CHOOSING, time.monotonic() + _WAIT_S
     while True:
         _make(folder)
@@ -189,9 +188,9 @@ def _only_one(folder: Path) -> int:
 
 
 def _tidy(folder: Path) -> None:
-    """Remove the lock's file if no study runs any more, and the folder unless it was given."""
+    """Remove the lock's file if no study runs any more, and the folder too unless the user named it."""
     path = folder / _CHOOSING
-    with suppress(OSError):  # it is gone, or full again: others see to it
+    with suppress(OSError):  # it is gone, or in use again
         descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
         try:
             if _lock(descriptor) and _is_at(path, descriptor) and list(folder.iterdir()) == [path]:
@@ -203,20 +202,20 @@ def _tidy(folder: Path) -> None:
 
 
 def _is_at(path: Path, descriptor: int) -> bool:
-    """Whether a file that was opened is still the one of this name: its last user removes it."""
+    """Return whether an open file is still the one of this name: its last user removes it."""
     with suppress(FileNotFoundError):
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     return False
 
 
 def _living(folder: Path) -> tuple[Claim, ...]:
-    """Return the claims whose drivers live, and remove the files of those that were killed."""
+    """Return the claims of living drivers, and remove the files of killed ones."""
     found = []
     for path in sorted(folder.glob(f"*{_SUFFIX}")):
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
         except FileNotFoundError:
-            continue  # given back at this moment
+            continue  # it was just given back
         try:
             if _lock(descriptor):
                 path.unlink(missing_ok=True)
@@ -232,7 +231,7 @@ def _read(path: Path) -> Claim | None:
         raw: dict[str, Any] = json.loads(path.read_text())
         return Claim(**{**raw, "cores": tuple(raw["cores"]), "gpus": tuple(raw["gpus"])})
     except (OSError, ValueError, TypeError, KeyError):
-        return None  # given back at this moment, or another version's
+        return None  # it was just given back, or another version wrote it
 
 
 def _open(path: Path) -> int:
@@ -248,5 +247,5 @@ def _lock(descriptor: int) -> bool:
 
 
 def _release(descriptor: int) -> None:
-    fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing is not enough where a forked child has the same file open
+    fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing is not enough if a forked child has the file open too
     os.close(descriptor)

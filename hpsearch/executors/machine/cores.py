@@ -13,27 +13,27 @@ class Cores:
     """The cores that this process may use.
 
     Args:
-        claims: What other studies have.
-        mine: Their numbers; None for those of this process.
+        claims: What other studies have claimed.
+        mine: The numbers of the cores; None for those of this process.
     """
 
     def __init__(self, claims: Sequence[Claim] = (), mine: tuple[int, ...] | None = None) -> None:
         self.mine = _mine() if mine is None else mine
-        # Studies on cores of their own, as a batch queue gives them, take none from each other.
+        # Studies that a batch queue gave cores of their own take none from each other.
         self._users = [(claim, min(claim.cpus, len({*claim.cores} & {*self.mine}))) for claim in claims]
 
     @property
     def used(self) -> int:
-        """How many of them other studies have claimed."""
+        """How many of the cores other studies have claimed."""
         return min(len(self.mine), sum(count for _, count in self._users))
 
     @property
     def left(self) -> int:
-        """How many are left, at least 1: a study that was started is to go on."""
+        """How many cores are left, at least 1: a study that was started goes on."""
         return max(1, len(self.mine) - self.used)
 
     def notice(self, effect: str) -> str:
-        """Return what to tell if others use some of them, and what follows from it; empty if nobody does."""
+        """Return a line on the cores that others use and what follows from it; empty if nobody uses any."""
         if not self.used:
             return ""
         whose = ", ".join(claim.text for claim, count in self._users if count)

@@ -16,10 +16,10 @@ class Gpu:
     """A GPU of this machine.
 
     Attributes:
-        name: What `CUDA_VISIBLE_DEVICES` calls it: an index or a UUID.
-        busy: Whether a process is using it, or a study has claimed it.
-        key: Its UUID, or its name where the driver doesn't tell: by it studies know each other's.
-        user: For people, who has it: a study, or another process; empty for nobody.
+        name: Its name in `CUDA_VISIBLE_DEVICES`: an index or a UUID.
+        busy: Whether a process uses it, or a study has claimed it.
+        key: Its UUID, or its name if the driver has none. Studies know each other's GPUs by it.
+        user: Who has it, for people: a study, or another process; empty for nobody.
     """
 
     name: str
@@ -33,13 +33,13 @@ class Device:
 
     Args:
         nvml: The module `pynvml`, initialised.
-        handle: The driver's.
+        handle: The driver's handle of it.
 
     Attributes:
-        total_bytes: Its memory.
+        total_bytes: The size of its memory.
 
     Raises:
-        NVMLError: The driver doesn't tell of its memory.
+        NVMLError: The driver does not say how much memory it has.
     """
 
     def __init__(self, nvml: Any, handle: Any) -> None:
@@ -49,21 +49,21 @@ class Device:
 
     @property
     def used_bytes(self) -> int:
-        """What all processes together have of it, CUDA's own memory too; as before where the driver doesn't answer."""
+        """The memory that all processes have, and CUDA itself; the last known value if the driver does not answer."""
         with suppress(self._nvml.NVMLError):
             self._used_bytes = int(self._nvml.nvmlDeviceGetMemoryInfo(self._handle).used)
         return self._used_bytes
 
     def processes(self) -> dict[int, int]:
-        """Return the memory in bytes of the processes that compute on it; 0 where the driver doesn't tell."""
+        """Return the memory in bytes of each process that computes on it; 0 if the driver does not say."""
         return _processes(self._nvml, self._handle)
 
 
 def visible_gpus(claims: Sequence[Claim] = (), nvml: Any = None) -> list[Gpu]:
-    """Return the GPUs that this process may use, idle ones first; none where there is no driver.
+    """Return the GPUs that this process may use, idle ones first; none without a driver.
 
     Args:
-        claims: What other studies have.
+        claims: What other studies have claimed.
         nvml: The module `pynvml`; None to import it.
     """
     claimed = {key: claim.text for claim in claims for key in claim.gpus}
@@ -81,7 +81,7 @@ def visible_gpus(claims: Sequence[Claim] = (), nvml: Any = None) -> list[Gpu]:
 
 
 def open_device(name: str, nvml: Any = None) -> Device | None:
-    """Return a GPU by what `CUDA_VISIBLE_DEVICES` calls it; None where the driver doesn't know it.
+    """Return a GPU by its name in `CUDA_VISIBLE_DEVICES`; None if the driver doesn't know it.
 
     The driver stays open until this process ends.
     """
@@ -120,7 +120,7 @@ def _initialised(nvml: Any) -> Any:
 
 
 def _find(nvml: Any, name: str) -> Any:
-    """Return the driver's handle; CUDA takes the beginning of a UUID too."""
+    """Return the driver's handle of a GPU; like CUDA, take the beginning of a UUID too."""
     with suppress(nvml.NVMLError):
         if name.isdigit():
             return nvml.nvmlDeviceGetHandleByIndex(int(name))
@@ -137,7 +137,7 @@ def _processes(nvml: Any, handle: Any) -> dict[int, int]:
     try:
         found = nvml.nvmlDeviceGetComputeRunningProcesses(handle)
     except nvml.NVMLError:
-        return {}  # a MIG slice, or a driver that doesn't tell
+        return {}  # a MIG slice, or a driver that does not say
     return {process.pid: process.usedGpuMemory or 0 for process in found}
 
 
@@ -158,6 +158,6 @@ def _visible_names(count: int) -> list[str]:
     names = []
     for name in filter(None, map(str.strip, given.split(","))):
         if name.lstrip("-").isdigit() and not 0 <= int(name) < count:
-            break  # CUDA ignores what follows the first one that is not there
+            break  # CUDA ignores all that follows a GPU that is not there
         names.append(name)
     return names

@@ -1,4 +1,4 @@
-"""What the trials of one worker take of its GPU's memory, and whether they give it back."""
+"""How much of its GPU's memory a worker's trials take, and whether they give it back."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from hpsearch.trial.events import GpuUse
 
 TRIAL_VARIABLE = "HPSEARCH_TRIAL_DIR"
 
-_CONTEXT_BYTES = 512 << 20  # CUDA's own, with PyTorch's kernels: 300 to 600 MiB, where the driver doesn't tell
+_CONTEXT_BYTES = 512 << 20  # CUDA's own, with PyTorch's kernels, is 300 to 600 MiB; used if the driver does not say
 _POLL_S = 0.2
-_GONE_S = 5.0  # for the memory of a process that was killed to be free again
+_GONE_S = 5.0  # until the memory of a killed process is free again
 _GONE_POLL_S = 0.1
 
 
@@ -29,19 +29,23 @@ class Meter(Protocol):
     """Reads the memory of one worker's GPU, trial by trial."""
 
     def settle(self) -> None:
-        """Take what the worker has now, loaded and idle, as what it may keep."""
+        """Let the worker keep what it has now, loaded and idle."""
         ...
 
     def begin(self, folder: str) -> None:
-        """Begin with a trial, whose attempt lies in this folder."""
+        """Begin with a trial; this is the folder of its attempt."""
         ...
 
     def use(self) -> GpuUse | None:
-        """Return what the trial took so far; None where nothing can be read."""
+        """Return what the trial has taken so far; None if nothing can be read."""
         ...
 
     def end(self, free: Callable[[], None]) -> GpuUse | None:
-        """Call what frees the trial's memory, and return what it took and what is kept all the same."""
+        """Free the trial's memory, and return what it took and what is still kept.
+
+        Args:
+            free: Frees it.
+        """
         ...
 
 
@@ -55,7 +59,7 @@ class NoMeter:
         """Do nothing."""
 
     def use(self) -> None:
-        """Return that nothing is read."""
+        """Read nothing."""
 
     def end(self, free: Callable[[], None]) -> None:
         """Free it."""
@@ -63,13 +67,13 @@ class NoMeter:
 
 
 class GpuMeter:
-    """Asks torch, for what trains in this process, and the driver, for all processes of the device.
+    """Asks torch about this process, and the driver about all processes of the device.
 
     Args:
-        device: The worker's GPU; None where the driver doesn't tell of it.
-        shared: Whether other workers use it, so that the device's numbers say nothing of this one.
+        device: The worker's GPU; None if the driver does not know it.
+        shared: Whether other workers use it too: the device's numbers then say nothing of this one.
         elsewhere: Whether trials train in processes of their own.
-        polls: Whether to look at those all the time, for what they take is gone when they end.
+        polls: Whether to read the memory of such processes again and again, for it is free when they end.
     """
 
     def __init__(
@@ -85,7 +89,7 @@ class GpuMeter:
         self._thread: threading.Thread | None = None
 
     def settle(self) -> None:
-        """Take what torch has now as what it may keep."""
+        """Let torch keep what it has now."""
         self._level = 0
         if torch := _torch():
             gc.collect()
@@ -98,13 +102,13 @@ class GpuMeter:
         if torch := _torch():
             torch.cuda.reset_peak_memory_stats()
         if self._polls:
-            self._stop_polling()  # the trial before was broken off
+            self._stop_polling()  # the trial before did not come to its end
             self._ended.clear()
             self._thread = threading.Thread(target=self._poll, name="gpu-memory", daemon=True)
             self._thread.start()
 
     def use(self) -> GpuUse | None:
-        """Return the largest that was seen so far; None where neither torch nor the driver tells."""
+        """Return the most that was seen so far; None if neither torch nor the driver says."""
         room = self._room()
         if room is None:
             return None
@@ -112,7 +116,7 @@ class GpuMeter:
         return GpuUse(peak_bytes=self._largest, room_bytes=room)
 
     def end(self, free: Callable[[], None]) -> GpuUse | None:
-        """Free it, and look what is left."""
+        """Free it, and read what is left."""
         self._stop_polling()
         use = self.use()
         free()
@@ -152,13 +156,13 @@ class GpuMeter:
         return left
 
     def _left_by_processes(self) -> int:
-        """Return the memory of what the trial's command has started and its supervisor could not end."""
+        """Return the memory of processes that the trial's command started and its supervisor could not end."""
         processes = {} if self._device is None else self._device.processes()
         return sum(used for pid, used in processes.items() if _environment(pid).get(TRIAL_VARIABLE) == self._folder)
 
 
 def meter_for(*, gpu: bool, shared: bool, elsewhere: bool, polls: bool) -> Meter:
-    """Return what reads the memory of this process's GPU, the first that `CUDA_VISIBLE_DEVICES` names.
+    """Return the meter of this process's GPU, the first one in `CUDA_VISIBLE_DEVICES`.
 
     Args:
         gpu: Whether this worker has one.
@@ -173,7 +177,7 @@ def meter_for(*, gpu: bool, shared: bool, elsewhere: bool, polls: bool) -> Meter
 
 
 def _torch() -> Any:
-    """Return torch if this process has used a GPU by it, else None."""
+    """Return torch if this process has used a GPU with it, else None."""
     torch = sys.modules.get("torch")
     return torch if torch is not None and torch.cuda.is_initialized() else None
 

@@ -1,4 +1,4 @@
-"""How many trials share a GPU, and which worker may take one: pure rules on what executors have seen."""
+"""How many trials share a GPU, and which worker may take a task: pure rules on what an executor has seen."""
 
 from __future__ import annotations
 
@@ -10,48 +10,48 @@ from hpsearch.trial.events import GpuUse, TrialEnded, TrialMeasured
 from hpsearch.trial.trial import State, StopReason
 
 HEADROOM = 0.9
-"""The part of a GPU's memory that is planned with: later trials may take more than the first ones did."""
+"""The part of a GPU's memory that is given out: later trials may take more than the first ones."""
 MOST = 8
-"""Trials on one GPU at most; beyond, they wait for its processors and not for its memory."""
+"""The most trials on one GPU: more would wait for its processors, not for its memory."""
 TRIALS = 3
-"""So many trials are measured before trials share a GPU."""
+"""How many trials are measured before trials share a GPU."""
 EPOCHS = 2
-"""A trial is measured after so many epochs, or at its end: the second has what an optimizer and a validation add."""
+"""How many epochs measure a trial, unless it ends before: the second has what optimizer and validation add."""
 
-_UNITS = 10_000  # Ray counts shares of a GPU in these; rounded up, the last worker would not fit
+_UNITS = 10_000  # Ray counts shares of a GPU in units of 1/10,000; rounded up, the last worker would not fit
 _LEAK_BYTES = 64 << 20  # cuDNN and cuBLAS keep some tens of MiB, which are no leak
 _LEAK_PART = 0.05
 
 
 def share_of(trials_per_gpu: int) -> float:
-    """Return the part of a GPU that each of so many workers asks Ray for."""
+    """Return the share of a GPU that each worker asks Ray for if so many share it."""
     return _UNITS // trials_per_gpu / _UNITS
 
 
 def trials_that_fit(uses: Iterable[GpuUse], most: int = MOST) -> int:
-    """Return how many trials can share a GPU, by the one that took most; at least 1.
+    """Return how many trials can share a GPU, at least 1, if each takes as much as the largest.
 
     Args:
-        uses: What measured trials took.
-        most: The limit from elsewhere, such as one CPU thread for each.
+        uses: What the measured trials took.
+        most: Another limit, such as one CPU thread for each.
     """
     fits = (int(HEADROOM * use.room_bytes // use.peak_bytes) if use.peak_bytes else most for use in uses)
     return max(1, min([most, *fits]))
 
 
 def is_leak(use: GpuUse, trials_per_gpu: int) -> bool:
-    """Return whether a worker keeps so much between trials that another is to take its place.
+    """Return whether a worker keeps so much memory between trials that it must be replaced.
 
-    That is more than 64 MiB, and more than 5 % of its share of the GPU.
+    The limit is 64 MiB, and 5 % of its share of the GPU.
     """
     return use.kept_bytes > max(_LEAK_BYTES, _LEAK_PART * use.room_bytes / trials_per_gpu)
 
 
 class PeakWatch:
-    """Waits until enough trials are measured.
+    """Collects what trials took until enough are measured.
 
     Args:
-        trials: How many are.
+        trials: How many are enough.
         most: As in `trials_that_fit`.
     """
 
@@ -61,9 +61,9 @@ class PeakWatch:
         self._measured: dict[Hashable, GpuUse] = {}
 
     def saw(self, event: TrialMeasured | TrialEnded) -> None:
-        """Take what a trial took until the end of one more epoch, or its own.
+        """Take in what a trial took up to the end of one more epoch, or to its own end.
 
-        A trial that failed early says nothing, and one that ran out of memory no more than that it was too large.
+        A trial that failed early says nothing. One that ran out of memory says only that it was too large.
         """
         key = event.stage, event.number
         epochs, before = self._open.pop(key, (0, event.gpu))
@@ -89,7 +89,7 @@ class PeakWatch:
 
     @property
     def text(self) -> str:
-        """For people: what was measured, and what follows from it."""
+        """What was measured and what follows from it, for people."""
         uses = self._measured.values()
         largest = max(uses, key=lambda use: use.peak_bytes / max(1, use.room_bytes))
         took = f"the largest of the first {len(uses)} took {in_gib(largest.peak_bytes, largest.room_bytes)}"
@@ -105,12 +105,12 @@ def in_gib(part_bytes: int, whole_bytes: int | None = None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A worker, as far as it matters to what it may be given.
+    """A worker, as far as it matters for what it may be given.
 
     Attributes:
-        group: Its GPU, as a name that all workers of that GPU share; None for a CPU worker, or while it is not known.
+        group: The name of its GPU, which all workers of that GPU share; None for a CPU worker, and until it is known.
         idle: Whether it is up and has no task.
-        busy: Whether it has one. A worker that is starting is neither.
+        busy: Whether it has a task. A worker that is starting is neither idle nor busy.
     """
 
     group: Hashable | None
@@ -119,11 +119,11 @@ class Seat:
 
 
 def usable(seats: Sequence[Seat], held: Iterable[Hashable]) -> list[int]:
-    """Return the positions of the workers that may be given a task, those of the least crowded GPUs first.
+    """Return the positions of the workers that may take a task, those on the least crowded GPUs first.
 
     Args:
         seats: All workers.
-        held: GPUs that a trial waits for, or has, alone.
+        held: The GPUs that a trial has alone, or waits to have alone.
     """
     closed, crowd = set(held), _crowd(seats)
     found = [position for position, seat in enumerate(seats) if seat.idle and seat.group not in closed]
@@ -131,14 +131,14 @@ def usable(seats: Sequence[Seat], held: Iterable[Hashable]) -> list[int]:
 
 
 def group_to_hold(seats: Sequence[Seat], held: Iterable[Hashable]) -> Hashable | None:
-    """Return the GPU that a trial can have alone soonest; None if there is none to hold."""
+    """Return the GPU that a trial can have alone soonest; None if all are held."""
     closed, crowd = set(held), _crowd(seats)
     groups = [seat.group for seat in seats if seat.group is not None and seat.group not in closed]
     return min(groups, key=lambda group: crowd[group], default=None)
 
 
 def seat_alone(seats: Sequence[Seat], group: Hashable) -> int | None:
-    """Return the position of an idle worker of a GPU on which nothing runs, or None while something does."""
+    """Return the position of an idle worker on a GPU where nothing runs; None while something runs there."""
     if _crowd(seats)[group]:
         return None
     return next((position for position, seat in enumerate(seats) if seat.group == group and seat.idle), None)

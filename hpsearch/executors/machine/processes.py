@@ -1,4 +1,4 @@
-"""What objectives start and leave behind: found by a mark in its environment, which children inherit at any depth."""
+"""Processes that objectives leave behind: a mark in their environment, which all children inherit, finds them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _GRACE_S = 1.0
 
 @contextmanager
 def marking(mark: str) -> Iterator[None]:
-    """Mark all processes that are started meanwhile, and what these start later."""
+    """Mark all processes that are started until the exit, and their children later."""
     before = os.environ.get(MARK)
     os.environ[MARK] = mark
     try:
@@ -27,14 +27,20 @@ def marking(mark: str) -> Iterator[None]:
 
 
 def has_mark(process: psutil.Process, mark: str) -> bool:
-    """Return whether a process was started with a mark; not so if that can't be told."""
+    """Return whether a process was started with a mark; False if that can't be known."""
     with suppress(psutil.Error, OSError):
         return process.environ().get(MARK) == mark
     return False
 
 
+def is_left_over(name: str, prefix: str) -> bool:
+    """Return whether a file that is named by a prefix and its process, `prefix123-...`, has outlived that process."""
+    pid = name.removeprefix(prefix).split("-")[0]
+    return name.startswith(prefix) and pid.isdigit() and not psutil.pid_exists(int(pid))
+
+
 def end_marked(mark: str) -> None:
-    """End all processes that have a mark, but for this one; those that don't end by themselves are killed."""
+    """End all other processes with a mark; those that don't end when told are killed."""
     found = [process for process in psutil.process_iter() if process.pid != os.getpid() and has_mark(process, mark)]
     for process in found:
         with suppress(psutil.Error):

@@ -1,4 +1,4 @@
-"""What a Ray actor runs: a worker process that serves trials as streams of events. Ray is there when it runs."""
+"""What a Ray actor runs: a worker process that runs tasks as streams of events. Ray has imported it."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Home:
     """Where a worker runs.
 
     Attributes:
-        node: Ray's name of the machine.
+        node: Ray's name for the machine.
         gpus: The ids of its GPUs there, as Ray names them.
-        problem: Why no trial can run there; empty if it can.
+        problem: Why no trial can run there; empty if one can.
     """
 
     node: str
@@ -48,26 +48,26 @@ class Actor:
 
     Args:
         workplace: What all workers of the study share.
-        needs: What this one must see of its files.
+        needs: Which files of the study it must see.
     """
 
     def __init__(self, workplace: Workplace, needs: Needs) -> None:
         if not workplace.gpu:
-            # Ray leaves it unset for CPU workers, so that they would see every GPU.
+            # Ray leaves it unset for CPU workers, which would then see every GPU.
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
-        os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # the driver's, by which idle GPUs are found
+        os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # the order by which the command finds idle GPUs
         os.environ["OMP_NUM_THREADS"] = str(workplace.threads)
         self._needs = needs
         if needs.sent_from is not None:
             workplace = in_copy(workplace, needs.sent_from, str(Path.cwd()))
-        with suppress(OSError):  # `ready` says so
+        with suppress(OSError):  # `ready` reports it
             os.chdir(workplace.folder)
         if workplace.place is not None:
             import_from_copy(workplace.place)
         self._worker = Worker(workplace, own_process=True, check=_Termination().check)
 
     def ready(self) -> Home:
-        """Tell that the process is up, and where."""
+        """Return where the process runs, once it is up."""
         import ray
 
         context = ray.get_runtime_context()
@@ -84,7 +84,7 @@ class Actor:
         """Run a task as a stream of messages, each with some events.
 
         Raises:
-            SystemExit: This process was told to end: for Ray it is lost, and the task goes to another.
+            SystemExit: This process was told to end. For Ray it is lost, and the task goes to another.
         """
         log = nullcontext() if isinstance(task, PredictSpec) else _output_to(Path(task.folder) / LOG)
         with log:
@@ -95,10 +95,10 @@ class Actor:
 
 
 class _Termination:
-    """Whether SIGTERM has told this process to end: a node that shuts down, `scancel`, Ray as it ends.
+    """Whether SIGTERM has told this process to end: from a node that shuts down, `scancel`, or Ray as it ends.
 
-    Ray's handler raises SystemExit, which an objective might raise by itself, or catch: a trial that is interrupted by
-    it has not ended, and must not be taken for one that has failed.
+    Ray's handler raises SystemExit, which an objective may catch, or raise by itself. A trial that the signal ends has
+    not failed, so the signal is kept here.
     """
 
     def __init__(self) -> None:
@@ -107,7 +107,7 @@ class _Termination:
         signal.signal(signal.SIGTERM, self._handle)
 
     def check(self) -> None:
-        """Raise if it has.
+        """Raise if the signal has come.
 
         Raises:
             Interrupted: It has.
@@ -123,12 +123,12 @@ class _Termination:
 
 
 def messages(events: Iterable[TrialEvent], clock: Callable[[], float] = time.monotonic) -> Iterator[list[TrialEvent]]:
-    """Put events together where nobody waits for them one by one: a message costs the driver a millisecond.
+    """Send events together if nobody waits for them one by one: a message costs the driver a millisecond.
 
-    The last epoch is told with the trial's end, and epochs that are shorter than 20 ms together, up to 0.1 s.
+    The last epoch goes with the end of the trial. Epochs shorter than 20 ms go together, up to 0.1 s of them.
 
     Args:
-        events: Of one task.
+        events: The events of one task.
         clock: Seconds, monotonic.
     """
     together: list[TrialEvent] = []
@@ -155,7 +155,7 @@ def _output_to(path: Path) -> Iterator[None]:
         yield
     finally:
         for stream in (sys.stdout, sys.stderr):
-            with suppress(Exception):  # an objective may have closed it, or put its own in its place
+            with suppress(Exception):  # an objective may have closed or replaced it
                 stream.flush()
         for descriptor, before in zip((1, 2), saved, strict=True):
             os.dup2(before, descriptor)

@@ -1,4 +1,4 @@
-"""The nodes of a Ray cluster as an executor sees them: which can be used, which come and go, what is free."""
+"""The nodes of a Ray cluster: which can be used, which come and go, and what is free."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from hpsearch.executors.ray.start import ray
 from hpsearch.text import counted
 from hpsearch.trial.events import Notice
 
-Ask = Mapping[str, float]  # what a worker asks for: amounts by Ray's names of resources
+Ask = Mapping[str, float]  # what a worker asks for: amounts by Ray's names for resources
 
 _LOOK_S = 2.0  # a look costs about 2 ms for a few nodes
-_SETTLE_S = 6.0  # workers that have room are up by then, or on their way: Ray says which of them it can't place
+_SETTLE_S = 6.0  # workers that have room have started by then; Ray says which it can't place
 _NODE_LABEL = "ray.io/node-id"
 
 
@@ -27,9 +27,9 @@ class Node:
     """A living node.
 
     Attributes:
-        name: For people: host and address.
+        name: Its host and address, for people.
         total: What it has.
-        free: What nobody uses.
+        free: What nobody uses of it.
     """
 
     name: str
@@ -37,20 +37,20 @@ class Node:
     free: Mapping[str, float]
 
     def fits(self, ask: Ask) -> bool:
-        """Whether a worker that asks for so much could run there if nobody else did."""
+        """Return whether a worker that asks for this could run there if nothing else did."""
         return _covers(self.total, ask)
 
     def has_room(self, ask: Ask) -> bool:
-        """Whether it could run there now."""
+        """Return whether a worker that asks for this could run there now."""
         return _covers(self.free, ask)
 
 
 class ClusterWatch:
-    """Follows the nodes of a cluster, and finds the words for what happens to them.
+    """Follows the nodes of a cluster, and words notices on them.
 
     Args:
         read: Returns the living nodes by id.
-        unplaced: Returns how many workers with such an ask wait for room; None if Ray doesn't say.
+        unplaced: Returns how many workers that ask for the same wait for room; None if Ray doesn't say.
         clock: Seconds, monotonic; tests give their own.
     """
 
@@ -73,27 +73,27 @@ class ClusterWatch:
 
     @property
     def selector(self) -> dict[str, str]:
-        """The labels that a node needs to be used; empty if all may be."""
+        """The labels that a usable node has, for Ray; empty if all nodes are usable."""
         return {_NODE_LABEL: f"!in({','.join(sorted(self._refused))})"} if self._refused else {}
 
     def worker_is_up(self, home: Home) -> None:
-        """Take note of a node that serves."""
+        """Note that a node has a worker."""
         self._homes.add(home.node)
         self._served = True
 
     def worker_is_lost(self, home: Home) -> None:
-        """Take note of a task that was lost with its node, or with the connection to it."""
+        """Note that a task was lost with its node, or with the connection to it."""
         self._lost[home.node] += 1
 
     def refuse(self, node: str, problem: str, ask: Ask, error: type[HpsearchError]) -> list[Notice]:
-        """Use a node no longer.
+        """Stop using a node.
 
         Args:
-            problem: Why, as what follows the node's name.
-            error: What to raise if it was the last one.
+            problem: Why, as the text after the node's name.
+            error: The type of what is raised if it was the last one.
 
         Raises:
-            HpsearchError: No worker has ever been up, and no node is left that could have one.
+            HpsearchError: No worker has ever been up, and no node is left for one.
         """
         if node in self._refused:
             return []
@@ -106,11 +106,11 @@ class ClusterWatch:
         return [Notice(message=f"node {name} {problem}; it is not used")]
 
     def look(self, starting: int, ask: Ask) -> tuple[set[str], list[Notice]]:
-        """Return the nodes that have died since the last look, and what is worth telling; most calls return at once.
+        """Return the nodes that have died since the last look, and notices; most calls return at once.
 
         Args:
-            starting: Workers that are not up yet.
-            ask: What each of them needs.
+            starting: How many workers are not up yet.
+            ask: What each of them asks for.
         """
         now = self._clock()
         if now - self._looked < _LOOK_S:
@@ -118,11 +118,11 @@ class ClusterWatch:
         self._looked = now
         try:
             before, self._known = self._known, self._read()
-        except Exception:  # noqa: BLE001 - its head may be away for a moment; the next look sees it
+        except Exception:  # noqa: BLE001 - its head may be away for a moment; the next look finds it
             return set(), []
         died = {node for node in before if node not in self._known}
         notices = [self._died(node, name) for node, name in self._dead.items()]
-        # They are told of at the next look: the loss of their tasks may be heard of a moment after their own.
+        # Their notice waits for the next look, for the loss of their tasks may be known a moment later.
         self._dead = {node: before[node].name for node in before if node in died & self._homes}
         came = [node.name for key, node in self._known.items() if key not in before]
         if came and starting:
@@ -136,7 +136,7 @@ class ClusterWatch:
         return Notice(message=f"node {name} left the Ray cluster{given_back}")
 
     def _room(self, now: float, starting: int, ask: Ask) -> list[Notice]:
-        """Say once that workers wait for room; again if there was enough meanwhile."""
+        """Say that workers wait for room: once, and again after there was enough."""
         if not starting:
             self._starting_since, self._told_of_room = None, False
             return []
@@ -182,27 +182,27 @@ def living_nodes() -> dict[str, Node]:
 
 
 def node_of(actor: Any) -> str | None:
-    """Return the node that an actor runs on or ran on; None if it never had one, or Ray doesn't say."""
+    """Return the node that an actor runs or ran on; None if it had none, or Ray doesn't say."""
     state = importlib.import_module("ray._private.state").state
-    entry = state.actor_table(actor._actor_id.hex())  # noqa: SLF001 - Ray has no other name for it
+    entry = state.actor_table(actor._actor_id.hex())  # noqa: SLF001 - Ray has no public name for it
     return (entry.get("Address") or {}).get("NodeID") or None
 
 
 def unplaced(ask: Ask) -> int | None:
-    """Return how many actors with such an ask wait for room in the cluster, of any driver; None if Ray doesn't say."""
+    """Return how many actors of all drivers wait for room and ask for this; None if Ray doesn't say."""
     try:
         status = importlib.import_module("ray.autoscaler.v2.sdk").get_cluster_status(
             ray.get_runtime_context().gcs_address
         )
         demands = status.resource_demands.ray_task_actor_demand
         counts = [(by.bundle, by.count) for demand in demands for by in demand.bundles_by_count]
-    except Exception:  # noqa: BLE001 - the autoscaler's view is no stable interface, and only words depend on it
+    except Exception:  # noqa: BLE001 - the autoscaler's view is no stable interface, and only a notice depends on it
         return None
     return sum(int(count) for bundle, count in counts if _same(bundle, ask))
 
 
 def cpus_of_gpus(nodes: Sequence[Node], gpus_per_slot: float) -> int:
-    """Return the CPUs that each worker can have on any node with GPUs; 0 if a node has fewer than workers."""
+    """Return how many CPUs each worker can have on any node with GPUs; 0 if a node has fewer CPUs than workers."""
     with_gpus = [node.total for node in nodes if node.total.get("GPU")]
     return min((int(total.get("CPU", 0) * gpus_per_slot // total["GPU"]) for total in with_gpus), default=0)
 

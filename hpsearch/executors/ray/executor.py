@@ -1,4 +1,4 @@
-"""Trials in warm Ray actors, one for each slot, on this machine or spread over the nodes of a cluster."""
+"""Tasks in warm Ray actors, one for each slot, on this machine or over the nodes of a cluster."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from hpsearch.executors.ray.start import Connection, ray
 from hpsearch.executors.resources import Resources
 from hpsearch.system.signals import Interrupts
 from hpsearch.trial.events import Notice, TrialEvent
-from hpsearch.trial.trial import Stage, StopReason
+from hpsearch.trial.trial import Key, StopReason
 
 _MAX_FAILED_STARTS = 3
 
@@ -29,19 +29,19 @@ _MAX_FAILED_STARTS = 3
 class RayExecutor:
     """Runs tasks on Ray actors.
 
-    In a cluster workers are spread over the nodes that see the study's files. It takes what is there: workers without
-    room wait until there is some, be it on nodes that join later.
+    In a cluster, workers are spread over the nodes that see the study's files. Workers without room wait until there is
+    some, also on nodes that join later.
 
     Args:
         workplace: What every worker is given.
-        resources: How many workers at most, with what.
-        interrupts: Looked at while Ray starts.
+        resources: How many workers there are at most, and what each has.
+        interrupts: Checked while Ray starts.
 
     Raises:
         ResourceError: The cluster can't be reached or has no GPU.
         InputError: The code can't be sent to the workers.
         StudyError: Ray does not start here.
-        Interrupted: A signal came meanwhile.
+        Interrupted: A signal came.
     """
 
     def __init__(self, workplace: Workplace, resources: Resources, interrupts: Interrupts) -> None:
@@ -76,16 +76,16 @@ class RayExecutor:
 
     @property
     def slots(self) -> int:
-        """Workers, started or starting."""
+        """How many workers there are, also those that are starting."""
         return len(self._slots)
 
     @property
     def free(self) -> int:
-        """Workers that are up and idle, and whose GPU is no other trial's alone."""
+        """How many workers are up and idle, and may use their GPU."""
         return self._packer.free(self._slots)
 
     def submit(self, task: Task) -> None:
-        """Start a task on an idle worker; one that is to have its GPU alone starts when nothing else runs there."""
+        """Start a task on an idle worker. One that must have its GPU alone starts once nothing else runs there."""
         slot = self._packer.place(self._slots, task)
         if slot is not None:
             self._run(slot, task)
@@ -95,12 +95,12 @@ class RayExecutor:
         slot.stream = slot.actor.run.remote(task)
 
     def poll(self, timeout_s: float) -> list[TrialEvent | Notice]:
-        """Return what has happened; waits for at most the timeout if nothing has.
+        """Return what has happened; if nothing has, wait for at most the timeout.
 
         Raises:
             ResourceError: No node of the cluster sees the study's files.
             StudyError: Workers don't start, or Ray on this machine has ended.
-            UnwritableError: A worker can't write.
+            UnwritableError: A worker can't write its results.
         """
         happened: list[TrialEvent | Notice] = []
         for slot in heard(self._slots, timeout_s):
@@ -111,11 +111,11 @@ class RayExecutor:
         happened += self._pack()
         if self._watch is not None:
             happened += self._look(self._watch)
-        elif any(slot.starting is not None for slot in self._slots):  # as after all workers were lost
+        elif any(slot.starting is not None for slot in self._slots):  # also after all workers were lost
             self._local.look()
         return happened
 
-    def end(self, key: tuple[Stage, int], reason: StopReason, detail: str) -> None:
+    def end(self, key: Key, reason: StopReason, detail: str) -> None:
         """Kill the worker of a task; `WorkerLost` with this reason follows."""
         self._packer.withdraw(key, reason, detail)
         for slot in self._slots:
@@ -124,17 +124,17 @@ class RayExecutor:
                 ray.kill(slot.actor)
 
     def close(self) -> None:
-        """End all workers, and the cluster if it is ours, with its files."""
+        """End all workers; end the cluster too, with its files, if it was started here."""
         if self._closed:
             return
         self._closed = True
         for slot in self._slots:
-            with suppress(Exception):  # it is going either way
+            with suppress(Exception):  # it ends either way
                 ray.kill(slot.actor)
         self._stack.close()
 
     def _shared(self, workplace: Workplace) -> tuple[Needs, Workplace]:
-        """Return what workers must see, and the workplace that they get."""
+        """Return what workers must see, and their workplace."""
         if self._resources.address is None:
             return Needs(), workplace
         if self._resources.ship_code:
@@ -154,7 +154,7 @@ class RayExecutor:
             raise ResourceError(f"--gpus: the Ray cluster at {resources.address} has no GPU; allowed: --workers N")
         if resources.cpus_per_slot is not None:
             return resources.cpus_per_slot
-        # Nodes with fewer CPUs than workers take them all the same: 0 asks Ray for none.
+        # 0 asks Ray for no CPU, so that nodes with fewer CPUs than workers take them too.
         return cpus_of_gpus(nodes, resources.gpus_per_slot)
 
     def _ask(self) -> dict[str, float]:
@@ -166,8 +166,8 @@ class RayExecutor:
         """Start a worker.
 
         Args:
-            near: The node of those that it shares a GPU with.
-            beside: How many are to follow it to its node.
+            near: The node of the workers that it shares a GPU with.
+            beside: How many more follow it to its node.
         """
         ask = self._ask()
         options: dict[str, Any] = {"num_cpus": ask.get("CPU", 0), "num_gpus": ask.get("GPU", 0), "max_restarts": 0}
@@ -183,8 +183,8 @@ class RayExecutor:
         return Slot(actor=actor, starting=actor.ready.remote(), trials_per_gpu=count, beside=beside)
 
     def _replace(self, slot: Slot) -> None:
-        """Start another worker in a slot's place, or as many as share a GPU by now; the one that it has is ended."""
-        with suppress(Exception):  # it may be dead already
+        """End a slot's worker and start another in its place, or as many as share a GPU by now."""
+        with suppress(Exception):  # it may be dead
             ray.kill(slot.actor)
         count = self._packer.trials_per_gpu // slot.trials_per_gpu
         position, near = self._slots.index(slot), None if slot.home is None else slot.home.node
@@ -195,7 +195,7 @@ class RayExecutor:
         self._slots[position : position + 1] = started
 
     def _greet(self, slot: Slot, happened: list[TrialEvent | Notice]) -> None:
-        """Take in a worker that is up, or one that did not start."""
+        """Take in that a worker is up, or did not start."""
         try:
             home = ray.get(slot.starting)
         except ray.exceptions.RayError as error:
@@ -214,8 +214,8 @@ class RayExecutor:
             self._watch.worker_is_up(home)
 
     def _did_not_start(self, slot: Slot, error: Exception, happened: list[TrialEvent | Notice]) -> None:
-        """Try again, but on a node where workers never start."""
-        if self._watch is None or not left_alone(error):  # a node that dies is not to blame for its workers
+        """Try again, except on a node where workers never start."""
+        if self._watch is None or not left_alone(error):  # a worker of a node that died is not counted
             node = None if self._watch is None else node_of(slot.actor)
             self._failed_starts[node] += 1
             if self._failed_starts[node] >= _MAX_FAILED_STARTS:
@@ -249,19 +249,19 @@ class RayExecutor:
             self._replace(slot)
 
     def _look(self, watch: ClusterWatch) -> list[Notice]:
-        """Follow the cluster's nodes, and return what there is to tell."""
+        """Look at the cluster's nodes, and return notices."""
         died, notices = watch.look(sum(slot.starting is not None for slot in self._slots), self._ask())
         if died:
             self._leave(died)
         return notices
 
     def _leave(self, nodes: set[str]) -> None:
-        """Replace the idle workers of nodes that are dead, or seem to be: no trial is to be sent there."""
+        """Replace the idle workers of nodes that are dead or seem to be, so that no task is sent there."""
         for slot in [slot for slot in self._slots if slot.idle and slot.home is not None and slot.home.node in nodes]:
             self._replace(slot)
 
     def _most_per_gpu(self) -> int:
-        """Return how many trials may share a GPU, each with a CPU thread at least, if that is to be found."""
+        """Return the most trials that may share a GPU, each with at least one CPU thread."""
         resources = self._resources
         if resources.address is None or resources.most_per_gpu == 1:
             return resources.most_per_gpu
@@ -279,7 +279,7 @@ class RayExecutor:
         )
 
     def _pack(self) -> list[Notice | TrialEvent]:
-        """Start what has a GPU for itself by now, and return what there is to tell."""
+        """Start tasks that now have a GPU alone, and return events and notices."""
         for slot in [slot for slot in self._slots if slot.trials_per_gpu != self._packer.trials_per_gpu]:
             if slot.task is None:
                 self._replace(slot)

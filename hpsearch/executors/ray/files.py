@@ -1,4 +1,4 @@
-"""What the machines of a cluster must see of a study's files, and code that is sent to those that don't."""
+"""Which files of a study the machines of a cluster must see, and code that is sent to those that don't."""
 
 from __future__ import annotations
 
@@ -12,29 +12,27 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from hpsearch.errors import InputError, ResourceError
+from hpsearch.executors import code
 from hpsearch.executors.base import Workplace
-from hpsearch.objectives.loading import code_folder
-from hpsearch.system.git import code_state
+from hpsearch.executors.machine.processes import is_left_over
 from hpsearch.system.place import Place
 
 _PREFIX = ".visible-"
-_TRIES, _PAUSE_S = 4, 0.5  # a network file system may show a new file a moment later
+_TRIES, _PAUSE_S = 4, 0.5  # a network file system may show a new file late
 _SHARED = "allowed: a path that all machines share"
 _NOT_CODE = (".git", ".venv", "__pycache__")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Needs:
-    """What a worker must see before it gets a trial.
+    """What a worker must see before it gets a task.
 
     Attributes:
-        version: Of hpsearch.
+        version: The version of hpsearch.
         folders: Absolute paths of the folders that code runs from, by what they are.
-        token: A file in the studies directory that this driver has made; None if there is nothing to compare.
-        sent_from: The driver's working directory, if Ray has sent it to the worker, which was started in its copy.
+        token: A file that this driver made in the studies directory; None if there is no such directory.
+        sent_from: The driver's working directory if Ray has sent it to the worker, which starts in the copy.
     """
 
     version: str = field(default_factory=lambda: version("hpsearch"))
@@ -43,7 +41,7 @@ class Needs:
     sent_from: str | None = None
 
     def problem(self) -> str:
-        """Return what is wrong on this machine, or nothing."""
+        """Return what is wrong on this machine; empty if nothing is."""
         if (here := version("hpsearch")) != self.version:
             return f"has hpsearch {here}, the command runs {self.version}; allowed: the same version on all machines"
         for what, folder in self.folders.items():
@@ -53,7 +51,7 @@ class Needs:
 
 
 def _is_filled(folder: Path) -> bool:
-    """Whether it is a folder, and not an empty one, as where a file system is not mounted."""
+    """Return whether a path is a folder with something in it: without its file system it would be empty."""
     try:
         return any(True for _ in folder.iterdir())
     except OSError:
@@ -77,7 +75,7 @@ def _token_problem(token: Path) -> str:
 
 
 class Token:
-    """A file that tells the studies directory from another one of the same path on another machine.
+    """A file that shows whether another machine has the same studies directory under its path.
 
     Args:
         studies: The directory, which is there.
@@ -98,7 +96,7 @@ class Token:
             ) from None
 
     def close(self) -> None:
-        """Remove it."""
+        """Remove the file."""
         self.path.unlink(missing_ok=True)
 
 
@@ -106,8 +104,7 @@ def _sweep(studies: Path) -> None:
     """Remove the tokens of drivers that were killed on this machine."""
     host = f"{_PREFIX}{socket.gethostname()}-"
     for path in studies.glob(f"{host}*"):
-        pid = path.name.removeprefix(host).split("-")[0]
-        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+        if is_left_over(path.name, host):
             path.unlink(missing_ok=True)
 
 
@@ -117,15 +114,15 @@ def needs_of(workplace: Workplace, token: Token | None, *, ship_code: bool) -> N
     if ship_code:
         return Needs(token=name, sent_from=workplace.folder)
     folders = {"the working directory": workplace.folder}
-    code = str(code_folder(workplace.objective, workplace.folder, workplace.module_folder))
+    folder = str(code.folder_of(workplace))
     ours = [Path(folder) for folder in (workplace.folder, workplace.module_folder) if folder is not None]
-    if not workplace.objective.built_in and any(folder in (Path(code), *Path(code).parents) for folder in ours):
-        folders["the folder of the code"] = code  # else it is installed, and each machine may have it elsewhere
-    return Needs(token=name, folders={what: folder for what, folder in folders.items() if _is_filled(Path(folder))})
+    if not workplace.objective.built_in and any(own in (Path(folder), *Path(folder).parents) for own in ours):
+        folders["the folder of the code"] = folder  # else it is installed, and other machines may have it elsewhere
+    return Needs(token=name, folders={what: path for what, path in folders.items() if _is_filled(Path(path))})
 
 
 def check_shipping(workplace: Workplace) -> None:
-    """Refuse to send code that the working directory does not hold.
+    """Refuse to send code that is not in the working directory.
 
     Raises:
         InputError: It says where the code lies.
@@ -137,16 +134,16 @@ def check_shipping(workplace: Workplace) -> None:
             f"--ship-code: the study runs from its copy of the code, {workplace.place.copy}, in the studies directory, "
             "which all machines share; allowed: without --ship-code"
         )
-    code = code_folder(workplace.objective, workplace.folder, workplace.module_folder).resolve()
-    if Path(workplace.folder) not in (code, *code.parents):
+    folder = code.folder_of(workplace).resolve()
+    if Path(workplace.folder) not in (folder, *folder.parents):
         raise InputError(
-            f"--ship-code: the code lies in {code}, outside of the working directory {workplace.folder}, which is what "
-            "is sent; allowed: the command given in a folder that holds the code"
+            f"--ship-code: the code lies in {folder}, outside of the working directory {workplace.folder}, which is "
+            "what is sent; allowed: the command given in a folder that holds the code"
         )
 
 
 def runtime_environment(workplace: Workplace) -> dict[str, Any]:
-    """Return what Ray is told to send: the working directory without the studies and what git ignores."""
+    """Return what Ray sends: the working directory without the studies and without what git ignores."""
     excludes = list(_NOT_CODE)
     if workplace.studies is not None and Path(workplace.folder) in Path(workplace.studies).parents:
         excludes.append(f"/{Path(workplace.studies).relative_to(workplace.folder).as_posix()}")
@@ -154,10 +151,8 @@ def runtime_environment(workplace: Workplace) -> dict[str, Any]:
 
 
 def stamped(workplace: Workplace) -> Workplace:
-    """Return the workplace with the state of the code that is sent, which its copies can't tell."""
-    code = code_folder(workplace.objective, workplace.folder, workplace.module_folder)
-    state = code_state(code, [] if workplace.studies is None else [Path(workplace.studies)])
-    return replace(workplace, copied_code=None if state is None else state.as_dict())
+    """Return the workplace with the state of the code that is sent: its copies do not know it."""
+    return replace(workplace, copied_code=code.found_state(workplace))
 
 
 def in_copy(workplace: Workplace, sent_from: str, copy: str) -> Workplace:

@@ -1,4 +1,4 @@
-"""What is changed inside Ray: it has no public switch for some of what it ships, prints and starts."""
+"""Changes inside Ray: it has no public switch for some of what it ships, prints and starts."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
-# Each is a Python process, about a second of CPU and a part of the wait for the first trial. Without a dashboard, an
-# autoscaler and logs that are sent to the driver they have nothing to do.
+# Each is a Python process, takes about a second of CPU and delays the first trial. Without a dashboard, an autoscaler
+# and logs that are sent to the driver they have nothing to do.
 _HELPERS = ("start_monitor", "start_log_monitor", "start_api_server")
 
 
 def forget_uv() -> None:
-    """Keep Ray from shipping the working directory, where the user's code has imported it before, as Trainables do."""
-    with suppress(ImportError):  # a module of Ray's own, which another version may not have
+    """Keep Ray from shipping the working directory even if the user's code imported Ray before, as Trainables do."""
+    with suppress(ImportError):  # another version of Ray may not have the module
         vars(importlib.import_module("ray._private.ray_constants"))["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = False
 
 
 @contextmanager
 def silent() -> Iterator[None]:
-    """Keep Ray from printing on standard output what nodes say as they die: `log_to_driver` does not reach it."""
+    """Keep Ray from printing the last words of nodes on standard output: `log_to_driver` does not reach them."""
     with ExitStack() as stack:
         with suppress(ImportError):
             _without(importlib.import_module("ray._private.worker"), "print_to_stdstream", stack)
@@ -29,7 +29,7 @@ def silent() -> Iterator[None]:
 
 @contextmanager
 def without_helpers() -> Iterator[None]:
-    """Start a node of Ray without the processes that only its dashboard, autoscaler and log streams need."""
+    """Start Ray without the processes that only its dashboard, autoscaler and log streams need."""
     with ExitStack() as stack:
         with suppress(ImportError, AttributeError):
             node = importlib.import_module("ray._private.node").Node
@@ -39,7 +39,7 @@ def without_helpers() -> Iterator[None]:
 
 
 def _without(owner: Any, name: str, stack: ExitStack) -> None:
-    """Let a function do nothing until the stack is closed; where this version of Ray has it not, there is no change."""
+    """Let a function of Ray do nothing until the stack is closed; nothing changes if this version lacks it."""
     if hasattr(owner, name):
         stack.callback(setattr, owner, name, getattr(owner, name))
         setattr(owner, name, lambda *_arguments, **_named: None)

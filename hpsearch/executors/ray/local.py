@@ -1,4 +1,4 @@
-"""Whether the Ray that was started on this machine lives: without its node it waits for another one, for ever."""
+"""Whether the Ray that was started on this machine lives. Without its node a driver would wait for ever."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _EVERY_S = 1.0
 
 
 class LocalWatch:
-    """Looks at the processes that make up Ray, which are children of this one.
+    """Looks at the processes of Ray, which are children of this one.
 
     Args:
         clock: Seconds, monotonic.
@@ -25,7 +25,7 @@ class LocalWatch:
         self._looked_s = clock()
 
     def look(self) -> None:
-        """See whether they are alive, once in a while.
+        """Check once in a while that they are alive.
 
         Raises:
             StudyError: One is not.

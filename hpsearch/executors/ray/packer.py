@@ -1,4 +1,4 @@
-"""Which worker of a Ray executor takes a task, where several share a GPU; and when they begin to."""
+"""Which worker of a Ray executor takes a task if several share a GPU, and when they begin to share."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from hpsearch.executors.machine.packing import (
 from hpsearch.executors.ray.slots import Slot
 from hpsearch.executors.resources import Resources
 from hpsearch.trial.events import GpuUse, Notice, TrialEnded, TrialEvent, TrialMeasured, WorkerLost
-from hpsearch.trial.trial import Stage, State, StopReason, TrialSpec
+from hpsearch.trial.trial import Key, State, StopReason, TrialSpec
 
-_TOLD_LEAKS = 3  # an objective that leaks does so in each trial
+_TOLD_LEAKS = 3  # an objective that leaks does so in every trial
 
 
 @dataclass(slots=True, eq=False)
 class _Alone:
-    """A task that has its GPU alone, or waits for that: once it has a worker it runs."""
+    """A task that has its GPU alone, or waits for that. It runs once it has a slot."""
 
     task: Task
     group: Hashable | None = None
@@ -33,14 +33,14 @@ class _Alone:
 
 
 class Packer:
-    """Chooses workers, and keeps what it needs to know of those that share a GPU.
+    """Chooses a worker for each task, and follows what trials that share a GPU take.
 
     Args:
         resources: What the executor has.
-        most: Trials on one GPU at most, if the number is to be found; 1 if it is given.
+        most: The most trials on one GPU if their number is to be found out; 1 if it is given.
 
     Attributes:
-        trials_per_gpu: How many workers share a GPU; it changes once at most.
+        trials_per_gpu: How many workers share a GPU; it changes at most once.
     """
 
     def __init__(self, resources: Resources, most: int = 1) -> None:
@@ -53,18 +53,18 @@ class Packer:
 
     @property
     def measures(self) -> bool:
-        """Whether it is still to be found how many trials share a GPU."""
+        """Whether it still finds out how many trials fit on a GPU."""
         return self._watch is not None
 
     def free(self, slots: Sequence[Slot]) -> int:
         """Return how many tasks could start right now."""
         if not self._alone:
             return sum(slot.idle for slot in slots)
-        waiting = sum(alone.group is None for alone in self._alone)  # they come first
+        waiting = sum(alone.group is None for alone in self._alone)  # these come first
         return max(0, len(usable(_seats(slots), self._held())) - waiting)
 
     def place(self, slots: Sequence[Slot], task: Task) -> Slot | None:
-        """Return the worker that is to run a task; None for one that waits for a GPU of its own (`due`)."""
+        """Return the worker that runs a task; None if the task waits for a GPU of its own (`due`)."""
         if isinstance(task, TrialSpec) and task.alone and any(slot.group for slot in slots):
             self._alone.append(_Alone(task))
             return None
@@ -73,14 +73,14 @@ class Packer:
         return slots[usable(_seats(slots), self._held())[0]]
 
     def due(self, slots: Sequence[Slot]) -> list[tuple[Slot, Task]]:
-        """Return the tasks that can now have a GPU alone, each with its worker; they are to be started."""
+        """Return the tasks that can now have a GPU alone, each with its worker; the caller starts them."""
         found = []
         for alone in self._alone:
             if alone.slot is not None:
                 continue
             seats = _seats(slots)
             if all(seat.group != alone.group for seat in seats):
-                alone.group = None  # its workers went elsewhere
+                alone.group = None  # its workers are gone
             if alone.group is None:
                 alone.group = group_to_hold(seats, self._held())
             position = None if alone.group is None else seat_alone(seats, alone.group)
@@ -90,11 +90,11 @@ class Packer:
         return found
 
     def task_ended(self, slot: Slot) -> None:
-        """Give the others of its GPU work again."""
+        """Give the other workers of its GPU tasks again."""
         self._alone = [alone for alone in self._alone if alone.slot is not slot]
 
-    def withdraw(self, key: tuple[Stage, int], reason: StopReason, detail: str) -> None:
-        """Give a task back that still waits; if there is one of this name, `told` has its `WorkerLost`."""
+    def withdraw(self, key: Key, reason: StopReason, detail: str) -> None:
+        """Give up a task that waits for its GPU; if there is one with this key, `told` has its `WorkerLost`."""
         for alone in [alone for alone in self._alone if alone.slot is None and alone.task.key == key]:
             self._alone.remove(alone)
             stage, number = key
@@ -102,7 +102,7 @@ class Packer:
             self._told.append(lost)
 
     def told(self) -> list[Notice | TrialEvent]:
-        """Return what there is to tell since the last call."""
+        """Return the events and notices since the last call."""
         told, self._told = self._told, []
         return told
 
@@ -110,7 +110,7 @@ class Packer:
         """Look at what a worker has said.
 
         Returns:
-            Whether `trials_per_gpu` is another from now on.
+            Whether `trials_per_gpu` has changed.
         """
         if not self._has_gpus:
             return False

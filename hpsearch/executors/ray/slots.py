@@ -1,4 +1,4 @@
-"""The workers of a Ray executor as it sees them, and what has come from them."""
+"""A Ray executor's view of its workers, and what has come from them."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from hpsearch.trial.trial import StopReason
 
 @dataclass(slots=True, eq=False)
 class Slot:
-    """A worker and what it does.
+    """A worker and its task.
 
     Attributes:
         actor: Ray's handle of it.
-        starting: There until its process is up; the worker may be waiting for room in the cluster.
-        home: Where it runs, once it is up.
-        task: What it does; None while it is idle.
-        stream: There while a task runs.
-        ended_for: Why it was killed in the middle of its task, if it was.
+        starting: What Ray returns once its process is up; None after that. It may wait for room in the cluster.
+        home: Where it runs; None until it is up.
+        task: What it works on; None while it is idle.
+        stream: The events of its task; None while it is idle.
+        ended_for: Why it was killed in the middle of its task; None if it was not.
         trials_per_gpu: How many workers share its GPU.
-        beside: So many are to be started on its node once it is up.
-        leaks: Whether it keeps GPU memory between trials, so that another is to take its place.
+        beside: How many more workers start on its node once it is up.
+        leaks: Whether it keeps GPU memory between trials, so that it must be replaced.
     """
 
     actor: Any
@@ -40,17 +40,17 @@ class Slot:
 
     @property
     def group(self) -> tuple[str, ...] | None:
-        """Its GPU, as all workers of that GPU name it; None for a CPU worker, or before it is up."""
+        """The name of its GPU, the same for all workers there; None for a CPU worker, and before it is up."""
         return (self.home.node, *self.home.gpus) if self.home is not None and self.home.gpus else None
 
     @property
     def idle(self) -> bool:
-        """Whether it is up and has nothing to do."""
+        """Whether it is up and has no task."""
         return self.starting is None and self.task is None
 
     @property
     def awaited(self) -> Any:
-        """What Ray can wait for: that the process is up, or the next item of the stream; None while it is idle."""
+        """What Ray can wait for: the start of the process, or the next item of the stream; None while it is idle."""
         return self.stream if self.starting is None else self.starting
 
 
@@ -59,9 +59,9 @@ class Drained:
     """What has come from a slot's stream.
 
     Attributes:
-        events: In their order.
+        events: The events in their order.
         finished: Whether the task is over.
-        error: What Ray says of a worker that has died, after the events that still came.
+        error: Ray's error if the worker has died; the events are those that still came.
     """
 
     events: list[TrialEvent]
@@ -70,25 +70,25 @@ class Drained:
 
 
 def heard(slots: list[Slot], timeout_s: float) -> list[Slot]:
-    """Return the slots that Ray has something from; waits for at most the timeout if there is none."""
+    """Return the slots with news; if there are none, wait for at most the timeout."""
     waiting = {slot.awaited: slot for slot in slots if slot.awaited is not None}
     if not waiting:
         return []
     references = list(waiting)
     if timeout_s:
         ready, _ = ray.wait(references, num_returns=1, timeout=timeout_s, fetch_local=False)
-    if not timeout_s or (ready and len(references) > 1):  # the first call returns one at most
+    if not timeout_s or (ready and len(references) > 1):  # the first call returns at most one
         ready, _ = ray.wait(references, num_returns=len(references), timeout=0, fetch_local=False)
     return [waiting[reference] for reference in ready]
 
 
 def drain(slot: Slot) -> Drained:
-    """Take what is ready of a slot's stream, with one call of Ray for the values of all its items."""
+    """Take what is ready of a slot's stream, with one call of Ray for the values of all items."""
     references: list[Any] = []
     finished, error = False, None
     try:
         while slot.stream.next_ready():
-            # At the end of the stream next_ready may be true once more, and next then raises.
+            # At the end of the stream next_ready may be true once more, although nothing follows.
             reference = next(slot.stream, None)
             if reference is None:
                 break
@@ -99,7 +99,7 @@ def drain(slot: Slot) -> Drained:
     events: list[TrialEvent] = []
     try:
         _extend(events, ray.get(references))
-    except ray.exceptions.RayError:  # of one of them: those before it count
+    except ray.exceptions.RayError:  # one of them failed: those before it count
         try:
             for reference in references:
                 _extend(events, [ray.get(reference)])
@@ -114,12 +114,12 @@ def _extend(events: list[TrialEvent], items: list[Any]) -> None:
 
 
 def left_alone(error: Exception) -> bool:
-    """Return whether an error says that a worker's node died, or can't be reached; its process may be blameless."""
+    """Return whether an error says that a worker's node died or can't be reached: its process is not to blame."""
     return isinstance(error, ray.exceptions.ActorUnavailableError) or "node has died" in str(error)
 
 
 def reason_of(error: Exception) -> str:
-    """Return why a worker did not start: the last line of what its code raised, else Ray's first line."""
+    """Return why a worker did not start: the last line of its own error, or else the first line of Ray's."""
     if getattr(error, "actor_init_failed", False):
         return str(error).strip().splitlines()[-1].strip()
     return first_line(getattr(error, "cause", None) or error)
@@ -138,7 +138,7 @@ def _reason(error: Exception) -> StopReason:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Return whether Ray has ended the worker as its node ran out of memory; the kernel leaves no word."""
+    """Return whether Ray ended the worker because its node ran out of memory. If the kernel did, nothing says so."""
     return isinstance(error, ray.exceptions.OutOfMemoryError) or "running low on memory" in str(error)
 
 

@@ -1,4 +1,4 @@
-"""How Ray is started here, or a running cluster joined; the only importer of ray: the executor takes it from here."""
+"""Starts Ray here, or joins a running cluster. Only this module imports ray; the executor takes it from here."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from typing import Any
 import psutil
 
 from hpsearch.errors import ResourceError, StudyError
-from hpsearch.executors.machine.processes import has_mark, marking
+from hpsearch.executors.machine.processes import has_mark, is_left_over, marking
 from hpsearch.executors.ray import internals
 from hpsearch.executors.resources import Resources
 from hpsearch.system.signals import Interrupts
 
-# Else `uv run` makes Ray ship the working directory to each worker, which is an error above 512 MiB.
+# Else `uv run` makes Ray ship the working directory to each worker, and above 512 MiB that is an error.
 os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"  # we set CUDA_VISIBLE_DEVICES of CPU workers ourselves
@@ -35,23 +35,23 @@ internals.forget_uv()
 __all__ = ["Connection", "first_line", "ray"]
 
 _PREFIX = "hps-ray-"  # short: socket paths end at 107 bytes
-_OBJECT_STORE_BYTES = 100 * 1024 * 1024  # events are small, and a store of Ray's default size takes memory and time
+_OBJECT_STORE_BYTES = 100 * 1024 * 1024  # events are small, and Ray's default size takes memory and time
 _CONNECT_TIMEOUT_S = 10.0
 _START_TIMEOUT_S = 120.0
 
 
 class Connection:
-    """Ray while an executor lives: one that is started here, or a cluster that runs already.
+    """Ray during the life of an executor: started here, or a cluster that runs already.
 
     Args:
-        resources: What is taken, and the address of the cluster; None starts one here.
-        interrupts: Looked at while Ray starts.
-        runtime_environment: What Ray is to send to the workers; None for nothing.
+        resources: What is taken. Without the address of a cluster Ray is started here.
+        interrupts: Checked while Ray starts.
+        runtime_environment: What Ray sends to the workers; None for nothing.
 
     Raises:
-        ResourceError: The cluster can't be reached, or what is to be sent is too large.
+        ResourceError: The cluster can't be reached, or the code is too large to be sent.
         StudyError: Ray does not start here.
-        Interrupted: A signal came meanwhile.
+        Interrupted: A signal came.
     """
 
     def __init__(
@@ -69,8 +69,8 @@ class Connection:
             raise
 
     def close(self) -> None:
-        """Leave the cluster, or end it if it is ours, with its files."""
-        ray.shutdown()  # also where it was not initialised to its end
+        """Leave the cluster; end it, with its files, if it was started here."""
+        ray.shutdown()  # also after half a start
         self._initialiser.end()
         self._stack.close()
         if self._folder is not None:
@@ -81,7 +81,7 @@ class Connection:
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         if self._resources.address is None:
             _sweep()
-            # Ray asks for a token; one of our own keeps it from writing one into the user's home.
+            # Ray wants a token. With one of ours it does not write one into the user's home.
             os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
             self._folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_short_temporary_folder()))
             options |= self._local_options(self._folder)
@@ -105,7 +105,7 @@ class Connection:
     def _local_options(self, folder: Path) -> dict[str, Any]:
         resources = self._resources
         return {
-            "address": "local",  # never a stray cluster that an environment variable names
+            "address": "local",  # never a cluster that an environment variable happens to name
             "num_cpus": resources.cpus,
             "num_gpus": len(resources.visible_gpus) if resources.gpus_per_slot else 0,
             "include_dashboard": False,
@@ -115,10 +115,10 @@ class Connection:
 
 
 class _Initialiser:
-    """Runs `ray.init` in a thread, so that signals are answered meanwhile: it spends seconds where Python can't.
+    """Runs `ray.init` in a thread, so that signals are answered: it spends seconds outside of Python.
 
-    There it also leaves the handlers of signals alone. The thread lives until `end`, for Ray's processes ask the kernel
-    to be killed when their parent thread ends.
+    In a thread it also leaves signal handlers alone. The thread lives until `end`: Ray's processes ask the kernel to be
+    killed when the thread that started them ends.
     """
 
     def __init__(self) -> None:
@@ -129,7 +129,7 @@ class _Initialiser:
         """Initialise Ray.
 
         Raises:
-            Interrupted: A signal came meanwhile.
+            Interrupted: A signal came.
             TimeoutError: It takes too long.
         """
         threading.Thread(target=self._initialise, args=(options,), name="ray.init", daemon=True).start()
@@ -155,7 +155,7 @@ class _Initialiser:
 
 
 def _check_listening(address: str) -> None:
-    """Look whether anything listens at HOST:PORT: Ray itself tries for five minutes."""
+    """Check that something listens at HOST:PORT: Ray itself would try for five minutes."""
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit() or "/" in address:
         return  # "auto", or a form that only Ray knows
@@ -187,13 +187,13 @@ def _not_sent(environment: dict[str, Any] | None, text: str) -> ResourceError:
 
 
 def first_line(error: Exception) -> str:
-    """Return the first line of an error, or its type where it says nothing."""
+    """Return the first line of an error, or its type if it has no text."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 @contextmanager
 def _visible(names: tuple[str, ...]) -> Iterator[None]:
-    """Let Ray hand out these GPUs in this order: it reads the variable when it starts."""
+    """Let Ray give out these GPUs in this order: it reads the variable at its start."""
     before = os.environ.get("CUDA_VISIBLE_DEVICES")
     if names:
         os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(names)
@@ -212,18 +212,17 @@ def _short_temporary_folder() -> str | None:
 
 
 def _sweep() -> None:
-    """Remove what a driver that was killed has left: Ray's processes and its folder."""
+    """Remove what killed drivers have left: Ray's processes and folders."""
     for folder in Path(_short_temporary_folder() or tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
-        pid = folder.name.removeprefix(_PREFIX).split("-")[0]
-        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+        if is_left_over(folder.name, _PREFIX):
             _end_processes_of(folder)
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _end_processes_of(folder: Path) -> None:
-    """Kill the processes of a Ray that was started with this folder, and what its workers' objectives have started.
+    """Kill the processes of a Ray that was started with this folder, and those that its workers' objectives started.
 
-    Its name is in the command lines of the former, and is the mark of the latter.
+    The command lines of the former have the folder's name; for the latter it is the mark.
     """
     for process in psutil.process_iter(["cmdline", "pid"]):
         if process.info["pid"] == os.getpid():

@@ -1,4 +1,4 @@
-"""What an objective raised, as text that can be stored and shown, whatever its author made of it."""
+"""What an objective raised, as text that can always be stored and shown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _TRACE_CHARACTERS = 1 << 16
 
 
 def in_a_line(error: BaseException) -> str:
-    """Return the type of an exception and the first line of what it says, 500 characters at most."""
+    """Return the type and the first line of an exception, at most 500 characters."""
     try:
         lines = str(error).strip().splitlines()
     except Interrupted:
@@ -23,7 +23,7 @@ def in_a_line(error: BaseException) -> str:
 
 
 def in_full(error: BaseException) -> str:
-    """Return the traceback of an exception; of one longer than 65,536 characters the beginning and the end."""
+    """Return the traceback of an exception; only its beginning and end if it is longer than 65,536 characters."""
     try:
         text = _storable("".join(traceback.format_exception(error)))
     except Exception:  # noqa: BLE001 - attributes of an exception can be anything
@@ -35,5 +35,5 @@ def in_full(error: BaseException) -> str:
 
 
 def _storable(text: str) -> str:
-    """Return text without halves of surrogate pairs, which no file and no terminal takes."""
+    """Return text without lone surrogates, which no file and no terminal takes."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""The random generators that an objective may use without asking: seeded for a trial, and set when it is resumed."""
+"""The global random generators: seeded for each trial, and set back when it is resumed."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from typing import Any
 def prepare(seed: int, threads: int | None) -> None:
     """Seed Python's, NumPy's and torch's generators, and set torch's threads.
 
-    Torch takes seconds to import: if it is not there yet, this is done at the moment at which it is imported.
+    Torch takes seconds to import. If it is not imported yet, it is seeded at the moment at which it is.
 
     Args:
         seed: Below 2**32.
-        threads: CPU threads of torch; None leaves torch alone, where an objective of this process doesn't use it.
+        threads: CPU threads of torch; None leaves torch alone, for an objective that does not use it in this process.
     """
     random.seed(seed)
     import numpy as np
@@ -47,7 +47,7 @@ def captured() -> dict[str, Any]:
     _, internal, gauss = random.getstate()
     state: dict[str, Any] = {"python": [_text(_WORDS.pack(*internal)), gauss]}
     legacy: Any = np.random.get_state(legacy=False)  # noqa: NPY002 - as above
-    if isinstance(legacy, dict) and legacy["bit_generator"] == "MT19937":  # else somebody has put in another
+    if isinstance(legacy, dict) and legacy["bit_generator"] == "MT19937":  # else the objective has put in another one
         twister = legacy["state"]
         key = _text(twister["key"].astype("<u4").tobytes())
         state["numpy"] = [key, int(twister["pos"]), int(legacy["has_gauss"]), float(legacy["gauss"])]
@@ -60,7 +60,7 @@ def captured() -> dict[str, Any]:
 
 
 def restore(state: Mapping[str, Any]) -> None:
-    """Set the generators to what `captured` has returned; those that it had nothing of stay as they are.
+    """Set the generators to a state that `captured` returned; those that it does not name stay as they are.
 
     Raises:
         ValueError: It is something else.
@@ -114,13 +114,13 @@ class _AtImport(MetaPathFinder):
 
     @staticmethod
     def forget() -> None:
-        """Take back what was to be done for an earlier trial."""
+        """Drop what was planned for an earlier trial."""
         sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _AtImport)]
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return torch's spec, with a loader that goes on to prepare it; None for all other modules."""
+        """Return torch's spec with a loader that also prepares it; None for all other modules."""
         del path, target
         if fullname != "torch":
             return None

@@ -1,4 +1,4 @@
-"""What runs in a worker, whichever executor it belongs to: one trial after another as a stream of events."""
+"""What runs in a worker of any executor: one task after another, each as a stream of events."""
 
 from __future__ import annotations
 
@@ -16,24 +16,25 @@ from typing import Any
 from zipfile import BadZipFile
 
 from hpsearch.errors import CheckpointError, Interrupted, ObjectiveError
+from hpsearch.executors import code
 from hpsearch.executors.base import Task, Workplace
 from hpsearch.executors.machine.memory import Meter, NoMeter, meter_for
-from hpsearch.executors.worker.disk import TrialLog, held_by
 from hpsearch.executors.worker.failures import in_a_line, in_full
+from hpsearch.executors.worker.held import TrialLog, held_by
 from hpsearch.executors.worker.random_state import captured, prepare, restore
-from hpsearch.objectives.base import Metrics, Objective, Trial, iterate
-from hpsearch.objectives.loading import code_folder, load_objective
+from hpsearch.objectives.base import Objective, iterate
+from hpsearch.objectives.loading import load_objective
 from hpsearch.system.files import atomic_write
-from hpsearch.system.git import code_state
 from hpsearch.trial.checkpoint import load_state
 from hpsearch.trial.events import PredictionsReady, TrialEnded, TrialEvent, TrialMeasured, TrialStarted
 from hpsearch.trial.folder import LOG, AttemptWriter
-from hpsearch.trial.trial import Measurement, PredictSpec, StopReason, TrialSpec
+from hpsearch.trial.handle import Metrics, Trial
+from hpsearch.trial.trial import PredictSpec, StopReason, TrialSpec
 
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """Why an attempt has ended, with what the objective raised: in a line, and as a whole."""
+    """Why an attempt has ended; the error that the objective raised, in one line, and its traceback."""
 
     reason: StopReason
     error: str | None = None
@@ -46,7 +47,7 @@ def _failure(error: BaseException) -> _End:
 
 
 def _no_state() -> None:
-    """Keep no random state: a command's is its own."""
+    """Keep no random state: a command has its own."""
 
 
 def _no_signal() -> None:
@@ -54,12 +55,12 @@ def _no_signal() -> None:
 
 
 class Worker:
-    """Serves trials with one objective, which it loads at the first and keeps.
+    """Runs tasks with one objective, which it loads for the first one and keeps.
 
     Args:
         workplace: What all workers of the study share.
         own_process: Whether nothing else runs in this process.
-        check: Raises `Interrupted` if a signal has come: what an objective does that has caught it ends no trial.
+        check: Raises `Interrupted` if a signal has come. An objective that caught the signal itself ends no trial.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class Worker:
         self._meter: Meter = NoMeter()
 
     def run(self, task: Task) -> Iterator[TrialEvent]:
-        """Run a task; its events end with `TrialEnded` or `PredictionsReady`, whatever the objective does.
+        """Run a task. Whatever the objective does, its last event is `TrialEnded` or `PredictionsReady`.
 
         Raises:
             UnwritableError: Nothing more can be committed.
@@ -94,16 +95,16 @@ class Worker:
             self._meter = _meter(self._workplace)  # before CUDA starts
             self._device = _pick_device(self._workplace)
             objective = load_objective(self._workplace.objective, self._workplace.module_folder)
-            _check_copy(self._workplace)
-            self._code = _code(self._workplace)  # what is imported from now on
+            code.check_copy(self._workplace)
+            self._code = code.state_of(self._workplace)  # the code that is imported from now on
             objective.setup(self._device)
             self._meter.settle()
             self._objective = objective
             if self._own_process:
-                # All this stays; to look at torch's half a million objects after each trial would take 0.1 s.
+                # All this stays. Garbage collection would look at torch's half a million objects: 0.1 s a trial.
                 gc.freeze()
         elif self._workplace.objective.own_processes:
-            self._code = _code(self._workplace)  # each trial reads its own
+            self._code = code.state_of(self._workplace)  # each trial reads it anew
         return self._objective
 
     def _train(self, spec: TrialSpec) -> Iterator[TrialEvent]:
@@ -113,7 +114,7 @@ class Worker:
             end = yield from self._attempt(spec, writer)
         gpu = self._meter.end(self._free_memory)
         packed = self._workplace.trials_per_gpu > 1 and not spec.alone
-        if not (packed and end.reason is StopReason.OOM):  # that one is tried again alone, from its last checkpoint
+        if not (packed and end.reason is StopReason.OOM):  # that trial is tried again alone, from its last checkpoint
             writer.finish(end.reason, end.error, end.traceback)
         yield TrialEnded(
             stage=spec.stage,
@@ -121,7 +122,7 @@ class Worker:
             attempt=spec.attempt,
             reason=end.reason,
             worker=self.name,
-            history=writer.manifest.measurements,
+            measured=len(writer.manifest.measurements),
             error=end.error,
             traceback=end.traceback,
             packed=packed,
@@ -146,7 +147,7 @@ class Worker:
                     raise held from caught
                 end = _failure(caught)
                 log.error(end.traceback)  # noqa: TRY400 - the traceback is the text
-                caught.__traceback__ = None  # its frames hold the model, and the GPU memory
+                caught.__traceback__ = None  # its frames hold the model, and so the GPU memory
                 return end
             finally:
                 writer.discard_staged()
@@ -163,9 +164,9 @@ class Worker:
         )
 
     def _free_memory(self) -> None:
-        """Free what the trial's cycles of objects hold: tensors, above all."""
+        """Free what the trial's object cycles hold, above all tensors."""
         torch = sys.modules.get("torch")
-        if torch is not None or self._workplace.gpu:  # else Python's own rhythm is enough
+        if torch is not None or self._workplace.gpu:  # else Python's own collections are enough
             gc.collect()
         if torch is not None and torch.cuda.is_initialized():
             torch.cuda.empty_cache()
@@ -203,14 +204,14 @@ class Worker:
 
         with _same_directory():
             probabilities, labels = self._loaded().predict(state, split)
-        for left in path.parent.glob(f".{path.name}.*.tmp"):  # by a worker that was killed meanwhile
+        for left in path.parent.glob(f".{path.name}.*.tmp"):  # of a worker that was killed
             left.unlink(missing_ok=True)
         with atomic_write(path) as file:
             np.savez(file, probabilities=probabilities, labels=labels)
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether predictions are there that can be read: they may have been written long ago."""
+    """Return whether a file has readable predictions; it may have been written long ago."""
     import numpy as np
 
     try:
@@ -228,12 +229,12 @@ def _epochs(
     meter: Meter | None,
     check: Callable[[], None],
 ) -> Generator[TrialMeasured, None, StopReason]:
-    """Train, commit and decide epoch by epoch; returns why the trial ended."""
+    """Train, commit and decide, epoch by epoch; return why the trial ended."""
     began = time.monotonic()
     with _closing(iterate(objective.train, spec.config, trial), trial.log) as measured:
         while (metrics := _next(measured, check)) is not _OVER:
             measurement = trial.measure(metrics, time.monotonic() - began)
-            reason = verdict(spec, (*writer.manifest.measurements, measurement))
+            reason = spec.verdict((*writer.manifest.measurements, measurement))
             writer.commit(measurement, reason)
             gpu = None if meter is None else meter.use()
             yield TrialMeasured(
@@ -257,7 +258,7 @@ def _next(measured: Iterator[Metrics], check: Callable[[], None]) -> Metrics:
     """Return the metrics of the next epoch, or `_OVER`.
 
     Raises:
-        ObjectiveError: The objective raised what Python closes generators with: it has failed, and not been closed.
+        ObjectiveError: The objective raised GeneratorExit by itself: that is a failure, for nobody has closed it.
     """
     try:
         metrics = next(measured, _OVER)
@@ -269,7 +270,7 @@ def _next(measured: Iterator[Metrics], check: Callable[[], None]) -> Metrics:
 
 @contextmanager
 def _closing(measured: Generator[Metrics, None, None], log: logging.Logger) -> Iterator[Iterator[Metrics]]:
-    """Close an objective; what it raises then is logged, for how its trial ends is decided already."""
+    """Close an objective at the exit. What it raises then is only logged: its trial has been decided."""
     try:
         yield measured
     finally:
@@ -283,7 +284,7 @@ def _closing(measured: Generator[Metrics, None, None], log: logging.Logger) -> I
 
 @contextmanager
 def _same_directory() -> Iterator[None]:
-    """Go back to the working directory: an objective may leave it, and later trials have relative paths."""
+    """Go back to the working directory at the exit: an objective may leave it, and paths may be relative to it."""
     before: Path | None = None
     with suppress(FileNotFoundError):  # it was removed
         before = Path.cwd()
@@ -295,21 +296,10 @@ def _same_directory() -> Iterator[None]:
                 os.chdir(before)
 
 
-def verdict(spec: TrialSpec, history: tuple[Measurement, ...]) -> StopReason | None:
-    """Return why a trial with this history has ended, or None; the driver asks the same of a manifest it adopts."""
-    if not history:
-        return None
-    reasons = (rule(history) for rule in spec.rules)
-    reason = next((reason for reason in reasons if reason is not None), None)
-    if history[-1].epoch >= spec.epochs and reason in (None, StopReason.STALLED):
-        return StopReason.FINISHED  # a rule that would have saved nothing has ended nothing
-    return reason
-
-
 @contextmanager
 def _trial_log(spec: TrialSpec) -> Iterator[logging.Logger]:
-    """Make the logger that writes to the trial's own file, and to nothing else."""
-    log = logging.Logger(f"hpsearch.{spec.stage}.{spec.number}", logging.INFO)  # noqa: LOG001 - getLogger would keep one for each trial for ever
+    """Give a logger that writes to the trial's own file, and nowhere else."""
+    log = logging.Logger(f"hpsearch.{spec.stage}.{spec.number}", logging.INFO)  # noqa: LOG001 - getLogger would keep a logger for each trial
     handler = TrialLog(Path(spec.folder) / LOG, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
@@ -338,34 +328,6 @@ def _pick_device(workplace: Workplace) -> str:
     import torch
 
     return "cuda:0" if torch.cuda.is_available() else "cpu"
-
-
-def _check_copy(workplace: Workplace) -> None:
-    """Refuse a module that was imported from elsewhere than the study's copy of the code.
-
-    Raises:
-        ObjectiveError: It says from where.
-    """
-    if workplace.place is None or workplace.objective.own_processes:
-        return
-    folder = code_folder(workplace.objective, workplace.folder, workplace.module_folder)
-    if workplace.place.copy not in (folder, *folder.parents):
-        msg = (
-            f"the objective was imported from {folder}, not from the study's copy of the code, {workplace.place.copy}; "
-            "allowed: a module that is found from the working directory or the space file's folder"
-        )
-        raise ObjectiveError(msg)
-
-
-def _code(workplace: Workplace) -> Mapping[str, Any] | None:
-    """Return the state of the user's code; None outside of a repository."""
-    if workplace.place is not None:
-        return workplace.copied_code
-    if workplace.objective.built_in:
-        return None
-    folder = code_folder(workplace.objective, workplace.folder, workplace.module_folder)
-    state = code_state(folder, [] if workplace.studies is None else [Path(workplace.studies)])
-    return None if state is None else state.as_dict()
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

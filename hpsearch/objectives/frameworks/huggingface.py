@@ -10,8 +10,8 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, IntervalStrategy, SaveStrategy
 
 from hpsearch.errors import ObjectiveError, TrialStopped
-from hpsearch.objectives.base import Trial, inside
 from hpsearch.objectives.frameworks.folders import packed, unpack
+from hpsearch.trial.handle import Trial, inside
 
 
 class HpsearchCallback(TrainerCallback):

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from hpsearch.errors import TrialStopped
-from hpsearch.objectives.base import Trial, inside
 from hpsearch.trial.checkpoint import save_state
+from hpsearch.trial.handle import Trial, inside
 
 _RANDOM = "hpsearch_random"
 # They may be of any class, and `weights_only` loading would refuse them. Nothing reads them: the module is made anew.

@@ -14,10 +14,11 @@ from pydantic import Field
 
 from hpsearch.config.objectives import ObjectiveSection
 from hpsearch.errors import FieldError, ObjectiveError
-from hpsearch.objectives.base import Metrics, TrainsOnly, Trial, inside, iterate
+from hpsearch.objectives.base import TrainsOnly, iterate
 from hpsearch.objectives.importing import Named, find_function, folder_of
 from hpsearch.objectives.way import Way
 from hpsearch.text import nearest
+from hpsearch.trial.handle import Metrics, Trial, inside
 from hpsearch.trial.trial import Config
 
 _FIELD = ("objective", "lightning")

@@ -9,10 +9,11 @@ from typing import Any, ClassVar, NoReturn
 
 from hpsearch.config.objectives import ObjectiveSection
 from hpsearch.errors import ObjectiveError, TrialStopped
-from hpsearch.objectives.base import Metrics, TrainsOnly, Trial, inside, iterate
+from hpsearch.objectives.base import TrainsOnly, iterate
 from hpsearch.objectives.importing import Named, find_function, folder_of
 from hpsearch.objectives.way import Way
 from hpsearch.text import shown
+from hpsearch.trial.handle import Metrics, Trial, inside
 from hpsearch.trial.trial import Config
 
 _FIELD = ("objective", "optuna")

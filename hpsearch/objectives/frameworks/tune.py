@@ -5,14 +5,16 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from hpsearch.config.objectives import ObjectiveSection
 from hpsearch.errors import FieldError
-from hpsearch.objectives.base import Metrics, TrainsOnly, Trial, inside
+from hpsearch.objectives.base import TrainsOnly
 from hpsearch.objectives.frameworks.folders import packed, unpack
 from hpsearch.objectives.importing import Named, find, folder_of
 from hpsearch.objectives.way import Way
+from hpsearch.trial.handle import Metrics, Trial, inside
 from hpsearch.trial.trial import Config
 
 _FIELD = ("objective", "tune")
@@ -97,12 +99,21 @@ def _inside_the_trial(target: type, folder: Path) -> Callable[..., Any]:
     def setup_logdir(self: Any) -> None:
         self._logdir = str(folder)
 
+    def create_logger(self: Any, *_: Any) -> None:  # in its place before Ray 2.55, which would write logs of its own
+        setup_logdir(self)
+        self._result_logger = SimpleNamespace(on_result=_ignore, flush=_ignore, close=_ignore)
+
     def step(self: Any) -> Any:
         result = target.step(self)  # type: ignore[attr-defined]  # checked to be there
         setattr(self, _RESULT, result)
         return result
 
-    return type(target.__name__, (target,), {"_setup_logdir": setup_logdir, "step": step, "__doc__": target.__doc__})
+    own = {"_setup_logdir": setup_logdir, "_create_logger": create_logger, "step": step, "__doc__": target.__doc__}
+    return type(target.__name__, (target,), own)
+
+
+def _ignore(*_: Any) -> None:
+    """Do nothing."""
 
 
 def _save(trainable: Any, trial: Trial) -> None:

@@ -15,7 +15,7 @@ from hpsearch.objectives.own_values import OwnValues
 from hpsearch.objectives.space_files import load_space_file
 from support import strategies
 from support.cli import invoke
-from support.imported import drawn, imported
+from support.imported import drawn, imported, put
 
 SWEEP = """
 method: random
@@ -28,11 +28,6 @@ parameters: {lr: {min: 0.0, max: 1.0}, momentum: {distribution: normal, mu: 0.9,
 @pytest.fixture(autouse=True)
 def _here(tmp_path_factory, monkeypatch):
     monkeypatch.chdir(tmp_path_factory.mktemp("import"))
-
-
-def put(text, name="sweep.yaml"):
-    Path(name).write_text(text)
-    return name
 
 
 def run(*arguments, code=0):

@@ -1,14 +1,14 @@
 """NNI search spaces as they are written, and what is wrong with some."""
 
-import json
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from hpsearch.drafting.from_tuners import plan_import
 from hpsearch.errors import InputError
-from support.imported import drawn, imported
+from support.imported import drawn, imported, put
+
+pytestmark = pytest.mark.usefixtures("here")
 
 MNIST = {
     "dropout_rate": {"_type": "uniform", "_value": [0.5, 0.9]},
@@ -29,18 +29,8 @@ def layer(*pools):
     return {"_type": "choice", "_value": options}
 
 
-@pytest.fixture(autouse=True)
-def _here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
-def put(raw, name="search_space.json"):
-    Path(name).write_text(raw if isinstance(raw, str) else json.dumps(raw, indent="\t"))
-    return name
-
-
 def test_a_flat_space():
-    plan, config = imported(put(MNIST))
+    plan, config = imported(put(MNIST, "search_space.json"))
     assert (config.study, config.objective.epochs, config.search.total) == ("search_space", 20, 48)
     assert (config.search.sampler, config.objective.python) == ("jittered_grid", "FILL_IN:train")
     configs = drawn(config)
@@ -61,7 +51,7 @@ def test_a_flat_space():
 
 def test_options_with_parameters_of_their_own_become_conditions():
     raw = {"layer0": layer(("Max", [2, 3]), ("Avg", [2, 3])), "layer1": layer(("Max", [2, 3]), ("Avg", [4]))}
-    plan, config = imported(put(raw))
+    plan, config = imported(put(raw, "search_space.json"))
     kinds = Counter()
     for one in drawn(config, 40):
         for name in ("layer0", "layer1"):
@@ -78,7 +68,7 @@ def test_options_with_parameters_of_their_own_become_conditions():
 def test_conditions_of_conditions():
     inner = {"_type": "choice", "_value": [{"_name": "a", "x": {"_type": "uniform", "_value": [0, 1]}}, {"_name": "b"}]}
     raw = {"m": {"_type": "choice", "_value": [{"_name": "deep", "inner": inner}, {"_name": "flat"}, "plain"]}}
-    plan, config = imported(put(raw))
+    plan, config = imported(put(raw, "search_space.json"))
     configs = drawn(config, 40)
     assert {one["m._name"] for one in configs} == {"deep", "flat", "plain"}
     for one in configs:
@@ -89,7 +79,7 @@ def test_conditions_of_conditions():
 
 def test_architectures_are_left_out():
     raw = {"lr": {"_type": "uniform", "_value": [0, 1]}, "op": {"_type": "layer_choice", "_value": ["a"]}}
-    plan, config = imported(put(raw))
+    plan, config = imported(put(raw, "search_space.json"))
     assert list(config.space.parameters) == ["lr"]
     assert "\n  # op: layer_choice searches architectures" in plan.text
 
@@ -121,7 +111,7 @@ def test_architectures_are_left_out():
 )
 def test_what_is_wrong_is_said_with_its_place(raw, message):
     with pytest.raises(InputError) as caught:
-        plan_import(put(raw))
+        plan_import(put(raw, "search_space.json"))
     assert str(caught.value).startswith("search_space.json")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)

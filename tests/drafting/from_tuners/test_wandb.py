@@ -3,7 +3,6 @@
 import json
 import math
 import shlex
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +10,9 @@ from hpsearch.drafting.from_tuners import plan_import
 from hpsearch.errors import InputError
 from hpsearch.objectives.command.line import command_line
 from hpsearch.objectives.own_values import OwnValues
-from support.imported import drawn, imported
+from support.imported import drawn, imported, put
+
+pytestmark = pytest.mark.usefixtures("here")
 
 LOG_10 = math.log(10)
 SCRIPT = """
@@ -60,16 +61,6 @@ PYTHON = """
     "augment": {"values": ["none", "flip"], "probabilities": [0.8, 0.2]},
     "num_epochs": {"value": 9}}}
 """
-
-
-@pytest.fixture(autouse=True)
-def _here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
-def put(text, name="sweep.yaml"):
-    Path(name).write_text(text)
-    return name
 
 
 def parameters(**raw):

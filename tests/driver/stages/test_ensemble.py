@@ -150,7 +150,7 @@ def test_a_predict_that_fails_shows_its_traceback_and_can_be_resumed(bench: Benc
         bench.run(space)
     message = str(caught.value)
     assert message.startswith("predict(checkpoint, 'val') failed for finalists trial ")
-    assert message.endswith(": ValueError: no predictions today; mend it, then resume")
+    assert message.endswith(": ValueError: no predictions today; fix it, then resume")
     assert "\n" not in message
     details = [e.detail for e in bench.events if isinstance(e, Notice) and e.detail]
     assert len(details) == 1
@@ -176,4 +176,18 @@ def test_predictions_of_other_labels_are_one_clear_error(bench: Bench):
 def test_a_worker_that_dies_in_predict_is_replaced(cli, space_file, ray_address):
     space_file("DyingClassifier", objective={"epochs": 2}, search={"trials": 2}, finalists=None)
     done = cli.run_warm("run", "sample.yaml", "--workers", "1", "--ray-address", ray_address)
-    assert "tried again on another" in done.stderr
+    (notice,) = [line for line in done.stderr.splitlines() if "tried again on another" in line]
+    assert "predict(checkpoint, 'val') of search trial " in notice
+    assert ": its worker ended (lost: process " in notice
+    assert len(list(cli.folder.rglob("predictions-val.npz"))) == 2
+
+
+@pytest.mark.slow
+def test_a_checkpoint_that_ends_every_worker_is_given_up_and_can_be_resumed(cli, space_file, ray_address):
+    changes = {"objective": {"epochs": 2}, "search": {"trials": 2}, "finalists": None, "faults": {"max_retries": 1}}
+    space_file("DeadlyClassifier", **changes)
+    (cli.folder / "deadly").touch()
+    done = cli.run_warm("run", "sample.yaml", "--workers", "1", "--ray-address", ray_address, code=1)
+    assert "given up after 1 retry; fix it, then resume" in done.stderr
+    (cli.folder / "deadly").unlink()
+    cli.run_warm("resume", "sample", "--workers", "1", "--ray-address", ray_address)

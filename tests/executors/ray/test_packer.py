@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from hpsearch.executors.resources import ResourceRequest, Resources
 from hpsearch.system.signals import Interrupts
 from hpsearch.trial.events import Event, Notice, TrialEnded, TrialEvent, WorkerLost
 from hpsearch.trial.trial import PredictSpec, Stage, StopReason, TrialSpec
+from support.executors import measurements
 from support.factories import ended, gpu_use, sample_config, sample_raw, spec
 from support.paths import OBJECTIVES
 from support.waiting import wait_until
@@ -126,9 +128,9 @@ def test_a_worker_that_keeps_memory_is_told_and_replaced():
         assert not packer.saw(one, [ended(number, gpu=gpu_use(3, kept=1.2))])
     assert all(one.leaks for one in leaky)
     assert [notice.message for notice in packer.told()] == [
-        "worker host:7 kept 1.2 GiB of GPU memory after trial 0: replaced",
-        "worker host:7 kept 1.2 GiB of GPU memory after trial 1: replaced",
-        "worker host:7 kept 1.2 GiB of GPU memory after trial 2: replaced; it is not told again",
+        "worker host:1 kept 1.2 GiB of GPU memory after trial 0: replaced",
+        "worker host:1 kept 1.2 GiB of GPU memory after trial 1: replaced",
+        "worker host:1 kept 1.2 GiB of GPU memory after trial 2: replaced; it is not told again",
     ]
     tidy = slot("0")
     packer.saw(tidy, [ended(6, gpu=gpu_use(3, kept=0.3))])
@@ -147,7 +149,7 @@ def test_the_number_is_found_once():
 
 def test_memory_that_can_not_be_read_is_told_once():
     packer = Packer(Resources(slots=1, text="1 GPU", gpus_per_slot=1, most_per_gpu=8), most=8)
-    event = TrialEnded(stage=Stage.SEARCH, number=0, attempt=1, reason=StopReason.FINISHED, worker="host:7")
+    event = TrialEnded(stage=Stage.SEARCH, number=0, attempt=1, reason=StopReason.FINISHED, worker="host:1")
     assert not packer.saw(slot("0"), [event])
     assert not packer.saw(slot("0"), [event])
     assert [notice.message for notice in packer.told()] == [
@@ -186,6 +188,9 @@ class Running:
             self.executor.submit(task)
         self.until(lambda: all(task.number in self.ended() for task in specs))
         return [self.ended()[task.number] for task in specs]
+
+    def first_metrics(self, number: int) -> Mapping[str, float]:
+        return measurements([event for event in self.events if getattr(event, "number", None) == number])[0].metrics
 
     def messages(self) -> list[str]:
         return [event.message for event in self.events if isinstance(event, Notice)]
@@ -226,9 +231,9 @@ def test_workers_share_gpus_and_a_trial_alone_shares_none(running, tmp_path):
     assert study.executor.free == 0
     (tmp_path / "go").touch()
     study.until(lambda: 9 in study.ended())
-    assert study.ended()[9].history[0].metrics == {"score": 1.0}
+    assert study.first_metrics(9) == {"score": 1.0}
     assert (study.ended()[9].packed, study.ended()[0].packed) == (False, True)
-    assert study.ended()[3].history[0].metrics == {"score": 2.0}
+    assert study.first_metrics(3) == {"score": 2.0}
     study.until(lambda: study.executor.free == 4)
 
 
@@ -242,7 +247,7 @@ def test_auto_begins_with_one_and_goes_on_with_as_many_as_fit(running, tmp_path)
     for number in range(3):
         (tmp_path / f"go-{number}").touch()
         (one,) = study.run(packed(number, tmp_path))
-        assert (one.history[0].metrics, one.packed) == ({"score": 1.0}, False)
+        assert (study.first_metrics(number), one.packed) == ({"score": 1.0}, False)
     assert study.messages() == ["2 trials on each GPU: the largest of the first 3 took 7.5 of 24 GiB"]
     study.until(lambda: study.executor.free == 2)
     assert study.executor.slots == 3

@@ -451,7 +451,7 @@ def test_a_supervisor_that_is_killed_takes_its_command_along(tmp_path):
 WORKER = """
 import logging, sys
 from hpsearch.objectives.command.section import Command
-from hpsearch.objectives.base import Trial
+from hpsearch.trial.handle import Trial
 from hpsearch.objectives.command.objective import CommandObjective
 from hpsearch.trial.trial import Direction, Stage, TrialSpec
 from hpsearch.trial.folder import AttemptWriter

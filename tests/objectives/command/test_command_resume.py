@@ -67,7 +67,7 @@ def attempt(request, tmp_path, monkeypatch):
                 heard += 1
                 if heard == hears:
                     path = tmp_path / f"attempt-{number}" / "state"
-                    wait_until(lambda: _is(path, str(until)), 20, "the command's state")  # noqa: B023 - called here
+                    wait_until(lambda: _is(path, str(until)), 60, "the command's state")  # noqa: B023 - called here
                     break
         return writer, heard
 
@@ -137,9 +137,10 @@ def test_the_supervisor_keeps_lines_when_nobody_reads_any_more(tmp_path):
 
 def test_what_a_command_prints_when_it_is_ended_is_kept(tmp_path):
     program = (
-        "import signal, sys, time\n"
-        "signal.signal(signal.SIGTERM, lambda *_: (print('last', flush=True), sys.exit(0)))\n"
-        "print('ready', flush=True)\ntime.sleep(30)\n"
+        "import os, signal\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (os.write(1, b'last\\n'), os._exit(0)))\n"
+        "print('ready', flush=True)\n"
+        "while True: signal.pause()\n"
     )
     command = [sys.executable, "-I", "-S", supervisor.__file__, "2", str(tmp_path / PRINTED)]
     process = subprocess.Popen([*command, sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)

@@ -11,7 +11,7 @@ from hpsearch.executors.base import Executor
 from hpsearch.trial.events import TrialEnded, TrialMeasured, TrialStarted
 from hpsearch.trial.folder import read_manifest
 from hpsearch.trial.trial import PredictSpec, Stage, StopReason
-from support.executors import ANY, collect, task, until_free
+from support.executors import ANY, collect, measurements, task, until_free
 
 SHARED = (ANY, "Classifier")
 
@@ -66,7 +66,8 @@ class Conformance:
         manifest = read_manifest(tmp_path / "00000/attempt-1")
         assert manifest is not None
         assert events[-1].reason is StopReason.FINISHED is manifest.reason
-        assert events[-1].history == manifest.measurements
+        assert tuple(measurements(events)) == manifest.measurements
+        assert events[-1].measured == 6
         assert [m.epoch for m in manifest.measurements] == [1, 2, 3, 4, 5, 6]
         assert manifest.best is not None
         assert manifest.last is None
@@ -78,27 +79,27 @@ class Conformance:
         for number in range(2):
             until_free(executor)
             executor.submit(task(tmp_path, number))
-            histories.append([m.metrics for m in collect(executor)[-1].history])
+            histories.append([m.metrics for m in measurements(collect(executor))])
         assert histories[0] == histories[1]
 
     def test_rules_end_a_trial_on_the_worker(self, start, tmp_path):
         executor = start(ANY)
         executor.submit(task(tmp_path, config={"lr": 0.1, "does": "peak"}, epochs=20))
-        ended = collect(executor)[-1]
-        assert (ended.reason, ended.history[-1].epoch) == (StopReason.STALLED, 7)
+        events = collect(executor)
+        assert (events[-1].reason, measurements(events)[-1].epoch) == (StopReason.STALLED, 7)
 
     def test_a_nan_is_a_divergence(self, start, tmp_path):
         executor = start(ANY)
         executor.submit(task(tmp_path, config={"lr": 0.1, "does": "diverge"}))
         ended = collect(executor)[-1]
-        assert (ended.reason, len(ended.history)) == (StopReason.DIVERGED, 3)
+        assert (ended.reason, ended.measured) == (StopReason.DIVERGED, 3)
 
     def test_a_function_that_reports_is_an_objective_too(self, start, tmp_path):
         executor = start(ANY)
         executor.submit(task(tmp_path, config={"lr": 0.1, "does": "report"}))
-        ended = collect(executor)[-1]
-        assert ended.reason is StopReason.FINISHED
-        assert [m.metrics["score"] for m in ended.history] == pytest.approx([0.1 * k for k in range(1, 7)])
+        events = collect(executor)
+        assert events[-1].reason is StopReason.FINISHED
+        assert [m.metrics["score"] for m in measurements(events)] == pytest.approx([0.1 * k for k in range(1, 7)])
 
     def test_an_exception_fails_its_trial_and_the_worker_goes_on(self, start, tmp_path):
         executor = start(ANY)
@@ -115,7 +116,7 @@ class Conformance:
     def test_a_second_attempt_goes_on_from_the_checkpoint(self, start, tmp_path):
         executor = start(ANY)
         executor.submit(task(tmp_path, 0))
-        whole = collect(executor)[-1].history
+        whole = measurements(collect(executor))
         until_free(executor)
         executor.submit(task(tmp_path, 1, epochs=4))
         collect(executor)
@@ -126,8 +127,10 @@ class Conformance:
         until_free(executor)
         executor.submit(task(tmp_path, 1, attempt=2))
         events = collect(executor)
-        assert [e.measurement.epoch for e in events if isinstance(e, TrialMeasured)] == [5, 6]
-        assert [m.metrics for m in events[-1].history] == [m.metrics for m in whole]
+        assert [m.epoch for m in measurements(events)] == [5, 6]
+        assert events[-1].measured == 6
+        second = read_manifest(tmp_path / "00001/attempt-2")
+        assert [m.metrics for m in second.measurements] == [m.metrics for m in whole]
 
     def test_predictions_are_written_beside_the_checkpoint(self, start, tmp_path):
         executor = start("Classifier")

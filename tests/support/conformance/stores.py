@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -452,6 +453,22 @@ class Conformance(Stores):
         assert contents(waiting) == contents(store)
         assert waiting.get("trials") == 48
         add(waiting, 1, StopReason.FINISHED, 0.5)
+
+
+class InItsFolder(Conformance):
+    """What every store has to do that lies in its study's folder."""
+
+    def test_the_folder_may_be_moved(self, create, folder, tmp_path):
+        store = create()
+        add(store, 0, StopReason.FINISHED, 0.5)
+        before = contents(store)
+        store.close()
+        shutil.move(folder, tmp_path / "elsewhere")
+        moved = Store.open(tmp_path / "elsewhere")
+        assert contents(moved) == before
+        add(moved, 1, StopReason.FINISHED, 0.5)
+        moved.close()
+        assert not folder.exists()
 
 
 class SharedDatabase(Stores):

@@ -185,10 +185,10 @@ def raise_when_closed(config, trial):
 
 
 def end_process(config, trial):
-    """End the process in epoch 3, as often as it is tried, until there is a file `mended`."""
+    """End the process in epoch 3, as often as it is tried, until the file `fixed` exists."""
     trial.load_checkpoint()
     for epoch in trial.epochs():
-        if epoch == 3 and trial.number == 0 and not Path("mended").exists():
+        if epoch == 3 and trial.number == 0 and not Path("fixed").exists():
             os._exit(3)
         trial.save_checkpoint({"epoch": epoch})
         audit(f"{trial.number} {epoch} {trial.dir.name}")
