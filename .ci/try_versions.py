@@ -117,8 +117,7 @@ class Attempt:
         ours = ("HPSEARCH", "PYTHON", "RAY_", "VIRTUAL_ENV")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         environment["PATH"] = f"{self.place / 'bin'}{os.pathsep}{environment.get('PATH', '')}"
-        environment |= {"HPSEARCH_STUDIES": str(self.place / "studies"), "HPSEARCH_CLAIMS": str(self.place / "claims")}
-        environment["RAY_USAGE_STATS_ENABLED"] = "0"
+        environment |= {"HPSEARCH_CLAIMS": str(self.place / "claims"), "RAY_USAGE_STATS_ENABLED": "0"}
         return _run([str(self.place / "bin" / program), *arguments], cwd, environment)
 
 
@@ -221,9 +220,10 @@ def _try(attempt: Attempt, executable: str, project: Project, *, tests: bool) ->
     if not attempt.check("install", lambda: attempt.install([*project.dependencies, str(project.wheel)])):
         return
     attempt.check("smoke", lambda: attempt.command("hpsearch", "run", SPACE, "--smoke", cwd=copy))
-    attempt.check("study", lambda: attempt.command("hpsearch", "run", SPACE, *SMALL, cwd=copy))
-    attempt.check("list", lambda: attempt.command("hpsearch", "list", cwd=copy))
-    attempt.check("show", lambda: attempt.command("hpsearch", "show", "cnn", cwd=copy))
+    studies = ["--studies", str(place / "studies")]
+    attempt.check("study", lambda: attempt.command("hpsearch", "run", SPACE, *SMALL, *studies, cwd=copy))
+    attempt.check("list", lambda: attempt.command("hpsearch", "list", *studies, cwd=copy))
+    attempt.check("show", lambda: attempt.command("hpsearch", "show", "cnn", *studies, cwd=copy))
     if not tests:
         return
     if attempt.check("extras", lambda: attempt.install([*project.dependencies, *project.extras])):

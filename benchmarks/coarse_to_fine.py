@@ -154,7 +154,7 @@ class MemoryStore(Store):
     """What the search reads of a store, without a database."""
 
     def __init__(self, config: StudyConfig) -> None:
-        self._mirror = Mirror(lambda _: [], nullcontext)
+        self._mirror = Mirror(lambda _: [], lambda _: {}, nullcontext)
         self._attributes = {"rounds": [first_round(config).as_dict()], "trials": config.search.total}
 
     def put(self, key: str, value: Any) -> None:
