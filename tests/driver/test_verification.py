@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from hpsearch.driver.driven import DrivenStudy
 from hpsearch.driver.session import Caller
 from hpsearch.driver.verification import Exported
 from hpsearch.driver.verification import verify as verify_study
@@ -69,7 +70,7 @@ def study(bench: Bench, made, monkeypatch):
     shutil.copytree(made, bench.folder, dirs_exist_ok=True)
     monkeypatch.setattr(sys, "path", [str(bench.folder), *sys.path])
     monkeypatch.delitem(sys.modules, "noisy", raising=False)
-    study = bench.load()
+    study = bench._keep(DrivenStudy.of(bench.load()))
     study.store.put("module_folder", str(bench.folder))
     return study
 
