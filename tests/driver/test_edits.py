@@ -182,7 +182,7 @@ def test_without_trials_to_come_there_is_nothing_to_force(bench):
 
 
 def test_force_is_nothing_by_itself(bench):
-    with pytest.raises(InputError, match=r"--force: .*; allowed: beside --resume"):
+    with pytest.raises(InputError, match=r"--force: .*; allowed: with --resume"):
         bench.run(write(bench), force=True)
 
 
