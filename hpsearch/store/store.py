@@ -13,7 +13,6 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ from hpsearch.store.lock import DriverLock
 from hpsearch.store.pointer import FORMAT, STUDY_FILE
 from hpsearch.store.reader import StoreReader
 from hpsearch.store.records import final, finite
-from hpsearch.store.url import cause_of, redact, remedy
+from hpsearch.store.url import cause_of, opening, redact, remedy
 from hpsearch.system.files import write_json
 from hpsearch.trial.trial import Direction, Measurement, Params, Stage, State, StopReason, TrialRecord
 
@@ -50,6 +49,7 @@ class Store(StoreReader):
         self._backend, self._storage = backend, backend.storage
         self._changes = Changes()
         self._lock: DriverLock | None = None
+        self._direction = Direction.MAXIMIZE  # until it is read or made
 
     @classmethod
     def create(
@@ -226,10 +226,11 @@ class Store(StoreReader):
         self._tell(record)
         return record
 
-    @cached_property
-    def _direction(self) -> Direction:
-        (found,) = self._storage.get_study_directions(self._ids[Stage.SEARCH])
-        return Direction[found.name]
+    def _read_study(self) -> None:
+        super()._read_study()
+        with opening(self.url, self._source.errors), self._reading():
+            (found,) = self._storage.get_study_directions(self._ids[Stage.SEARCH])
+            self._direction = Direction[found.name]
 
     def _tell(self, record: TrialRecord) -> None:
         state = TrialState[record.state.value]
@@ -247,7 +248,7 @@ class Store(StoreReader):
         self._mirror.change(stage, number, **attributes)
 
     def _make_studies(self, direction: Direction) -> None:
-        optuna_direction = StudyDirection[direction.name]
+        self._direction, optuna_direction = direction, StudyDirection[direction.name]
         existing = {study.study_name: study for study in self._storage.get_all_studies()}
         names = {stage: f"{self.name}/{stage}" for stage in Stage}
         halves = {name: self._storage.get_study_id_from_name(name) for name in names.values() if name in existing}

@@ -17,6 +17,7 @@ from hpsearch.errors import InputError, StudyError
 from hpsearch.export.read import read_config
 from hpsearch.selection.ranking import prediction_interval
 from hpsearch.space.parsing import parse_space
+from hpsearch.store.store import Store
 from hpsearch.trial.events import Notice, TrialScored
 from hpsearch.trial.seeding import derive_seed
 from hpsearch.trial.trial import Stage
@@ -69,9 +70,14 @@ def study(bench: Bench, made, monkeypatch):
     shutil.copytree(made, bench.folder, dirs_exist_ok=True)
     monkeypatch.setattr(sys, "path", [str(bench.folder), *sys.path])
     monkeypatch.delitem(sys.modules, "noisy", raising=False)
-    study = bench.load()
-    study.store.put("module_folder", str(bench.folder))
-    return study
+    put(bench, "module_folder", str(bench.folder))
+    return bench.load()
+
+
+def put(bench: Bench, key: str, value: object) -> None:
+    """Write an attribute of the study, which a loaded one can't."""
+    with closing(Store.open(bench.studies / "sample")) as store:
+        store.put(key, value)
 
 
 def noisy():
@@ -122,7 +128,7 @@ def test_other_code_than_the_study_had_is_said(bench: Bench, study, git_identity
     commit = git(bench.folder, "rev-parse", "HEAD")[:10]
     printed = said("verify", "sample", "--executor", "inline", "--seeds", "2")
     assert f"code: commit {commit} now, in no repository when the study was made\n" in printed
-    study.store.put("code", {"commit": "0" * 40, "diff_hash": None, "dirty": False})
+    put(bench, "code", {"commit": "0" * 40, "diff_hash": None, "dirty": False})
     found = verify(bench, seeds=1)
     assert [state.commit for state in found.code] == [git(bench.folder, "rev-parse", "HEAD"), "0" * 40]
     assert not any("code has changed" in e.message for e in bench.events if isinstance(e, Notice))

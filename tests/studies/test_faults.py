@@ -20,6 +20,7 @@ import psutil
 import pytest
 
 from fault_objectives import EPOCHS, FAULTS
+from hpsearch.driver.driven import DrivenStudy
 from hpsearch.errors import CheckpointError
 from hpsearch.executors.inline import InlineExecutor
 from hpsearch.trial.checkpoint import load_state, save_state
@@ -403,7 +404,7 @@ def test_damaged_predictions_are_made_again(bench: Bench):
     with pytest.raises(Stop):
         bench.run(space)
     bench.watch = lambda _: None
-    loaded = bench.load()
+    loaded = bench._keep(DrivenStudy.of(bench.load()))
     loaded.store.put("ensemble", None)
     for path in bench.studies.glob("sample/finalists/*/*/predictions-val.npz"):
         path.write_bytes(path.read_bytes()[:100])

@@ -31,7 +31,7 @@ from hpsearch.vision.section import ImageClassifier
 from support.documents import read_yaml
 from support.executors import UNSAVED, collect, task, workplace
 from support.outcomes import outcome
-from support.paths import OBJECTIVES, ROOT
+from support.paths import OBJECTIVES, ROOT, TESTS
 from support.waiting import Patience, wait_until
 
 CPU = {"CPU": 1.0}
@@ -440,8 +440,8 @@ def test_code_that_is_too_large_to_be_sent_says_so(nodes, tmp_path, monkeypatch)
 
     monkeypatch.setattr(packaging, "GCS_STORAGE_MAX_SIZE", 10_000)
     resources = Resources(slots=1, text="workers", cpus_per_slot=1, address=nodes.address, ship_code=True)
-    place = replace(workplace("any_of_them"), folder=str(OBJECTIVES), studies=str(tmp_path))
-    problem = r"--ship-code: .*/objectives is too large to be sent, .*limit is 0\.01 MiB"
+    place = replace(workplace("any_of_them"), folder=str(TESTS), studies=str(tmp_path))
+    problem = r"--ship-code: .*/tests is too large to be sent, .*limit is 0\.01 MiB"
     with pytest.raises(ResourceError, match=problem):
         RayExecutor(place, resources, Interrupts())
     assert not list(tmp_path.iterdir())
