@@ -391,7 +391,7 @@ def test_a_forecast_in_words_and_in_the_live_view(forecast, line):
     assert str(_plain_line(forecast)) == line
     view = _View(sample_config(), lambda: 0.0)
     view.publish(forecast)
-    (shown,) = view.lines(20)
+    (shown,) = view.lines(20, 24)
     assert line.split(";")[0] in str(shown)
     assert forecast.spent in str(shown)
 
@@ -401,7 +401,7 @@ def test_a_search_that_only_the_budget_ends_has_no_total():
     assert str(_plain_line(started)) == "search: trials x 20 epochs, 2 done"
     view = _View(sample_config(), lambda: 0.0)
     view.publish(started)
-    assert str(view.lines(20)[0]) == "search    2 trials  0 epochs  "
+    assert str(view.lines(20, 24)[0]) == "search    2 trials  0 epochs  "
 
 
 def test_an_event_does_not_go_through_all_trials(tmp_path, monkeypatch):
