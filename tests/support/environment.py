@@ -13,7 +13,8 @@ _TAKEN_AWAY = re.compile(
     r"|(LC|GITHUB|GITLAB|XDG|GIT|PG|OMP|MKL|KMP|OPENBLAS|NUMEXPR|CUDA|TORCH\w*|PYTORCH|RAY|SLURM|PL|HYDRA|HF|TRANSFORMERS"
     r"|ACCELERATE|HYPOTHESIS|OPTUNA|WANDB|RICH|_?TYPER|_HPSEARCH|HPSEARCH|SAMPLE|CHAOS)_\w+|PG[A-Z]+|PYTHON\w*|PY_COLORS)"
 )
-_KEPT = re.compile(r"HPSEARCH_TESTS_\w+|PYTHONWARNINGS")
+# Where OpenBLAS has its kernel chosen by hand, it may compute wrong results with its own choice.
+_KEPT = re.compile(r"HPSEARCH_TESTS_\w+|PYTHONWARNINGS|OPENBLAS_(CORETYPE|L2_SIZE)")
 _GIVEN = {
     "TERM": "xterm-256color",
     "COLUMNS": "80",
@@ -33,5 +34,7 @@ def settle() -> None:
             del os.environ[name]
     os.environ.update(_GIVEN)
     time.tzset()
-    # A shell starts background processes with SIGINT ignored, and children inherit that.
+    # A shell starts background processes with SIGINT ignored, nohup with SIGHUP, and children inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
