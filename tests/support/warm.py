@@ -42,11 +42,12 @@ class Warm:
         while self.poll() is None:
             if patience.ended():
                 self.kill()
-                raise AssertionError(f"process {self.pid} did not end within {timeout:g} s\n{self._read()}")
+                raise AssertionError(f"process {self.pid} did not end within {timeout:g} s\n{self.so_far()}")
             time.sleep(0.02)
-        return self._read()
+        return self.so_far()
 
-    def _read(self) -> tuple[str, str]:
+    def so_far(self) -> tuple[str, str]:
+        """Return both outputs as they are now."""
         out, err = (path.read_text() if path.exists() else "" for path in self._outputs)
         return out, err
 

@@ -124,9 +124,10 @@ class ClusterWatch:
         notices = [self._died(node, name) for node, name in self._dead.items()]
         # Their notice waits for the next look, for the loss of their tasks may be known a moment later.
         self._dead = {node: before[node].name for node in before if node in died & self._homes}
-        came = [node.name for key, node in self._known.items() if key not in before]
-        if came and starting:
-            notices.append(Notice(message=f"{counted(len(came), 'node')} joined the Ray cluster: {', '.join(came)}"))
+        came = self._known.keys() - before.keys()
+        if came and (starting or came & self._homes):  # a fast worker is up there before the driver looks
+            names = ", ".join(node.name for key, node in self._known.items() if key in came)
+            notices.append(Notice(message=f"{counted(len(came), 'node')} joined the Ray cluster: {names}"))
         return died, notices + self._room(now, starting, ask)
 
     def _died(self, node: str, name: str) -> Notice:

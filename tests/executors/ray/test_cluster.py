@@ -106,6 +106,9 @@ def test_nodes_that_join_and_die_are_told_of():
     assert world.look(starting=1) == ["1 node joined the Ray cluster: c"]
     world.nodes["d"] = node("d")
     assert world.look(starting=0) == []  # nobody waits for it
+    world.watch.worker_is_up(home("e"))
+    world.nodes["e"] = node("e")
+    assert world.look(starting=0) == ["1 node joined the Ray cluster: e"]  # its worker was up before the look
     world.watch.worker_is_lost(home("a"))
     del world.nodes["a"], world.nodes["d"]
     assert world.look() == []
@@ -321,9 +324,9 @@ def test_workers_are_spread_take_what_is_there_and_use_a_node_that_joins(nodes, 
     ended = [event for event in collect(executor, 2) if isinstance(event, TrialEnded)]
     assert [event.reason for event in ended] == [StopReason.FINISHED] * 2
     nodes.add(cpus=4, gpus=1)
-    told = polled(executor, lambda told: executor.free == 3)
+    joined = "1 node joined the Ray cluster: "
+    polled(executor, lambda told: executor.free == 3 and any(message.startswith(joined) for message in told))
     assert len(homes(executor)) == 3
-    assert [message for message in told if message.startswith("1 node joined the Ray cluster: ")]
 
 
 @pytest.mark.slow
@@ -385,7 +388,11 @@ def test_a_node_dies_and_one_joins_in_mid_study_and_it_is_the_same_study(cli, sp
     running = cli.start_warm("run", "sample.yaml", *arguments)
     wait_until(lambda: len(cli.audited()) >= 8 or running.poll() is not None, 120, "8 epochs")
     nodes.kill(dying)
-    nodes.add(cpus=2)
+    wait_until(lambda: "left the Ray cluster" in running.so_far()[1] or running.poll() is not None, 120, "the loss")
+    nodes.add(cpus=2)  # a worker waits for it
+    wait_until(
+        lambda: "joined the Ray cluster" in running.so_far()[1] or running.poll() is not None, 120, "the new node"
+    )
     cli.let_go()
     out, error = running.communicate()
     assert running.returncode == 0, error
