@@ -93,7 +93,7 @@ def test_a_store_that_is_held_is_waited_for_with_a_word(cli, space_file):
     wait_until(lambda: len(cli.audited()) >= 2, 60, "two epochs")
     with held(cli.folder / "studies/sample/study.db"):
         cli.let_go()
-        wait_until(lambda: "another process holds it" in process._read()[1], 60, "the word")
+        wait_until(lambda: "another process holds it" in process.so_far()[1], 60, "the word")
         assert process.poll() is None
     _, said = process.communicate()
     assert process.returncode == 0, said

@@ -94,7 +94,7 @@ def test_a_driver_that_was_frozen_writes_nothing_after_another_has_taken_over(cl
     set_lock_row(cli, host="elsewhere")  # another machine knows nothing but its heartbeat
     wait_until(lambda: time.time() - beat_of(cli) > 2.0, 20, "the end of the heartbeat")
     second = cli.start_warm("resume", "sample", *INLINE, *storage)
-    wait_until(lambda: "was not heard of for long; watching it" in second._read()[1], 60, "the word")
+    wait_until(lambda: "was not heard of for long; watching it" in second.so_far()[1], 60, "the word")
     _, said = second.communicate()
     assert second.returncode == 0, said
     expected, rows = configs_of(cli), dump(cli)
