@@ -7,7 +7,7 @@ import time
 import pytest
 
 from support.chaos.studies import COMMAND, VISION, prepare
-from support.chaos.torment import WORKERS_S, command_line, torment
+from support.chaos.torment import WORKERS_S, command_line, is_worker, torment
 from support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -41,7 +41,10 @@ def test_commands_end_with_their_worker_and_workers_with_their_driver(cli):
     wait_until((trial / "attempt-2/state.json").exists, 120, "another worker that goes on")
     driver.kill()
     killed = time.monotonic()
-    wait_until(
-        lambda: not running(cli, "ray::") + running(cli, "chaos_command.py"), WORKERS_S, "the end of all workers"
-    )
+
+    def left():
+        workers = [process for process in cli.processes() if is_worker(command_line(process))]
+        return workers + running(cli, "chaos_command.py")
+
+    wait_until(lambda: not left(), WORKERS_S, "the end of all workers")
     cli.ends_by = killed + AGENTS_S  # other tests need not wait for Ray's agents
