@@ -81,6 +81,7 @@ class TrialEnded(TrialEvent):
         worker: Host and process id.
         measured: How many measurements its manifest has: those that were sent, and those that it took over from an
             earlier attempt.
+        why: The words of the rule that ended it; empty if none did.
         traceback: The objective's, if it failed.
         packed: Whether other trials may have run on its GPU at the same time.
         gpu: None for a CPU worker.
@@ -88,6 +89,7 @@ class TrialEnded(TrialEvent):
 
     reason: StopReason
     worker: str
+    why: str = ""
     measured: int = 0
     error: str | None = None
     traceback: str | None = None
@@ -189,6 +191,7 @@ class TrialScored(TrialEvent):
 
     Attributes:
         best: Whether it is the best of its stage so far.
+        why: The words of the rule that ended it; empty if none did.
     """
 
     reason: StopReason
@@ -197,6 +200,7 @@ class TrialScored(TrialEvent):
     epochs: int
     seconds: float
     best: bool
+    why: str = ""
     config: Config = field(default_factory=lambda: Config({}))
     error: str | None = None
     traceback: str | None = None

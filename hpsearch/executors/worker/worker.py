@@ -29,21 +29,21 @@ from hpsearch.trial.checkpoint import load_state
 from hpsearch.trial.events import PredictionsReady, TrialEnded, TrialEvent, TrialMeasured, TrialStarted
 from hpsearch.trial.folder import LOG, AttemptWriter
 from hpsearch.trial.handle import Metrics, Trial
-from hpsearch.trial.trial import PredictSpec, StopReason, TrialSpec
+from hpsearch.trial.trial import Decision, PredictSpec, StopReason, TrialSpec
 
 
 @dataclass(frozen=True, slots=True)
 class _End:
     """Why an attempt has ended; the error that the objective raised, in one line, and its traceback."""
 
-    reason: StopReason
+    decision: Decision
     error: str | None = None
     traceback: str | None = None
 
 
 def _failure(error: BaseException) -> _End:
     reason = StopReason.OOM if _is_out_of_memory(error) else StopReason.ERROR
-    return _End(reason, in_a_line(error), in_full(error))
+    return _End(Decision(reason), in_a_line(error), in_full(error))
 
 
 def _no_state() -> None:
@@ -114,13 +114,15 @@ class Worker:
             end = yield from self._attempt(spec, writer)
         gpu = self._meter.end(self._free_memory)
         packed = self._workplace.trials_per_gpu > 1 and not spec.alone
-        if not (packed and end.reason is StopReason.OOM):  # that trial is tried again alone, from its last checkpoint
-            writer.finish(end.reason, end.error, end.traceback)
+        reason = end.decision.reason or StopReason.FINISHED
+        if not (packed and reason is StopReason.OOM):  # that trial is tried again alone, from its last checkpoint
+            writer.finish(end.decision, end.error, end.traceback)
         yield TrialEnded(
             stage=spec.stage,
             number=spec.number,
             attempt=spec.attempt,
-            reason=end.reason,
+            reason=reason,
+            why=end.decision.words,
             worker=self.name,
             measured=len(writer.manifest.measurements),
             error=end.error,
@@ -228,14 +230,14 @@ def _epochs(
     writer: AttemptWriter,
     meter: Meter | None,
     check: Callable[[], None],
-) -> Generator[TrialMeasured, None, StopReason]:
+) -> Generator[TrialMeasured, None, Decision]:
     """Train, commit and decide, epoch by epoch; return why the trial ended."""
     began = time.monotonic()
     with _closing(iterate(objective.train, spec.config, trial), trial.log) as measured:
         while (metrics := _next(measured, check)) is not _OVER:
             measurement = trial.measure(metrics, time.monotonic() - began)
-            reason = spec.verdict((*writer.manifest.measurements, measurement))
-            writer.commit(measurement, reason)
+            decision = spec.verdict((*writer.manifest.measurements, measurement))
+            writer.commit(measurement, decision)
             gpu = None if meter is None else meter.use()
             yield TrialMeasured(
                 stage=spec.stage,
@@ -243,12 +245,12 @@ def _epochs(
                 attempt=spec.attempt,
                 measurement=measurement,
                 gpu=gpu,
-                last=reason is not None,
+                last=decision.reason is not None,
             )
-            if reason is not None:
-                return reason
+            if decision.reason is not None:
+                return decision
             began = time.monotonic()
-    return StopReason.FINISHED
+    return Decision(StopReason.FINISHED)
 
 
 _OVER: Metrics = {}
