@@ -74,6 +74,34 @@ class TrialMeasured(TrialEvent):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class LegEnded(TrialEvent):
+    """The leg of a trial has ended. Its worker holds it open until `Executor.answer`.
+
+    Attributes:
+        epoch: The last one, which is committed.
+        saved: The epoch after which the trial would go on if it were paused now; 0 for the start.
+        best: The best finite value of the study's metric so far; None if there is none.
+    """
+
+    epoch: int
+    saved: int
+    best: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrialPaused(TrialEvent):
+    """The trial was paused, and its worker is free.
+
+    Attributes:
+        worker: Host and process id.
+        gpu: None for a CPU worker.
+    """
+
+    worker: str
+    gpu: GpuUse | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TrialEnded(TrialEvent):
     """The trial has ended, and its manifest says so.
 

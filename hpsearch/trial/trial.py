@@ -98,6 +98,22 @@ GO_ON = Decision()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What a trial is told at the end of a leg. It goes on, or it ends; if it does neither, it is paused.
+
+    Attributes:
+        until: The epoch at which its next leg ends; None if it does not go on.
+        decision: Why it ends.
+    """
+
+    until: int | None = None
+    decision: Decision = GO_ON
+
+
+PAUSE = Answer()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Measurement:
     """The metrics of one trial after one epoch.
 
@@ -150,6 +166,7 @@ class TrialSpec(_Spec):
         seed: Below 2**32.
         epochs: The full length. Schedules span it, however early the trial may end.
         earlier: Absolute paths of the earlier attempts, newest first, to resume from.
+        until: The epoch at which the leg ends; None for the last epoch.
         rules: Applied after each epoch, in order; the first one that ends the trial decides.
         alone: Whether no other trial may share its GPU.
     """
@@ -160,6 +177,7 @@ class TrialSpec(_Spec):
     metric: str
     direction: Direction
     earlier: tuple[str, ...] = ()
+    until: int | None = None
     rules: tuple[StopRule, ...] = ()
     alone: bool = False
 
