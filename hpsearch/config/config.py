@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from hpsearch.config.budget_section import Budget
 from hpsearch.config.objectives import ObjectiveSection, Sections, parse_objective
-from hpsearch.config.prune import UNSAID, Prune, PruneField
+from hpsearch.config.prune import JUST_STALL, UNSAID, Prune, PruneField
 from hpsearch.config.section import Section, validated
 from hpsearch.errors import FieldError
 from hpsearch.space.distributions import Choice
@@ -211,6 +211,10 @@ class StudyConfig:
     def epochs_of(self, planned: SearchRound) -> int:
         """Return the full length of the trials of a round that the file plans."""
         return planned.epochs or self.objective.epochs
+
+    def before_auto(self) -> StudyConfig:
+        """Return the same for a study that was made when an unsaid `prune` meant stall alone."""
+        return replace(self, prune=JUST_STALL) if self.prune is not None and self.prune.is_auto else self
 
     @property
     def hash(self) -> str:
