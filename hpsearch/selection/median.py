@@ -102,6 +102,18 @@ class MedianRule:
         del end
         return []
 
+    def at_once(self, number: int) -> Verdict:
+        """Return the verdict on a trial that can't wait: by the rivals that are there."""
+        rung = self._last[number]
+        rivals = sorted(value for rival, value in rung.costs.items() if rival != number)
+        there = _Rung(rung.epoch, rung.until)
+        there.ranked = rivals
+        value = rung.costs[number]
+        rung.waiting.discard(number)
+        if len(rivals) < self._min_trials or value <= there.median:
+            return Verdict(number=number, decision=GO_ON, until=rung.until)
+        return Verdict(number=number, decision=outclassed(self._words(there, value)))
+
     def left(self, number: int) -> Decision:
         """Return the decision for a paused trial when the search ends without it."""
         rung = self._last.get(number)

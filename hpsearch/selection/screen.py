@@ -65,6 +65,17 @@ class ScreenRule:
         self._total = end - self._start
         return self._compare()
 
+    def at_once(self, number: int) -> Verdict:
+        """Return the verdict on a trial that can't wait: of those that are there, a share of keep / total goes on."""
+        ranked = sorted((value, rival) for rival, value in self._costs.items())
+        kept = len(ranked) if self._total is None else math.ceil(self._keep * len(ranked) / max(1, self._total))
+        self._waiting.discard(number)
+        if ranked.index((self._costs[number], number)) < kept:
+            return Verdict(number=number, decision=GO_ON, until=self._epochs[-1])
+        own, cut = in_words([self._costs[number], ranked[kept - 1][0]], self._direction)
+        words = f"epoch {self._epochs[0]}: {own}, cut {cut}, {kept} of {len(ranked)} go on"
+        return Verdict(number=number, decision=outclassed(words))
+
     def left(self, number: int) -> Decision:
         """Return the decision for a paused trial when the search ends without it."""
         if number not in self._costs:
