@@ -14,7 +14,7 @@ from hpsearch.selection.median import MedianRule
 from hpsearch.selection.rivals import cost, in_words
 from hpsearch.selection.screen import ScreenRule
 from hpsearch.trial.trial import GO_ON, Direction, StopReason
-from support import rivals
+from support import rivals, strategies
 from support.rivals import Curve, Search
 
 EPOCHS = 9
@@ -45,20 +45,23 @@ def screen(direction=MAXIMIZE, start=0, total=None):
 RULES = {one.__name__: one for one in (asha, stop, hyperband, median, screen)}
 ORDERED = pytest.mark.parametrize("make", RULES.values(), ids=RULES)
 
+FEWER = settings(max_examples=60)  # for each rule
+
 values = st.one_of(st.sampled_from([0.0, 0.25, 0.5, 0.75]), st.floats(-1, 1), st.just(math.nan))
 
 
 @st.composite
 def curve(draw):
     """A trial's values; one in three ends early, and half of these fail."""
-    found = draw(st.lists(values, min_size=EPOCHS, max_size=EPOCHS))
+    found = draw(st.tuples(*[values] * 4))
+    found = [found[min(epoch, EPOCHS - 3) // 2] for epoch in range(1, EPOCHS + 1)]  # another at each rung
     ends = draw(st.one_of(st.none(), st.none(), st.integers(1, EPOCHS)))
     return Curve(found, ends, fails=ends is not None and draw(st.booleans()))
 
 
-many_curves = st.lists(curve(), max_size=24)
+many_curves = st.lists(curve(), max_size=20)
 starts = st.sampled_from([0, 5])
-orders = {"workers": st.integers(2, 12), "seed": st.integers(0, 999)}
+orders = {"workers": st.integers(2, 12), "seed": strategies.seeds}
 
 
 # What a rung compares: numbers, costs, and whether the trial has ended.
@@ -150,6 +153,7 @@ def results(done):
 
 
 @ORDERED
+@FEWER
 @given(many_curves, starts)
 def test_one_worker_decides_as_the_reference(make, curves, start):
     done = rivals.run(make(start=start, total=len(curves)), curves, start=start)
@@ -160,6 +164,7 @@ def test_one_worker_decides_as_the_reference(make, curves, start):
 
 
 @ORDERED
+@FEWER
 @given(many_curves, starts, st.fixed_dictionaries(orders), st.booleans())
 def test_any_number_of_workers_of_any_speed_decides_alike(make, curves, start, order, is_told):
     total = len(curves) if is_told else None
@@ -169,7 +174,7 @@ def test_any_number_of_workers_of_any_speed_decides_alike(make, curves, start, o
 
 
 @ORDERED
-@settings(max_examples=50)
+@FEWER
 @given(many_curves, starts, st.fixed_dictionaries(orders), st.sets(st.integers(1, 60), max_size=3))
 def test_a_restarted_driver_decides_alike(make, curves, start, order, kills):
     def fresh():
@@ -181,7 +186,7 @@ def test_a_restarted_driver_decides_alike(make, curves, start, order, kills):
 
 
 @pytest.mark.parametrize("make", [asha, stop, hyperband, median])
-@settings(max_examples=50)
+@FEWER
 @given(many_curves, st.fixed_dictionaries(orders), st.sets(st.integers(1, 60), max_size=3))
 def test_where_arrival_orders_a_restart_keeps_what_is_stored(make, curves, order, kills):
     search = Search(make(order="arrival"), dict(enumerate(curves)))
@@ -196,6 +201,7 @@ def test_where_arrival_orders_a_restart_keeps_what_is_stored(make, curves, order
 
 
 @pytest.mark.parametrize("make", [asha, stop, hyperband, median])
+@FEWER
 @given(many_curves)
 def test_with_one_worker_trials_arrive_by_number(make, curves):
     assert results(rivals.run(make(order="arrival"), curves)) == results(rivals.run(make(), curves))
@@ -214,6 +220,7 @@ def test_asha_as_trials_arrive(make, chosen, curves, order):
 
 
 @ORDERED
+@FEWER
 @given(many_curves, st.fixed_dictionaries(orders))
 def test_directions_mirror_each_other(make, curves, order):
     mirrored = [Curve([-value for value in one.values], one.ends, one.fails) for one in curves]
@@ -223,6 +230,7 @@ def test_directions_mirror_each_other(make, curves, order):
 
 
 @ORDERED
+@FEWER
 @given(many_curves, st.fixed_dictionaries(orders))
 def test_what_has_ended_or_has_no_value_never_goes_on(make, curves, order):
     done = rivals.run(make(total=len(curves)), curves, **order)
@@ -242,6 +250,7 @@ def test_a_diverged_trial_raises_no_cut(found, position):
 
 
 @ORDERED
+@FEWER
 @given(many_curves, st.fixed_dictionaries(orders))
 def test_words_carry_the_numbers(make, curves, order):
     done = rivals.run(make(total=len(curves)), curves, **order)
@@ -360,6 +369,32 @@ def test_a_trial_that_fails_as_soon_as_it_goes_on_has_its_place_at_the_next_rung
     again.reached(3, 3, 0.8)
     assert rule.left(3) == again.left(3)
     assert rule.left(3).words == "epoch 3: 0.8, 0 of 2 went on"
+
+
+@pytest.mark.parametrize("make", [asha, stop, median])
+def test_where_arrival_orders_a_stored_answer_is_not_given_again(make):
+    rule = make(order="arrival")
+    epoch = rule.rungs(0)[0]
+    for number in range(9):
+        rule.reached(number, epoch, 0.5)
+    assert not rule.reached(9, epoch, 0.0, went_on=True)
+    assert not rule.reached(10, epoch, 1.0, went_on=True)
+    assert rule.left(10).words == f"epoch {epoch}: 1, could have gone on"
+
+
+def test_where_arrival_orders_a_trial_that_ended_at_a_rung_has_no_place_at_the_next_one():
+    rule = asha(order="arrival")
+    told(rule, 0.1, 0.2, 0.9)
+    rule.ended(0, 1, 0.1)
+    rule.reached(2, 3, 0.9)
+    assert rule.left(2).words == "epoch 3: 0.9, 0 of 1 went on"
+
+
+def test_a_trial_that_ended_while_it_waited_is_not_kept_by_screening():
+    rule = screen(total=3)
+    told(rule, 0.1, 0.2, epoch=3)
+    assert not rule.ended(1, 3, 0.2)
+    assert [one.number for one in rule.reached(2, 3, 0.3)] == [2, 0]
 
 
 @ORDERED
