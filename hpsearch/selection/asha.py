@@ -175,6 +175,20 @@ class AshaRule:
         del end
         return []
 
+    def at_once(self, number: int) -> Verdict:
+        """Return the verdict on a trial that can't wait.
+
+        It goes on if it is among the best ceil(n / eta) of the n trials that are here; fewer than eta all go on.
+        """
+        rung = self._rungs[self._reached[number] - 1]
+        here = sorted((one, rival) for rival, one in rung.costs.items())
+        share, position = math.ceil(len(here) / self._eta), here.index((rung.costs[number], number))
+        if len(here) < self._eta or position < share:
+            return Verdict(number=number, decision=GO_ON, until=rung.until)
+        value, cut = in_words([rung.costs[number], here[share - 1][0]], self._direction)
+        words = f"epoch {rung.epoch}: {value}, rung's cut {cut}, {share} of {len(here)} go on"
+        return Verdict(number=number, decision=outclassed(words))
+
     def left(self, number: int) -> Decision:
         """Return the decision for a paused trial when the search ends without it."""
         position = self._reached.get(number, 0) - 1

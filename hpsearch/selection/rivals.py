@@ -70,6 +70,10 @@ class RivalRule(Protocol):
         """Take that no trial with this number or a higher one will come, and return all verdicts that are due now."""
         ...
 
+    def at_once(self, number: int) -> Verdict:
+        """Return the verdict on a trial that can't wait where its leg has ended: by the rivals that are there now."""
+        ...
+
     def left(self, number: int) -> Decision:
         """Return the decision for a paused trial when the search ends without it: outclassed, with the numbers."""
         ...
