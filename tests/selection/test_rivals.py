@@ -200,6 +200,30 @@ def test_where_arrival_orders_a_restart_keeps_what_is_stored(make, curves, order
         assert trained in rungs or number in done.finished
 
 
+@ORDERED
+@FEWER
+@given(many_curves, st.fixed_dictionaries(orders), st.sets(st.integers(1, 60), max_size=3))
+def test_trials_that_cannot_pause_get_their_verdicts_at_once(make, curves, order, kills):
+    search = Search(make(total=len(curves)), dict(enumerate(curves)))
+    search.restarts = dict.fromkeys(kills, lambda: make(total=len(curves)))
+    search.can_pause = lambda _: False
+    done = search.run(**order)
+    assert not search.waiting
+    assert sorted(done.trained) == list(range(len(curves)))
+
+
+@pytest.mark.parametrize("make", [asha, stop, hyperband, screen])
+@FEWER
+@given(many_curves, st.fixed_dictionaries(orders), st.sets(st.integers(0, 19)), st.booleans())
+def test_trials_that_cannot_pause_hold_up_no_other(make, curves, order, hasty, is_killed):
+    search = Search(make(total=len(curves)), dict(enumerate(curves)))
+    search.can_pause = lambda number: number not in hasty
+    search.restarts = {len(curves): lambda: make(total=len(curves))} if is_killed else {}
+    done = search.run(**order)
+    assert hasty.isdisjoint(search.waiting)
+    assert not [words for words in done.words.values() if "not compared" in words or "could have" in words]
+
+
 @pytest.mark.parametrize("make", [asha, stop, hyperband, median])
 @FEWER
 @given(many_curves)
@@ -320,6 +344,35 @@ def test_an_outclassed_trial_counts_for_the_median_of_later_epochs():
     rule.reached(4, 2, 0.9)
     (verdict,) = rule.reached(4, 4, 0.16)
     assert verdict.decision.words == "epoch 4: 0.16, median of 4 rivals 0.175"
+
+
+def test_at_once_by_hand():
+    rule = asha()
+    told(rule, 0.5, 0.7, 0.6)
+    rule.reached(5, 1, 0.55)
+    assert rule.at_once(5).decision.words == "epoch 1: 0.55, rung's cut 0.6, 2 of 4 go on"
+    rule.reached(6, 1, 0.65)
+    assert rule.at_once(6).until == 3
+    rule = median()
+    told(rule, 0.1, 0.5, 0.3, epoch=2)
+    rule.reached(5, 2, 0.2)
+    assert rule.at_once(5).decision.words == "epoch 2: 0.2, median of 3 rivals 0.3"
+    rule = screen(total=8)
+    told(rule, 0.1, 0.5, 0.3, epoch=3)
+    assert rule.at_once(0).decision.words == "epoch 3: 0.1, cut 0.3, 2 of 3 went on"
+    assert rule.at_once(2).until == EPOCHS
+
+
+def test_who_waits_for_a_trial_that_ended_at_once_gets_a_verdict_with_the_next_call():
+    rule = median()
+    told(rule, 0.1, 0.5, 0.3, epoch=2)
+    told(rule, 0.1, 0.5, 0.3, epoch=4)
+    rule.reached(4, 2, 0.2)
+    assert rule.at_once(4).decision.reason is StopReason.OUTCLASSED
+    assert [one.number for one in rule.reached(3, 2, 0.4)] == [3]
+    rule.reached(5, 2, 0.9)
+    assert not rule.reached(5, 4, 0.9)
+    assert [one.number for one in rule.reached(3, 4, 0.4)] == [3, 5]
 
 
 def test_screening_by_hand():
