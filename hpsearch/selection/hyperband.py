@@ -84,7 +84,7 @@ class HyperbandRule:
         return []
 
     def at_once(self, number: int) -> Verdict:
-        """Return the verdict on a trial that can't wait."""
+        """Return the verdict on a trial that can't wait, as its bracket's rule does."""
         return self._bracket(number).at_once(number)
 
     def left(self, number: int) -> Decision:
