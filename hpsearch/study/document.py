@@ -105,6 +105,8 @@ def _trial(record: TrialRecord, config: StudyConfig, folder: Path) -> dict[str, 
         "dir": attempt and attempt.relative_to(folder).as_posix(),
         "code": record.code,
         "why": record.why or None,
+        "paused_at": record.paused_at,
+        "audited_at": record.audited_at,
     }
 
 
