@@ -17,8 +17,9 @@ from hpsearch.report.results import ensemble_table, finalists_table, leaderboard
 from hpsearch.samplers.rounds import first_round, planned_lengths, trials_of_expansion
 from hpsearch.selection.rules import rival_rule
 from hpsearch.study.outcome import known_total
+from hpsearch.study.pruning import Pruning, pruning_of
 from hpsearch.study.study import Study
-from hpsearch.text import counted, mean_and_std, value_format
+from hpsearch.text import counted, format_duration, format_value, mean_and_std, value_format
 from hpsearch.trial.trial import Stage, State, StopReason
 
 _LEADERS = 5
@@ -54,6 +55,9 @@ def _overview(study: Study) -> RenderableType:
     ]
     if study.limits.any or study.store.get("spent"):
         rows.append(("spent", _spent(study)))
+    pruning = pruning_of(study)
+    if pruning is not None:
+        rows.append(("pruning", _pruning(pruning)))
     first = first_in_words(study)
     return facts([*rows, ("first", first)] if first else rows)
 
@@ -69,6 +73,18 @@ def _counts(study: Study) -> str:
     why += "; the budget ended the search" if study.store.get("search_end") is not None else ""
     total = study.total
     return f"{ended}{'' if total is None else f' of {total}'}{f': {found}' if found else ''}{why}"
+
+
+def _pruning(found: Pruning) -> str:
+    saved = f"{counted(found.outclassed, 'trial')} ended early saved {counted(found.epochs, 'epoch')}"
+    text = f"{saved}, about {format_duration(found.seconds)}"
+    audit = found.audit
+    if audit is None:
+        return text
+    low, high = (f"{share * 100:.0f}" for share in audit.ci95)
+    by = f" by up to {format_value(audit.regret)}" if audit.better else ""
+    what = f"{audit.better} of {audit.trials} trained on would have been the best{by}"
+    return f"{text}; audit: {what} (95 %: {low} to {high} % of all that a rule ends)"
 
 
 def _spent(study: Study) -> str:
