@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from hpsearch.driver.driven import DrivenStudy
 from hpsearch.samplers import SpaceSampler, make_sampler
+from hpsearch.samplers.auto import AutoChooser, PastConfig
 from hpsearch.samplers.edges import Edge
 from hpsearch.samplers.rounds import Round, expansion, explored, fitted, planned_rounds, round_of, zoom
 from hpsearch.space.space import Space
@@ -64,6 +65,19 @@ class Proposals:
             stored = (r.params for r in self._store.records(Stage.SEARCH)[max(one.start, len(self._first)) : one.end])
             sampler.recall(itertools.takewhile(one.space(space).is_complete, stored))
         return sampler
+
+    def chooser(self) -> AutoChooser:
+        """Return the model of `sampler: auto`, which chooses all configs of the one round."""
+        space, known = self._config.space, self._store.get("warm_start", [])
+        return AutoChooser(
+            space,
+            self._config.seed,
+            self.rounds[-1].epochs,
+            self._config.direction,
+            taken=[space.key(one["params"]) for one in known if space.is_complete(one["params"])],
+            first=self._first,
+            past=[PastConfig(params=one["params"], value=one["value"]) for one in known if one["value"] is not None],
+        )
 
     def next_round(self) -> tuple[Round | None, list[Edge]]:
         """Return the next round, or None, and the edges that it moves; all trials so far have ended."""

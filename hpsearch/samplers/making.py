@@ -35,5 +35,6 @@ def make_sampler(
         "sobol": SobolSampler,
         "tpe": TpeSampler,
         "gp": GpSampler,
+        "auto": SobolSampler,  # stands in where a kill has left a trial without its config; else `AutoChooser` draws
     }
     return kinds[search.sampler](space, seed, taken)
