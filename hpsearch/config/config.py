@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from hpsearch.config.budget_section import Budget
 from hpsearch.config.objectives import ObjectiveSection, Sections, parse_objective
+from hpsearch.config.sampler_section import SamplerClass
 from hpsearch.config.section import Section, Share, validated
 from hpsearch.errors import FieldError
 from hpsearch.space.distributions import Choice
@@ -111,6 +112,7 @@ class Search(Section):
     """How configs are proposed.
 
     Attributes:
+        sampler: One of hpsearch's by its name, or a class that is written for Optuna.
         trials: Number of trials; None for the sum over the rounds, or 48. The last round gets more or fewer to fit.
         levels: Levels of a grid, by parameter. Where one is left out, the levels are chosen when the study is made.
         jitter: 1.0 draws from a whole cell of the grid, 0.0 takes its centre.
@@ -120,7 +122,7 @@ class Search(Section):
         rounds: From coarse to fine; empty for one round with the objective's epochs.
     """
 
-    sampler: Literal["jittered_grid", "random", "sobol", "tpe", "gp"] = "jittered_grid"
+    sampler: Literal["jittered_grid", "random", "sobol", "tpe", "gp"] | SamplerClass = "jittered_grid"
     trials: int | None = Field(default=None, ge=1)
     levels: dict[str, Annotated[int, Field(ge=1, le=MAX_LEVELS)]] = Field(default={})
     jitter: float = Field(default=1.0, ge=0, le=1)

@@ -124,6 +124,7 @@ def record_of(stage: Stage, trial: StoredTrial, curve: Callable[[], Curve]) -> T
         source=attributes.get("source"),
         replicate=attributes.get("replicate"),
         code=attributes.get("code"),
+        asked=attributes.get("asked", {}),
     )
 
 

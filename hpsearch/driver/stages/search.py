@@ -72,7 +72,7 @@ def _run_round(session: Session, proposals: Proposals, one: Round) -> None:
 
     def plan(number: int) -> TrialRecord | None:
         try:
-            params = proposals.draw(number)
+            proposal = proposals.propose(number)
         except SpaceUsedUpError as error:
             what = "search" if proposals.use_up(number) else "round"
             session.publish(Notice(message=f"{error}; the {what} ends with {counted(number, 'trial')}"))
@@ -80,7 +80,14 @@ def _run_round(session: Session, proposals: Proposals, one: Round) -> None:
         if session.no_room(Stage.SEARCH, number, one.epochs):
             refused.append(number)
             return None
-        return TrialRecord(stage=Stage.SEARCH, number=number, state=State.RUNNING, params=params, seed=seed_of(number))
+        return TrialRecord(
+            stage=Stage.SEARCH,
+            number=number,
+            state=State.RUNNING,
+            params=proposal.params,
+            seed=seed_of(number),
+            asked=proposal.asked,
+        )
 
     rules, space = local_rules(config, one.epochs), one.space(config.space)
     while True:
