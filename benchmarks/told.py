@@ -3,12 +3,12 @@
     uv run python benchmarks/told.py
     uv run python benchmarks/told.py --data DIR    # the LCBench surrogate in DIR/lcbench; needs onnxruntime
 
-One worker, one trial after another. `tpe` proposes, and a rule stops trials: `median` after each epoch from a ninth of
-the epochs on if the best so far is below the median of the earlier trials there (after five trials), `halving` at a
+One worker, one trial after another. A sampler proposes, and a rule stops trials: `median` after each epoch from a ninth
+of the epochs on if the best so far is below the median of the earlier trials there (after five trials), `halving` at a
 ninth and a third of the epochs if it is not among the best third of those that got there. An epoch costs one unit. The
 regret is that of the best trial that went to its end: 0 is the best of 3,000 random configs, 100 the median one.
 
-The three tellings get the same seeds. The interval is that of the mean, over tasks and seeds.
+The three tellings get the same tasks and seeds. In brackets: the mean difference from `truncated`, with its interval.
 """
 
 from __future__ import annotations
@@ -22,33 +22,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hpsearch.samplers import Past, RandomSampler, TpeSampler
+from hpsearch.samplers import GpSampler, Past, RandomSampler, SpaceSampler, TpeSampler
 from hpsearch.samplers.past import told
 from hpsearch.space.parsing import parse_space
 from hpsearch.space.space import Space
 from hpsearch.trial.seeding import unit
 from hpsearch.trial.trial import Direction, Params, Stage, State, StopReason, TrialRecord
 
-_TASKS = [
-    "3945",
-    "34539",
-    "126025",
-    "146212",
-    "167104",
-    "167168",
-    "167190",
-    "168329",
-    "168908",
-    "189862",
-    "189906",
-    "189908",
-]
+_TASKS = (3945, 34539, 126025, 146212, 167104, 167168, 167190, 168329, 168908, 189862, 189906, 189908)
 _BUDGETS = (10, 20, 50)
 _RANDOM = 3000
+_AT_ONCE = 50  # configs; the surrogate takes a MB for each
 _START_UP, _SHARE = 5, 3
 _UP = Direction.MAXIMIZE
 _TELLINGS = ("truncated", "failed", "projected")
 _RULES = ("median", "halving")
+_SAMPLERS: Mapping[str, type[SpaceSampler]] = {"tpe": TpeSampler, "gp": GpSampler}
 
 Curves = Callable[[Sequence[Mapping[str, Any]]], list[list[float]]]
 
@@ -76,7 +65,8 @@ class Task:
         """Return a task whose scale is found with random configs."""
         space = parse_space(raw)
         sampler = RandomSampler(space, 0)
-        finals = [max(curve) for curve in curves([space.config_of(sampler.draw(at)) for at in range(_RANDOM)])]
+        configs = [space.config_of(sampler.draw(at)) for at in range(_RANDOM)]
+        finals = [max(curve) for at in range(0, _RANDOM, _AT_ONCE) for curve in curves(configs[at : at + _AT_ONCE])]
         return cls(name, space, epochs, curves, max(finals), statistics.median(finals))
 
     def regret(self, value: float) -> float:
@@ -138,11 +128,12 @@ def lcbench(folder: Path) -> list[Task]:
             rows = [[epoch, *(one[name] for name in raw)] for one in configs for epoch in range(1, epochs + 1)]
             code = np.full((len(rows), 1), codes[task], np.int32)
             (out, *_) = session.run(None, {"x_cat": code, "x_cont": np.array(rows, np.float32)})
-            return out[:, 1].reshape(len(configs), epochs).astype(float).tolist()
+            found: list[list[float]] = out[:, 1].reshape(len(configs), epochs).astype(float).tolist()
+            return found
 
         return of
 
-    return [Task.of(task, raw, epochs, curves(task)) for task in _TASKS]
+    return [Task.of(task, raw, epochs, curves(task)) for task in map(str, _TASKS)]
 
 
 def rungs(rule: str, epochs: int) -> range | tuple[int, ...]:
@@ -179,11 +170,11 @@ def past_of(telling: str, records: Sequence[TrialRecord], epochs: int) -> list[P
     return [replace(one, value=record.value) for one, record in zip(past, records, strict=True)]
 
 
-def search(task: Task, rule: str, telling: str, seed: int, budgets: Sequence[int]) -> list[float]:
+def search(task: Task, sampler: SpaceSampler, rule: str, telling: str, budgets: Sequence[int]) -> list[float]:
     """Return the regret at each budget, in full trainings."""
-    sampler = TpeSampler(task.space, seed)
     records: list[TrialRecord] = []
-    spent, best, regrets = 0, -math.inf, []
+    spent, best = 0, -math.inf
+    regrets: list[float] = []
     while len(regrets) < len(budgets):
         params = sampler.propose(len(records), past_of(telling, records, task.epochs), _UP)
         record = _trained(task, rule, params, records)
@@ -211,27 +202,42 @@ def _trained(task: Task, rule: str, params: Params, earlier: Sequence[TrialRecor
     )
 
 
+def cell(values: Sequence[float], first: Sequence[float]) -> str:
+    """Return the mean, and its difference from that of the first telling with a 95 % interval, by pairs of studies."""
+    mean = f"{statistics.fmean(values):.1f}"
+    if values == first or len(values) == 1:
+        return mean
+    less = [value - other for value, other in zip(values, first, strict=True)]
+    error = statistics.stdev(less) / math.sqrt(len(less))
+    return f"{mean} ({statistics.fmean(less):+.1f} ± {1.96 * error:.1f})"
+
+
 def main() -> None:
     """Print the table, a row for each rule and telling."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, metavar="DIR", help="a folder with the LCBench surrogate in lcbench/")
-    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="studies of each task (default: 3)")
-    parser.add_argument("--tasks", type=int, metavar="N", help="only the first N tasks (default: all 12)")
-    parser.add_argument("--rules", nargs="+", choices=_RULES, default=_RULES, metavar="NAME", help=", ".join(_RULES))
-    parser.add_argument("--budgets", nargs="+", type=int, default=_BUDGETS, metavar="N", help="in full trainings")
+    add = parser.add_argument
+    add("--data", type=Path, metavar="DIR", help="a folder with the LCBench surrogate in lcbench/")
+    add("--sampler", choices=_SAMPLERS, default="tpe", metavar="NAME", help=f"{', '.join(_SAMPLERS)} (default: tpe)")
+    add("--seeds", type=int, default=3, metavar="N", help="studies of each task (default: 3)")
+    add("--tasks", type=int, default=len(_TASKS), metavar="N", help="only the first N tasks (default: all 12)")
+    add("--rules", nargs="+", choices=_RULES, default=_RULES, metavar="NAME", help=", ".join(_RULES))
+    add("--budgets", nargs="+", type=int, default=_BUDGETS, metavar="N", help="in full trainings (default: 10 20 50)")
     options = parser.parse_args()
-    count = options.tasks or len(_TASKS)
-    tasks = lcbench(options.data)[:count] if options.data else [simulated(seed) for seed in range(count)]
-    budgets = sorted(options.budgets)
+    tasks = lcbench(options.data) if options.data else [simulated(seed) for seed in range(options.tasks)]
+    budgets, kind = sorted(options.budgets), _SAMPLERS[options.sampler]
     print(f"| rule | told | {' | '.join(f'regret at {budget}' for budget in budgets)} |")
     print(f"|{' --- |' * (2 + len(budgets))}")
     for rule in options.rules:
+        first: list[tuple[float, ...]] = []
         for telling in _TELLINGS:
-            found = [search(task, rule, telling, seed, budgets) for task in tasks for seed in range(options.seeds)]
-            cells = []
-            for values in zip(*found, strict=True):
-                error = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
-                cells.append(f"{statistics.fmean(values):.1f} ± {1.96 * error:.1f}")
+            found = [
+                search(task, kind(task.space, seed), rule, telling, budgets)
+                for task in tasks[: options.tasks]
+                for seed in range(options.seeds)
+            ]
+            columns = list(zip(*found, strict=True))
+            first = first or columns
+            cells = [cell(values, others) for values, others in zip(columns, first, strict=True)]
             print(f"| {rule} | {telling} | {' | '.join(cells)} |", flush=True)
 
 

@@ -108,6 +108,9 @@ MOST_TRIALS = 100_000
 """Trials of a search that only its budget ends; a study of this size was tried."""
 
 
+SamplerName = Literal["jittered_grid", "random", "sobol", "tpe", "gp"]
+
+
 class Search(Section):
     """How configs are proposed.
 
@@ -122,7 +125,7 @@ class Search(Section):
         rounds: From coarse to fine; empty for one round with the objective's epochs.
     """
 
-    sampler: Literal["jittered_grid", "random", "sobol", "tpe", "gp"] | SamplerClass = "jittered_grid"
+    sampler: SamplerName | SamplerClass = "jittered_grid"
     trials: int | None = Field(default=None, ge=1)
     levels: dict[str, Annotated[int, Field(ge=1, le=MAX_LEVELS)]] = Field(default={})
     jitter: float = Field(default=1.0, ge=0, le=1)

@@ -47,10 +47,12 @@ def field_error(model: type[BaseModel], raw: Mapping[Any, Any], error: Validatio
 
 
 def _deepest(raw: Mapping[Any, Any], details: Sequence[Any]) -> Any:
-    """Return the first error, or a later one below it: a mapping that one branch of a union refuses as a whole."""
-    top = _keys_of(raw, details[0])
-    below = [one for one in details if _keys_of(raw, one)[: len(top)] == top]
-    return max(below, key=lambda one: len(_keys_of(raw, one)))
+    """Return the first error; if a branch of a union refuses a mapping as a whole, the error inside of it."""
+    first = details[0]
+    if not isinstance(first["input"], Mapping):
+        return first
+    top = _keys_of(raw, first)
+    return max((one for one in details if _keys_of(raw, one)[: len(top)] == top), key=lambda one: len(one["loc"]))
 
 
 def _keys_of(raw: Mapping[Any, Any], detail: Any) -> FieldPath:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -74,9 +75,10 @@ def told(records: Sequence[TrialRecord], direction: Direction, length: Callable[
 
 
 def _was_stopped(record: TrialRecord) -> bool:
-    """Return whether a trial with a value was stopped before its end, and tells how good its config is."""
-    # PAUSED: a paused trial that is not training belongs here too; it has no `value` yet, so ask its `values`.
-    return record.stop_reason is StopReason.OUTCLASSED and record.value is not None
+    """Return whether a trial was stopped before its end, with a value that tells how good its config is."""
+    # PAUSED: `or record.paused_at is not None` belongs here, if a paused trial that trains again has None there.
+    stopped = record.stop_reason is StopReason.OUTCLASSED
+    return stopped and any(map(math.isfinite, record.values.values()))
 
 
 def best_of_past(past: Iterable[Past], direction: Direction, k: int) -> list[Past]:
