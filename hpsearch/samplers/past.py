@@ -54,6 +54,8 @@ class Proposal:
 def told(records: Sequence[TrialRecord], direction: Direction, length: Callable[[int], int]) -> list[Past]:
     """Return trials as samplers learn from them: those that were stopped early have a projected final value.
 
+    Paused trials have one too. Those that train are running.
+
     Args:
         records: Of the search, in the order of their numbers.
         direction: Of the metric.
@@ -75,9 +77,8 @@ def told(records: Sequence[TrialRecord], direction: Direction, length: Callable[
 
 
 def _was_stopped(record: TrialRecord) -> bool:
-    """Return whether a trial was stopped before its end, with a value that tells how good its config is."""
-    # PAUSED: `or record.paused_at is not None` belongs here, if a paused trial that trains again has None there.
-    stopped = record.stop_reason is StopReason.OUTCLASSED
+    """Return whether a trial was stopped or paused before its end, with a value that tells how good its config is."""
+    stopped = record.stop_reason is StopReason.OUTCLASSED or record.paused_at is not None
     return stopped and any(map(math.isfinite, record.values.values()))
 
 

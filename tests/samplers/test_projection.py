@@ -1,6 +1,7 @@
 """What samplers are told of trials that were stopped early."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -113,6 +114,17 @@ def test_failed_and_training_trials_are_told_as_before():
         (None, True),
     ]
     assert [one.value for one in map(Past.of, records)] == [0.6, 0.5, None, None, None, None, None]
+
+
+def test_a_paused_trial_has_a_projection_until_it_trains_again():
+    ended = record(0, StopReason.FINISHED, 0.2, 0.6)
+    paused = replace(record(1, None, 0.1), paused_at=1)
+    found = told([ended, paused], UP, lambda _: 2)[1]
+    assert (found.value, found.running) == (pytest.approx(0.5), False)
+    again = told([ended, replace(paused, paused_at=None)], UP, lambda _: 2)[1]
+    assert (again.value, again.running) == (None, True)
+    nothing = told([ended, replace(record(1, None, NAN), paused_at=1)], UP, lambda _: 2)[1]
+    assert (nothing.value, nothing.running) == (None, True)
 
 
 def test_trials_are_compared_with_those_of_the_same_length():
