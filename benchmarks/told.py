@@ -30,7 +30,7 @@ from hpsearch.trial.seeding import unit
 from hpsearch.trial.trial import Direction, Params, Stage, State, StopReason, TrialRecord
 
 _TASKS = (3945, 34539, 126025, 146212, 167104, 167168, 167190, 168329, 168908, 189862, 189906, 189908)
-_BUDGETS = (10, 20, 50)
+_BUDGETS = (10, 20)
 _RANDOM = 3000
 _AT_ONCE = 50  # configs; the surrogate takes a MB for each
 _START_UP, _SHARE = 5, 3
@@ -221,7 +221,7 @@ def main() -> None:
     add("--seeds", type=int, default=3, metavar="N", help="studies of each task (default: 3)")
     add("--tasks", type=int, default=len(_TASKS), metavar="N", help="only the first N tasks (default: all 12)")
     add("--rules", nargs="+", choices=_RULES, default=_RULES, metavar="NAME", help=", ".join(_RULES))
-    add("--budgets", nargs="+", type=int, default=_BUDGETS, metavar="N", help="in full trainings (default: 10 20 50)")
+    add("--budgets", nargs="+", type=int, default=_BUDGETS, metavar="N", help="in full trainings (default: 10 20)")
     options = parser.parse_args()
     tasks = lcbench(options.data) if options.data else [simulated(seed) for seed in range(options.tasks)]
     budgets, kind = sorted(options.budgets), _SAMPLERS[options.sampler]
