@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hpsearch.trial.trial import Direction
@@ -50,10 +50,15 @@ class _Scores:
 def projected_finals(curves: Sequence[Curve], direction: Direction) -> list[float]:
     """Return the final best value of each trial, projected where it was stopped early.
 
-    A trial that was stopped after epoch e gets its best value so far plus the median of what the trials that went
-    further gained from epoch e on; those of them that were stopped too count with their own projections. So trials that
-    were stopped at the same epoch keep their order. A projection is never better than the best whole trial, unless the
-    measured value is. Whole trials keep their value, and so do those that went furthest while no trial is whole.
+    A trial that was stopped after epoch e gets its best value so far plus a gain, which those that went further tell:
+    their median gain from e on, or less. For a trial's gain is in proportion to what it has reached by e above the
+    lower quartile of all that got there, with the median factor of those that went further. A trial below the quartile
+    has hardly learned anything, and gains nothing. Trials that went further and were stopped too count with their own
+    projections. So trials that were stopped at the same epoch keep their order. A projection is never better than the
+    best whole trial, unless the measured value is. Whole trials keep their value, and so do those that went furthest
+    while no trial is whole.
+
+    benchmarks/README.md says how near this comes, and what came less near.
 
     Args:
         curves: Of trials with the same full length.
@@ -62,24 +67,29 @@ def projected_finals(curves: Sequence[Curve], direction: Direction) -> list[floa
     scores = [_Scores.of(curve, direction) for curve in curves]
     finals = [one.best[-1] for one in scores]
     top = max((one.best[-1] for one in scores if one.whole), default=math.inf)
-    for epoch, gain in _gains(scores, finals):
-        for at, one in enumerate(scores):
-            if not one.whole and one.epochs == epoch:
-                finals[at] = max(one.best[-1], min(one.best[-1] + gain, top))
+    for epoch in sorted({one.epochs for one in scores if not one.whole}, reverse=True):  # later ones tell of earlier
+        stopped = [at for at, one in enumerate(scores) if not one.whole and one.epochs == epoch]
+        further = [
+            (one.best[epoch - 1], final) for one, final in zip(scores, finals, strict=True) if one.epochs > epoch
+        ]
+        gain = _gain([scores[at].best[-1] for at in stopped], [pair for pair in further if math.isfinite(pair[0])])
+        for at in stopped:
+            own = scores[at].best[-1]
+            finals[at] = max(own, min(own + gain(own), top))
     return [direction.sign * final for final in finals]
 
 
-def _gains(scores: Sequence[_Scores], finals: Sequence[float]) -> Iterator[tuple[int, float]]:
-    """Yield the epochs at which trials were stopped, the last first, each with the median gain from there to the end.
+def _gain(stopped: Sequence[float], further: Sequence[tuple[float, float]]) -> Callable[[float], float]:
+    """Return what trials that were stopped at an epoch would have gained, by their scores there; it never falls.
 
     Args:
-        scores: Of all trials.
-        finals: Theirs, in which those of an epoch have to be in place before the next one is asked for.
+        stopped: Their scores.
+        further: Of the trials that went further, the score at that epoch and the final one.
     """
-    for epoch in sorted({one.epochs for one in scores if not one.whole}, reverse=True):
-        further = [
-            (final, one.best[epoch - 1]) for final, one in zip(finals, scores, strict=True) if one.epochs > epoch
-        ]
-        gains = [final - before for final, before in further if math.isfinite(before)]
-        if gains:
-            yield epoch, statistics.median(gains)
+    if not further:
+        return lambda _: 0.0
+    low, *_ = statistics.quantiles([*stopped, *(score for score, _ in further)], n=4, method="inclusive")
+    most = statistics.median(final - score for score, final in further)
+    factors = [(final - score) / (score - low) for score, final in further if score > low]
+    factor = statistics.median(factors) if factors else 0.0
+    return lambda score: min(most, factor * max(score - low, 0.0))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from hpsearch.errors import FieldError
+from hpsearch.samplers.projection import Curve, projected_finals
 from hpsearch.trial.events import TrialMeasured, TrialStarted
 from hpsearch.trial.trial import Stage, StopReason
 from support.bench import Bench, Stop, results
@@ -107,10 +108,10 @@ def test_an_outclassed_trial_is_told_with_a_projection_and_rounds_do_not_see_it(
     study.store._mirror.put(
         replace(last, state=outclassed.state, stop_reason=outclassed, epochs=1, values={1: first}, value=first)
     )
-    gain = sum(one.value - one.values[1] for one in whole) / 2
-    wanted = max(first, min(first + gain, max(one.value for one in whole)))
+    curves = [Curve(values=one.values, whole=True) for one in whole] + [Curve(values={1: first}, whole=False)]
+    wanted = projected_finals(curves, study.config.direction)
     assert [(one.value, one.running) for one in study.told] == [
         *((one.value, False) for one in whole),
-        (pytest.approx(wanted), False),
+        (wanted[2], False),
     ]
     assert study.past[2].value is None

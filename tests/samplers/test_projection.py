@@ -38,37 +38,61 @@ def record(number, reason, *values, state=None):
     )
 
 
-def test_a_stopped_trial_gains_what_the_others_gained_from_its_epoch_on():
-    curves = [whole(0.5, 0.6, 0.9), whole(0.4, 0.6, 0.7), whole(0.1, 0.2, 0.9), curve(0.2, 0.3), curve(0.1)]
-    found = projected_finals(curves, UP)
-    assert found[:3] == [0.9, 0.7, 0.9]
-    assert found[3] == pytest.approx(0.3 + 0.3)  # the median of 0.3, 0.1 and 0.7
-    assert found[4] == pytest.approx(0.1 + 0.4)  # of 0.4, 0.3, 0.8, and 0.4 of the one that was stopped later
-    losses = [Curve(values={epoch: -value for epoch, value in one.values.items()}, whole=one.whole) for one in curves]
-    assert projected_finals(losses, DOWN) == [-value for value in found]
+def beside(*stopped, length=1):
+    """Return what is projected for trials among others that were stopped after 1 or 2 epochs, and three whole ones."""
+    whole_ones = [whole(*[0.6] * length, final) for final in (0.8, 0.9, 0.7)]
+    low = [curve(*[value] * length) for value in (0.1, 0.2, 0.2)]
+    return projected_finals([*whole_ones, *low, *stopped], UP)
+
+
+def test_a_stopped_trial_gains_in_proportion_to_what_it_had_reached():
+    # The lower quartile is 0.2, and the whole ones gained 0.5 (median) of what they had above it; 0.2 in the median.
+    found = beside(curve(0.4), curve(0.7))
+    assert found == pytest.approx([0.8, 0.9, 0.7, 0.1, 0.2, 0.2, 0.5, 0.9])
+
+
+def test_a_loss_is_projected_downwards():
+    curves = [whole(-0.6, -0.8), whole(-0.6, -0.9), whole(-0.6, -0.7), *map(curve, (-0.1, -0.2, -0.2, -0.4, -0.7))]
+    found = projected_finals(curves, DOWN)
+    assert found == pytest.approx([-0.8, -0.9, -0.7, -0.1, -0.2, -0.2, -0.5, -0.9])
+
+
+def test_a_trial_that_went_further_tells_of_the_rest_with_its_own_projection():
+    whole_ones = [whole(0.5, 0.6, 0.8), whole(0.4, 0.6, 0.9), whole(0.3, 0.6, 0.7)]
+    low = [curve(0.1), curve(0.1), curve(0.1, 0.1), curve(0.1, 0.1)]
+    later, early = curve(0.3, 0.5), curve(0.35)
+    found = projected_finals([*whole_ones, *low, later, early], UP)
+    assert found[-2] > 0.55
+    assert found[-1] == projected_finals([*whole_ones, *low, whole(0.3, 0.5, found[-2]), early], UP)[-1]
+    assert found[-1] > 0.4
 
 
 def test_only_the_best_value_so_far_counts():
-    assert projected_finals([whole(0.5, 0.4, 0.8), curve(0.3, 0.1)], UP)[1] == pytest.approx(0.6)
-    assert projected_finals([whole(NAN, 0.4, 0.8), curve(NAN, 0.3)], UP)[1] == pytest.approx(0.7)
+    for values in ((0.4, 0.1), (0.4, 0.4), (0.1, 0.4), (NAN, 0.4)):
+        assert beside(curve(*values), length=2)[-1] == pytest.approx(0.5)
+    gaps = Curve(values={2: 0.4}, whole=False)  # an earlier driver missed an epoch
+    assert beside(gaps, length=2)[-1] == pytest.approx(0.5)
     assert projected_finals([whole(NAN, 0.4, 0.8), curve(0.3)], UP)[1] == 0.3  # nothing is known of that epoch
-    gaps = Curve(values={1: 0.1, 3: 0.3}, whole=False)  # an earlier driver missed an epoch
-    assert projected_finals([whole(0.1, 0.2, 0.3, 0.4), gaps], UP)[1] == pytest.approx(0.4)
 
 
 def test_no_projection_is_better_than_the_best_whole_trial_but_a_measurement_may_be():
-    curves = [whole(0.1, 0.7), whole(0.2, 0.8), curve(0.3), curve(0.4), curve(0.9)]
-    assert projected_finals(curves, UP) == [0.7, 0.8, 0.8, 0.8, 0.9]
+    assert beside(curve(0.7), curve(0.85), curve(0.95))[-3:] == pytest.approx([0.9, 0.9, 0.95])
+
+
+def test_a_trial_that_has_hardly_learned_gains_nothing_however_bad_it_is():
+    assert beside(curve(-1e9))[-1] == -1e9
+    assert beside(curve(0.2))[-1] == 0.2
 
 
 def test_a_stalled_trial_keeps_its_value_and_tells_of_the_epochs_that_it_had():
-    stalled = whole(0.4, 0.5, 0.5)
-    assert projected_finals([stalled, curve(0.3), curve(0.1, 0.2, 0.3, 0.35)], UP) == [0.5, pytest.approx(0.475), 0.35]
+    found = beside(whole(0.6, 0.6), whole(0.65), curve(0.4))
+    assert found[6:8] == [0.6, 0.65]
+    assert 0.4 < found[8] < beside(curve(0.4))[-1]
 
 
 def test_while_no_trial_is_whole_those_that_went_furthest_stand_for_the_end():
-    curves = [curve(0.1, 0.3), curve(0.3, 0.5), curve(0.2)]
-    assert projected_finals(curves, UP) == [0.3, 0.5, pytest.approx(0.4)]
+    curves = [curve(0.6, 0.8), curve(0.6, 0.9), curve(0.6, 0.7), *map(curve, (0.1, 0.2, 0.2, 0.4, 0.8))]
+    assert projected_finals(curves, UP) == pytest.approx([0.8, 0.9, 0.7, 0.1, 0.2, 0.2, 0.5, 1.0])
     assert projected_finals([curve(0.1)], UP) == [0.1]
     assert projected_finals([], UP) == []
 
@@ -92,48 +116,50 @@ def test_projections_keep_order_and_bounds(curves):
                 assert found[at] <= found[other]
 
 
+def known():
+    """Return three records that finished, and three that were stopped after the first epoch."""
+    ended = [record(at, StopReason.FINISHED, 0.6, final) for at, final in enumerate((0.8, 0.9, 0.7))]
+    return [*ended, *(record(3 + at, StopReason.OUTCLASSED, value) for at, value in enumerate((0.1, 0.2, 0.2)))]
+
+
 def test_failed_and_training_trials_are_told_as_before():
     records = [
-        record(0, StopReason.FINISHED, 0.2, 0.6),
-        record(1, StopReason.STALLED, 0.5),
-        record(2, StopReason.OUTCLASSED, 0.1),
-        record(3, StopReason.DIVERGED, 0.1, NAN),
-        record(4, StopReason.OOM),
-        record(5, StopReason.ERROR, 0.1),
-        record(6, None, 0.1),
+        *known(),
+        record(6, StopReason.OUTCLASSED, 0.4),
+        record(7, StopReason.DIVERGED, 0.1, NAN),
+        record(8, StopReason.OOM),
+        record(9, StopReason.ERROR, 0.1),
+        record(10, None, 0.1),
     ]
     found = told(records, UP, lambda _: 2)
-    assert [one.params["lr"] for one in found] == list(range(7))
-    assert [(one.value, one.running) for one in found] == [
-        (0.6, False),
-        (0.5, False),
+    assert [one.params["lr"] for one in found] == list(range(11))
+    assert [(one.value, one.running) for one in found[:3]] == [(0.8, False), (0.9, False), (0.7, False)]
+    assert [(one.value, one.running) for one in found[6:]] == [
         (pytest.approx(0.5), False),
         (None, False),
         (None, False),
         (None, True),
         (None, True),
     ]
-    assert [one.value for one in map(Past.of, records)] == [0.6, 0.5, None, None, None, None, None]
+    assert [one.value for one in map(Past.of, records)] == [0.8, 0.9, 0.7, *[None] * 8]
 
 
 def test_a_paused_trial_has_a_projection_until_it_trains_again():
-    ended = record(0, StopReason.FINISHED, 0.2, 0.6)
-    paused = replace(record(1, None, 0.1), paused_at=1)
-    found = told([ended, paused], UP, lambda _: 2)[1]
+    paused = replace(record(6, None, 0.4), paused_at=1)
+    found = told([*known(), paused], UP, lambda _: 2)[6]
     assert (found.value, found.running) == (pytest.approx(0.5), False)
-    again = told([ended, replace(paused, paused_at=None)], UP, lambda _: 2)[1]
+    again = told([*known(), replace(paused, paused_at=None)], UP, lambda _: 2)[6]
     assert (again.value, again.running) == (None, True)
-    nothing = told([ended, replace(record(1, None, NAN), paused_at=1)], UP, lambda _: 2)[1]
+    nothing = told([*known(), replace(record(6, None, NAN), paused_at=1)], UP, lambda _: 2)[6]
     assert (nothing.value, nothing.running) == (None, True)
 
 
 def test_trials_are_compared_with_those_of_the_same_length():
-    records = [
-        record(0, StopReason.FINISHED, 0.1, 0.9),
-        record(1, StopReason.FINISHED, 0.1, 0.2, 0.3),
-        record(2, StopReason.OUTCLASSED, 0.1),
-    ]
-    assert told(records, UP, lambda number: 2 if number == 0 else 3)[2].value == pytest.approx(0.3)
+    longer = [record(7 + at, StopReason.FINISHED, 0.6, 0.6, 0.6) for at in range(5)]
+    records = [*known(), record(6, StopReason.OUTCLASSED, 0.4), *longer]
+    found = told(records, UP, lambda number: 2 if number < 7 else 3)
+    assert found[6].value == pytest.approx(0.5)
+    assert told(records, UP, lambda _: 3)[6].value < 0.45
 
 
 class Unread(dict):
