@@ -27,7 +27,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from hpsearch.samplers.base import Key
 from hpsearch.samplers.past import Past, Proposal, best_of_past
-from hpsearch.samplers.sobol import SobolSampler
+from hpsearch.samplers.sobol import SobolSampler, UnrepeatedSobol
 from hpsearch.space.distributions import Range
 from hpsearch.space.space import Space
 from hpsearch.trial.seeding import derive_seed
@@ -101,7 +101,7 @@ class AdaptiveSampler(SobolSampler):
             proposal = self._modelled(number, known, keys, direction)
             if proposal is not None:
                 return proposal
-        return Proposal(params=_Unrepeated(self.space, self.seed, keys).draw(number))
+        return Proposal(params=UnrepeatedSobol(self.space, self.seed, keys).draw(number))
 
     def _is_ready(self, known: Sequence[Past]) -> bool:
         """Return whether there is enough to learn from."""
@@ -231,13 +231,6 @@ class GpSampler(AdaptiveSampler):
 
     def _ask(self, study: Study) -> Params:
         return Params(study.ask(fixed_distributions=self.space.optuna_distributions()).params)
-
-
-class _Unrepeated(SobolSampler):
-    """Draws Sobol points that are not taken, without drawing those before."""
-
-    def draw(self, number: int) -> Params:
-        return self._accepted(number)
 
 
 def as_trained(space: Space, params: Params) -> Params | None:
