@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from hpsearch.config.budget_section import Budget
 from hpsearch.config.objectives import ObjectiveSection, Sections, parse_objective
 from hpsearch.config.prune import JUST_STALL, UNSAID, Prune, PruneField
+from hpsearch.config.sampler_section import SamplerClass
 from hpsearch.config.section import Section, validated
 from hpsearch.errors import FieldError
 from hpsearch.space.distributions import Choice
@@ -81,10 +82,14 @@ MOST_TRIALS = 100_000
 """Trials of a search that only its budget ends; a study of this size was tried."""
 
 
+SamplerName = Literal["jittered_grid", "random", "sobol", "tpe", "gp", "auto"]
+
+
 class Search(Section):
     """How configs are proposed.
 
     Attributes:
+        sampler: One of hpsearch's by its name, or a class that is written for Optuna.
         trials: Number of trials; None for the sum over the rounds, or 48. The last round gets more or fewer to fit.
             With sampler auto, the most trials.
         epochs: With sampler auto, what all trials train together; None for a quarter of their full lengths.
@@ -96,7 +101,7 @@ class Search(Section):
         rounds: From coarse to fine; empty for one round with the objective's epochs.
     """
 
-    sampler: Literal["jittered_grid", "random", "sobol", "tpe", "gp", "auto"] = "jittered_grid"
+    sampler: SamplerName | SamplerClass = "jittered_grid"
     trials: int | None = Field(default=None, ge=1)
     epochs: int | None = Field(default=None, ge=1)
     levels: dict[str, Annotated[int, Field(ge=1, le=MAX_LEVELS)]] = Field(default={})

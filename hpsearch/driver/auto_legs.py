@@ -7,9 +7,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 
 from hpsearch.driver.legs import GoOn
+from hpsearch.samplers import Proposal
 from hpsearch.samplers.auto import AutoChooser, Choice, Seen
 from hpsearch.selection.rivals import in_words, outclassed
-from hpsearch.trial.trial import PAUSE, Answer, Decision, Direction, Params, State, TrialRecord
+from hpsearch.trial.trial import PAUSE, Answer, Decision, Direction, State, TrialRecord
 
 _FEWEST_RIVALS = 3  # with fewer, a trial that can't be paused goes on
 
@@ -58,11 +59,11 @@ class AutoLegs:
         """Return the epoch at which the first leg of a new trial ends."""
         return self._started[number].until
 
-    def params(self, number: int) -> Params:
+    def proposal(self, number: int) -> Proposal:
         """Return the config of a new trial."""
         params = self._started[number].params
         assert params is not None  # noqa: S101 - the choice is a new trial
-        return params
+        return Proposal(params=params)
 
     def ended(self, record: TrialRecord) -> None:
         """Take the end of a trial."""

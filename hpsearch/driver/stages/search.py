@@ -133,15 +133,21 @@ class _RunningRound:
 
     def _plan(self, number: int) -> TrialRecord | None:
         try:
-            params = self._auto.params(number) if self._auto else self._proposals.draw(number)
+            proposal = self._auto.proposal(number) if self._auto else self._proposals.propose(number)
         except SpaceUsedUpError as error:
             what = "search" if self._proposals.use_up(number) else "round"
             self._session.publish(Notice(message=f"{error}; the {what} ends with {counted(number, 'trial')}"))
             return None
         if not self._has_room(number, self._round.epochs):
             return None
-        seed = _seeds(self._config)(number)
-        return TrialRecord(stage=Stage.SEARCH, number=number, state=State.RUNNING, params=params, seed=seed)
+        return TrialRecord(
+            stage=Stage.SEARCH,
+            number=number,
+            state=State.RUNNING,
+            params=proposal.params,
+            seed=_seeds(self._config)(number),
+            asked=proposal.asked,
+        )
 
     def _may_go_on(self, ready: GoOn) -> bool:
         return self._has_room(ready.number, ready.until - ready.paused_at)
