@@ -6,21 +6,24 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hpsearch.driver.driven import DrivenStudy
 from hpsearch.driver.snapshot import place_of
 from hpsearch.errors import StudyError
 from hpsearch.executors.base import Executor, Workplace
 from hpsearch.executors.resources import ResourceRequest, Resources
-from hpsearch.executors.starting import start_executor
+from hpsearch.executors.starting import Start
 from hpsearch.objectives.loading import load_objective
-from hpsearch.store.lock import DriverLock
-from hpsearch.store.store import Store
 from hpsearch.study.study import Study
 from hpsearch.system.signals import Interrupts
 from hpsearch.trial.events import Event
 from hpsearch.trial.folder import attempt_folder
 from hpsearch.trial.trial import Stage, State
+
+if TYPE_CHECKING:
+    from hpsearch.store.lock import DriverLock
+    from hpsearch.store.store import Store
 
 Publish = Callable[[Event], None]
 
@@ -102,17 +105,18 @@ def locked(store: Store) -> Iterator[DriverLock]:
 
 
 @contextmanager
-def in_session(study: DrivenStudy, resources: Resources, trials: int, caller: Caller) -> Iterator[Session]:
+def in_session(study: DrivenStudy, start: Start, trials: int, caller: Caller) -> Iterator[Session]:
     """Give the session of a study. At the exit the workers are ended, whatever happens.
 
     Args:
         study: From `relocated`.
-        resources: Found for the caller's request.
+        start: Of the executor, with the resources found for the caller's request.
         trials: The search's total.
 
     Raises:
         InputError: The workers can't be started.
     """
+    resources = start.resources
     place, module_folder = place_of(study), study.store.get("module_folder")
     if module_folder is not None:
         module_folder = place.of(module_folder)
@@ -127,7 +131,7 @@ def in_session(study: DrivenStudy, resources: Resources, trials: int, caller: Ca
         place=None if place.top is None else place,
         copied_code=study.store.get("code"),
     )
-    with _swept(study), _lazily(resources, workplace, caller) as executor:
+    with _swept(study), _lazily(start, workplace, caller) as executor:
         yield Session(
             study=study,
             trials=trials,
@@ -154,14 +158,14 @@ def _swept(study: Study) -> Iterator[None]:
 
 
 @contextmanager
-def _lazily(resources: Resources, workplace: Workplace, caller: Caller) -> Iterator[Callable[[], Executor]]:
+def _lazily(start: Start, workplace: Workplace, caller: Caller) -> Iterator[Callable[[], Executor]]:
     """Give a function that starts the workers at its first call; end them at the exit."""
     with ExitStack() as stack:
         started: list[Executor] = []
 
         def executor() -> Executor:
             if not started:
-                started.append(start_executor(caller.request, resources, workplace, caller.interrupts))
+                started.append(start.executor(workplace, caller.interrupts))
                 stack.callback(started[0].close)
                 caller.interrupts.install()
             return started[0]
