@@ -20,10 +20,9 @@ from hpsearch.driver.edits import Beside, Edit, drift, edit_of
 from hpsearch.driver.goals import Goals
 from hpsearch.driver.naming import is_taken
 from hpsearch.driver.new_study import NewStudy
-from hpsearch.driver.session import Caller, Publish, nothing, silent
+from hpsearch.driver.session import Caller, Publish, Start, nothing, silent
 from hpsearch.executors.planning import claimed_resources
 from hpsearch.executors.resources import ResourceRequest
-from hpsearch.executors.starting import Start
 from hpsearch.objectives.space_files import load_space_file
 from hpsearch.store.folders import new_folder
 from hpsearch.study.study import DEFAULT_STUDIES, Study, list_studies, load_study
@@ -135,7 +134,7 @@ def _begin(new: NewStudy, caller: Caller) -> Study:
     with (
         claimed as resources,
         caller.interrupts.listening(),  # a signal waits until the study can be resumed
-        closing(Start(caller.request, resources)) as start,
+        closing(Start(caller, resources)) as start,
     ):
         study = new.make(
             tell=lambda message: caller.publish(Notice(message=message)),

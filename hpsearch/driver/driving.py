@@ -10,12 +10,11 @@ from hpsearch.driver.edits import Edit
 from hpsearch.driver.goals import check_limits
 from hpsearch.driver.new_study import remove
 from hpsearch.driver.pipeline import run_pipeline
-from hpsearch.driver.session import Caller, in_session, locked, watching
+from hpsearch.driver.session import Caller, Start, in_session, locked, watching
 from hpsearch.driver.snapshot import place_of, relocated, working_in
 from hpsearch.errors import InputError
 from hpsearch.executors.planning import claimed_resources
 from hpsearch.executors.resources import Resources
-from hpsearch.executors.starting import Start
 from hpsearch.objectives.loading import check_objective
 from hpsearch.report.tables import plan_line
 from hpsearch.store.folders import check_writable
@@ -58,8 +57,12 @@ def _drive_there(study: DrivenStudy, caller: Caller, edit: Edit, given: Start | 
         check_writable(study.folder)
     if given is None or place.top is not None:
         check_objective(here.config, module_folder and place.of(module_folder))
-    goals, interrupts, request = edit.goals, caller.interrupts, caller.request
-    claimed = nullcontext(given.resources) if given else claimed_resources(request, goals.total(here), study.name)
+    goals, interrupts = edit.goals, caller.interrupts
+    claimed = (
+        claimed_resources(caller.request, goals.total(here), study.name)
+        if given is None
+        else nullcontext(given.resources)
+    )
     # A signal waits until a stage checks for it: it must not break off a write.
     with interrupts.listening(), claimed as taken, locked(study.store) as lock:
         study.store.check_whole()
@@ -70,7 +73,7 @@ def _drive_there(study: DrivenStudy, caller: Caller, edit: Edit, given: Start | 
         _announce(study, total, taken, caller, notice)
         interrupts.check()
         watched = replace(caller, publish=watching(caller.publish, lambda: lock.lost, study.name))
-        with in_session(here, given or Start(request, taken), total, watched) as session:
+        with in_session(here, given or Start(caller, taken), total, watched) as session:
             run_pipeline(session)
 
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hpsearch.config.objectives import ObjectiveSection
 from hpsearch.driver.driven import DrivenStudy
 from hpsearch.driver.snapshot import place_of
 from hpsearch.errors import StudyError
 from hpsearch.executors.base import Executor, Workplace
 from hpsearch.executors.resources import ResourceRequest, Resources
-from hpsearch.executors.starting import Start
+from hpsearch.executors.starting import begin_executor, start_executor
 from hpsearch.objectives.loading import load_objective
 from hpsearch.study.study import Study
 from hpsearch.system.signals import Interrupts
@@ -22,6 +23,7 @@ from hpsearch.trial.folder import attempt_folder
 from hpsearch.trial.trial import Stage, State
 
 if TYPE_CHECKING:
+    from hpsearch.executors.ray.start import Connection
     from hpsearch.store.lock import DriverLock
     from hpsearch.store.store import Store
 
@@ -51,6 +53,47 @@ class Caller:
     publish: Publish = silent
     opened: Callable[[Study], None] = nothing
     interrupts: Interrupts = field(default_factory=Interrupts)
+
+
+class Start:
+    """The start of a study's executor.
+
+    Args:
+        caller: Says which executor.
+        resources: Found for the caller's request.
+    """
+
+    def __init__(self, caller: Caller, resources: Resources) -> None:
+        self._caller, self.resources = caller, resources
+        self._begun: Connection | None = None
+
+    def begin(self, objective: ObjectiveSection) -> None:
+        """Let begin what takes its time, while the driver does other things.
+
+        Args:
+            objective: What the workers will be given.
+
+        Raises:
+            InputError: Ray is not installed.
+        """
+        self._begun = begin_executor(self._caller.request, self.resources, objective)
+
+    def executor(self, workplace: Workplace) -> Executor:
+        """Start the workers; the caller ends them.
+
+        Raises:
+            InputError: They can't be started.
+            Interrupted: A signal came.
+        """
+        request, interrupts = self._caller.request, self._caller.interrupts
+        executor = start_executor(request, self.resources, workplace, interrupts, self._begun)
+        interrupts.install()
+        return executor
+
+    def close(self) -> None:
+        """End what has begun."""
+        if self._begun is not None:
+            self._begun.close()
 
 
 def _always_room(stage: Stage, number: int, epochs: int) -> str:
@@ -110,7 +153,7 @@ def in_session(study: DrivenStudy, start: Start, trials: int, caller: Caller) ->
 
     Args:
         study: From `relocated`.
-        start: Of the executor, with the resources found for the caller's request.
+        start: Of the executor, with the resources.
         trials: The search's total.
 
     Raises:
@@ -131,7 +174,7 @@ def in_session(study: DrivenStudy, start: Start, trials: int, caller: Caller) ->
         place=None if place.top is None else place,
         copied_code=study.store.get("code"),
     )
-    with _swept(study), _lazily(start, workplace, caller) as executor:
+    with _swept(study), _lazily(start, workplace) as executor:
         yield Session(
             study=study,
             trials=trials,
@@ -158,16 +201,15 @@ def _swept(study: Study) -> Iterator[None]:
 
 
 @contextmanager
-def _lazily(start: Start, workplace: Workplace, caller: Caller) -> Iterator[Callable[[], Executor]]:
+def _lazily(start: Start, workplace: Workplace) -> Iterator[Callable[[], Executor]]:
     """Give a function that starts the workers at its first call; end them at the exit."""
     with ExitStack() as stack:
         started: list[Executor] = []
 
         def executor() -> Executor:
             if not started:
-                started.append(start.executor(workplace, caller.interrupts))
+                started.append(start.executor(workplace))
                 stack.callback(started[0].close)
-                caller.interrupts.install()
             return started[0]
 
         yield executor

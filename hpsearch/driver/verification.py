@@ -11,11 +11,10 @@ from typing import Any
 
 from hpsearch.driver.dispatch import Dispatcher
 from hpsearch.driver.driven import DrivenStudy
-from hpsearch.driver.session import Caller, Session, in_session
+from hpsearch.driver.session import Caller, Session, Start, in_session
 from hpsearch.driver.stages.finalists import new_replicate
 from hpsearch.errors import InputError, StudyError
 from hpsearch.executors.planning import claimed_resources
-from hpsearch.executors.starting import Start
 from hpsearch.export.read import read_config
 from hpsearch.objectives.loading import check_objective
 from hpsearch.selection.divergence import DivergenceRule
@@ -188,7 +187,7 @@ def _retrain(
         claimed_resources(caller.request, count, study.name) as resources,
         tempfile.TemporaryDirectory(prefix="hpsearch-verify-") as temporary,
         caller.interrupts.listening(),
-        closing(Start(caller.request, resources)) as start,
+        closing(Start(caller, resources)) as start,
     ):
         start.begin(fixed.objective)
         folder = Path(temporary).resolve() / study.name

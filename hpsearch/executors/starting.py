@@ -14,55 +14,47 @@ if TYPE_CHECKING:
     from hpsearch.executors.ray.start import Connection
 
 
-class Start:
-    """An executor that is still to start.
+def begin_executor(request: ResourceRequest, resources: Resources, objective: ObjectiveSection) -> Connection | None:
+    """Let Ray start on this machine while the driver does other things; None if the executor needs no such Ray.
 
     Args:
-        request: What the user asked for.
-        resources: What was found for it.
+        objective: What the workers will be given.
+
+    Raises:
+        InputError: Ray is not installed.
     """
+    if request.executor == "inline" or resources.address is not None:
+        return None
+    _check_ray()
+    from hpsearch.executors.ray.start import Connection, modules_of
 
-    def __init__(self, request: ResourceRequest, resources: Resources) -> None:
-        self._request, self.resources = request, resources
-        self._begun: Connection | None = None
+    return Connection(resources, modules=modules_of(objective))
 
-    def begin(self, objective: ObjectiveSection) -> None:
-        """Let Ray start on this machine while the driver does other things.
 
-        Args:
-            objective: What the workers will be given.
+def start_executor(
+    request: ResourceRequest,
+    resources: Resources,
+    workplace: Workplace,
+    interrupts: Interrupts,
+    begun: Connection | None = None,
+) -> Executor:
+    """Start the workers.
 
-        Raises:
-            InputError: Ray is not installed.
-        """
-        if self._request.executor == "ray" and self.resources.address is None:
-            _check_ray()
-            from hpsearch.executors.ray.start import Connection, modules_of
+    Args:
+        begun: From `begin_executor`; the executor closes it. None to start what is needed.
 
-            self._begun = Connection(self.resources, modules=modules_of(objective))
+    Raises:
+        InputError: Ray is not installed.
+        ResourceError: The cluster can't be reached, or has no GPU.
+    """
+    if request.executor == "inline":
+        from hpsearch.executors.inline import InlineExecutor
 
-    def executor(self, workplace: Workplace, interrupts: Interrupts) -> Executor:
-        """Start the workers.
+        return InlineExecutor(workplace, interrupts, resources.visible_gpus[0] if resources.visible_gpus else "")
+    _check_ray()
+    from hpsearch.executors.ray.executor import RayExecutor
 
-        Raises:
-            InputError: Ray is not installed.
-            ResourceError: The cluster can't be reached, or has no GPU.
-        """
-        if self._request.executor == "inline":
-            from hpsearch.executors.inline import InlineExecutor
-
-            gpus = self.resources.visible_gpus
-            return InlineExecutor(workplace, interrupts, gpus[0] if gpus else "")
-        _check_ray()
-        from hpsearch.executors.ray.executor import RayExecutor
-
-        begun, self._begun = self._begun, None  # the executor closes it
-        return RayExecutor(workplace, self.resources, interrupts, begun)
-
-    def close(self) -> None:
-        """End what has begun and has become no executor."""
-        if self._begun is not None:
-            self._begun.close()
+    return RayExecutor(workplace, resources, interrupts, begun)
 
 
 def _check_ray() -> None:

@@ -49,7 +49,7 @@ def silent() -> Iterator[None]:
 
 @contextmanager
 def quick_start(modules: Sequence[str], threads: int) -> Iterator[None]:
-    """Start Ray without what only its dashboard, autoscaler and log streams need, and without its pauses.
+    """Start Ray for trainings, as in `without_helpers`.
 
     Args:
         modules: What workers import as soon as they are up, while the driver does other things.
@@ -60,7 +60,7 @@ def quick_start(modules: Sequence[str], threads: int) -> Iterator[None]:
     before = {name: os.environ.get(name) for name in settings}
     os.environ.update(settings)
     try:
-        with _without_helpers():
+        with without_helpers():
             yield
     finally:
         for name, value in before.items():
@@ -71,7 +71,8 @@ def quick_start(modules: Sequence[str], threads: int) -> Iterator[None]:
 
 
 @contextmanager
-def _without_helpers() -> Iterator[None]:
+def without_helpers() -> Iterator[None]:
+    """Start Ray without what only its dashboard, autoscaler and log streams need, and without its pauses."""
     with ExitStack() as stack:
         with suppress(ImportError, AttributeError):
             node = importlib.import_module("ray._private.node").Node

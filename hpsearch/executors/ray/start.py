@@ -62,6 +62,7 @@ class Connection:
     ) -> None:
         self._resources, self._runtime_environment = resources, runtime_environment
         self._folder: Path | None = None
+        self._closed = False
         self._initialiser = _Initialiser()
         self._stack, self._starting = ExitStack(), ExitStack()
         self._stack.enter_context(internals.silent())
@@ -93,7 +94,10 @@ class Connection:
         self._starting.close()
 
     def close(self) -> None:
-        """Leave the cluster; end it, with its files, if it was started here."""
+        """Leave the cluster; end it, with its files, if it was started here. A second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
         ray.shutdown()  # also after half a start
         self._initialiser.end()
         self._starting.close()
