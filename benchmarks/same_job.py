@@ -9,7 +9,8 @@ the same training code, the same number of configs, two workers, and one thread 
 installed command, with Ray and without finalists and ensemble. The peers are in benchmarks/peers, each with its
 defaults:
 
-- two processes with Optuna and a journal that they share: TPE with the median pruner, and with Hyperband
+- two processes with Optuna and a journal that they share: TPE, its default, with the median pruner and with Hyperband;
+  and random search with the median pruner
 - Ray Tune's ASHA with random search, a class Trainable, and actors that are used again; no logs, no checkpoints
 
 hpsearch commits every epoch with its checkpoint, and stores what it has found; the peers save no weights.
@@ -40,9 +41,10 @@ from typing import Any
 _PEERS = Path(__file__).resolve().parent / "peers"
 _HPSEARCH = "hpsearch"
 PEERS = {
-    "Optuna, median": ("trained_optuna", "median"),
-    "Optuna, Hyperband": ("trained_optuna", "hyperband"),
-    "Ray Tune, ASHA": ("trained_tune", ""),
+    "Optuna, TPE, median": ("trained_optuna", "tpe", "median"),
+    "Optuna, TPE, Hyperband": ("trained_optuna", "tpe", "hyperband"),
+    "Optuna, random, median": ("trained_optuna", "random", "median"),
+    "Ray Tune, ASHA": ("trained_tune", "", ""),
 }
 _METHODS = (_HPSEARCH, *PEERS)
 _LOOK_S = 0.01
@@ -110,8 +112,8 @@ def _first_epoch(study: Path, first: list[float], over: threading.Event) -> None
 
 def of_peer(method: str, task: Mapping[str, Any], seed: int, folder: Path) -> Took:
     """Run a peer."""
-    script, pruner = PEERS[method]
-    content = json.dumps({**task, "seed": seed, "pruner": pruner, "folder": str(folder)})
+    script, sampler, pruner = PEERS[method]
+    content = json.dumps({**task, "seed": seed, "sampler": sampler, "pruner": pruner, "folder": str(folder)})
     began = time.time()
     command = [sys.executable, str(_PEERS / f"{script}.py"), content]
     ended = subprocess.run(command, cwd=folder, env=_environment(), capture_output=True, text=True, check=False)

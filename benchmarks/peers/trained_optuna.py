@@ -10,6 +10,8 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from training import Task, load, trained
 
+SAMPLERS = {"tpe": optuna.samplers.TPESampler, "random": optuna.samplers.RandomSampler}
+
 
 def pruner_of(task: Task) -> optuna.pruners.BasePruner:
     """Return the pruner, with Optuna's defaults."""
@@ -38,7 +40,7 @@ def opened(task: Task, sampler_seed: int) -> optuna.Study:
         study_name="same_job",
         storage=JournalStorage(JournalFileBackend(f"{task.folder}/journal.log")),
         direction="maximize",
-        sampler=optuna.samplers.TPESampler(seed=sampler_seed),
+        sampler=SAMPLERS[task.sampler](seed=sampler_seed),
         pruner=pruner_of(task),
         load_if_exists=True,
     )

@@ -27,6 +27,7 @@ class Task:
     Attributes:
         objective: The `objective` section of a space file.
         space: The parameters as in a space file, each with one distribution, or a value.
+        sampler: Of Optuna.
         pruner: Of Optuna.
         folder: For results, absolute.
     """
@@ -37,6 +38,7 @@ class Task:
     configs: int
     workers: int
     seed: int
+    sampler: str
     pruner: str
     folder: str
 
