@@ -27,7 +27,7 @@ from hpsearch.config.config import StudyConfig
 from hpsearch.space.display import params_line
 from hpsearch.text import clean, counted, format_duration, format_value
 from hpsearch.trial import events
-from hpsearch.trial.trial import Config, Stage, StopReason
+from hpsearch.trial.trial import Config, Key, Stage, StopReason
 
 __all__ = ["Progress", "format_duration"]
 
@@ -153,6 +153,8 @@ def _scored_line(event: events.TrialScored, config: StudyConfig) -> Text:
         line.append(f"  {value} at epoch {event.best_epoch}, ended after {event.epochs}")
     else:
         line.append(f"  no value in {counted(event.epochs, 'epoch')}")
+    if event.why:
+        line.append(f": {clean(event.why)}")
     line.append(f"  {params_line(config.space, event.config)}", style="dim")
     if event.best:
         line.append("  [best]", style="bold green")
@@ -228,6 +230,7 @@ class _View:
         self._done = self._epochs = 0
         self._reasons: Counter[StopReason] = Counter()
         self._running: dict[tuple[Stage, int], _Running] = {}
+        self._paused: set[Key] = set()
         self._best = ""
         self._end: float | None = None
         self._forecast: events.Forecast | None = None
@@ -238,12 +241,17 @@ class _View:
             self._stage, self._done, self._epochs, self._best = event, event.done, 0, ""
             self._reasons.clear()
             self._running.clear()
+            self._paused.clear()
         elif isinstance(event, events.TrialStarted):
-            self._running[event.stage, event.number] = _Running(self._params(event.config))
+            self._running[event.key] = _Running(self._params(event.config))
+            self._paused.discard(event.key)
         elif isinstance(event, events.TrialMeasured):
             self._measured(event)
         elif isinstance(event, events.TrialScored):
             self._scored(event)
+        elif isinstance(event, events.TrialPaused):
+            self._running.pop(event.key, None)
+            self._paused.add(event.key)
         elif isinstance(event, (events.TrialEnded, events.WorkerLost)):
             self._running.pop((event.stage, event.number), None)
         elif isinstance(event, events.Forecast):
@@ -259,7 +267,8 @@ class _View:
         row.value = None if best is None else best[1]
 
     def _scored(self, event: events.TrialScored) -> None:
-        self._running.pop((event.stage, event.number), None)
+        self._running.pop(event.key, None)
+        self._paused.discard(event.key)
         self._done += 1
         self._reasons[event.reason] += 1
         if event.best:
@@ -290,7 +299,8 @@ class _View:
         line = _named(stage.stage, "")
         if not stage.epochs:
             return line.append(counted(stage.total or 0, "checkpoint"))
-        counts = ", ".join(f"{self._reasons[reason]} {reason}" for reason in StopReason if self._reasons[reason])
+        found = [(self._reasons[reason], reason.value) for reason in StopReason] + [(len(self._paused), "paused")]
+        counts = ", ".join(f"{count} {name}" for count, name in found if count)
         if stage.total is None:
             line.append(f"{counted(self._done, 'trial')}  {counted(self._epochs, 'epoch')}")
             return line.append(f"  {counts}", style="dim")

@@ -83,9 +83,11 @@ def _facts(study: Study, record: TrialRecord) -> RenderableType:
     at = "" if record.best_epoch is None else f" at epoch {record.best_epoch}"
     rows = [
         (study.config.metric, f"{format_value(record.value)}{at}"),
-        ("state", f"{record.state}{f', {record.stop_reason}' if record.stop_reason else ''}"),
+        ("state", _state(record)),
+        *([("why", clean(record.why))] if record.why else []),
+        *([("audit", f"a rule would have ended it after epoch {record.audited_at}")] if record.audited_at else []),
         ("epochs", f"{epochs_of(record)} of {study.full_epochs(record.stage, record.number)}"),
-        ("time", format_duration(record.seconds) if record.state is not State.RUNNING else "running"),
+        ("time", "-" if record.state is State.RUNNING else format_duration(record.seconds)),
         ("attempts", str(record.attempt)),
         ("worker", record.worker or "-"),
         ("seed", str(record.seed)),
@@ -102,6 +104,12 @@ def _facts(study: Study, record: TrialRecord) -> RenderableType:
             ("retrained", f"{mean_and_std(stats.mean, stats.std, written)}, {counted(stats.n, 'seed')}{failed}")
         )
     return facts(rows)
+
+
+def _state(record: TrialRecord) -> str:
+    if record.paused_at is not None:
+        return f"{record.state}, paused after epoch {record.paused_at}"
+    return f"{record.state}{f', {record.stop_reason}' if record.stop_reason else ''}"
 
 
 def _json(value: Any) -> str:

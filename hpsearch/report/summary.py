@@ -15,9 +15,11 @@ from hpsearch.report.paths import shown_path, shown_store, study_argument
 from hpsearch.report.region import first_in_words, region
 from hpsearch.report.results import ensemble_table, finalists_table, leaderboard
 from hpsearch.samplers.rounds import first_round, planned_lengths, trials_of_expansion
+from hpsearch.selection.rules import rival_rule
 from hpsearch.study.outcome import known_total
+from hpsearch.study.pruning import Pruning, pruning_of
 from hpsearch.study.study import Study
-from hpsearch.text import counted, mean_and_std, value_format
+from hpsearch.text import counted, format_duration, format_value, mean_and_std, value_format
 from hpsearch.trial.trial import Stage, State, StopReason
 
 _LEADERS = 5
@@ -53,6 +55,9 @@ def _overview(study: Study) -> RenderableType:
     ]
     if study.limits.any or study.store.get("spent"):
         rows.append(("spent", _spent(study)))
+    pruning = pruning_of(study)
+    if pruning is not None:
+        rows.append(("pruning", _pruning(pruning)))
     first = first_in_words(study)
     return facts([*rows, ("first", first)] if first else rows)
 
@@ -61,12 +66,25 @@ def _counts(study: Study) -> str:
     records = study.store.records(Stage.SEARCH)
     ended = sum(record.state is not State.RUNNING for record in records)
     counts = [(reason.value, sum(r.stop_reason is reason for r in records)) for reason in StopReason]
-    counts.append(("running", len(records) - ended))
+    paused = sum(record.paused_at is not None for record in records)
+    counts += [("paused", paused), ("running", len(records) - ended - paused)]
     found = ", ".join(f"{count} {name}" for name, count in counts if count)
     why = "; the space is used up" if study.store.get("used_up") else ""
     why += "; the budget ended the search" if study.store.get("search_end") is not None else ""
     total = study.total
     return f"{ended}{'' if total is None else f' of {total}'}{f': {found}' if found else ''}{why}"
+
+
+def _pruning(found: Pruning) -> str:
+    saved = f"{counted(found.outclassed, 'trial')} ended early saved {counted(found.epochs, 'epoch')}"
+    text = f"{saved}, about {format_duration(found.seconds)}"
+    audit = found.audit
+    if audit is None:
+        return text
+    low, high = (f"{share * 100:.0f}" for share in audit.ci95)
+    by = f" by up to {format_value(audit.regret)}" if audit.better else ""
+    what = f"{audit.better} of {audit.trials} trained on would have been the best{by}"
+    return f"{text}; audit: {what} (95 %: {low} to {high} % of all that a rule ends)"
 
 
 def _spent(study: Study) -> str:
@@ -144,11 +162,18 @@ def _plan_of_search(config: StudyConfig, trials: int) -> list[str]:
     lengths = planned_lengths(config, [first_round(config)], trials)
     same = itertools.groupby(lengths, key=lambda pair: pair[0])
     groups = [(epochs, sum(count for _, count in pairs)) for epochs, pairs in same]
-    parts = [f"{counted(count, 'trial')} x {counted(epochs, 'epoch')}" for epochs, count in groups]
+    parts = [f"{counted(count, 'trial')} x {_lengths(config, epochs, count)}" for epochs, count in groups]
     if config.search.expand is not None:
         more = config.search.expand.rounds * trials_of_expansion(config.search)
         parts.append(f"up to {counted(more, 'trial')} more beyond bounds that are too tight")
     return parts
+
+
+def _lengths(config: StudyConfig, epochs: int, trials: int) -> str:
+    """Return how long trials are trained: at most all epochs, if a rule compares rivals."""
+    rule = rival_rule(config, epochs, 0, trials, config.direction)
+    first = epochs if rule is None else rule.rungs(0)[0]
+    return counted(epochs, "epoch") if first == epochs else f"{first} to {counted(epochs, 'epoch')}"
 
 
 def _plan_of_ensemble(config: StudyConfig, *, can_predict: bool | None) -> str:

@@ -27,7 +27,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from hpsearch.samplers.base import Key
 from hpsearch.samplers.past import Past, best_of_past
-from hpsearch.samplers.sobol import SobolSampler
+from hpsearch.samplers.sobol import SobolSampler, UnrepeatedSobol
 from hpsearch.space.distributions import Range
 from hpsearch.space.space import Space
 from hpsearch.trial.seeding import derive_seed
@@ -94,7 +94,7 @@ class AdaptiveSampler(SobolSampler):
             params = self._modelled(number, known, keys, direction)
             if params is not None:
                 return params
-        return _Unrepeated(self.space, self.seed, keys).draw(number)
+        return UnrepeatedSobol(self.space, self.seed, keys).draw(number)
 
     def _modelled(
         self, number: int, known: Sequence[Past], keys: Collection[Key], direction: Direction
@@ -212,13 +212,6 @@ class GpSampler(AdaptiveSampler):
 
     def _ask(self, study: Study) -> Params:
         return Params(study.ask(fixed_distributions=self.space.optuna_distributions()).params)
-
-
-class _Unrepeated(SobolSampler):
-    """Draws Sobol points that are not taken, without drawing those before."""
-
-    def draw(self, number: int) -> Params:
-        return self._accepted(number)
 
 
 def as_trained(space: Space, params: Params) -> Params | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Self
 
-from hpsearch.samplers.base import SpaceSampler, draw_space, draw_uniform
+from hpsearch.samplers.base import Key, SpaceSampler, draw_space, draw_uniform
 from hpsearch.space.parsing import parse_space
 from hpsearch.space.space import Space
 from hpsearch.system.plain import plain
@@ -34,6 +34,27 @@ class SobolSampler(SpaceSampler):
         if attempt:
             return draw_uniform(self.space, self.seed, "sobol", number, attempt)
         return draw_space(self.space, sobol_point(self.space, self.seed, number))
+
+
+class UnrepeatedSobol(SobolSampler):
+    """Draws Sobol points that are not taken, without drawing those before."""
+
+    def draw(self, number: int) -> Params:
+        """Return the config for a number, from 0; earlier draws don't count.
+
+        Raises:
+            SpaceUsedUpError: No new config satisfies the constraints.
+        """
+        return self._accepted(number)
+
+    def draw_beside(self, number: int, keys: Collection[Key]) -> Params:
+        """Return the config for a number that has none of the keys: a pure function of seed and arguments.
+
+        Raises:
+            SpaceUsedUpError: No such config satisfies the constraints.
+        """
+        self._keys, self._position = set(keys), 0
+        return self._accepted(number)
 
 
 def sobol_point(space: Space, seed: int, number: int) -> dict[str, float]:

@@ -121,6 +121,10 @@ def record_of(stage: Stage, trial: StoredTrial, curve: Callable[[], Curve]) -> T
         attempt=attributes.get("attempt", 0),
         worker=attributes.get("worker"),
         error=attributes.get("error"),
+        why=attributes.get("why", ""),
+        until=attributes.get("until"),
+        paused_at=attributes.get("paused_at") if reason is None else None,
+        audited_at=attributes.get("audited_at"),
         source=attributes.get("source"),
         replicate=attributes.get("replicate"),
         code=attributes.get("code"),
@@ -132,7 +136,7 @@ def final(record: TrialRecord) -> TrialRecord:
     if record.stop_reason is None:
         return record
     value = None if record.best_epoch is None else record.values.get(record.best_epoch)
-    return replace(record, state=record.stop_reason.state, value=value)
+    return replace(record, state=record.stop_reason.state, value=value, paused_at=None)
 
 
 def finite(value: float) -> float:

@@ -31,7 +31,7 @@ from hpsearch.store.reader import StoreReader
 from hpsearch.store.records import final, finite
 from hpsearch.store.url import cause_of, opening, redact, remedy
 from hpsearch.system.files import write_json
-from hpsearch.trial.trial import Direction, Measurement, Params, Stage, State, StopReason, TrialRecord
+from hpsearch.trial.trial import Decision, Direction, Measurement, Params, Stage, State, StopReason, TrialRecord
 
 # Something else writes this store where there is a KeyError, or where Optuna says that a trial has ended already.
 _REFUSALS: tuple[type[Exception], ...] = (*Backend.errors, OSError, KeyError)
@@ -128,6 +128,8 @@ class Store(StoreReader):
             attributes |= {"source": record.source, "replicate": record.replicate or 0}
         if record.code is not None:
             attributes["code"] = record.code
+        if record.until is not None:
+            attributes["until"] = record.until
         template = optuna.trial.create_trial(
             state=TrialState.RUNNING,
             params=dict(record.params),
@@ -144,7 +146,21 @@ class Store(StoreReader):
 
     def start_attempt(self, stage: Stage, number: int, attempt: int) -> None:
         """Store an attempt's number; called before the attempt is sent out."""
-        self._set(stage, number, attempt=attempt)
+        self._set(stage, number, attempt=attempt, paused_at=None)
+        self.flush()
+
+    def go_on(self, stage: Stage, number: int, until: int) -> None:
+        """Store that a trial goes on until an epoch; called before it is told."""
+        self._set(stage, number, until=until, paused_at=None)
+        self.flush()
+
+    def audit(self, stage: Stage, number: int, epoch: int) -> None:
+        """Note that a trial goes on although a rule would have ended it at an epoch; `flush` writes it."""
+        self._set(stage, number, audited_at=epoch)
+
+    def pause(self, stage: Stage, number: int, epoch: int) -> None:
+        """Store that a trial is paused after an epoch; called before it is told."""
+        self._set(stage, number, paused_at=epoch)
         self.flush()
 
     def put_code(self, stage: Stage, number: int, code: Mapping[str, Any] | None) -> None:
@@ -181,7 +197,7 @@ class Store(StoreReader):
         self,
         stage: Stage,
         number: int,
-        reason: StopReason,
+        decision: Decision,
         *,
         history: Sequence[Measurement],
         metric: str,
@@ -193,7 +209,7 @@ class Store(StoreReader):
         Args:
             stage: Of the trial.
             number: Of the trial.
-            reason: Why it ended; a trial without a finite value has diverged.
+            decision: Why it ended; a trial without a finite value has diverged.
             history: All of its measurements; those that are not stored yet are stored now.
             metric: The study's.
             worker: The host and process that ran it.
@@ -210,6 +226,7 @@ class Store(StoreReader):
         for epoch, value in values.items():
             self._set_value(stage, number, epoch, value)
         best = self._direction.best([m.metrics[metric] for m in history])
+        reason = decision.reason or StopReason.FINISHED
         if best is None and reason.state is State.COMPLETE:
             reason = StopReason.DIVERGED
         self._set(
@@ -220,6 +237,7 @@ class Store(StoreReader):
             seconds=round(sum(m.seconds for m in history), 3),
             worker=worker,
             error=error,
+            why=decision.words,
             stop_reason=reason.value,  # last: a trial that has it has all the others too
         )
         record = final(replace(self.record(stage, number), values=dict(sorted(values.items()))))
@@ -241,7 +259,7 @@ class Store(StoreReader):
     def _set(self, stage: Stage, number: int, **attributes: Any) -> None:
         record = self.record(stage, number)
         for key, value in attributes.items():
-            if value is not None or getattr(record, key) is not None:
+            if value not in (None, "") or getattr(record, key) not in (None, ""):
                 self._changes.attributes[self._mirror.id_of(stage, number), key] = value
         if "stop_reason" in attributes:
             attributes["stop_reason"] = StopReason(attributes["stop_reason"])

@@ -14,6 +14,7 @@ from hpsearch.selection.ranking import Finalist
 from hpsearch.study.outcome import (
     Outcome,
 )
+from hpsearch.study.pruning import pruning_of
 from hpsearch.trial.folder import attempt_folder
 from hpsearch.trial.trial import Config, Stage, State, TrialRecord
 
@@ -35,8 +36,9 @@ def study_document(study: Outcome) -> dict[str, Any]:
     - `test_readings`: how often the test split was read.
     - `ensemble.test`: null until the test split is read for these members and weights.
     - `budget`: the limits (null for none), and the amounts spent.
+    - `pruning`: what rules that compare rivals have saved and what an audit says that it cost; null if none did.
     """
-    best = study.best
+    best, pruning = study.best, pruning_of(study)
     document = {
         "schema_version": SCHEMA_VERSION,
         "study": study.name,
@@ -55,6 +57,7 @@ def study_document(study: Outcome) -> dict[str, Any]:
             "spent": asdict(study.spent),
             "ended_search": study.store.get("search_end") is not None,
         },
+        "pruning": pruning and asdict(pruning),
     }
     return {key: json_value(value) for key, value in document.items()}
 
@@ -104,6 +107,9 @@ def _trial(record: TrialRecord, config: StudyConfig, folder: Path) -> dict[str, 
         "error": record.error,
         "dir": attempt and attempt.relative_to(folder).as_posix(),
         "code": record.code,
+        "why": record.why or None,
+        "paused_at": record.paused_at,
+        "audited_at": record.audited_at,
     }
 
 

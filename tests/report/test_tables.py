@@ -158,7 +158,7 @@ def test_a_failed_trial_shows_its_traceback_and_no_escape_codes(study):
 
 def test_a_running_trial_and_a_diverged_one(study):
     one = searched(study)
-    assert "epochs 2 of 20 time running" in joined(trial_detail(one, 6))
+    assert "epochs 2 of 20 time -" in joined(trial_detail(one, 6))
     diverged = joined(trial_detail(one, 4))
     assert "val_accuracy · no finite value" in diverged
     assert "1 nan 2.0000 3.0000 1.5 s" in diverged
