@@ -1,4 +1,7 @@
-"""The main journey: `run`, `resume`, `smoke` and `load_study`, which the command line and notebooks call."""
+"""The main journey: `run`, `resume`, `smoke` and `load_study`, which the command line and notebooks call.
+
+What drives a study imports Optuna. A new study imports it once Ray has begun to start.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,11 @@ from hpsearch.config.config import StudyConfig
 from hpsearch.config.file import find_space
 from hpsearch.config.small import small
 from hpsearch.driver.asked import AskedResume, AskedRun, ResumeOptions, RunOptions, listing
-from hpsearch.driver.driving import drive
 from hpsearch.driver.edits import Beside, Edit, drift, edit_of
 from hpsearch.driver.goals import Goals
 from hpsearch.driver.naming import is_taken
 from hpsearch.driver.new_study import NewStudy
-from hpsearch.driver.session import Caller, Publish, nothing, silent
+from hpsearch.driver.session import Caller, Publish, Start, nothing, silent
 from hpsearch.executors.planning import claimed_resources
 from hpsearch.executors.resources import ResourceRequest
 from hpsearch.objectives.space_files import load_space_file
@@ -79,6 +81,8 @@ def resume(study: str | Path, **options: Unpack[ResumeOptions]) -> Study:
     loaded = load_study(study, studies=asked.studies, storage=asked.storage)
     if changed := drift(loaded):
         asked.publish(Notice(message=changed))
+    from hpsearch.driver.driving import drive
+
     return drive(loaded, asked.caller(), Edit(loaded.config, goals))
 
 
@@ -119,14 +123,25 @@ def _go_on(study: Study, config: StudyConfig, path: Path, asked: AskedRun) -> St
         raise
     if edit.changes:
         asked.publish(Notice(message=f"{path} has changed: {edit}"))
+    from hpsearch.driver.driving import drive
+
     return drive(replace(study, config=edit.config), asked.caller(), edit)
 
 
 def _begin(new: NewStudy, caller: Caller) -> Study:
     """Make a study and drive it."""
     claimed = claimed_resources(caller.request, new.config.search.total, new.name)
-    with claimed as resources, caller.interrupts.listening():  # a signal waits until the study can be resumed
-        study = new.make(lambda message: caller.publish(Notice(message=message)))
+    with (
+        claimed as resources,
+        caller.interrupts.listening(),  # a signal waits until the study can be resumed
+        closing(Start(caller, resources)) as start,
+    ):
+        study = new.make(
+            tell=lambda message: caller.publish(Notice(message=message)),
+            begin=lambda: start.begin(new.config.objective),
+        )
         for message in filter(None, (new.earlier.notice, new.renamed)):
             caller.publish(Notice(message=message))
-        return drive(study, caller, resources=resources)
+        from hpsearch.driver.driving import drive
+
+        return drive(study, caller, start=start)

@@ -252,13 +252,13 @@ def test_nothing_inside_imports_the_root():
 
 
 def test_a_signal_right_after_a_study_was_made_finds_one_that_can_be_resumed(bench: Bench, monkeypatch):
-    opened, drive = [], api.drive
+    opened, drive = [], driving.drive
 
     def interrupted(*arguments: object, **more: object) -> api.Study:
         signal.raise_signal(signal.SIGINT)
         return drive(*arguments, **more)
 
-    monkeypatch.setattr(api, "drive", interrupted)
+    monkeypatch.setattr(driving, "drive", interrupted)
     with raising_signals(), pytest.raises(Interrupted):
         bench.run(bench.space("climb", **SHORT), opened=opened.append)
     assert [study.name for study in opened] == ["sample"]

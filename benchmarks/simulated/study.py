@@ -85,12 +85,12 @@ def go_on(folder: Path, workers: SimulatedExecutor) -> None:
 @contextmanager
 def _simulated(workers: SimulatedExecutor) -> Iterator[ResourceRequest]:
     """Have the driver start these workers; all else is as in `hpsearch run`."""
-    start = driver.start_executor
-    vars(driver)["start_executor"] = lambda *_: workers
+    begin, start = driver.begin_executor, driver.start_executor
+    vars(driver).update(begin_executor=lambda *_: None, start_executor=lambda *_: workers)
     try:
         yield ResourceRequest(workers=workers.slots, cpus_per_trial=1)
     finally:
-        vars(driver)["start_executor"] = start
+        vars(driver).update(begin_executor=begin, start_executor=start)
 
 
 @contextmanager

@@ -26,6 +26,7 @@ class ObjectiveSection(Section):
         can_predict: Whether it gives class probabilities, which an ensemble needs; None if only the loaded code tells.
         files: Fields that name files, as keys below `objective`. The space file gives them relative to itself.
         links: Fields like `files`, but a symbolic link stays as it is.
+        modules: Large modules that its worker needs, whatever the settings are. Importing them changes nothing else.
     """
 
     # Built at the first use: to read a study takes one of the models.
@@ -36,6 +37,7 @@ class ObjectiveSection(Section):
     can_predict: ClassVar[bool | None] = None
     files: ClassVar[tuple[tuple[str, ...], ...]] = ()
     links: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    modules: ClassVar[tuple[str, ...]] = ()
 
     epochs: int = Field(ge=1, description="an integer >= 1, the full length of a trial")
 

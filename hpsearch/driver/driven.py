@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from hpsearch.store.store import Store
 from hpsearch.study.study import Study
+
+if TYPE_CHECKING:
+    from hpsearch.store.store import Store
 
 
 @dataclass(frozen=True)
@@ -25,4 +28,6 @@ class DrivenStudy(Study):
         Raises:
             InputError: The store can't be opened.
         """
+        from hpsearch.store.store import Store
+
         return cls(study.name, study.folder, study.config, Store.of(study.store))

@@ -10,7 +10,7 @@ from hpsearch.driver.edits import Edit
 from hpsearch.driver.goals import check_limits
 from hpsearch.driver.new_study import remove
 from hpsearch.driver.pipeline import run_pipeline
-from hpsearch.driver.session import Caller, in_session, locked, watching
+from hpsearch.driver.session import Caller, Start, in_session, locked, watching
 from hpsearch.driver.snapshot import place_of, relocated, working_in
 from hpsearch.errors import InputError
 from hpsearch.executors.planning import claimed_resources
@@ -24,12 +24,12 @@ from hpsearch.system.place import Place
 from hpsearch.trial.events import Notice, StudyOpened
 
 
-def drive(study: Study, caller: Caller, edit: Edit | None = None, resources: Resources | None = None) -> Study:
+def drive(study: Study, caller: Caller, edit: Edit | None = None, start: Start | None = None) -> Study:
     """Run a study to its end. Whatever happens, the workers are ended and the lock is released.
 
     Args:
         edit: The changes of the space file since the study was made, and the study's goals.
-        resources: Found for the caller's request; None for a study that existed before.
+        start: Of the executor, with the resources found for the caller's request; None for a study that existed before.
 
     Returns:
         The same study, with its store open for writing.
@@ -43,24 +43,28 @@ def drive(study: Study, caller: Caller, edit: Edit | None = None, resources: Res
     try:
         place = place_of(driven)
         with working_in(place):
-            _drive_there(driven, caller, edit or Edit(driven.config), resources, place)
+            _drive_there(driven, caller, edit or Edit(driven.config), start, place)
     except BaseException as error:
         driven.close()
-        if resources is not None and isinstance(error, InputError) and driven.store.is_empty:
+        if start is not None and isinstance(error, InputError) and driven.store.is_empty:
             remove(driven)
         raise
     return driven
 
 
-def _drive_there(study: DrivenStudy, caller: Caller, edit: Edit, resources: Resources | None, place: Place) -> None:
+def _drive_there(study: DrivenStudy, caller: Caller, edit: Edit, given: Start | None, place: Place) -> None:
     here, module_folder = relocated(study, place), study.store.get("module_folder")
-    if resources is None:
+    if given is None:
         check_writable(study.folder)
-    if resources is None or place.top is not None:
+    if given is None or place.top is not None:
         check_objective(here.config, module_folder and place.of(module_folder))
         check_sampler(here.config, module_folder and place.of(module_folder))
     goals, interrupts = edit.goals, caller.interrupts
-    claimed = nullcontext(resources) if resources else claimed_resources(caller.request, goals.total(here), study.name)
+    claimed = (
+        claimed_resources(caller.request, goals.total(here), study.name)
+        if given is None
+        else nullcontext(given.resources)
+    )
     # A signal waits until a stage checks for it: it must not break off a write.
     with interrupts.listening(), claimed as taken, locked(study.store) as lock:
         study.store.check_whole()
@@ -71,7 +75,7 @@ def _drive_there(study: DrivenStudy, caller: Caller, edit: Edit, resources: Reso
         _announce(study, total, taken, caller, notice)
         interrupts.check()
         watched = replace(caller, publish=watching(caller.publish, lambda: lock.lost, study.name))
-        with in_session(here, taken, total, watched) as session:
+        with in_session(here, given or Start(caller, taken), total, watched) as session:
             run_pipeline(session)
 
 

@@ -9,7 +9,6 @@ from typing import Any
 from hpsearch.config.budget import Limits, parse_changes
 from hpsearch.config.config import StudyConfig
 from hpsearch.driver.driven import DrivenStudy
-from hpsearch.driver.proposals import Proposals
 from hpsearch.errors import InputError
 from hpsearch.study.study import Study
 from hpsearch.trial.trial import Stage
@@ -46,6 +45,8 @@ class Goals:
         """Return the search's total from now on."""
         total: int | None = self.trials or study.store.get("trials_given")
         if total is None and self._reopens(study):
+            from hpsearch.driver.proposals import Proposals  # Optuna
+
             return Proposals(study, None).planned_total
         return int(total or study.store.get("trials"))
 

@@ -22,7 +22,6 @@ from hpsearch.objectives.space_files import file_content
 from hpsearch.samplers import check_sampler
 from hpsearch.samplers.rounds import first_round
 from hpsearch.store.folders import making, new_folder
-from hpsearch.store.store import Store
 from hpsearch.study.study import AUTO_MEANS
 from hpsearch.system.git import CodeState, code_state
 from hpsearch.system.versions import versions
@@ -81,11 +80,12 @@ class NewStudy:
             renamed="" if same else renamed_in_words(config.study, name, studies, asked.storage),
         )
 
-    def make(self, tell: Callable[[str], None]) -> DrivenStudy:
+    def make(self, tell: Callable[[str], None], begin: Callable[[], None]) -> DrivenStudy:
         """Make the folder and the store, or neither.
 
         Args:
             tell: Takes a message on the copy of the code.
+            begin: Called before the store is made if nothing is left to be refused; for what takes its time beside it.
 
         Raises:
             InputError: The folder or the store can't be made, or the code can't be copied.
@@ -98,6 +98,10 @@ class NewStudy:
                 taken = take_snapshot(code, self.folder, studies)
                 attributes |= taken.attributes()
                 tell(f"{taken} copied to {self.folder / FOLDER}, where all trials run")
+            elif self.storage is None and not self.config.search.is_open:
+                begin()
+            from hpsearch.store.store import Store  # Optuna, beside what has begun
+
             store = Store.create(self.folder, self.name, self.storage, self.config.direction, attributes)
         return DrivenStudy(self.name, self.folder, self.config, store)
 

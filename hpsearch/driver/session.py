@@ -6,21 +6,26 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from hpsearch.config.objectives import ObjectiveSection
 from hpsearch.driver.driven import DrivenStudy
 from hpsearch.driver.snapshot import place_of
 from hpsearch.errors import StudyError
 from hpsearch.executors.base import Executor, Workplace
 from hpsearch.executors.resources import ResourceRequest, Resources
-from hpsearch.executors.starting import start_executor
+from hpsearch.executors.starting import begin_executor, start_executor
 from hpsearch.objectives.loading import load_objective
-from hpsearch.store.lock import DriverLock
-from hpsearch.store.store import Store
 from hpsearch.study.study import Study
 from hpsearch.system.signals import Interrupts
 from hpsearch.trial.events import Event
 from hpsearch.trial.folder import attempt_folder
 from hpsearch.trial.trial import Stage, State
+
+if TYPE_CHECKING:
+    from hpsearch.executors.ray.start import Connection
+    from hpsearch.store.lock import DriverLock
+    from hpsearch.store.store import Store
 
 Publish = Callable[[Event], None]
 
@@ -48,6 +53,47 @@ class Caller:
     publish: Publish = silent
     opened: Callable[[Study], None] = nothing
     interrupts: Interrupts = field(default_factory=Interrupts)
+
+
+class Start:
+    """The start of a study's executor.
+
+    Args:
+        caller: Says which executor.
+        resources: Found for the caller's request.
+    """
+
+    def __init__(self, caller: Caller, resources: Resources) -> None:
+        self._caller, self.resources = caller, resources
+        self._begun: Connection | None = None
+
+    def begin(self, objective: ObjectiveSection) -> None:
+        """Let begin what takes its time, while the driver does other things.
+
+        Args:
+            objective: What the workers will be given.
+
+        Raises:
+            InputError: Ray is not installed.
+        """
+        self._begun = begin_executor(self._caller.request, self.resources, objective)
+
+    def executor(self, workplace: Workplace) -> Executor:
+        """Start the workers; the caller ends them.
+
+        Raises:
+            InputError: They can't be started.
+            Interrupted: A signal came.
+        """
+        request, interrupts = self._caller.request, self._caller.interrupts
+        executor = start_executor(request, self.resources, workplace, interrupts, self._begun)
+        interrupts.install()
+        return executor
+
+    def close(self) -> None:
+        """End what has begun."""
+        if self._begun is not None:
+            self._begun.close()
 
 
 def _always_room(stage: Stage, number: int, epochs: int) -> str:
@@ -102,17 +148,18 @@ def locked(store: Store) -> Iterator[DriverLock]:
 
 
 @contextmanager
-def in_session(study: DrivenStudy, resources: Resources, trials: int, caller: Caller) -> Iterator[Session]:
+def in_session(study: DrivenStudy, start: Start, trials: int, caller: Caller) -> Iterator[Session]:
     """Give the session of a study. At the exit the workers are ended, whatever happens.
 
     Args:
         study: From `relocated`.
-        resources: Found for the caller's request.
+        start: Of the executor, with the resources.
         trials: The search's total.
 
     Raises:
         InputError: The workers can't be started.
     """
+    resources = start.resources
     place, module_folder = place_of(study), study.store.get("module_folder")
     if module_folder is not None:
         module_folder = place.of(module_folder)
@@ -127,7 +174,7 @@ def in_session(study: DrivenStudy, resources: Resources, trials: int, caller: Ca
         place=None if place.top is None else place,
         copied_code=study.store.get("code"),
     )
-    with _swept(study), _lazily(resources, workplace, caller) as executor:
+    with _swept(study), _lazily(start, workplace) as executor:
         yield Session(
             study=study,
             trials=trials,
@@ -154,16 +201,15 @@ def _swept(study: Study) -> Iterator[None]:
 
 
 @contextmanager
-def _lazily(resources: Resources, workplace: Workplace, caller: Caller) -> Iterator[Callable[[], Executor]]:
+def _lazily(start: Start, workplace: Workplace) -> Iterator[Callable[[], Executor]]:
     """Give a function that starts the workers at its first call; end them at the exit."""
     with ExitStack() as stack:
         started: list[Executor] = []
 
         def executor() -> Executor:
             if not started:
-                started.append(start_executor(caller.request, resources, workplace, caller.interrupts))
+                started.append(start.executor(workplace))
                 stack.callback(started[0].close)
-                caller.interrupts.install()
             return started[0]
 
         yield executor

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from hpsearch.driver.dispatch import Dispatcher
 from hpsearch.driver.driven import DrivenStudy
-from hpsearch.driver.session import Caller, Session, in_session
+from hpsearch.driver.session import Caller, Session, Start, in_session
 from hpsearch.driver.stages.finalists import new_replicate
 from hpsearch.errors import InputError, StudyError
 from hpsearch.executors.planning import claimed_resources
@@ -186,7 +187,9 @@ def _retrain(
         claimed_resources(caller.request, count, study.name) as resources,
         tempfile.TemporaryDirectory(prefix="hpsearch-verify-") as temporary,
         caller.interrupts.listening(),
+        closing(Start(caller, resources)) as start,
     ):
+        start.begin(fixed.objective)
         folder = Path(temporary).resolve() / study.name
         folder.mkdir()
         attributes = {"module_folder": study.store.get("module_folder")}
@@ -194,7 +197,7 @@ def _retrain(
         try:
             retrained = DrivenStudy(study.name, folder, fixed, store)
             caller.opened(retrained)
-            with in_session(retrained, resources, count, caller) as session:
+            with in_session(retrained, start, count, caller) as session:
                 _train(session, finalist.source, len(study.replicates(finalist.source)), count)
             ended = store.records(Stage.FINALISTS)
         finally:

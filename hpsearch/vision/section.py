@@ -43,6 +43,7 @@ class ImageClassifier(ObjectiveSection):
     built_in: ClassVar[bool] = True
     can_predict: ClassVar[bool | None] = True
     files: ClassVar[tuple[tuple[str, ...], ...]] = (("data_dir",),)
+    modules: ClassVar[tuple[str, ...]] = ("hpsearch.vision.training",)
 
     use: Literal["image_classifier"]
     data: Literal["digits", "mnist", "fashion_mnist", "cifar10", "svhn"]

@@ -17,7 +17,7 @@ from hpsearch.executors.ray.files import Needs, Token, check_shipping, needs_of,
 from hpsearch.executors.ray.local import LocalWatch
 from hpsearch.executors.ray.packer import Packer
 from hpsearch.executors.ray.slots import Slot, drain, heard, left_alone, lost, reason_of
-from hpsearch.executors.ray.start import Connection, ray
+from hpsearch.executors.ray.start import Connection, modules_of, ray
 from hpsearch.executors.resources import Resources
 from hpsearch.system.signals import Interrupts
 from hpsearch.trial.events import LegEnded, Notice, TrialEvent
@@ -36,6 +36,7 @@ class RayExecutor:
         workplace: What every worker is given.
         resources: How many workers there are at most, and what each has.
         interrupts: Checked while Ray starts.
+        begun: Ray on this machine, which starts already; this executor closes it. None to start what is needed.
 
     Raises:
         ResourceError: The cluster can't be reached or has no GPU.
@@ -44,7 +45,9 @@ class RayExecutor:
         Interrupted: A signal came.
     """
 
-    def __init__(self, workplace: Workplace, resources: Resources, interrupts: Interrupts) -> None:
+    def __init__(
+        self, workplace: Workplace, resources: Resources, interrupts: Interrupts, begun: Connection | None = None
+    ) -> None:
         self._resources = resources
         self._failed_starts: Counter[str | None] = Counter()
         self._closed = False
@@ -53,7 +56,9 @@ class RayExecutor:
         try:
             self._needs, workplace = self._shared(workplace)
             environment = runtime_environment(workplace) if resources.ship_code else None
-            self._stack.callback(Connection(resources, interrupts, environment).close)
+            connection = begun or Connection(resources, environment, modules_of(workplace.objective))
+            self._stack.callback(connection.close)
+            connection.wait(interrupts)
             self._watch = None if resources.address is None else ClusterWatch(living_nodes, unplaced)
             self._local = LocalWatch()
             self._cpus = self._cpus_per_slot()
@@ -166,7 +171,8 @@ class RayExecutor:
 
     def _ask(self) -> dict[str, float]:
         """Return what the next worker needs, as Ray names it."""
-        ask = {"CPU": float(self._cpus), "GPU": self._gpus}
+        # On this machine Ray counts workers, not their threads.
+        ask = {"CPU": float(self._cpus if self._watch is not None else not self._gpus), "GPU": self._gpus}
         return {name: amount for name, amount in ask.items() if amount}
 
     def _start(self, near: str | None = None, beside: int = 0) -> Slot:

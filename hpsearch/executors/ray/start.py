@@ -10,13 +10,14 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from hpsearch.config.objectives import ObjectiveSection
 from hpsearch.errors import ResourceError, StudyError
 from hpsearch.executors.machine.processes import has_mark, is_left_over, marking
 from hpsearch.executors.ray import internals
@@ -32,52 +33,80 @@ import ray
 
 internals.forget_uv()
 
-__all__ = ["Connection", "first_line", "ray"]
+__all__ = ["Connection", "first_line", "modules_of", "ray"]
 
+_ACTOR = "hpsearch.executors.ray.actor"
 _PREFIX = "hps-ray-"  # short: socket paths end at 107 bytes
 _OBJECT_STORE_BYTES = 100 * 1024 * 1024  # events are small, and Ray's default size takes memory and time
 _CONNECT_TIMEOUT_S = 10.0
 _START_TIMEOUT_S = 120.0
+_LOOK_S = 0.1
 
 
 class Connection:
     """Ray during the life of an executor: started here, or a cluster that runs already.
 
+    Ray starts while the caller does other things, such as importing what is large; `wait` returns once it is up.
+
     Args:
         resources: What is taken. Without the address of a cluster Ray is started here.
-        interrupts: Checked while Ray starts.
         runtime_environment: What Ray sends to the workers; None for nothing.
+        modules: What workers that are started here import as soon as they are up.
 
     Raises:
-        ResourceError: The cluster can't be reached, or the code is too large to be sent.
-        StudyError: Ray does not start here.
-        Interrupted: A signal came.
+        ResourceError: The cluster can't be reached.
     """
 
     def __init__(
-        self, resources: Resources, interrupts: Interrupts, runtime_environment: dict[str, Any] | None = None
+        self, resources: Resources, runtime_environment: dict[str, Any] | None = None, modules: Sequence[str] = ()
     ) -> None:
         self._resources, self._runtime_environment = resources, runtime_environment
         self._folder: Path | None = None
+        self._closed = False
         self._initialiser = _Initialiser()
-        self._stack = ExitStack()
+        self._stack, self._starting = ExitStack(), ExitStack()
         self._stack.enter_context(internals.silent())
         try:
-            self._connect(interrupts)
+            self._begin(modules)
         except BaseException:
             self.close()
             raise
 
+    def wait(self, interrupts: Interrupts) -> None:
+        """Wait until Ray is up.
+
+        Args:
+            interrupts: Checked meanwhile.
+
+        Raises:
+            ResourceError: The cluster can't be reached, or the code is too large to be sent.
+            StudyError: Ray does not start here.
+            Interrupted: A signal came.
+        """
+        try:
+            self._initialiser.wait(interrupts)
+        except ray.exceptions.RuntimeEnvSetupError as error:
+            raise _not_sent(self._runtime_environment, str(error)) from None
+        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+            if self._resources.address is None:
+                raise StudyError(f"Ray doesn't start on this machine: {error}") from None
+            raise _no_cluster(self._resources.address, first_line(error)) from None
+        self._starting.close()
+
     def close(self) -> None:
-        """Leave the cluster; end it, with its files, if it was started here."""
+        """Leave the cluster; end it, with its files, if it was started here. A second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
         ray.shutdown()  # also after half a start
         self._initialiser.end()
+        self._starting.close()
         self._stack.close()
         if self._folder is not None:
             _end_processes_of(self._folder)
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _connect(self, interrupts: Interrupts) -> None:
+    def _begin(self, modules: Sequence[str]) -> None:
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         if self._resources.address is None:
             _sweep()
@@ -85,28 +114,19 @@ class Connection:
             os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
             self._folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_short_temporary_folder()))
             options |= self._local_options(self._folder)
+            self._starting.enter_context(marking(self._folder.name))
+            self._starting.enter_context(internals.quick_start(modules, self._resources.cpus_per_slot or 1))
         else:
             options |= {"address": self._resources.address, "runtime_env": self._runtime_environment}
             _check_listening(self._resources.address)
-        try:
-            with ExitStack() as starting:
-                starting.enter_context(_visible(self._resources.visible_gpus))
-                if self._folder is not None:
-                    starting.enter_context(marking(self._folder.name))
-                    starting.enter_context(internals.without_helpers())
-                self._initialiser.run(options, interrupts)
-        except ray.exceptions.RuntimeEnvSetupError as error:
-            raise _not_sent(self._runtime_environment, str(error)) from None
-        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-            if self._resources.address is None:
-                raise StudyError(f"Ray doesn't start on this machine: {error}") from None
-            raise _no_cluster(self._resources.address, first_line(error)) from None
+        self._starting.enter_context(_visible(self._resources.visible_gpus))
+        self._initialiser.begin(options)
 
     def _local_options(self, folder: Path) -> dict[str, Any]:
         resources = self._resources
         return {
             "address": "local",  # never a cluster that an environment variable happens to name
-            "num_cpus": resources.cpus,
+            "num_cpus": resources.slots,  # as many workers as start with it
             "num_gpus": len(resources.visible_gpus) if resources.gpus_per_slot else 0,
             "include_dashboard": False,
             "object_store_memory": _OBJECT_STORE_BYTES,
@@ -124,19 +144,23 @@ class _Initialiser:
     def __init__(self) -> None:
         self._done, self._leave = threading.Event(), threading.Event()
         self._failure: BaseException | None = None
+        self._deadline_s = 0.0
 
-    def run(self, options: dict[str, Any], interrupts: Interrupts) -> None:
-        """Initialise Ray.
+    def begin(self, options: dict[str, Any]) -> None:
+        """Begin to initialise Ray."""
+        self._deadline_s = time.monotonic() + _START_TIMEOUT_S
+        threading.Thread(target=self._initialise, args=(options,), name="ray.init", daemon=True).start()
+
+    def wait(self, interrupts: Interrupts) -> None:
+        """Wait until Ray is initialised.
 
         Raises:
             Interrupted: A signal came.
             TimeoutError: It takes too long.
         """
-        threading.Thread(target=self._initialise, args=(options,), name="ray.init", daemon=True).start()
-        deadline = time.monotonic() + _START_TIMEOUT_S
-        while not self._done.wait(0.1):
+        while not self._done.wait(_LOOK_S):
             interrupts.check()
-            if time.monotonic() > deadline:
+            if time.monotonic() > self._deadline_s:
                 raise TimeoutError(f"it did not answer within {_START_TIMEOUT_S:.0f} s")
         if self._failure is not None:
             raise self._failure
@@ -184,6 +208,11 @@ def _not_sent(environment: dict[str, Any] | None, text: str) -> ResourceError:
     return ResourceError(
         f"--ship-code: {folder} can't be sent: {text.splitlines()[-1]}; allowed: another folder, {allowed}"
     )
+
+
+def modules_of(objective: ObjectiveSection) -> tuple[str, ...]:
+    """Return what a worker for an objective imports."""
+    return (_ACTOR, *objective.modules)
 
 
 def first_line(error: Exception) -> str:
