@@ -187,7 +187,7 @@ def test_a_loaded_study_shows_its_trials(bench: Bench):
     study = hpsearch.load_study(bench.studies / "sample")
     assert list(study.trials.columns) == [
         *("number", "state", "stop_reason", "value", "best_epoch", "epochs", "seconds", "seed", "attempt", "worker"),
-        *("error", "params.lr", "params.wd"),
+        *("error", "why", "params.lr", "params.wd"),
     ]
     assert isinstance(study.trials, pd.DataFrame)
     assert len(study.trials) == 3

@@ -153,6 +153,8 @@ def _scored_line(event: events.TrialScored, config: StudyConfig) -> Text:
         line.append(f"  {value} at epoch {event.best_epoch}, ended after {event.epochs}")
     else:
         line.append(f"  no value in {counted(event.epochs, 'epoch')}")
+    if event.why:
+        line.append(f": {clean(event.why)}")
     line.append(f"  {params_line(config.space, event.config)}", style="dim")
     if event.best:
         line.append("  [best]", style="bold green")

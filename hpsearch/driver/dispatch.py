@@ -27,7 +27,7 @@ from hpsearch.trial.events import (
     WorkerLost,
 )
 from hpsearch.trial.folder import attempt_folders
-from hpsearch.trial.trial import Key, Measurement, Stage, State, StopReason, StopRule, TrialRecord, TrialSpec
+from hpsearch.trial.trial import Decision, Key, Measurement, Stage, State, StopReason, StopRule, TrialRecord, TrialSpec
 
 Plan = Callable[[int], TrialRecord | None]
 
@@ -37,12 +37,13 @@ class _End:
     """How a trial ended.
 
     Attributes:
+        decision: Why.
         history: All its measurements.
         error: What the objective raised, in a line.
         traceback: The same as a whole.
     """
 
-    reason: StopReason
+    decision: Decision
     history: Sequence[Measurement]
     worker: str | None
     error: str | None
@@ -152,7 +153,7 @@ class Dispatcher:
         record = self._store.record(*event.key)
         manifest = committed(self._session, record)
         history = () if manifest is None else manifest.measurements
-        end = _End(reason=event.reason, history=history, worker=record.worker, error=event.detail)
+        end = _End(decision=Decision(event.reason), history=history, worker=record.worker, error=event.detail)
         self._end(event.number, end)
 
     def name(self, key: Key) -> str:
@@ -182,8 +183,10 @@ class Dispatcher:
         if manifest is None:
             return False
         history = manifest.measurements
-        reason = manifest.reason or self._spec(record).verdict(history)
-        if reason is None:
+        decision = self._spec(record).verdict(history)
+        if manifest.reason is not None:
+            decision = Decision(manifest.reason, manifest.why)
+        if decision.reason is None:
             for measurement in history:
                 self._store.add_measurement(self._stage, record.number, measurement, self._config.metric)
             return False
@@ -191,7 +194,7 @@ class Dispatcher:
             # That attempt has the checkpoint to keep: a later one was sent out, and committed nothing.
             self._store.start_attempt(self._stage, record.number, manifest.attempt)
         end = _End(
-            reason=reason,
+            decision=decision,
             history=history,
             worker=manifest.worker,
             error=manifest.error,
@@ -208,7 +211,7 @@ class Dispatcher:
             self._session.publish(Notice(message=what))
             return Progress.AGAIN
         end = _End(
-            reason=event.reason,
+            decision=Decision(event.reason, event.why),
             history=self._history(event),
             worker=event.worker,
             error=event.error,
@@ -238,7 +241,7 @@ class Dispatcher:
         record = self._store.end_trial(
             self._stage,
             number,
-            end.reason,
+            end.decision,
             history=end.history,
             metric=self._config.metric,
             worker=end.worker,
@@ -263,6 +266,7 @@ class Dispatcher:
             epochs=record.epochs,
             seconds=record.seconds,
             best=best,
+            why=record.why,
             config=self._config.space.config_of(record.params),
             error=end.error,
             traceback=end.traceback,

@@ -10,7 +10,7 @@ from hpsearch.config.objectives import ObjectiveSection
 from hpsearch.executors.machine.memory import Meter
 from hpsearch.system.place import Place
 from hpsearch.trial.events import Notice, TrialEvent
-from hpsearch.trial.trial import Key, PredictSpec, StopReason, TrialSpec
+from hpsearch.trial.trial import Answer, Key, PredictSpec, StopReason, TrialSpec
 
 Task = TrialSpec | PredictSpec
 
@@ -63,6 +63,10 @@ class Executor(Protocol):
 
     def submit(self, task: Task) -> None:
         """Start a task on a free worker."""
+        ...
+
+    def answer(self, key: Key, answer: Answer) -> None:
+        """Tell a trial whose leg has ended whether it goes on. Nothing happens if its worker is gone."""
         ...
 
     def poll(self, timeout_s: float) -> Sequence[TrialEvent | Notice]:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import secrets
 from collections import deque
-from collections.abc import Iterator
 
 from hpsearch.errors import InputError
 from hpsearch.executors.base import Task, Workplace
 from hpsearch.executors.machine.processes import MARK, end_marked
-from hpsearch.executors.worker.worker import Worker
+from hpsearch.executors.worker.worker import Events, Worker
 from hpsearch.system.signals import Interrupts
 from hpsearch.trial.events import TrialEvent
-from hpsearch.trial.trial import Key, StopReason
+from hpsearch.trial.trial import Answer, Key, StopReason
 
 
 class InlineExecutor:
@@ -42,7 +41,8 @@ class InlineExecutor:
         self._worker = Worker(workplace, check=interrupts.check)
         self._interrupts = interrupts
         self._waiting: deque[Task] = deque()
-        self._running: Iterator[TrialEvent] | None = None
+        self._running: Events | None = None
+        self._answer: Answer | None = None
 
     @property
     def slots(self) -> int:
@@ -65,20 +65,26 @@ class InlineExecutor:
         if self._running is None:
             if not self._waiting:
                 return []
-            self._running = iter(self._worker.run(self._waiting.popleft()))
-        with self._interrupts.raising():
-            event = next(self._running, None)
-        if event is None:
+            self._running = self._worker.run(self._waiting.popleft())
+        answer, self._answer = self._answer, None
+        try:
+            with self._interrupts.raising():
+                return [self._running.send(answer)]
+        except StopIteration:
             self._running = None
             return []
-        return [event]
+
+    def answer(self, key: Key, answer: Answer) -> None:
+        """Keep the answer for the next `poll`, in which the trial goes on."""
+        del key  # one trial runs
+        self._answer = answer
 
     def end(self, key: Key, reason: StopReason, detail: str) -> None:
         """Do nothing: code in this process can't be ended."""
 
     def close(self) -> None:
         """End the running objective by its `finally` blocks, and end the processes that objectives have left behind."""
-        if self._running is not None and hasattr(self._running, "close"):
+        if self._running is not None:
             self._running.close()
         self._running = None
         for name, value in self._before.items():

@@ -84,6 +84,7 @@ def _facts(study: Study, record: TrialRecord) -> RenderableType:
     rows = [
         (study.config.metric, f"{format_value(record.value)}{at}"),
         ("state", f"{record.state}{f', {record.stop_reason}' if record.stop_reason else ''}"),
+        *([("why", clean(record.why))] if record.why else []),
         ("epochs", f"{epochs_of(record)} of {study.full_epochs(record.stage, record.number)}"),
         ("time", format_duration(record.seconds) if record.state is not State.RUNNING else "running"),
         ("attempts", str(record.attempt)),

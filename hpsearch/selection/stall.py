@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hpsearch.trial.trial import Direction, Measurement, StopReason
+from hpsearch.text import counted, format_value
+from hpsearch.trial.trial import GO_ON, Decision, Direction, Measurement, StopReason
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,8 +26,8 @@ class StallRule:
     min_delta: float = 0.0
     warmup_epochs: int = 0
 
-    def __call__(self, history: Sequence[Measurement]) -> StopReason | None:
-        """Return `stalled`, or None to go on."""
+    def __call__(self, history: Sequence[Measurement]) -> Decision:
+        """Return whether the trial goes on, or that it has stalled, and since when."""
         best: float | None = None
         best_epoch = 0
         for measurement in history:
@@ -34,4 +35,12 @@ class StallRule:
             if math.isfinite(value) and (best is None or (value - best) * self.direction.sign > self.min_delta):
                 best, best_epoch = value, measurement.epoch
         since = history[-1].epoch - max(best_epoch, self.warmup_epochs) if history else 0
-        return StopReason.STALLED if since >= self.patience_epochs else None
+        if since < self.patience_epochs:
+            return GO_ON
+        in_vain = f"in {counted(since, 'epoch')}"
+        if best is None:
+            return Decision(StopReason.STALLED, f"no finite value {in_vain}")
+        more = f" by more than {self.min_delta:g}" if self.min_delta else ""
+        return Decision(
+            StopReason.STALLED, f"no better than {format_value(best)} of epoch {best_epoch}{more} {in_vain}"
+        )

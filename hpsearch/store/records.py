@@ -121,6 +121,7 @@ def record_of(stage: Stage, trial: StoredTrial, curve: Callable[[], Curve]) -> T
         attempt=attributes.get("attempt", 0),
         worker=attributes.get("worker"),
         error=attributes.get("error"),
+        why=attributes.get("why", ""),
         source=attributes.get("source"),
         replicate=attributes.get("replicate"),
         code=attributes.get("code"),

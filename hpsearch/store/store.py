@@ -31,7 +31,7 @@ from hpsearch.store.reader import StoreReader
 from hpsearch.store.records import final, finite
 from hpsearch.store.url import cause_of, opening, redact, remedy
 from hpsearch.system.files import write_json
-from hpsearch.trial.trial import Direction, Measurement, Params, Stage, State, StopReason, TrialRecord
+from hpsearch.trial.trial import Decision, Direction, Measurement, Params, Stage, State, StopReason, TrialRecord
 
 # Something else writes this store where there is a KeyError, or where Optuna says that a trial has ended already.
 _REFUSALS: tuple[type[Exception], ...] = (*Backend.errors, OSError, KeyError)
@@ -181,7 +181,7 @@ class Store(StoreReader):
         self,
         stage: Stage,
         number: int,
-        reason: StopReason,
+        decision: Decision,
         *,
         history: Sequence[Measurement],
         metric: str,
@@ -193,7 +193,7 @@ class Store(StoreReader):
         Args:
             stage: Of the trial.
             number: Of the trial.
-            reason: Why it ended; a trial without a finite value has diverged.
+            decision: Why it ended; a trial without a finite value has diverged.
             history: All of its measurements; those that are not stored yet are stored now.
             metric: The study's.
             worker: The host and process that ran it.
@@ -210,6 +210,7 @@ class Store(StoreReader):
         for epoch, value in values.items():
             self._set_value(stage, number, epoch, value)
         best = self._direction.best([m.metrics[metric] for m in history])
+        reason = decision.reason or StopReason.FINISHED
         if best is None and reason.state is State.COMPLETE:
             reason = StopReason.DIVERGED
         self._set(
@@ -220,6 +221,7 @@ class Store(StoreReader):
             seconds=round(sum(m.seconds for m in history), 3),
             worker=worker,
             error=error,
+            why=decision.words,
             stop_reason=reason.value,  # last: a trial that has it has all the others too
         )
         record = final(replace(self.record(stage, number), values=dict(sorted(values.items()))))
@@ -241,7 +243,7 @@ class Store(StoreReader):
     def _set(self, stage: Stage, number: int, **attributes: Any) -> None:
         record = self.record(stage, number)
         for key, value in attributes.items():
-            if value is not None or getattr(record, key) is not None:
+            if value not in (None, "") or getattr(record, key) not in (None, ""):
                 self._changes.attributes[self._mirror.id_of(stage, number), key] = value
         if "stop_reason" in attributes:
             attributes["stop_reason"] = StopReason(attributes["stop_reason"])

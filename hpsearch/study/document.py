@@ -104,6 +104,7 @@ def _trial(record: TrialRecord, config: StudyConfig, folder: Path) -> dict[str, 
         "error": record.error,
         "dir": attempt and attempt.relative_to(folder).as_posix(),
         "code": record.code,
+        "why": record.why or None,
     }
 
 

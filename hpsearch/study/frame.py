@@ -36,6 +36,7 @@ _COMMON: dict[str, Column] = {
     "attempt": ("int64", lambda r: r.attempt),
     "worker": ("string", lambda r: r.worker),
     "error": ("string", lambda r: r.error),
+    "why": ("string", lambda r: r.why or None),
 }
 
 
@@ -55,6 +56,7 @@ def trials_frame(study: Outcome) -> pd.DataFrame:
     | attempt | int64 | the last attempt, from 1; 0 before the first |
     | worker | string | host and process id of the last attempt |
     | error | string | the last line of the traceback of a failed trial |
+    | why | string | the words of the rule that ended it; missing if none did |
     | params.NAME | by the parameter | one column for each name in the space, constants too, as the objective got them |
 
     A column of params is Int64 for integers, float64 for other numbers, boolean for truth values, string for text, and

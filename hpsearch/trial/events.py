@@ -74,6 +74,34 @@ class TrialMeasured(TrialEvent):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class LegEnded(TrialEvent):
+    """The leg of a trial has ended. Its worker holds it open until `Executor.answer`.
+
+    Attributes:
+        epoch: The last one, which is committed.
+        saved: The epoch after which the trial would go on if it were paused now; 0 for the start.
+        best: The best finite value of the study's metric so far; None if there is none.
+    """
+
+    epoch: int
+    saved: int
+    best: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrialPaused(TrialEvent):
+    """The trial was paused, and its worker is free.
+
+    Attributes:
+        worker: Host and process id.
+        gpu: None for a CPU worker.
+    """
+
+    worker: str
+    gpu: GpuUse | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TrialEnded(TrialEvent):
     """The trial has ended, and its manifest says so.
 
@@ -81,6 +109,7 @@ class TrialEnded(TrialEvent):
         worker: Host and process id.
         measured: How many measurements its manifest has: those that were sent, and those that it took over from an
             earlier attempt.
+        why: The words of the rule that ended it; empty if none did.
         traceback: The objective's, if it failed.
         packed: Whether other trials may have run on its GPU at the same time.
         gpu: None for a CPU worker.
@@ -88,6 +117,7 @@ class TrialEnded(TrialEvent):
 
     reason: StopReason
     worker: str
+    why: str = ""
     measured: int = 0
     error: str | None = None
     traceback: str | None = None
@@ -189,6 +219,7 @@ class TrialScored(TrialEvent):
 
     Attributes:
         best: Whether it is the best of its stage so far.
+        why: The words of the rule that ended it; empty if none did.
     """
 
     reason: StopReason
@@ -197,6 +228,7 @@ class TrialScored(TrialEvent):
     epochs: int
     seconds: float
     best: bool
+    why: str = ""
     config: Config = field(default_factory=lambda: Config({}))
     error: str | None = None
     traceback: str | None = None

@@ -24,7 +24,7 @@ from hpsearch.system.disk import says_full
 from hpsearch.system.files import atomic_write
 from hpsearch.trial.checkpoint import check_state, load_state, save_state
 from hpsearch.trial.manifest import CHECKPOINTS, Checkpoint, Manifest, checkpoint_name, decode, encode
-from hpsearch.trial.trial import Measurement, Stage, StopReason, TrialRecord, TrialSpec
+from hpsearch.trial.trial import GO_ON, Decision, Measurement, Stage, TrialRecord, TrialSpec
 
 MANIFEST = "manifest.json"
 ATTEMPT = "attempt-"  # the name of an attempt's folder, before its number
@@ -135,25 +135,25 @@ class AttemptWriter:
         save_state(state, staged)
         self._staged = staged
 
-    def commit(self, measurement: Measurement, reason: StopReason | None = None) -> None:
+    def commit(self, measurement: Measurement, decision: Decision = GO_ON) -> None:
         """Commit an epoch's metrics, together with the checkpoint that was staged for it.
 
         `best` is the best of the epochs that have a checkpoint: an objective may save only every few epochs.
 
         Args:
             measurement: The epoch's metrics.
-            reason: Why this epoch ends the trial; `last` goes then. None if the trial goes on.
+            decision: Whether this epoch ends the trial; `last` goes then.
 
         Raises:
             ObjectiveError: The objective has removed the folder, or what it had staged.
         """
         try:
-            self._commit(measurement, reason)
+            self._commit(measurement, decision)
         except FileNotFoundError as error:
             msg = f"{error.filename} can't be written or is gone; an objective may write into trial.dir, not remove it"
             raise ObjectiveError(msg) from error
 
-    def _commit(self, measurement: Measurement, reason: StopReason | None) -> None:
+    def _commit(self, measurement: Measurement, decision: Decision) -> None:
         measurements = (*self.manifest.measurements, measurement)
         last, best = self.manifest.last, self.manifest.best
         if self._staged is not None:
@@ -161,9 +161,16 @@ class AttemptWriter:
             self._staged.replace(self.folder / last.file)
             self._staged = None
             best = self._better(last, best, measurements)
-        if reason is not None:
+        if decision.reason is not None:
             last, best = None, None if best is None else replace(best, random=None)
-        self.manifest = replace(self.manifest, measurements=measurements, last=last, best=best, reason=reason)
+        self.manifest = replace(
+            self.manifest,
+            measurements=measurements,
+            last=last,
+            best=best,
+            reason=decision.reason,
+            why=decision.words,
+        )
         _write_manifest(self.folder, self.manifest)
         self._remove_unnamed()
 
@@ -174,10 +181,12 @@ class AttemptWriter:
         best = self._spec.direction.best([values.get(old.epoch, math.nan), values[new.epoch]])
         return new if best is not None and best[0] == 1 else old
 
-    def finish(self, reason: StopReason, error: str | None = None, trace: str | None = None) -> None:
+    def finish(self, decision: Decision, error: str | None = None, trace: str | None = None) -> None:
         """Commit the end of the trial. `best` stays; `last` and a staged checkpoint go."""
         self.discard_staged()
-        ended = replace(self.manifest, reason=reason, error=error, traceback=trace, last=None)
+        ended = replace(
+            self.manifest, reason=decision.reason, why=decision.words, error=error, traceback=trace, last=None
+        )
         if ended != self.manifest:  # else the commit of the last epoch has said so
             self.folder.mkdir(parents=True, exist_ok=True)  # the objective may have removed it
             if ended.best is not None and not (self.folder / ended.best.file).is_file():

@@ -49,6 +49,7 @@ class Manifest:
         last: The newest checkpoint; None after the end of the trial.
         best: The checkpoint with the best metric.
         reason: Why the trial ended; None while it runs.
+        why: The words of the rule that ended it; empty if none did.
     """
 
     stage: Stage
@@ -61,6 +62,7 @@ class Manifest:
     last: Checkpoint | None = None
     best: Checkpoint | None = None
     reason: StopReason | None = None
+    why: str = ""
     error: str | None = None
     traceback: str | None = None
 
@@ -85,6 +87,7 @@ def decode(content: bytes) -> Manifest:
             last=Checkpoint(**raw["last"]) if raw["last"] else None,
             best=Checkpoint(**raw["best"]) if raw["best"] else None,
             reason=StopReason(raw["reason"]) if raw["reason"] else None,
+            why=raw.get("why", ""),
             error=raw["error"],
             traceback=raw["traceback"],
         )
@@ -139,6 +142,7 @@ def encode(manifest: Manifest) -> bytes:
         "last": checkpoint(manifest.last),
         "best": checkpoint(manifest.best),
         "reason": manifest.reason,
+        "why": manifest.why,
         "error": manifest.error,
         "traceback": manifest.traceback,
         "measurements": measurements,

@@ -81,6 +81,38 @@ class StopReason(StrEnum):
         return State.FAIL
 
 
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a rule says of a trial.
+
+    Attributes:
+        reason: Why the trial ends; None if it goes on.
+        words: The same for people, with the numbers that decided; empty if there is nothing to add to the reason.
+    """
+
+    reason: StopReason | None = None
+    words: str = ""
+
+
+GO_ON = Decision()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What a trial is told at the end of a leg. It goes on, or it ends; if it does neither, it is paused.
+
+    Attributes:
+        until: The epoch at which its next leg ends; None if it does not go on.
+        decision: Why it ends.
+    """
+
+    until: int | None = None
+    decision: Decision = GO_ON
+
+
+PAUSE = Answer()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Measurement:
     """The metrics of one trial after one epoch.
@@ -99,8 +131,8 @@ class Measurement:
 class StopRule(Protocol):
     """A rule that needs no rivals. It is pure, so a worker and a replay decide alike."""
 
-    def __call__(self, history: Sequence[Measurement]) -> StopReason | None:
-        """Return why the trial ends after the last measurement of its history; None if it goes on."""
+    def __call__(self, history: Sequence[Measurement]) -> Decision:
+        """Return whether the trial goes on after the last measurement of its history, or why it ends."""
         ...
 
 
@@ -134,7 +166,8 @@ class TrialSpec(_Spec):
         seed: Below 2**32.
         epochs: The full length. Schedules span it, however early the trial may end.
         earlier: Absolute paths of the earlier attempts, newest first, to resume from.
-        rules: Applied after each epoch, in order; the first one with a reason ends the trial.
+        until: The epoch at which the leg ends; None for the last epoch.
+        rules: Applied after each epoch, in order; the first one that ends the trial decides.
         alone: Whether no other trial may share its GPU.
     """
 
@@ -144,18 +177,19 @@ class TrialSpec(_Spec):
     metric: str
     direction: Direction
     earlier: tuple[str, ...] = ()
+    until: int | None = None
     rules: tuple[StopRule, ...] = ()
     alone: bool = False
 
-    def verdict(self, history: Sequence[Measurement]) -> StopReason | None:
-        """Return why a trial with this history has ended, or None: the same for a worker and for a later driver."""
+    def verdict(self, history: Sequence[Measurement]) -> Decision:
+        """Return whether a trial with this history goes on, or why it has ended: a later driver decides alike."""
         if not history:
-            return None
-        reasons = (rule(history) for rule in self.rules)
-        reason = next((reason for reason in reasons if reason is not None), None)
-        if history[-1].epoch >= self.epochs and reason in (None, StopReason.STALLED):
-            return StopReason.FINISHED  # a stall in the last epoch has saved nothing
-        return reason
+            return GO_ON
+        decisions = (rule(history) for rule in self.rules)
+        decision = next((decision for decision in decisions if decision.reason is not None), GO_ON)
+        if history[-1].epoch >= self.epochs and decision.reason in (None, StopReason.STALLED):
+            return Decision(StopReason.FINISHED)  # a stall in the last epoch has saved nothing
+        return decision
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -185,6 +219,7 @@ class TrialRecord:
         replicate: For a finalist, which of its seeds this is, from 0.
         worker: The host and process that ran the last attempt.
         error: What the objective raised, in one line.
+        why: The words of the rule that ended it; empty if none did.
         code: The state of the repository that its code lies in: `commit`, `diff_hash` and `dirty`. None without a
             repository, and for hpsearch's own code.
     """
@@ -203,6 +238,7 @@ class TrialRecord:
     attempt: int = 0
     worker: str | None = None
     error: str | None = None
+    why: str = ""
     source: int | None = None
     replicate: int | None = None
     code: Mapping[str, Any] | None = None

@@ -22,7 +22,7 @@ from hpsearch.store.store import Store
 from hpsearch.study.study import Study
 from hpsearch.system.signals import Interrupts
 from hpsearch.trial.events import Forecast, StageStarted, TrialMeasured, TrialScored, TrialStarted
-from hpsearch.trial.trial import Measurement, Stage, State, StopReason, TrialRecord
+from hpsearch.trial.trial import Decision, Measurement, Stage, State, StopReason, TrialRecord
 from support.factories import sample_config
 
 
@@ -428,7 +428,7 @@ def test_a_resumed_ledger_knows_what_there_was(tmp_path):
         desk.store.create_trial(record, desk.config.space)
     history = [Measurement(epoch=epoch, metrics={"score": 1.0}, seconds=2.0) for epoch in range(1, 11)]
     how = {"metric": "score", "worker": "w", "error": None}
-    desk.store.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=history, **how)
+    desk.store.end_trial(Stage.SEARCH, 0, Decision(StopReason.FINISHED), history=history, **how)
     desk.store.add_measurement(Stage.SEARCH, 1, history[0], "score")
     desk.open()
     assert desk.ledger.spent.epochs == 11

@@ -16,7 +16,7 @@ from hpsearch.store.store import Store
 from hpsearch.study.study import Study
 from hpsearch.system.signals import Interrupts
 from hpsearch.trial.folder import AttemptWriter, attempt_folder
-from hpsearch.trial.trial import Measurement, Stage, State, StopReason, TrialRecord
+from hpsearch.trial.trial import Decision, Measurement, Stage, State, StopReason, TrialRecord
 from support.factories import sample_config, spec
 
 KEPT = 3
@@ -60,11 +60,11 @@ def train(session: Session, number: int, value: float, reason: StopReason) -> Tr
     writer = AttemptWriter(task, "here:1")
     writer.stage({"epoch": 1})
     writer.commit(Measurement(epoch=1, metrics={config.metric: value}))
-    writer.finish(reason)
+    writer.finish(Decision(reason))
     return store.end_trial(
         Stage.SEARCH,
         number,
-        reason,
+        Decision(reason),
         history=writer.manifest.measurements,
         metric=config.metric,
         worker="here:1",

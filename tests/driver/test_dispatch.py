@@ -23,7 +23,7 @@ from hpsearch.trial.events import (
     WorkerLost,
 )
 from hpsearch.trial.folder import AttemptWriter
-from hpsearch.trial.trial import Stage, State, StopReason, TrialRecord, TrialSpec
+from hpsearch.trial.trial import Decision, Stage, State, StopReason, TrialRecord, TrialSpec
 from support.factories import history, measured, trained
 from support.scripted import Script, Scripted, ScriptedStudy
 
@@ -72,7 +72,7 @@ def commit(spec: TrialSpec, *values: float, reason: StopReason | None = None, ch
             writer.stage({"epoch": measurement.epoch})
         writer.commit(measurement)
     if reason is not None:
-        writer.finish(reason)
+        writer.finish(Decision(reason))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from hpsearch.objectives import base
 from hpsearch.trial.checkpoint import load_state
 from hpsearch.trial.folder import MANIFEST, read_manifest
 from hpsearch.trial.handle import inside
-from hpsearch.trial.trial import Direction, StopReason
+from hpsearch.trial.trial import Decision, Direction, StopReason
 from support.attempts import EPOCHS, drive, make, saving
 
 
@@ -92,7 +92,7 @@ def test_the_best_checkpoint_is_the_best_of_the_epochs_that_have_one(tmp_path, d
     trial, writer = make(tmp_path, direction=direction)
     drive(every_second, trial, writer)
     assert writer.manifest.best.epoch == best
-    writer.finish(StopReason.FINISHED)
+    writer.finish(Decision(StopReason.FINISHED))
     assert [path.name for path in writer.folder.glob("*.pt")] == [f"epoch-0000{best}.pt"]
 
 
@@ -112,7 +112,7 @@ def test_a_checkpoint_of_a_diverged_epoch_gives_way_to_a_finite_one(tmp_path):
 def test_a_checkpoint_without_its_measurement_goes_when_the_trial_ends(tmp_path):
     trial, writer = make(tmp_path)
     trial.save_checkpoint({"epoch": 1})
-    writer.finish(StopReason.ERROR, "Boom")
+    writer.finish(Decision(StopReason.ERROR), "Boom")
     assert [path.name for path in writer.folder.iterdir()] == [MANIFEST]
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from hpsearch.selection.divergence import DivergenceRule
 from hpsearch.selection.stall import StallRule
-from hpsearch.trial.trial import Direction, Measurement, StopReason
+from hpsearch.trial.trial import GO_ON, Decision, Direction, Measurement, StopReason
 from support import strategies
 
 
@@ -23,7 +23,7 @@ def stall(patience=3, *, direction=Direction.MAXIMIZE, min_delta=0.0, warmup=0):
 def stop_epoch(rule, values):
     """Return the epoch after which a rule ends a trial, or infinity."""
     measurements = history(values)
-    ends = (m.epoch for i, m in enumerate(measurements) if rule(measurements[: i + 1]))
+    ends = (m.epoch for i, m in enumerate(measurements) if rule(measurements[: i + 1]).reason)
     return next(ends, math.inf)
 
 
@@ -51,14 +51,14 @@ def test_stall(rule, values, epoch):
 
 def test_gaps_between_measurements_count_as_epochs():
     measurements = [Measurement(epoch=e, metrics={"acc": v}) for e, v in [(2, 0.5), (4, 0.4), (5, 0.4)]]
-    assert stall()(measurements) is StopReason.STALLED
-    assert stall()(measurements[:2]) is None
-    assert stall(4)(measurements) is None
+    assert stall()(measurements).reason is StopReason.STALLED
+    assert stall()(measurements[:2]) == GO_ON
+    assert stall(4)(measurements) == GO_ON
 
 
 def test_no_history_goes_on():
-    assert stall()([]) is None
-    assert DivergenceRule()([]) is None
+    assert stall()([]) == GO_ON
+    assert DivergenceRule()([]) == GO_ON
 
 
 @given(strategies.curves, st.integers(1, 10), st.integers(1, 10), st.sampled_from(Direction))
@@ -92,10 +92,24 @@ def test_never_before_the_patience(values, patience):
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_any_metric_that_is_not_finite_has_diverged(bad):
     good = Measurement(epoch=1, metrics={"acc": 0.1, "loss": 2.0})
-    assert DivergenceRule()([good]) is None
-    assert DivergenceRule()([good, Measurement(epoch=2, metrics={"acc": 0.1, "loss": bad})]) is StopReason.DIVERGED
+    assert DivergenceRule()([good]) == GO_ON
+    worse = Measurement(epoch=2, metrics={"acc": 0.1, "loss": bad})
+    assert DivergenceRule()([good, worse]) == Decision(StopReason.DIVERGED, f"epoch 2: loss was {bad}")
 
 
 def test_only_the_last_measurement_counts():
     bad = Measurement(epoch=1, metrics={"acc": math.nan})
-    assert DivergenceRule()([bad, Measurement(epoch=2, metrics={"acc": 0.5})]) is None
+    assert DivergenceRule()([bad, Measurement(epoch=2, metrics={"acc": 0.5})]) == GO_ON
+
+
+@pytest.mark.parametrize(
+    ("rule", "values", "words"),
+    [
+        (stall(), [0.5, 0.9412, 0.4, 0.4, 0.4], "no better than 0.9412 of epoch 2 in 3 epochs"),
+        (stall(1), [0.5, 0.4], "no better than 0.5000 of epoch 1 in 1 epoch"),
+        (stall(min_delta=0.1), [0.5, 0.55, 0.59, 0.6], "no better than 0.5000 of epoch 1 by more than 0.1 in 3 epochs"),
+        (stall(), [math.nan] * 3, "no finite value in 3 epochs"),
+    ],
+)
+def test_a_stall_is_told_with_its_numbers(rule, values, words):
+    assert rule(history(values)) == Decision(StopReason.STALLED, words)

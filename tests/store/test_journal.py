@@ -27,7 +27,7 @@ from hpsearch.store.folding import folded
 from hpsearch.store.journal import JournalFile
 from hpsearch.store.store import STUDY_FILE, Store
 from hpsearch.trial.events import TrialScored
-from hpsearch.trial.trial import Direction, Stage, StopReason
+from hpsearch.trial.trial import Decision, Direction, Stage, StopReason
 from support.bench import Stop, results
 from support.conformance.stores import CONFIG, END, InItsFolder, add, contents, measurements, running
 from support.waiting import wait_until
@@ -98,7 +98,7 @@ class TestJournal(InItsFolder):
         monkeypatch.setattr(os, "fsync", lambda descriptor: syncs.append(sync(descriptor)))
         for measurement in measurements(0.25, 0.5, 0.75):
             store.add_measurement(Stage.SEARCH, 0, measurement, "score")
-        store.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=measurements(0.25, 0.5, 0.75), **END)
+        store.end_trial(Stage.SEARCH, 0, Decision(StopReason.FINISHED), history=measurements(0.25, 0.5, 0.75), **END)
         store.flush()
         assert len(syncs) == 1
 
@@ -200,7 +200,7 @@ class TestTornTails:
         assert path.read_bytes() == content
         assert f"journal.log: its last line was cut short and is taken away ({len(tail)} bytes)" in caplog.text
         driver.reload()
-        driver.end_trial(Stage.SEARCH, 1, StopReason.FINISHED, history=measurements(0.25, 0.5), **END)
+        driver.end_trial(Stage.SEARCH, 1, Decision(StopReason.FINISHED), history=measurements(0.25, 0.5), **END)
         driver.flush()
         reader.reload()
         assert contents(reader) == contents(driver)
@@ -247,14 +247,14 @@ class TestWrites:
         add(store, 0, None)
         content = journal_of(folder).read_bytes()
         store.add_measurement(Stage.SEARCH, 0, measurements(0.5)[0], "score")
-        store.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=measurements(0.5), **END)
+        store.end_trial(Stage.SEARCH, 0, Decision(StopReason.FINISHED), history=measurements(0.5), **END)
         with full_disk(len(content) + 700), pytest.raises(StudyError, match="can't be written: File too large; fix"):
             store.flush()
         assert journal_of(folder).read_bytes() == content
         store.put("done", value=True)
         again = Store.open(folder)
         assert again.record(Stage.SEARCH, 0).stop_reason is None
-        again.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=measurements(0.5), **END)
+        again.end_trial(Stage.SEARCH, 0, Decision(StopReason.FINISHED), history=measurements(0.5), **END)
         again.flush()
         assert contents(Store.open(folder)) == contents(again)
 

@@ -28,7 +28,7 @@ def test_it_has_the_shape_that_tools_read(study):
     vote(one.store)
     found = document(one)
     assert list(found) == [*KEYS, "rounds", "edges", "test_readings", "best", "budget"]
-    assert list(found["trials"][0]) == [*TRIAL_KEYS, "error", "dir", "code"]
+    assert list(found["trials"][0]) == [*TRIAL_KEYS, "error", "dir", "code", "why"]
     assert list(found["finalists"][0])[:6] == ["trial", "params", "values", "mean", "std", "ci95"]
     assert list(found["ensemble"]) == ["members", "val", "test"]
     assert list(found["ensemble"]["members"][0]) == ["trial", "seed", "weight"]

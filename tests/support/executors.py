@@ -7,12 +7,21 @@ from pathlib import Path
 from hpsearch.executors.base import Executor, Workplace
 from hpsearch.selection.divergence import DivergenceRule
 from hpsearch.selection.stall import StallRule
-from hpsearch.trial.events import PredictionsReady, TrialEnded, TrialEvent, TrialMeasured, WorkerLost
+from hpsearch.trial.events import (
+    LegEnded,
+    PredictionsReady,
+    TrialEnded,
+    TrialEvent,
+    TrialMeasured,
+    TrialPaused,
+    WorkerLost,
+)
 from hpsearch.trial.trial import Direction, Measurement, TrialSpec
 from support.factories import sample_config, spec
 from support.paths import OBJECTIVES
 
 DIRECTION = Direction.MAXIMIZE
+_OVER = (TrialEnded, TrialPaused, WorkerLost, PredictionsReady)
 ANY = "any_of_them"  # the sample objective that `does` of the config names
 UNSAVED = {"lr": 0.1, "does": "climb", "saves": False}  # a separate worker would import torch for a checkpoint
 RULES = (DivergenceRule(), StallRule(metric="score", direction=DIRECTION, patience_epochs=4))
@@ -29,12 +38,22 @@ def task(folder: Path, number: int = 0, **changes: object) -> TrialSpec:
     return spec(folder / f"{number:05d}", number, **{"config": {"lr": 0.1, "does": "climb"}, "rules": RULES, **changes})
 
 
+def asked(executor: Executor) -> list[TrialEvent]:
+    """Poll until the leg of a trial has ended."""
+    events: list[TrialEvent] = []
+    for _ in range(100_000):
+        events += executor.poll(1.0)
+        if any(isinstance(event, LegEnded) for event in events):
+            return events
+    raise AssertionError(f"only {events}")
+
+
 def collect(executor: Executor, count: int = 1) -> list[TrialEvent]:
     """Poll until a number of tasks have ended."""
     events: list[TrialEvent] = []
     for _ in range(100_000):
         events += executor.poll(1.0)
-        if sum(isinstance(event, TrialEnded | WorkerLost | PredictionsReady) for event in events) >= count:
+        if sum(isinstance(event, _OVER) for event in events) >= count:
             return events
     raise AssertionError(f"only {events}")
 

@@ -9,7 +9,7 @@ from hpsearch.objectives.space_files import parse_config
 from hpsearch.store.store import Store
 from hpsearch.study.study import Study
 from hpsearch.trial.folder import LOG, AttemptWriter, attempt_folder
-from hpsearch.trial.trial import Measurement, Stage, State, StopReason, TrialRecord, TrialSpec
+from hpsearch.trial.trial import Decision, Measurement, Stage, State, StopReason, TrialRecord, TrialSpec
 
 EPOCHS = 20
 RAW = {
@@ -79,7 +79,7 @@ def add(study, number, values, reason=None, **fields):
         store.add_measurement(stage, number, measurement, settings.metric)
     if reason is not None:
         end = {"metric": settings.metric, "worker": "gpu1:4711", "error": last_line}
-        store.end_trial(stage, number, reason, history=history, **end)
+        store.end_trial(stage, number, Decision(reason), history=history, **end)
     store.flush()
 
 
@@ -100,7 +100,7 @@ def _write_folder(settings, folder, record, history, reason, error, log):
     for measurement in history:
         writer.commit(measurement)
     if reason is not None:
-        writer.finish(reason, error.splitlines()[-1] if error else None, error)
+        writer.finish(Decision(reason), error.splitlines()[-1] if error else None, error)
     (path / LOG).write_text(log)
 
 
@@ -148,7 +148,7 @@ def _finish(folder, settings):
     store, settings = study.store, study.config
     end = {"metric": settings.metric, "worker": "gpu1:4711", "error": None}
     history = [Measurement(epoch=e, metrics={settings.metric: v}) for e, v in ((1, 0.6), (2, 0.7))]
-    store.end_trial(Stage.SEARCH, 6, StopReason.STALLED, history=history, **end)
+    store.end_trial(Stage.SEARCH, 6, Decision(StopReason.STALLED), history=history, **end)
     store.flush()
     add(study, 7, [0.65], StopReason.FINISHED)
     values = {5: [[0.95, 0.968], [0.2, 0.961], [math.nan]], 1: [[0.9, 0.9667], [0.9, 0.9651], [0.9, 0.9644]]}

@@ -17,11 +17,11 @@ from types import FrameType
 from hpsearch.errors import Interrupted
 from hpsearch.executors.base import Task, Workplace
 from hpsearch.executors.ray.files import Needs, in_copy
-from hpsearch.executors.worker.worker import Worker
+from hpsearch.executors.worker.worker import Events, Worker
 from hpsearch.objectives.importing import import_from_copy
-from hpsearch.trial.events import TrialEvent, TrialMeasured
+from hpsearch.trial.events import LegEnded, TrialEvent, TrialMeasured
 from hpsearch.trial.folder import LOG
-from hpsearch.trial.trial import PredictSpec
+from hpsearch.trial.trial import Answer, PredictSpec
 
 _SHORT_S, _TOGETHER_S = 0.02, 0.1
 
@@ -65,6 +65,7 @@ class Actor:
         if workplace.place is not None:
             import_from_copy(workplace.place)
         self._worker = Worker(workplace, own_process=True, check=_Termination().check)
+        self._log: Path | None = None  # of the trial; None for predictions
 
     def ready(self) -> Home:
         """Return where the process runs, once it is up."""
@@ -81,15 +82,23 @@ class Actor:
         )
 
     def run(self, task: Task) -> Iterator[list[TrialEvent]]:
-        """Run a task as a stream of messages, each with some events.
+        """Run a task as a stream of messages, each with some events. The end of a leg ends the stream too.
 
         Raises:
             SystemExit: This process was told to end. For Ray it is lost, and the task goes to another.
         """
-        log = nullcontext() if isinstance(task, PredictSpec) else _output_to(Path(task.folder) / LOG)
-        with log:
+        self._log = None if isinstance(task, PredictSpec) else Path(task.folder) / LOG
+        self._events = self._worker.run(task)
+        yield from self._stream(None)
+
+    def answer(self, answer: Answer) -> Iterator[list[TrialEvent]]:
+        """Go on with the trial whose leg has ended; as `run`."""
+        yield from self._stream(answer)
+
+    def _stream(self, answer: Answer | None) -> Iterator[list[TrialEvent]]:
+        with nullcontext() if self._log is None else _output_to(self._log):
             try:
-                yield from messages(self._worker.run(task))
+                yield from messages(leg(self._events, answer))
             except Interrupted as told:
                 sys.exit(128 + told.signal_number)
 
@@ -120,6 +129,21 @@ class _Termination:
         if callable(self._before):
             self._before(number, frame)
         sys.exit(128 + number)
+
+
+def leg(events: Events, answer: Answer | None) -> Iterator[TrialEvent]:
+    """Yield the events of a task up to the end of a leg, or to its own.
+
+    Args:
+        events: All of them; they are held open at the end of a leg.
+        answer: To the leg that ended before; None for the first leg.
+    """
+    with suppress(StopIteration):
+        event = events.send(answer)
+        while not isinstance(event, LegEnded):
+            yield event
+            event = next(events)
+        yield event
 
 
 def messages(events: Iterable[TrialEvent], clock: Callable[[], float] = time.monotonic) -> Iterator[list[TrialEvent]]:

@@ -20,8 +20,8 @@ from hpsearch.executors.ray.slots import Slot, drain, heard, left_alone, lost, r
 from hpsearch.executors.ray.start import Connection, ray
 from hpsearch.executors.resources import Resources
 from hpsearch.system.signals import Interrupts
-from hpsearch.trial.events import Notice, TrialEvent
-from hpsearch.trial.trial import Key, StopReason
+from hpsearch.trial.events import LegEnded, Notice, TrialEvent
+from hpsearch.trial.trial import Answer, Key, StopReason
 
 _MAX_FAILED_STARTS = 3
 
@@ -93,6 +93,13 @@ class RayExecutor:
     def _run(self, slot: Slot, task: Task) -> None:
         slot.task, slot.ended_for = task, None
         slot.stream = slot.actor.run.remote(task)
+
+    def answer(self, key: Key, answer: Answer) -> None:
+        """Send an answer to the worker that holds the trial open."""
+        for slot in self._slots:
+            if slot.asks and slot.task is not None and slot.task.key == key:
+                slot.asks = False
+                slot.stream = slot.actor.answer.remote(answer)
 
     def poll(self, timeout_s: float) -> list[TrialEvent | Notice]:
         """Return what has happened; if nothing has, wait for at most the timeout.
@@ -239,6 +246,8 @@ class RayExecutor:
             if self._watch is not None and slot.home is not None and left_alone(drained.error):
                 self._watch.worker_is_lost(slot.home)
                 self._leave({slot.home.node})
+        elif drained.events and isinstance(drained.events[-1], LegEnded):
+            slot.stream, slot.asks = None, True  # the rest comes in the stream of the answer
         elif drained.finished:
             self._task_ended(slot)
 

@@ -17,7 +17,7 @@ from hpsearch.executors.machine.packing import (
 )
 from hpsearch.executors.ray.slots import Slot
 from hpsearch.executors.resources import Resources
-from hpsearch.trial.events import GpuUse, Notice, TrialEnded, TrialEvent, TrialMeasured, WorkerLost
+from hpsearch.trial.events import GpuUse, Notice, TrialEnded, TrialEvent, TrialMeasured, TrialPaused, WorkerLost
 from hpsearch.trial.trial import Key, State, StopReason, TrialSpec
 
 _TOLD_LEAKS = 3  # an objective that leaks does so in every trial
@@ -116,13 +116,13 @@ class Packer:
             return False
         before = self.trials_per_gpu
         for event in events:
-            if isinstance(event, TrialEnded) and event.gpu is not None:
+            if isinstance(event, TrialEnded | TrialPaused) and event.gpu is not None:
                 self._look_for_leak(slot, event, event.gpu)
             if self._watch is not None and isinstance(event, TrialMeasured | TrialEnded):
                 self._measure(self._watch, event)
         return self.trials_per_gpu != before
 
-    def _look_for_leak(self, slot: Slot, event: TrialEnded, use: GpuUse) -> None:
+    def _look_for_leak(self, slot: Slot, event: TrialEnded | TrialPaused, use: GpuUse) -> None:
         if not is_leak(use, slot.trials_per_gpu):
             return
         slot.leaks = True

@@ -21,7 +21,8 @@ class Slot:
         starting: What Ray returns once its process is up; None after that. It may wait for room in the cluster.
         home: Where it runs; None until it is up.
         task: What it works on; None while it is idle.
-        stream: The events of its task; None while it is idle.
+        stream: The events of its task; None while it is idle or asks.
+        asks: Whether it holds its trial open at the end of a leg, until it is answered.
         ended_for: Why it was killed in the middle of its task; None if it was not.
         trials_per_gpu: How many workers share its GPU.
         beside: How many more workers start on its node once it is up.
@@ -33,6 +34,7 @@ class Slot:
     home: Home | None = None
     task: Task | None = None
     stream: Any = None
+    asks: bool = False
     ended_for: tuple[StopReason, str] | None = None
     trials_per_gpu: int = 1
     beside: int = 0

@@ -26,24 +26,41 @@ from hpsearch.objectives.base import Objective, iterate
 from hpsearch.objectives.loading import load_objective
 from hpsearch.system.files import atomic_write
 from hpsearch.trial.checkpoint import load_state
-from hpsearch.trial.events import PredictionsReady, TrialEnded, TrialEvent, TrialMeasured, TrialStarted
+from hpsearch.trial.events import (
+    LegEnded,
+    PredictionsReady,
+    TrialEnded,
+    TrialEvent,
+    TrialMeasured,
+    TrialPaused,
+    TrialStarted,
+)
 from hpsearch.trial.folder import LOG, AttemptWriter
 from hpsearch.trial.handle import Metrics, Trial
-from hpsearch.trial.trial import PredictSpec, StopReason, TrialSpec
+from hpsearch.trial.manifest import Manifest
+from hpsearch.trial.trial import PAUSE, Answer, Decision, Measurement, PredictSpec, StopReason, TrialSpec
+
+Events = Generator[TrialEvent, Answer | None, None]
+"""The events of a task. `LegEnded` is answered by the value that is sent next; all others by None."""
 
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """Why an attempt has ended; the error that the objective raised, in one line, and its traceback."""
+    """Why an attempt has ended, or `GO_ON` if it is paused.
 
-    reason: StopReason
+    Attributes:
+        error: What the objective raised, in one line.
+        traceback: The same as a whole.
+    """
+
+    decision: Decision
     error: str | None = None
     traceback: str | None = None
 
 
 def _failure(error: BaseException) -> _End:
     reason = StopReason.OOM if _is_out_of_memory(error) else StopReason.ERROR
-    return _End(reason, in_a_line(error), in_full(error))
+    return _End(Decision(reason), in_a_line(error), in_full(error))
 
 
 def _no_state() -> None:
@@ -73,8 +90,8 @@ class Worker:
         self._code: Mapping[str, Any] | None = None
         self._meter: Meter = NoMeter()
 
-    def run(self, task: Task) -> Iterator[TrialEvent]:
-        """Run a task. Whatever the objective does, its last event is `TrialEnded` or `PredictionsReady`.
+    def run(self, task: Task) -> Events:
+        """Run a task. Whatever the objective does, its last event is `TrialEnded`, `TrialPaused` or `PredictionsReady`.
 
         Raises:
             UnwritableError: Nothing more can be committed.
@@ -107,20 +124,25 @@ class Worker:
             self._code = code.state_of(self._workplace)  # each trial reads it anew
         return self._objective
 
-    def _train(self, spec: TrialSpec) -> Iterator[TrialEvent]:
+    def _train(self, spec: TrialSpec) -> Events:
         random_state = _no_state if self._workplace.objective.own_processes else captured
         writer = AttemptWriter(spec, self.name, random_state=random_state)
         with _same_directory():
             end = yield from self._attempt(spec, writer)
         gpu = self._meter.end(self._free_memory)
+        reason = end.decision.reason
+        if reason is None:
+            yield TrialPaused(stage=spec.stage, number=spec.number, attempt=spec.attempt, worker=self.name, gpu=gpu)
+            return
         packed = self._workplace.trials_per_gpu > 1 and not spec.alone
-        if not (packed and end.reason is StopReason.OOM):  # that trial is tried again alone, from its last checkpoint
-            writer.finish(end.reason, end.error, end.traceback)
+        if not (packed and reason is StopReason.OOM):  # that trial is tried again alone, from its last checkpoint
+            writer.finish(end.decision, end.error, end.traceback)
         yield TrialEnded(
             stage=spec.stage,
             number=spec.number,
             attempt=spec.attempt,
-            reason=end.reason,
+            reason=reason,
+            why=end.decision.words,
             worker=self.name,
             measured=len(writer.manifest.measurements),
             error=end.error,
@@ -129,16 +151,15 @@ class Worker:
             gpu=gpu,
         )
 
-    def _attempt(self, spec: TrialSpec, writer: AttemptWriter) -> Generator[TrialEvent, None, _End]:
+    def _attempt(self, spec: TrialSpec, writer: AttemptWriter) -> Generator[TrialEvent, Answer | None, _End]:
         with _trial_log(spec) as log:
             try:
                 objective = self._loaded()
                 prepare(spec.seed, None if self._workplace.objective.own_processes else self._workplace.threads)
                 self._meter.begin(spec.folder)
                 yield self._started(spec)
-                meter = self._meter if self._workplace.measures_memory else None
                 trial = Trial(spec, device=self._device, writer=writer, log=log, set_random_state=restore)
-                return _End((yield from _epochs(objective, spec, trial, writer, meter, self._check)))
+                return _End((yield from self._epochs(objective, spec, trial, writer)))
             except (Interrupted, GeneratorExit):
                 raise
             except BaseException as caught:
@@ -151,6 +172,52 @@ class Worker:
                 return end
             finally:
                 writer.discard_staged()
+
+    def _epochs(
+        self, objective: Objective, spec: TrialSpec, trial: Trial, writer: AttemptWriter
+    ) -> Generator[TrialEvent, Answer | None, Decision]:
+        """Train, commit and decide, epoch by epoch; return why the trial ended, or `GO_ON` if it was paused."""
+        began, until = time.monotonic(), spec.until or spec.epochs
+        with _closing(iterate(objective.train, spec.config, trial), trial.log) as measured:
+            while (metrics := _next(measured, self._check)) is not _OVER:
+                measurement = trial.measure(metrics, time.monotonic() - began)
+                decision = spec.verdict((*writer.manifest.measurements, measurement))
+                writer.commit(measurement, decision)
+                yield self._measured(spec, measurement, decision)
+                if decision.reason is None and measurement.epoch >= until:
+                    answer = (yield self._leg_ended(spec, writer.manifest)) or PAUSE
+                    if answer.until is None:
+                        return answer.decision
+                    until = answer.until
+                if decision.reason is not None:
+                    return decision
+                began = time.monotonic()
+        return Decision(StopReason.FINISHED)
+
+    def _measured(self, spec: TrialSpec, measurement: Measurement, decision: Decision) -> TrialMeasured:
+        return TrialMeasured(
+            stage=spec.stage,
+            number=spec.number,
+            attempt=spec.attempt,
+            measurement=measurement,
+            gpu=self._meter.use() if self._workplace.measures_memory else None,
+            last=decision.reason is not None,
+        )
+
+    def _leg_ended(self, spec: TrialSpec, manifest: Manifest) -> LegEnded:
+        epoch = manifest.measurements[-1].epoch
+        saved = 0 if manifest.last is None else manifest.last.epoch
+        if self._workplace.objective.own_processes:  # they keep their own checkpoints
+            saved = epoch
+        best = spec.direction.best([one.metrics[spec.metric] for one in manifest.measurements])
+        return LegEnded(
+            stage=spec.stage,
+            number=spec.number,
+            attempt=spec.attempt,
+            epoch=epoch,
+            saved=saved if self._workplace.objective.can_pause else 0,
+            best=None if best is None else best[1],
+        )
 
     def _started(self, spec: TrialSpec) -> TrialStarted:
         return TrialStarted(
@@ -219,36 +286,6 @@ def _is_whole(path: Path) -> bool:
             return all(file[name] is not None for name in ("probabilities", "labels"))
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return False
-
-
-def _epochs(
-    objective: Objective,
-    spec: TrialSpec,
-    trial: Trial,
-    writer: AttemptWriter,
-    meter: Meter | None,
-    check: Callable[[], None],
-) -> Generator[TrialMeasured, None, StopReason]:
-    """Train, commit and decide, epoch by epoch; return why the trial ended."""
-    began = time.monotonic()
-    with _closing(iterate(objective.train, spec.config, trial), trial.log) as measured:
-        while (metrics := _next(measured, check)) is not _OVER:
-            measurement = trial.measure(metrics, time.monotonic() - began)
-            reason = spec.verdict((*writer.manifest.measurements, measurement))
-            writer.commit(measurement, reason)
-            gpu = None if meter is None else meter.use()
-            yield TrialMeasured(
-                stage=spec.stage,
-                number=spec.number,
-                attempt=spec.attempt,
-                measurement=measurement,
-                gpu=gpu,
-                last=reason is not None,
-            )
-            if reason is not None:
-                return reason
-            began = time.monotonic()
-    return StopReason.FINISHED
 
 
 _OVER: Metrics = {}

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from hpsearch.executors.base import Executor
-from hpsearch.trial.events import TrialEnded, TrialMeasured, TrialStarted
+from hpsearch.trial.events import TrialEnded, TrialMeasured, TrialPaused, TrialStarted
 from hpsearch.trial.folder import read_manifest
-from hpsearch.trial.trial import PredictSpec, Stage, StopReason
-from support.executors import ANY, collect, measurements, task, until_free
+from hpsearch.trial.trial import PAUSE, Answer, Decision, PredictSpec, Stage, StopReason
+from support.executors import ANY, UNSAVED, asked, collect, measurements, task, until_free
 
 SHARED = (ANY, "Classifier")
 
@@ -131,6 +131,61 @@ class Conformance:
         assert events[-1].measured == 6
         second = read_manifest(tmp_path / "00001/attempt-2")
         assert [m.metrics for m in second.measurements] == [m.metrics for m in whole]
+
+    def test_a_leg_ends_and_the_trial_goes_on_when_it_is_told(self, start, tmp_path):
+        executor = start(ANY)
+        executor.submit(task(tmp_path, until=2))
+        events = asked(executor)
+        assert [m.epoch for m in measurements(events)] == [1, 2]
+        assert (events[-1].epoch, events[-1].saved) == (2, 2)
+        assert events[-1].best == max(m.metrics["score"] for m in measurements(events))
+        assert executor.free == executor.slots - 1
+        executor.answer(task(tmp_path).key, Answer(until=5))
+        assert [m.epoch for m in measurements(asked(executor))] == [3, 4, 5]
+        executor.answer(task(tmp_path).key, Answer(until=6))
+        events = collect(executor)
+        assert [m.epoch for m in measurements(events)] == [6]
+        assert (events[-1].reason, events[-1].measured) == (StopReason.FINISHED, 6)
+
+    def test_a_trial_is_ended_between_legs(self, start, tmp_path):
+        executor = start(ANY)
+        executor.submit(task(tmp_path, until=3))
+        asked(executor)
+        decision = Decision(StopReason.OUTCLASSED, "epoch 3: 0.3, rung's cut 0.4, 1 of 3 went on")
+        executor.answer(task(tmp_path).key, Answer(decision=decision))
+        ended = collect(executor)[-1]
+        assert (ended.reason, ended.why, ended.measured) == (decision.reason, decision.words, 3)
+        manifest = read_manifest(tmp_path / "00000/attempt-1")
+        assert (manifest.reason, manifest.why, manifest.last) == (decision.reason, decision.words, None)
+        assert len(manifest.measurements) == 3
+
+    def test_a_paused_trial_goes_on_as_if_it_had_never_stopped(self, start, tmp_path):
+        executor = start(ANY)
+        executor.submit(task(tmp_path, 0))
+        whole = measurements(collect(executor))
+        until_free(executor)
+        executor.submit(task(tmp_path, 1, until=2))
+        asked(executor)
+        executor.answer(task(tmp_path, 1).key, PAUSE)
+        assert isinstance(collect(executor)[-1], TrialPaused)
+        until_free(executor)
+        first = read_manifest(tmp_path / "00001/attempt-1")
+        assert (first.reason, first.last.epoch) == (None, 2)
+        executor.submit(task(tmp_path, 2, epochs=1))  # something else in between
+        collect(executor)
+        until_free(executor)
+        executor.submit(task(tmp_path, 1, attempt=2))
+        events = collect(executor)
+        assert [m.epoch for m in measurements(events)] == [3, 4, 5, 6]
+        second = read_manifest(tmp_path / "00001/attempt-2")
+        assert [m.metrics for m in second.measurements] == [m.metrics for m in whole]
+
+    def test_a_trial_without_a_checkpoint_says_that_it_would_start_again(self, start, tmp_path):
+        executor = start(ANY)
+        executor.submit(task(tmp_path, config=UNSAVED, until=2))
+        assert asked(executor)[-1].saved == 0
+        executor.answer(task(tmp_path).key, Answer(until=6))
+        assert collect(executor)[-1].reason is StopReason.FINISHED
 
     def test_predictions_are_written_beside_the_checkpoint(self, start, tmp_path):
         executor = start("Classifier")

@@ -21,7 +21,7 @@ from hpsearch.samplers import make_sampler
 from hpsearch.store.backend import Backend
 from hpsearch.store.reader import StoreReader
 from hpsearch.store.store import FORMAT, STUDY_FILE, Store
-from hpsearch.trial.trial import Direction, Stage, State, StopReason, TrialRecord
+from hpsearch.trial.trial import Decision, Direction, Stage, State, StopReason, TrialRecord
 from support.factories import history, sample_config
 
 CONFIG = sample_config(
@@ -61,7 +61,7 @@ def add(store: Store, number: int, reason: StopReason | None, *values: float, **
     for measurement in measurements(*values):
         store.add_measurement(record.stage, number, measurement, "score")
     if reason is not None:
-        store.end_trial(record.stage, number, reason, history=measurements(*values), **END)
+        store.end_trial(record.stage, number, Decision(reason), history=measurements(*values), **END)
     store.flush()
 
 
@@ -127,7 +127,7 @@ class Conformance(Stores):
         for number, reason in enumerate((StopReason.ERROR, StopReason.OOM, StopReason.TIMEOUT, StopReason.LOST), 4):
             add(store, number, None, 0.5)
             end = END | {"worker": None, "error": 'ValueError: "quoted"\té 你'}
-            store.end_trial(Stage.SEARCH, number, reason, history=measurements(0.5), **end)
+            store.end_trial(Stage.SEARCH, number, Decision(reason), history=measurements(0.5), **end)
         add(store, 8, None, 0.5, 0.25)
         store.start_attempt(Stage.SEARCH, 8, 3)
         add(store, 9, None)
@@ -148,7 +148,7 @@ class Conformance(Stores):
         add(store, 2, None, 0.5, 0.25, math.inf)
         add(store, 3, None)
         add(store, 4, None, 0.5, 0.75, 0.875)  # its first attempt went further than the one that ended it
-        store.end_trial(Stage.SEARCH, 4, StopReason.STALLED, history=measurements(0.5), **END)
+        store.end_trial(Stage.SEARCH, 4, Decision(StopReason.STALLED), history=measurements(0.5), **END)
         store.flush()
         add(store, 5, None, 0.5, 0.75)  # a driver was killed before it told Optuna of the end
         ended = {"stop_reason": "finished", "epochs": 2, "best_epoch": 1}
@@ -291,7 +291,9 @@ class Conformance(Stores):
         def end(store: Store, number: int) -> None:
             store.repair(lambda _: CONFIG.space, SAMPLER.draw, lambda number: number)
             if store.record(Stage.SEARCH, number).state is State.RUNNING:
-                store.end_trial(Stage.SEARCH, number, StopReason.STALLED, history=measurements(0.5, 0.75, 0.25), **END)
+                store.end_trial(
+                    Stage.SEARCH, number, Decision(StopReason.STALLED), history=measurements(0.5, 0.75, 0.25), **END
+                )
             store.flush()
 
         store = create()
@@ -336,11 +338,11 @@ class Conformance(Stores):
             write(trial_id, key, value)
 
         monkeypatch.setattr(store._storage, "set_trial_user_attr", killed)
-        store.end_trial(Stage.SEARCH, 0, StopReason.LOST, history=[], **END | {"error": "the worker ended"})
+        store.end_trial(Stage.SEARCH, 0, Decision(StopReason.LOST), history=[], **END | {"error": "the worker ended"})
         with pytest.raises(Kill):
             store.flush()
         again = reopen()
-        again.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=measurements(0.5), **END)
+        again.end_trial(Stage.SEARCH, 0, Decision(StopReason.FINISHED), history=measurements(0.5), **END)
         again.flush()
         assert again.record(Stage.SEARCH, 0).error is None
         assert contents(reopen()) == contents(again)
@@ -349,7 +351,7 @@ class Conformance(Stores):
         store = create()
         add(store, 0, None, 0.9, 0.9, 0.9, 0.9)
         sparse = [m for m in measurements(0.1, 0.2, 0.3) if m.epoch != 2]
-        store.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=sparse, **END)
+        store.end_trial(Stage.SEARCH, 0, Decision(StopReason.FINISHED), history=sparse, **END)
         store.flush()
         record = store.record(Stage.SEARCH, 0)
         assert (record.value, record.best_epoch, record.epochs) == (0.3, 3, 3)
@@ -359,7 +361,7 @@ class Conformance(Stores):
     def test_a_trial_that_was_lost_before_it_measured_has_nothing(self, create, reopen):
         store = create()
         add(store, 0, None, 0.9)
-        store.end_trial(Stage.SEARCH, 0, StopReason.LOST, history=[], **END)
+        store.end_trial(Stage.SEARCH, 0, Decision(StopReason.LOST), history=[], **END)
         store.flush()
         record = reopen().record(Stage.SEARCH, 0)
         assert (record.state, record.value, record.values, record.epochs) == (State.FAIL, None, {}, 0)
@@ -371,7 +373,7 @@ class Conformance(Stores):
         for stage in Stage:
             for number, (reason, values) in enumerate(histories):
                 add(store, number, None, stage=stage, source=0 if stage is Stage.FINALISTS else None)
-                store.end_trial(stage, number, reason, history=measurements(*values), **END)
+                store.end_trial(stage, number, Decision(reason), history=measurements(*values), **END)
             store.flush()
             study = optuna.load_study(study_name=f"sample/{stage}", storage=self.optuna_storage(store))
             best = max if direction is Direction.MAXIMIZE else min
@@ -401,7 +403,7 @@ class Conformance(Stores):
             lambda: store.add_measurement(Stage.SEARCH, 0, measurements(0.5)[0], "score"),
             lambda: store.start_attempt(Stage.SEARCH, 0, 2),
             lambda: store.create_trial(running(1), CONFIG.space),
-            lambda: store.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=measurements(0.5), **END),
+            lambda: store.end_trial(Stage.SEARCH, 0, Decision(StopReason.FINISHED), history=measurements(0.5), **END),
         ):
             with pytest.raises(StudyError, match=r"study sample: its store .* can't be written: ") as caught:
                 flushed(write)
@@ -425,7 +427,7 @@ class Conformance(Stores):
         assert not reopen().record(Stage.SEARCH, 0).values
         store.flush()
         assert (store.pending, reopen().record(Stage.SEARCH, 0).values) == (0, {1: 0.5})
-        store.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=measurements(0.5), **END)
+        store.end_trial(Stage.SEARCH, 0, Decision(StopReason.FINISHED), history=measurements(0.5), **END)
         assert reopen().record(Stage.SEARCH, 0).state is State.RUNNING
         store.put("done", value=True)  # written after the trials, never before them
         assert reopen().record(Stage.SEARCH, 0).state is State.COMPLETE
@@ -435,7 +437,7 @@ class Conformance(Stores):
         add(store, 0, None)
         study = optuna.load_study(study_name="sample/search", storage=self.optuna_storage(store))
         study.tell(0, 1.0)
-        store.end_trial(Stage.SEARCH, 0, StopReason.FINISHED, history=measurements(0.5), **END)
+        store.end_trial(Stage.SEARCH, 0, Decision(StopReason.FINISHED), history=measurements(0.5), **END)
         with pytest.raises(StudyError, match="can't be written"):
             store.flush()
         optuna.delete_study(study_name="sample/search", storage=self.optuna_storage(store))
