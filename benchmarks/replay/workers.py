@@ -5,14 +5,19 @@ from __future__ import annotations
 import heapq
 import itertools
 import time
+from collections import deque
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from curves import Config, Floats, Task
 from traces import Trace
 
 from hpsearch.executors.base import Task as Work
-from hpsearch.trial.events import TrialEnded, TrialEvent, TrialMeasured, TrialStarted
-from hpsearch.trial.trial import Key, Measurement, PredictSpec, StopReason, TrialSpec
+from hpsearch.trial.events import LegEnded, TrialEnded, TrialEvent, TrialMeasured, TrialPaused, TrialStarted
+from hpsearch.trial.folder import MANIFEST
+from hpsearch.trial.manifest import Manifest, encode
+from hpsearch.trial.trial import Answer, Decision, Key, Measurement, PredictSpec, StopReason, TrialSpec
 
 _WORKER = "simulated:1"
 
@@ -23,10 +28,14 @@ class _Trial:
 
     Attributes:
         curve: Its value after each epoch.
+        spec: Of its last attempt.
+        until: The epoch at which its leg ends.
         history: What it has measured.
     """
 
     curve: Floats
+    spec: TrialSpec
+    until: int = 0
     history: list[Measurement] = field(default_factory=list)
 
 
@@ -48,10 +57,10 @@ class ReplayExecutor:
         self._task, self._trace, self._slots = task, trace, slots
         self._play = task.curves.player()
         self._trials: dict[Key, _Trial] = {}
-        self._running: dict[Key, TrialSpec] = {}
+        self._busy: set[Key] = set()
         self._now = 0.0
-        self._due: list[tuple[float, int, TrialSpec]] = []
-        self._events: list[TrialEvent] = []
+        self._due: list[tuple[float, int, _Trial]] = []
+        self._events: deque[TrialEvent] = deque()
         self._order = itertools.count()
         self._since: float | None = None
 
@@ -62,8 +71,8 @@ class ReplayExecutor:
 
     @property
     def free(self) -> int:
-        """Workers without a trial."""
-        return self._slots - len(self._running)
+        """Workers without a trial, as the driver knows them."""
+        return self._slots - len(self._busy)
 
     def submit(self, task: Work) -> None:
         """Start a trial, or go on with one that was paused.
@@ -76,10 +85,12 @@ class ReplayExecutor:
         self._trace.decisions += 1
         if task.key not in self._trials:
             self._trace.trials += 1
-            self._trials[task.key] = _Trial(self._curve(task.config))
-        self._running[task.key] = task
+            self._trials[task.key] = _Trial(self._curve(task.config), task)
+        trial = self._trials[task.key]
+        trial.spec, trial.until = task, task.until or task.epochs
+        self._busy.add(task.key)
         self._events.append(TrialStarted(**_names(task), worker=_WORKER, device="cpu"))
-        self._go_on(task)
+        self._go_on(trial)
 
     def poll(self, timeout_s: float) -> list[TrialEvent]:
         """Return the next event, and set the clock to its time.
@@ -89,34 +100,59 @@ class ReplayExecutor:
         """
         del timeout_s  # on this clock nothing is waited for
         if not self._events and self._due:
-            self._now, _, spec = heapq.heappop(self._due)
-            self._train(spec)
-        return [self._events.pop(0)] if self._events else []
+            self._now, _, trial = heapq.heappop(self._due)
+            self._train(trial)
+        if not self._events:
+            return []
+        event = self._events.popleft()
+        if isinstance(event, TrialEnded | TrialPaused):
+            self._busy.discard(event.key)
+        return [event]
 
-    def _train(self, spec: TrialSpec) -> None:
+    def answer(self, key: Key, answer: Answer) -> None:
+        """Have a trial whose leg has ended go on, end or pause."""
+        trial = self._trials[key]
+        if answer.until is not None:
+            self._trace.decisions += 1
+            trial.until = answer.until
+            self._go_on(trial)
+        elif answer.decision.reason is not None:
+            self._end(trial, answer.decision)
+        else:
+            _commit(trial)
+            self._events.append(TrialPaused(**_names(trial.spec), worker=_WORKER))
+
+    def _train(self, trial: _Trial) -> None:
         """Train one epoch, and decide as a worker does."""
-        trial = self._trials[spec.key]
-        value = float(trial.curve[len(trial.history)])
+        spec, epoch = trial.spec, len(trial.history) + 1
+        value = float(trial.curve[epoch - 1])
         try:
             self._trace.take(value)
         finally:
             self._count()
-        measurement = Measurement(epoch=len(trial.history) + 1, metrics={spec.metric: value}, seconds=1.0)
+        measurement = Measurement(epoch=epoch, metrics={spec.metric: value}, seconds=1.0)
         trial.history.append(measurement)
-        reason = spec.verdict(trial.history)
-        self._events.append(TrialMeasured(**_names(spec), measurement=measurement, last=reason is not None))
-        if reason is None:
-            self._go_on(spec)
+        decision = spec.verdict(trial.history)
+        over = decision.reason is not None
+        self._events.append(TrialMeasured(**_names(spec), measurement=measurement, last=over))
+        if over:
+            self._end(trial, decision)
+        elif epoch >= trial.until:
+            best = spec.direction.best([one.metrics[spec.metric] for one in trial.history])
+            value_so_far = None if best is None else best[1]
+            self._events.append(LegEnded(**_names(spec), epoch=epoch, saved=epoch, best=value_so_far))
         else:
-            self._end(spec, reason)
+            self._go_on(trial)
 
-    def _go_on(self, spec: TrialSpec) -> None:
-        heapq.heappush(self._due, (self._now + 1, next(self._order), spec))
+    def _go_on(self, trial: _Trial) -> None:
+        heapq.heappush(self._due, (self._now + 1, next(self._order), trial))
 
-    def _end(self, spec: TrialSpec, reason: StopReason) -> None:
-        del self._running[spec.key]
-        measured = len(self._trials[spec.key].history)
-        self._events.append(TrialEnded(**_names(spec), reason=reason, worker=_WORKER, measured=measured))
+    def _end(self, trial: _Trial, decision: Decision) -> None:
+        if trial.spec.attempt > 1:
+            _commit(trial, decision)
+        reason, measured = decision.reason or StopReason.FINISHED, len(trial.history)
+        names = _names(trial.spec)
+        self._events.append(TrialEnded(**names, reason=reason, why=decision.words, worker=_WORKER, measured=measured))
 
     def _curve(self, config: Config) -> Floats:
         self._count()
@@ -139,5 +175,23 @@ class ReplayExecutor:
         """Do nothing: there is no process."""
 
 
-def _names(spec: TrialSpec) -> dict[str, object]:
+def _names(spec: TrialSpec) -> dict[str, Any]:
     return {"stage": spec.stage, "number": spec.number, "attempt": spec.attempt}
+
+
+def _commit(trial: _Trial, decision: Decision | None = None) -> None:
+    """Write a manifest as a worker does. The driver reads it for what an earlier attempt has measured."""
+    spec = trial.spec
+    manifest = Manifest(
+        stage=spec.stage,
+        trial=spec.number,
+        attempt=spec.attempt,
+        seed=spec.seed,
+        config=spec.config,
+        worker=_WORKER,
+        measurements=tuple(trial.history),
+        reason=None if decision is None else decision.reason,
+    )
+    folder = Path(spec.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MANIFEST).write_bytes(encode(manifest))

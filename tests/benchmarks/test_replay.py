@@ -188,7 +188,8 @@ def test_simulated_workers_give_the_study_of_an_inline_one(replay, tmp_path: Pat
     (tmp_path / "played").mkdir()
     trace = traces.Trace(task, 10_000)
     played = ours.study_of(tmp_path / "played", content, workers.ReplayExecutor(1, task, trace))
-    (tmp_path / "objective.py").write_text(OBJECTIVE)
+    (tmp_path / "formula.py").write_text(OBJECTIVE)
+    content["objective"]["python"] = "formula:train"
     (tmp_path / "space.yaml").write_text(json.dumps(content))
     request = ResourceRequest(executor="inline")
     trained = api.run(tmp_path / "space.yaml", request=request, studies=tmp_path / "inline")
