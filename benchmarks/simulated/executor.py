@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from hpsearch.executors.base import Task
 from hpsearch.trial.events import TrialEnded, TrialEvent, TrialMeasured, TrialStarted
-from hpsearch.trial.trial import Key, Measurement, PredictSpec, StopReason, TrialSpec
+from hpsearch.trial.trial import Answer, Key, Measurement, PredictSpec, StopReason, TrialSpec
 
 _SPREAD = 0.4  # the spread of the trials' speeds, as a share of the mean, so that workers don't stay in step
 
@@ -70,6 +70,9 @@ class SimulatedExecutor:
             self.began = now
         for after_s, event in _events(task, self._epoch_s):
             heapq.heappush(self._due, (now + after_s, next(self._order), event))
+
+    def answer(self, key: Key, answer: Answer) -> None:
+        """Do nothing: the simulated trials have one leg."""
 
     def poll(self, timeout_s: float) -> list[TrialEvent]:
         """Return the events so far; without any, wait for at most the timeout.

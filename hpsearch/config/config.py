@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from hpsearch.config.budget_section import Budget
 from hpsearch.config.objectives import ObjectiveSection, Sections, parse_objective
-from hpsearch.config.section import Section, Share, validated
+from hpsearch.config.prune import JUST_STALL, UNSAID, Prune, PruneField
+from hpsearch.config.section import Section, validated
 from hpsearch.errors import FieldError
 from hpsearch.space.distributions import Choice
 from hpsearch.space.given import params_of
@@ -24,35 +24,7 @@ from hpsearch.system.plain import plain
 from hpsearch.text import nearest, shown
 from hpsearch.trial.trial import Direction
 
-_MIN_PATIENCE_EPOCHS = 5  # a shorter patience cost up to 10 points of accuracy on recorded curves
-
 MAX_LEVELS = 1000  # a sampler makes a permutation of them for each config
-
-
-class Stall(Section):
-    """When a trial counts as stalled.
-
-    Attributes:
-        patience: Epochs without a new best, or a share of the trial's epochs (at least 5).
-        min_delta: How much better a new best has to be, in the metric's own unit.
-        warmup: Epochs that never count as stalled.
-    """
-
-    patience: Annotated[int, Field(ge=1)] | Share = "25%"
-    min_delta: float = Field(default=0.0, ge=0)
-    warmup: int = Field(default=0, ge=0)
-
-    def patience_epochs(self, epochs: int) -> int:
-        """Return the patience, in epochs, for trials of this many epochs."""
-        if isinstance(self.patience, int):
-            return self.patience
-        return max(_MIN_PATIENCE_EPOCHS, math.ceil(float(self.patience.removesuffix("%")) / 100 * epochs))
-
-
-class Prune(Section):
-    """What ends a trial early. A diverged trial always ends."""
-
-    stall: Stall | None = Stall()
 
 
 class SearchRound(Section):
@@ -203,7 +175,7 @@ class _File(Section):
     space: dict[str, Any] = Field(description="a mapping of parameters, such as lr: {loguniform: [1e-4, 1e-1]}")
     constraints: list[str] = Field(default=[])
     search: Search = Search()
-    prune: Prune | None = Prune()
+    prune: PruneField = UNSAID
     budget: Budget | None = None
     finalists: Finalists | None = Finalists()
     ensemble: Ensemble | None = Ensemble()
@@ -239,6 +211,10 @@ class StudyConfig:
     def epochs_of(self, planned: SearchRound) -> int:
         """Return the full length of the trials of a round that the file plans."""
         return planned.epochs or self.objective.epochs
+
+    def before_auto(self) -> StudyConfig:
+        """Return the same for a study that was made when an unsaid `prune` meant stall alone."""
+        return replace(self, prune=JUST_STALL) if self.prune is not None and self.prune.is_auto else self
 
     @property
     def hash(self) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,22 +15,37 @@ from hpsearch.driver.adoption import committed, warn_if_fruitless
 from hpsearch.driver.bugs import BugWatch
 from hpsearch.driver.checkpoints import CheckpointCleaner
 from hpsearch.driver.code_drift import CodeDrift
+from hpsearch.driver.legs import GoOn, Legs
 from hpsearch.driver.session import Session
 from hpsearch.driver.tasks import Progress, TaskRunner
 from hpsearch.space.space import Space
 from hpsearch.trial.events import (
+    LegEnded,
     Notice,
     TrialEnded,
     TrialEvent,
     TrialMeasured,
+    TrialPaused,
     TrialScored,
     TrialStarted,
     WorkerLost,
 )
 from hpsearch.trial.folder import attempt_folders
-from hpsearch.trial.trial import Decision, Key, Measurement, Stage, State, StopReason, StopRule, TrialRecord, TrialSpec
+from hpsearch.trial.trial import (
+    Answer,
+    Decision,
+    Key,
+    Measurement,
+    Stage,
+    State,
+    StopReason,
+    StopRule,
+    TrialRecord,
+    TrialSpec,
+)
 
 Plan = Callable[[int], TrialRecord | None]
+MayGoOn = Callable[[GoOn], bool]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,6 +75,7 @@ class Dispatcher:
         rules: The rules that a worker applies after each epoch.
         epochs: Full length of the trials; None for the objective's.
         space: The space that their params are drawn from; None for the study's.
+        legs: Says which trials go on after a leg; None if each trial has one leg.
         clock: Seconds, monotonic; tests give their own.
     """
 
@@ -70,6 +87,7 @@ class Dispatcher:
         *,
         epochs: int | None = None,
         space: Space | None = None,
+        legs: Legs | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._session, self._stage, self._rules = session, stage, rules
@@ -80,53 +98,126 @@ class Dispatcher:
         self._cleaner = CheckpointCleaner(session)
         self._code = CodeDrift(session)
         self._bugs = BugWatch(min(self._config.faults.max_identical_errors, session.trials))
-        self._known: set[int] = set()
+        self._legs = legs or Legs(None, self._config.direction)
+        self._replayed = False  # whether the legs know what earlier drivers have stored
         self._plan: Plan = lambda _: None
+        self._may_go_on: MayGoOn = lambda _: True
+        self._unfinished: deque[int] = deque()
+        self._new: deque[int] = deque()
         self._alone: set[int] = set()
         self._heard: dict[int, list[Measurement]] = {}
         ended = [r.value for r in self._store.records(stage) if r.eligible and r.value is not None]
         best = self._config.direction.best(ended)
         self._best = None if best is None else best[1]
 
-    def run(self, numbers: Iterable[int], plan: Plan) -> None:
-        """Run trials to their end: first those that were running when an earlier driver ended, then new ones.
+    def run(self, numbers: Iterable[int], plan: Plan, may_go_on: MayGoOn = lambda _: True) -> None:
+        """Run trials to their end, or until they are paused and no rule lets them go on.
+
+        Trials that were running when an earlier driver ended come first, then paused ones that go on, then new ones.
 
         Args:
             numbers: The numbers of all trials of the stage, ascending; those that have ended are skipped.
             plan: Called with a number that is not in the store yet, once a worker is free. It returns the trial as a
                 record with params and seed, or None, which ends the stage with the trials before.
+            may_go_on: Called with a paused trial that a rule lets go on; it stays paused for now if this returns False.
 
         Raises:
             StudyError: The store can't be written, workers don't start, or the objective has a bug.
             Interrupted: A signal came.
         """
-        self._plan = plan
+        self._plan, self._may_go_on = plan, may_go_on
+        numbers = list(numbers)
         known = {record.number: record for record in self._store.records(self._stage)}
-        self._known = set(known)
-        wanted = [number for number in numbers if number not in known]
-        unfinished = []
-        for record in known.values():
-            if record.state is State.RUNNING and not self._adopt(record):
-                warn_if_fruitless(self._session, record)
-                unfinished.append(record.number)
-        self._runner.run((self._stage, number) for number in [*unfinished, *wanted])
+        self._new.extend(number for number in numbers if number not in known)
+        running = [record.number for record in known.values() if record.state is State.RUNNING]
+        going = [number for number in running if not self._adopt(known[number])]
+        self._legs.replay(self._store.record(self._stage, number) for number in numbers if number in known)
+        self._replayed = True
+        for number in going:
+            self._take_up(number)
+        self._end_outclassed()
+        self._runner.run()
+
+    def _take_up(self, number: int) -> None:
+        """Go on with a trial of an earlier driver, unless it is paused or its leg has ended."""
+        record = self._store.record(self._stage, number)
+        if record.paused_at is not None:
+            return
+        epoch = max(record.values, default=0)
+        if record.until is None or epoch < record.until:
+            warn_if_fruitless(self._session, record)
+            self._unfinished.append(number)
+            return
+        manifest = committed(self._session, record)
+        saved = manifest.last.epoch if manifest is not None and manifest.last is not None else 0
+        if self._config.objective.own_processes:  # they keep their own checkpoints
+            saved = epoch
+        answer = self._answer(record, epoch, saved if self._config.objective.can_pause else 0)
+        if answer.until is not None:
+            self._unfinished.append(number)
+        elif answer.decision.reason is not None:
+            self._end_by(number, answer.decision)
+
+    def _answer(self, record: TrialRecord, epoch: int, saved: int) -> Answer:
+        """Decide what a trial is told at the end of its leg, and store it; an end is stored by the caller."""
+        answer = self._legs.answer(record, epoch, saved)
+        if answer.until is not None:
+            self._store.go_on(self._stage, record.number, answer.until)
+        elif answer.decision.reason is None:
+            self._store.pause(self._stage, record.number, epoch)
+        return answer
+
+    def _end_outclassed(self) -> None:
+        """End the paused trials that a verdict has ended since."""
+        for number, decision in self._legs.take_ending():
+            self._end_by(number, decision)
+
+    def _end_by(self, number: int, decision: Decision) -> None:
+        """End a trial that no worker has."""
+        record = self._store.record(self._stage, number)
+        manifest = committed(self._session, record)
+        history = () if manifest is None else manifest.measurements
+        self._end(number, _End(decision=decision, history=history, worker=record.worker, error=None))
+
+    def leave(self) -> None:
+        """End all trials that are paused: the search ends without them."""
+        for number, decision in self._legs.left().items():
+            self._end_by(number, decision)
+        self._store.flush()
 
     # What the runner asks of its work.
 
-    def task(self, key: Key) -> TrialSpec | None:
-        """Store the next attempt at a trial, and return what a worker needs for it."""
-        _, number = key
-        if number in self._known:
-            attempt = self._store.record(self._stage, number).attempt + 1
-            self._store.start_attempt(self._stage, number, attempt)
-        else:
-            planned = self._plan(number)
-            if planned is None:
-                return None
-            self._store.create_trial(replace(planned, attempt=1, code=self._code.latest), self._space)
-            self._known.add(number)
+    @property
+    def waiting(self) -> bool:
+        """Whether a trial may be sent out now."""
+        return bool(self._unfinished or self._new) or self._legs.has_ready
+
+    def next(self) -> TrialSpec | None:
+        """Store the next attempt at a trial, and return what a worker needs for it; None if there is none now."""
+        if self._unfinished:
+            return self.again((self._stage, self._unfinished.popleft()))
+        while (ready := self._legs.take_ready()) is not None:
+            if self._may_go_on(ready):
+                self._store.go_on(self._stage, ready.number, ready.until)
+                return self.again((self._stage, ready.number))
+        if not self._new:
+            return None
+        number = self._new.popleft()
+        planned = self._plan(number)
+        if planned is None:
+            self._new.clear()
+            return None
+        new = replace(planned, attempt=1, code=self._code.latest, until=self._legs.first(number))
+        self._store.create_trial(new, self._space)
         self._heard[number] = []
         return self._spec(self._store.record(self._stage, number))
+
+    def again(self, key: Key) -> TrialSpec:
+        """Store another attempt at a trial, and return what a worker needs for it."""
+        stage, number = key
+        self._heard[number] = []
+        self._store.start_attempt(stage, number, self._store.record(stage, number).attempt + 1)
+        return self._spec(self._store.record(stage, number))
 
     def heard(self, event: TrialEvent) -> Progress:
         """Store what a worker says of its trial."""
@@ -138,14 +229,25 @@ class Dispatcher:
             metric, measurement = self._config.metric, event.measurement
             self._store.add_measurement(self._stage, event.number, measurement, metric)
             self._heard[event.number].append(replace(measurement, metrics={metric: measurement.metrics[metric]}))
+        elif isinstance(event, LegEnded):
+            self._leg_ended(event)
         self._session.publish(event)
+        if isinstance(event, TrialPaused):
+            return Progress.DONE
         # A trial that has its GPU alone has waited for the others there until it started.
         waited = isinstance(event, TrialStarted) and event.number in self._alone
         return Progress.BEGUN if waited else Progress.ONGOING
 
+    def _leg_ended(self, event: LegEnded) -> None:
+        """Answer a trial at the end of its leg."""
+        answer = self._answer(self._store.record(*event.key), event.epoch, event.saved)
+        self._session.executor().answer(event.key, answer)
+        self._end_outclassed()
+
     def had_ended(self, key: Key) -> bool:
-        """Adopt what a lost worker committed; return whether that was all of the trial."""
-        return self._adopt(self._store.record(*key))
+        """Adopt what a lost worker committed; return whether that was all of the trial, or of its leg."""
+        record = self._store.record(*key)
+        return record.paused_at is not None or self._adopt(record)
 
     def given_up(self, event: WorkerLost, message: str) -> None:
         """End a trial whose worker was lost too often."""
@@ -173,6 +275,7 @@ class Dispatcher:
             direction=self._config.direction,
             folder=own,
             earlier=tuple(earlier),
+            until=record.until,
             rules=self._rules,
             alone=record.number in self._alone,
         )
@@ -250,6 +353,9 @@ class Dispatcher:
         self._cleaner.trial_ended(record)
         self._session.publish(self._scored(record, end))
         self._bugs.trial_ended(record, end.traceback)
+        if self._replayed:
+            self._legs.ended(record)
+            self._end_outclassed()
 
     def _scored(self, record: TrialRecord, end: _End) -> TrialScored:
         value = record.value if record.eligible else None

@@ -177,7 +177,7 @@ def edit_of(study: Study, new: StudyConfig, path: Path, beside: Beside) -> Edit:
     raw = {key: value for key, value in old.raw.items() if not _is_harmless((key,))}
     raw |= {key: value for key, value in new.raw.items() if _is_harmless((key,))}
     return Edit(
-        parse_config(raw),
+        replace(parse_config(raw), prune=old.prune),  # an old study's may mean something else than a file's
         goals,
         changes=[*found, *moved],
         bounds=bounds,

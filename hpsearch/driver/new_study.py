@@ -22,6 +22,7 @@ from hpsearch.objectives.space_files import file_content
 from hpsearch.samplers.rounds import first_round
 from hpsearch.store.folders import making, new_folder
 from hpsearch.store.store import Store
+from hpsearch.study.study import AUTO_MEANS
 from hpsearch.system.git import CodeState, code_state
 from hpsearch.system.versions import versions
 
@@ -112,6 +113,7 @@ class NewStudy:
             "space_hash": self.config.hash,
             "rounds": [first_round(self.config).as_dict()],
             "trials": self.config.search.total,
+            AUTO_MEANS: 1,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "versions": versions(),
             WRITTEN: None if written == self.config.raw else written,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from hpsearch.driver.checkpoints import KeptCheckpoint
@@ -44,7 +45,7 @@ def predict_all(
         StudyError: `predict` failed, or its worker was lost more often than it is retried.
     """
     predictions = _Predictions(session, checkpoints, split)
-    TaskRunner(session, predictions, clock).run(predictions.keys)
+    TaskRunner(session, predictions, clock).run()
     if predictions.problems:
         raise UnreadableError(predictions.problems)
     return predictions.paths
@@ -56,14 +57,18 @@ class _Predictions:
     def __init__(self, session: Session, checkpoints: Sequence[KeptCheckpoint], split: str) -> None:
         self._session, self._split = session, split
         self._checkpoints = {(one.record.stage, one.record.number): one for one in checkpoints}
+        self._waiting = deque(self._checkpoints)
         self.paths: dict[Key, str] = {}
         self.problems: dict[Key, str] = {}
 
     @property
-    def keys(self) -> Sequence[Key]:
-        return list(self._checkpoints)
+    def waiting(self) -> bool:
+        return bool(self._waiting)
 
-    def task(self, key: Key) -> PredictSpec:
+    def next(self) -> PredictSpec | None:
+        return self.again(self._waiting.popleft()) if self._waiting else None
+
+    def again(self, key: Key) -> PredictSpec:
         checkpoint = self._checkpoints[key]
         record = checkpoint.record
         return PredictSpec(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
@@ -38,8 +38,17 @@ class Progress(Enum):
 class Work(Protocol):
     """What the tasks are, and what comes of them. The runner knows a task by its key alone."""
 
-    def task(self, key: Key) -> Task | None:
-        """Make a task that a worker is free for, again after each retry; None leaves out this one and all behind it."""
+    @property
+    def waiting(self) -> bool:
+        """Whether `next` may have a task now."""
+        ...
+
+    def next(self) -> Task | None:
+        """Make the next task for a worker that is free; None if there is none now."""
+        ...
+
+    def again(self, key: Key) -> Task:
+        """Make a task once more, for a retry."""
         ...
 
     def heard(self, event: TrialEvent) -> Progress:
@@ -85,26 +94,24 @@ class TaskRunner:
     def __init__(self, session: Session, work: Work, clock: Callable[[], float] = time.monotonic) -> None:
         self._session, self._work, self._clock = session, work, clock
         self._store, self._faults = session.study.store, session.study.config.faults
-        self._waiting: deque[Key] = deque()
         self._again: deque[Key] = deque()
         self._out: dict[Key, _Out] = {}
         self._retries: Counter[Key] = Counter()
         self._flushed = clock()
 
-    def run(self, keys: Iterable[Key]) -> None:
-        """Run tasks to their end, in this order as workers become free. Without tasks no worker is started.
+    def run(self) -> None:
+        """Run tasks to their end, as workers become free for them. Without tasks no worker is started.
 
         Raises:
             StudyError: The store can't be written, or workers don't start.
             Interrupted: A signal came.
         """
-        self._waiting.extend(keys)
-        if not self._waiting:
+        if not self._work.waiting:
             return
         self._session.check()  # before workers are started
         executor = self._session.executor()
         try:
-            while self._waiting or self._again or self._out:
+            while self._work.waiting or self._again or self._out:
                 self._session.check()
                 self._feed(executor)
                 for event in self._news(executor):
@@ -115,13 +122,11 @@ class TaskRunner:
 
     def _feed(self, executor: Executor) -> None:
         """Give each free worker a task; those that are retried come first."""
-        while executor.free and (self._again or self._waiting):
-            key = self._again.popleft() if self._again else self._waiting.popleft()
-            task = self._work.task(key)
+        while executor.free:
+            task = self._work.again(self._again.popleft()) if self._again else self._work.next()
             if task is None:
-                self._waiting.clear()
-                continue
-            self._out[key] = _Out(task, sent=self._clock())
+                return
+            self._out[task.key] = _Out(task, sent=self._clock())
             executor.submit(task)
 
     def _news(self, executor: Executor) -> Iterator[TrialEvent | Notice]:

@@ -15,11 +15,10 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Literal
 
-from hpsearch.selection.rivals import Verdict, cost, in_words, outclassed
+from hpsearch.selection.rivals import Order, Verdict, cost, in_words, left_behind, outclassed
 from hpsearch.trial.trial import GO_ON, Decision, Direction
 
 Mode = Literal["promote", "stop"]
-Order = Literal["number", "arrival"]
 
 
 def rung_epochs(epochs: int, eta: int, share: float, lowest: int = 1) -> tuple[int, ...]:
@@ -176,24 +175,34 @@ class AshaRule:
         del end
         return []
 
+    def at_once(self, number: int) -> Verdict:
+        """Return the verdict on a trial that can't wait.
+
+        It goes on if it is among the best ceil(n / eta) of the n trials that are here; fewer than eta all go on.
+        """
+        rung = self._rungs[self._reached[number] - 1]
+        here = sorted((one, rival) for rival, one in rung.costs.items())
+        share, position = math.ceil(len(here) / self._eta), here.index((rung.costs[number], number))
+        if len(here) < self._eta or position < share:
+            return Verdict(number=number, decision=GO_ON, until=rung.until)
+        value, cut = in_words([rung.costs[number], here[share - 1][0]], self._direction)
+        words = f"epoch {rung.epoch}: {value}, rung's cut {cut}, {share} of {len(here)} go on"
+        return Verdict(number=number, decision=outclassed(words))
+
     def left(self, number: int) -> Decision:
         """Return the decision for a paused trial when the search ends without it."""
         position = self._reached.get(number, 0) - 1
         if position < 0:
-            return outclassed("paused when the search ended")
+            return left_behind()
         rung = self._rungs[position]
-        share = len(rung.ranked) // self._eta
         if rung.has_compared(number) and number not in rung.went_on:
-            return outclassed(rung.words(number, share, self._direction))
+            return outclassed(rung.words(number, len(rung.ranked) // self._eta, self._direction))
         (value,) = in_words([rung.costs[number]], self._direction)
-        why = (
-            "let go on when the search ended" if number in rung.went_on else f"not compared, {self._awaited(position)}"
-        )
-        return outclassed(f"epoch {rung.epoch}: {value}, {why}")
+        return left_behind(rung.epoch, value, "" if number in rung.went_on else self._awaited(position))
 
     def _awaited(self, position: int) -> str:
         number = self._next(position)
-        return "for it was not its turn" if number is None else f"for trial {number} had not got there"
+        return "it was not its turn" if number is None else f"trial {number} had not got there"
 
     def _next(self, position: int) -> int | None:
         """Return the number of the trial whose turn at a rung is next; None if that is not known yet."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from hpsearch.trial.trial import Decision, Direction, StopReason
+
+Order = Literal["number", "arrival"]
+"""Whether trials are compared in the order of their numbers, or as they arrive."""
 
 _FEWEST_DIGITS, _MOST_DIGITS = 4, 9
 
@@ -67,6 +70,10 @@ class RivalRule(Protocol):
         """Take that no trial with this number or a higher one will come, and return all verdicts that are due now."""
         ...
 
+    def at_once(self, number: int) -> Verdict:
+        """Return the verdict on a trial that can't wait where its leg has ended: by the rivals that are there now."""
+        ...
+
     def left(self, number: int) -> Decision:
         """Return the decision for a paused trial when the search ends without it: outclassed, with the numbers."""
         ...
@@ -75,6 +82,19 @@ class RivalRule(Protocol):
 def outclassed(words: str) -> Decision:
     """Return the decision that ends a trial because of its rivals."""
     return Decision(StopReason.OUTCLASSED, words)
+
+
+def left_behind(epoch: int | None = None, value: str = "", awaited: str = "") -> Decision:
+    """Return the decision for a paused trial that has not been compared when the search ends, or may go on.
+
+    Args:
+        epoch: Where it is paused; None before it has got to a rung.
+        value: Its best value there, in words.
+        awaited: What its comparison waited for; empty if it may go on.
+    """
+    if epoch is None:
+        return outclassed("paused when the search ended")
+    return outclassed(f"epoch {epoch}: {value}, {f'not compared, for {awaited}' if awaited else 'could have gone on'}")
 
 
 def cost(value: float | None, direction: Direction) -> float:

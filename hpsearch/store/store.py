@@ -128,6 +128,8 @@ class Store(StoreReader):
             attributes |= {"source": record.source, "replicate": record.replicate or 0}
         if record.code is not None:
             attributes["code"] = record.code
+        if record.until is not None:
+            attributes["until"] = record.until
         template = optuna.trial.create_trial(
             state=TrialState.RUNNING,
             params=dict(record.params),
@@ -144,7 +146,21 @@ class Store(StoreReader):
 
     def start_attempt(self, stage: Stage, number: int, attempt: int) -> None:
         """Store an attempt's number; called before the attempt is sent out."""
-        self._set(stage, number, attempt=attempt)
+        self._set(stage, number, attempt=attempt, paused_at=None)
+        self.flush()
+
+    def go_on(self, stage: Stage, number: int, until: int) -> None:
+        """Store that a trial goes on until an epoch; called before it is told."""
+        self._set(stage, number, until=until, paused_at=None)
+        self.flush()
+
+    def audit(self, stage: Stage, number: int, epoch: int) -> None:
+        """Note that a trial goes on although a rule would have ended it at an epoch; `flush` writes it."""
+        self._set(stage, number, audited_at=epoch)
+
+    def pause(self, stage: Stage, number: int, epoch: int) -> None:
+        """Store that a trial is paused after an epoch; called before it is told."""
+        self._set(stage, number, paused_at=epoch)
         self.flush()
 
     def put_code(self, stage: Stage, number: int, code: Mapping[str, Any] | None) -> None:

@@ -17,6 +17,7 @@ from hpsearch.study.outcome import Outcome
 if TYPE_CHECKING:
     import pandas as pd
 
+AUTO_MEANS = "auto"  # an attribute: which meaning of `auto` the study was made with; old studies have none
 DEFAULT_STUDIES = Path("studies")
 
 
@@ -64,7 +65,8 @@ def load_study(study: str | Path, *, studies: str | Path = DEFAULT_STUDIES, stor
     folder = find_folder(Path(studies), str(study))
     store = StoreReader.open(folder, storage)
     try:
-        return Study(store.name, folder, parse_config(store.get("space")), store)
+        config = parse_config(store.get("space"))
+        return Study(store.name, folder, config if store.get(AUTO_MEANS) else config.before_auto(), store)
     except FieldError as error:
         store.close()
         raise InputError(f"study {store.name}: the space in its store is damaged: {error}; {FIX}") from None

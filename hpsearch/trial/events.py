@@ -80,12 +80,10 @@ class LegEnded(TrialEvent):
     Attributes:
         epoch: The last one, which is committed.
         saved: The epoch after which the trial would go on if it were paused now; 0 for the start.
-        best: The best finite value of the study's metric so far; None if there is none.
     """
 
     epoch: int
     saved: int
-    best: float | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -220,6 +220,10 @@ class TrialRecord:
         worker: The host and process that ran the last attempt.
         error: What the objective raised, in one line.
         why: The words of the rule that ended it; empty if none did.
+        until: The epoch at which its leg ends; None for its last epoch.
+        paused_at: The epoch at which it was paused; None if it is not.
+        audited_at: The epoch at which a rule would have ended it. It goes on, to show what ending it would have cost.
+            None for all others.
         code: The state of the repository that its code lies in: `commit`, `diff_hash` and `dirty`. None without a
             repository, and for hpsearch's own code.
     """
@@ -239,6 +243,9 @@ class TrialRecord:
     worker: str | None = None
     error: str | None = None
     why: str = ""
+    until: int | None = None
+    paused_at: int | None = None
+    audited_at: int | None = None
     source: int | None = None
     replicate: int | None = None
     code: Mapping[str, Any] | None = None

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpsearch.config.config import Stall, plain
+from hpsearch.config.config import plain
 from hpsearch.config.errors import describe
+from hpsearch.config.prune import Stall
 from hpsearch.errors import FieldError
 from hpsearch.objectives.command.section import Command
 from hpsearch.objectives.python import Python

@@ -5,10 +5,10 @@ from __future__ import annotations
 import heapq
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hpsearch.selection.rivals import RivalRule
+from hpsearch.selection.rivals import RivalRule, Verdict
 from hpsearch.trial.trial import Direction, StopReason
 
 
@@ -61,6 +61,7 @@ class Search:
 
     def __init__(self, rule: RivalRule, curves: Mapping[int, Curve], direction: Direction = Direction.MAXIMIZE):
         self.rule, self.curves, self.direction = rule, curves, direction
+        self.restarts: dict[int, Callable[[], RivalRule]] = {}  # after so many calls, the driver begins anew
         self.done = Driven()
         self.waiting: dict[int, int] = {}  # paused trials, and where
         self.may_go_on: list[tuple[int, int]] = []  # trials, and until when
@@ -114,7 +115,32 @@ class Search:
 
     def call(self, name: str, *arguments) -> None:
         self.done.calls.append((name, *arguments))
-        self.take(getattr(self.rule, name)(*arguments))
+        if make := self.restarts.get(len(self.done.calls)):
+            self.rule = make()
+            self.replay()
+        else:
+            self.take(getattr(self.rule, name)(*arguments))
+
+    def replay(self) -> None:
+        """Tell a new rule what is stored, as the driver does after a restart: the last call was stored too."""
+        fresh: list[Verdict] = []
+        for number, trained in sorted(self.done.trained.items()):
+            has_ended = number in self.done.finished
+            best = self.curves[number].best
+            for epoch in self.rule.rungs(number)[:-1]:
+                if epoch < trained or (epoch == trained and not has_ended):
+                    known = self.done.verdicts.get((number, epoch), StopReason.OUTCLASSED)
+                    value = best(epoch, self.direction)
+                    fresh += self.rule.reached(number, epoch, value, went_on=known is None)
+            if has_ended:
+                value = None if self.curves[number].fails else best(trained, self.direction)
+                fresh += self.rule.ended(number, trained, value)
+        self.take([one for one in fresh if self.is_new(one)])
+
+    def is_new(self, verdict: Verdict) -> bool:
+        """Return whether a verdict of a replay is for a trial that waits there; else an earlier one was stored."""
+        rungs, waits_at = self.rule.rungs(verdict.number), self.waiting.get(verdict.number)
+        return waits_at is not None and verdict.until in (None, rungs[rungs.index(waits_at) + 1])
 
     def take(self, verdicts) -> None:
         """Take verdicts; each is for a trial that waits."""
@@ -134,10 +160,16 @@ class Search:
 
 
 def run(
-    rule: RivalRule, curves: Sequence[Curve], *, workers: int = 1, seed: int = 0, start: int = 0, **options
+    rule: RivalRule,
+    curves: Sequence[Curve],
+    *,
+    workers: int = 1,
+    seed: int = 0,
+    start: int = 0,
+    direction: Direction = Direction.MAXIMIZE,
 ) -> Driven:
     """Return what a search with these trials does, numbered from `start`."""
-    return Search(rule, dict(enumerate(curves, start)), **options).run(workers, seed)
+    return Search(rule, dict(enumerate(curves, start)), direction).run(workers, seed)
 
 
 def steps(values: Sequence[float], epochs: int) -> list[Curve]:

@@ -13,7 +13,7 @@ from hpsearch.executors.resources import Resources
 from hpsearch.store.store import Store
 from hpsearch.system.signals import Interrupts
 from hpsearch.trial.events import Event, Notice, PredictionsReady, TrialEnded, TrialEvent, WorkerLost
-from hpsearch.trial.trial import Key, StopReason
+from hpsearch.trial.trial import Answer, Key, StopReason
 from support.factories import sample_config
 
 Script = Callable[["Scripted"], Iterator[list[TrialEvent]]]
@@ -25,6 +25,7 @@ class Scripted:
     def __init__(self, script: Script, slots: int = 1) -> None:
         self.slots = slots
         self.submitted: list[Any] = []
+        self.answers: list[tuple[Key, Answer]] = []
         self.ended: list[tuple[Key, StopReason, str]] = []
         self.on_submit: Callable[[Task], None] = lambda _: None
         self._out: set[Key] = set()
@@ -51,6 +52,9 @@ class Scripted:
             if isinstance(event, TrialEnded | PredictionsReady | WorkerLost) and event.attempt == current.attempt:
                 self._out.discard(current.key)
         return happened
+
+    def answer(self, key: Key, answer: Answer) -> None:
+        self.answers.append((key, answer))
 
     def end(self, key: Key, reason: StopReason, detail: str) -> None:
         self.ended.append((key, reason, detail))

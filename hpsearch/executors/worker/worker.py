@@ -209,14 +209,12 @@ class Worker:
         saved = 0 if manifest.last is None else manifest.last.epoch
         if self._workplace.objective.own_processes:  # they keep their own checkpoints
             saved = epoch
-        best = spec.direction.best([one.metrics[spec.metric] for one in manifest.measurements])
         return LegEnded(
             stage=spec.stage,
             number=spec.number,
             attempt=spec.attempt,
             epoch=epoch,
             saved=saved if self._workplace.objective.can_pause else 0,
-            best=None if best is None else best[1],
         )
 
     def _started(self, spec: TrialSpec) -> TrialStarted:
