@@ -74,9 +74,12 @@ def play_all(settings: Settings, keys: Sequence[StudyKey], jobs: int, file: Path
 
     Raises:
         OtherSettingsError: The file has other settings.
+        UnknownMethodError: A package is missing.
     """
     found = read(file, settings)
     missing = [key for key in keys if key not in found]
+    for method in {method for method, _, _ in missing}:
+        methods.check_package(method)
     try:
         saved = time.monotonic()
         for count, result in enumerate(_played(settings, missing, jobs), start=1):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from curves import Config, Floats, Player, Task
+from curves import Config, Floats, MissingDataError, Player, Task
 from files import json_of, needs
 
 from hpsearch.space.parsing import parse_space
@@ -50,8 +51,10 @@ def load(data: Path, code: str) -> Task:
         code: One of `known`.
 
     Raises:
-        MissingDataError: A file is not there.
+        MissingDataError: A file is not there, or onnxruntime is not installed.
     """
+    if importlib.util.find_spec("onnxruntime") is None:
+        raise MissingDataError(f"task {code}: the package onnxruntime is missing")
     folder = data / FAMILY
     given = {one["name"]: one for one in json_of(folder / "config_space.json")["hyperparameters"]}
     raw = {name: _range(given[name]) for name in _INPUTS if name != _EPOCH}

@@ -30,17 +30,28 @@ class UnknownMethodError(Exception):
     """A method's name is not known, or what it needs is not installed; the message says what is allowed."""
 
 
-def check(method: str) -> None:
-    """Check a method's name, and that its package is installed.
+def names() -> list[str]:
+    """Return the names of all methods."""
+    own = [f"{sampler}+{prune}" for sampler in ours.SAMPLERS for prune in ours.PRUNES]
+    return [*ours.SHORT, *own, *PEERS]
+
+
+def check_name(method: str) -> None:
+    """Check a method's name.
 
     Raises:
-        UnknownMethodError: It can't be played.
+        UnknownMethodError: It is not known.
     """
-    if ours.parts_of(method) is None and method not in PEERS:
-        samplers = f"{', '.join(ours.SAMPLERS)}, with or without +{', +'.join(ours.PRUNES)}"
-        raise UnknownMethodError(
-            f"method {method}: allowed: {', '.join((*ours.SHORT, *PEERS))}, and hpsearch's samplers: {samplers}"
-        )
+    if not is_ours(method) and method not in PEERS:
+        raise UnknownMethodError(f"method {method}: allowed: {', '.join(names())}")
+
+
+def check_package(method: str) -> None:
+    """Check that what a peer needs is installed.
+
+    Raises:
+        UnknownMethodError: It is not.
+    """
     peer = method.partition("-")[0]
     if method in PEERS and not _is_there(_PACKAGES[peer]):
         raise UnknownMethodError(f"method {method}: the package {_PACKAGES[peer]} is missing; install {_INSTALL[peer]}")

@@ -20,8 +20,19 @@ from hpsearch.executors.resources import ResourceRequest
 
 METRIC = "value"
 SAMPLERS = ("auto", "jittered_grid", "random", "sobol", "tpe", "gp")
-PRUNES: dict[str, Any] = {"none": None, "stall": {"stall": {}}}
-SHORT: dict[str, str] = {}
+PRUNES: dict[str, Any] = {
+    "none": None,
+    "stall": {"stall": {}},
+    "auto": "auto",
+    "asha": {"asha": {}},
+    "asha-arrival": {"asha": {"order": "arrival"}},
+    "asha-stop": {"asha": {"mode": "stop"}},
+    "asha-first-1": {"asha": {"first": 1}},
+    "hyperband": {"hyperband": {}},
+    "median": {"median": {}},
+    "screen": {"screen": {"keep": 10}},
+}
+SHORT = {"asha": "jittered_grid+asha", "asha-arrival": "jittered_grid+asha-arrival"}
 _TRIALS_PER_TRAINING = 4  # with promotion a trial takes about a quarter of a full training
 _WHOLE = 2  # without pruning only those that diverge are shorter
 _OBJECTIVE = """\
@@ -33,7 +44,7 @@ def train(config, trial):
 def parts_of(method: str) -> tuple[str, str] | None:
     """Return a method's sampler and the key of its pruning in `PRUNES`; None if it is none of hpsearch's."""
     sampler, _, prune = SHORT.get(method, method).partition("+")
-    prune = prune or "stall"
+    prune = prune or "auto"
     return (sampler, prune) if sampler in SAMPLERS and prune in PRUNES else None
 
 

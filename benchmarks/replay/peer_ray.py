@@ -124,7 +124,7 @@ def _scheduler(name: str, task: Task) -> Any:
         case "asha":
             return schedulers.ASHAScheduler(max_t=task.epochs, **given)
         case "asha-ninth":
-            grace = max(2, task.epochs // 9)
+            grace = max(2, round(task.epochs / 9))
             return schedulers.ASHAScheduler(max_t=task.epochs, grace_period=grace, reduction_factor=3, **given)
         case _:
             return schedulers.HyperBandScheduler(max_t=task.epochs, **given)

@@ -36,7 +36,7 @@ class SmacPeer:
         scenario = smac.Scenario(
             space,
             deterministic=True,
-            min_budget=max(2, task.epochs // _NINTH),
+            min_budget=max(2.0, task.epochs / _NINTH * (1 - 1e-9)),  # else rounding may cost a rung
             max_budget=task.epochs,
             n_trials=_MANY,
             seed=seed,

@@ -26,6 +26,11 @@ def by_method(results: Sequence[Result], family: str) -> dict[str, list[Result]]
     return found
 
 
+def tables_of(results: Sequence[Result], family: str, budgets: Sequence[float]) -> list[list[list[str]]]:
+    """Return the tables of a family, each as rows of cells."""
+    return [table for rows in (regret_rows, ratio_rows) if (table := rows(results, family, budgets))]
+
+
 def regret_rows(results: Sequence[Result], family: str, budgets: Sequence[float]) -> list[list[str]]:
     """Return the table of a family's mean regrets, with its header; methods with a lower last regret come first."""
     rows = []

@@ -17,11 +17,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import methods
-import ours
 from batch import OtherSettingsError, Settings, play_all, read, write
 from curves import MissingDataError
-from printing import families, print_table, ratio_rows, regret_rows
+from printing import families, print_table, tables_of
 from tasks import GROUPS, names_of
+from traces import Result
 
 _TASKS = ("lcbench", "taskset", "alexnet")
 _METHODS = ("jittered_grid", "random+none", "tpe+none", "ray-asha", "ray-asha-ninth", "optuna-tpe+none")
@@ -60,6 +60,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--workers", type=_count, default=4, metavar="N", help="simulated ones (default: 4)")
     add("--jobs", type=_count, default=1, metavar="N", help="processes that play studies (default: 1)")
     add("--json", type=Path, metavar="FILE", help="gets all results; studies that it has are not played again")
+    add(
+        "--also",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="of other calls; the tables have their results too",
+    )
     add("--pictures", type=Path, metavar="DIR", help="gets pictures of regret over epochs; needs matplotlib")
     kept = Path(tempfile.gettempdir()) / "hpsearch-replay"
     add("--cache", type=Path, default=kept, metavar="DIR", help=f"keeps what regret is measured by (default: {kept})")
@@ -71,29 +79,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = _parser()
     asked = parser.parse_args(arguments)
     if asked.methods == ["help"]:
-        print(
-            "\n".join(
-                (*ours.SHORT, *(f"{one}+{other}" for one in ours.SAMPLERS for other in ours.PRUNES), *methods.PEERS)
-            )
-        )
+        print(*methods.names(), sep="\n")
         return
     settings = Settings(data=asked.data, cache=asked.cache, workers=asked.workers, trainings=asked.budgets[-1])
     try:
-        if asked.pictures and importlib.util.find_spec("matplotlib") is None:
-            raise methods.UnknownMethodError("--pictures: the package matplotlib is missing")  # noqa: TRY301
-        for method in asked.methods:
-            methods.check(method)
-        names = names_of(asked.data, asked.tasks)
-        seeds = range(asked.seeds)
-        keys = [(method, name, seed) for seed in seeds for name in names for method in asked.methods]
-        results = play_all(settings, keys, asked.jobs, asked.json)
+        results = _results(asked, settings)
     except (MissingDataError, OtherSettingsError, methods.UnknownMethodError) as error:
         parser.error(str(error))
-    tables = {}
-    for family in families(results):
-        tables[family] = [regret_rows(results, family, asked.budgets), ratio_rows(results, family, asked.budgets)]
+    tables = {family: tables_of(results, family, asked.budgets) for family in families(results)}
+    for family, found in tables.items():
         print(f"{family}, {asked.workers} workers, mean regret in percent:\n")
-        for table in filter(None, tables[family]):
+        for table in found:
             print_table(table)
     if asked.json:
         write(asked.json, settings, read(asked.json, settings), budgets=asked.budgets, tables=tables)
@@ -101,6 +97,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from pictures import draw
 
         print(*draw(results, asked.budgets[-1], asked.pictures), sep="\n", file=sys.stderr)
+
+
+def _results(asked: argparse.Namespace, settings: Settings) -> list[Result]:
+    """Return the results of all studies that were asked for, and those of the other files."""
+    if asked.pictures and importlib.util.find_spec("matplotlib") is None:
+        raise methods.UnknownMethodError("--pictures: the package matplotlib is missing")
+    for method in asked.methods:
+        methods.check_name(method)
+    names = names_of(asked.data, asked.tasks)
+    keys = [(method, name, seed) for seed in range(asked.seeds) for name in names for method in asked.methods]
+    found = {result.key: result for result in play_all(settings, keys, asked.jobs, asked.json)}
+    for file in asked.also:
+        found = read(file, settings) | found
+    return list(found.values())
 
 
 if __name__ == "__main__":

@@ -129,7 +129,8 @@ def test_the_table_of_edges_is_that_of_its_docstring():
 
 
 def test_all_benchmarks_are_in_the_readme():
-    scripts = [path for path in FOLDER.glob("*.py") if "__main__" in path.read_text()]
-    for path in scripts:
-        assert f"uv run python benchmarks/{path.name}" in section(path.name)
-    assert Path(FOLDER / "README.md").read_text().count("\n## ") == len(scripts)
+    names = [path.name for path in FOLDER.glob("*.py") if "__main__" in path.read_text()]
+    for name in names:
+        assert f"uv run python benchmarks/{name}" in section(name)
+    assert "benchmarks/replay/run.py --data" in section("replay/")
+    assert Path(FOLDER / "README.md").read_text().count("\n## ") == len(names) + 1

@@ -8,6 +8,7 @@ import math
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -16,7 +17,10 @@ import pytest
 
 from hpsearch import api
 from hpsearch.executors.resources import ResourceRequest
-from hpsearch.trial.trial import Stage
+from hpsearch.trial.events import LegEnded, TrialMeasured, TrialPaused, TrialStarted
+from hpsearch.trial.folder import read_manifest
+from hpsearch.trial.trial import PAUSE, Answer, Stage, StopReason
+from support.factories import spec
 from support.paths import ROOT
 
 FOLDER = ROOT / "benchmarks" / "replay"
@@ -204,6 +208,39 @@ def test_simulated_workers_give_the_study_of_an_inline_one(replay, tmp_path: Pat
     assert trace.steps[-1][1] == max(value for *_, value in records[0])
 
 
+def test_a_simulated_worker_pauses_a_trial_and_goes_on(replay, data: Path, tmp_path: Path):
+    task = replay("recorded").load_taskset(data, NAME)
+    trace = replay("traces").Trace(task, 1000)
+    executor = replay("workers").ReplayExecutor(2, task, trace)
+    config = {"learning_rate": 0.01, "one_minus_beta2": 0.01}
+    first = spec(
+        number=0, config=config, epochs=EPOCHS, until=4, metric="loss", direction="minimize", folder=str(tmp_path / "1")
+    )
+    executor.submit(first)
+    seen = [event for _ in range(6) for event in executor.poll(1.0)]
+    assert [type(event) for event in seen] == [TrialStarted, *[TrialMeasured] * 4, LegEnded]
+    assert (seen[-1].epoch, seen[-1].saved, seen[-1].best) == (4, 4, min(value_of(event) for event in seen[1:5]))
+    assert executor.poll(1.0) == []
+    executor.answer(first.key, PAUSE)
+    assert executor.free == 1
+    (paused,) = executor.poll(1.0)
+    assert isinstance(paused, TrialPaused)
+    assert executor.free == 2
+    again = replace(first, attempt=2, until=5, folder=str(tmp_path / "2"))
+    executor.submit(again)
+    seen = [event for _ in range(3) for event in executor.poll(1.0)]
+    assert [event.measurement.epoch for event in seen if isinstance(event, TrialMeasured)] == [5]
+    executor.answer(first.key, Answer(until=EPOCHS))
+    seen = [event for _ in range(EPOCHS - 4) for event in executor.poll(1.0)]
+    assert (seen[-1].reason, seen[-1].measured, executor.free) == (StopReason.FINISHED, EPOCHS, 2)
+    assert (trace.spent, trace.trials, trace.decisions) == (EPOCHS, 1, 3)
+    assert [len(read_manifest(tmp_path / name).measurements) for name in "12"] == [4, EPOCHS]
+
+
+def value_of(event: TrialMeasured) -> float:
+    return event.measurement.metrics["loss"]
+
+
 def test_simulated_workers_share_the_epochs_and_stop_when_they_are_spent(replay, data: Path):
     task = replay("recorded").load_taskset(data, NAME)
     trace = replay("ours").play(task, "random+none", 0, 3, 2.5)
@@ -219,7 +256,8 @@ RAY_PEERS = ["ray-fifo", "ray-asha", "ray-asha-ninth", "ray-hyperband"]
 @pytest.mark.parametrize("method", [*PEERS, *RAY_PEERS])
 def test_peers_spend_the_same_epochs(replay, data: Path, method: str):
     methods = replay("methods")
-    methods.check(method)
+    methods.check_name(method)
+    methods.check_package(method)
     task = replay("recorded").load_taskset(data, NAME)
     traces = [methods.play(task, method, 0, 3, 4) for _ in range(2)]
     assert traces[0].spent == 4 * EPOCHS
