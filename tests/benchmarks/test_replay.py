@@ -8,7 +8,6 @@ import math
 import random
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -19,7 +18,7 @@ from hpsearch import api
 from hpsearch.executors.resources import ResourceRequest
 from hpsearch.trial.events import LegEnded, TrialMeasured, TrialPaused, TrialStarted
 from hpsearch.trial.folder import read_manifest
-from hpsearch.trial.trial import PAUSE, Answer, Stage, StopReason
+from hpsearch.trial.trial import PAUSE, Answer, Direction, Stage, StopReason
 from support.factories import spec
 from support.paths import ROOT
 
@@ -213,9 +212,8 @@ def test_a_simulated_worker_pauses_a_trial_and_goes_on(replay, data: Path, tmp_p
     trace = replay("traces").Trace(task, 1000)
     executor = replay("workers").ReplayExecutor(2, task, trace)
     config = {"learning_rate": 0.01, "one_minus_beta2": 0.01}
-    first = spec(
-        number=0, config=config, epochs=EPOCHS, until=4, metric="loss", direction="minimize", folder=str(tmp_path / "1")
-    )
+    values = {"config": config, "epochs": EPOCHS, "metric": "loss", "direction": Direction.MINIMIZE}
+    first = spec(tmp_path, until=4, **values)
     executor.submit(first)
     seen = [event for _ in range(6) for event in executor.poll(1.0)]
     assert [type(event) for event in seen] == [TrialStarted, *[TrialMeasured] * 4, LegEnded]
@@ -226,15 +224,14 @@ def test_a_simulated_worker_pauses_a_trial_and_goes_on(replay, data: Path, tmp_p
     (paused,) = executor.poll(1.0)
     assert isinstance(paused, TrialPaused)
     assert executor.free == 2
-    again = replace(first, attempt=2, until=5, folder=str(tmp_path / "2"))
-    executor.submit(again)
+    executor.submit(spec(tmp_path, attempt=2, until=5, **values))
     seen = [event for _ in range(3) for event in executor.poll(1.0)]
     assert [event.measurement.epoch for event in seen if isinstance(event, TrialMeasured)] == [5]
     executor.answer(first.key, Answer(until=EPOCHS))
     seen = [event for _ in range(EPOCHS - 4) for event in executor.poll(1.0)]
     assert (seen[-1].reason, seen[-1].measured, executor.free) == (StopReason.FINISHED, EPOCHS, 2)
     assert (trace.spent, trace.trials, trace.decisions) == (EPOCHS, 1, 3)
-    assert [len(read_manifest(tmp_path / name).measurements) for name in "12"] == [4, EPOCHS]
+    assert [len(read_manifest(tmp_path / f"attempt-{one}").measurements) for one in (1, 2)] == [4, EPOCHS]
 
 
 def value_of(event: TrialMeasured) -> float:
