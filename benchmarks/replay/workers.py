@@ -138,9 +138,7 @@ class ReplayExecutor:
         if over:
             self._end(trial, decision)
         elif epoch >= trial.until:
-            best = spec.direction.best([one.metrics[spec.metric] for one in trial.history])
-            value_so_far = None if best is None else best[1]
-            self._events.append(LegEnded(**_names(spec), epoch=epoch, saved=epoch, best=value_so_far))
+            self._events.append(LegEnded(**_names(spec), epoch=epoch, saved=epoch))
         else:
             self._go_on(trial)
 

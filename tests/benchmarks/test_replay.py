@@ -217,7 +217,7 @@ def test_a_simulated_worker_pauses_a_trial_and_goes_on(replay, data: Path, tmp_p
     executor.submit(first)
     seen = [event for _ in range(6) for event in executor.poll(1.0)]
     assert [type(event) for event in seen] == [TrialStarted, *[TrialMeasured] * 4, LegEnded]
-    assert (seen[-1].epoch, seen[-1].saved, seen[-1].best) == (4, 4, min(value_of(event) for event in seen[1:5]))
+    assert (seen[-1].epoch, seen[-1].saved) == (4, 4)
     assert executor.poll(1.0) == []
     executor.answer(first.key, PAUSE)
     assert executor.free == 1
@@ -232,10 +232,6 @@ def test_a_simulated_worker_pauses_a_trial_and_goes_on(replay, data: Path, tmp_p
     assert (seen[-1].reason, seen[-1].measured, executor.free) == (StopReason.FINISHED, EPOCHS, 2)
     assert (trace.spent, trace.trials, trace.decisions) == (EPOCHS, 1, 3)
     assert [len(read_manifest(tmp_path / f"attempt-{one}").measurements) for one in (1, 2)] == [4, EPOCHS]
-
-
-def value_of(event: TrialMeasured) -> float:
-    return event.measurement.metrics["loss"]
 
 
 def test_simulated_workers_share_the_epochs_and_stop_when_they_are_spent(replay, data: Path):
