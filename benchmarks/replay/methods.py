@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 
 import ours
+import peer_neps
 import peer_optuna
 import peer_ray
 import peer_smac
@@ -17,12 +18,13 @@ from traces import Trace
 
 from hpsearch.trial.seeding import derive_seed
 
-_PACKAGES = {"optuna": "optuna", "ray": "ray.tune", "syne": "syne_tune", "smac": "smac"}
+_PACKAGES = {"optuna": "optuna", "ray": "ray.tune", "syne": "syne_tune", "smac": "smac", "neps": "neps"}
 _INSTALL = {
     "optuna": "optuna",
     "ray": "ray[tune]",
     "syne": "syne-tune[gpsearchers]==0.13, which needs an environment of its own: benchmarks/README.md shows it",
     "smac": "smac",
+    "neps": "neural-pipeline-search, which needs an environment of its own: benchmarks/README.md shows it",
 }
 
 
@@ -99,9 +101,14 @@ def _syne(scheduler: str) -> Callable[[Task, int], Peer]:
     return lambda task, seed: peer_syne.SynePeer(task, seed, scheduler)
 
 
+def _neps(optimizer: str) -> Callable[[Task, int], Peer]:
+    return lambda task, seed: peer_neps.NepsPeer(task, seed, optimizer)
+
+
 PEERS: dict[str, Callable[[Task, int], Peer]] = {
     **{f"optuna-{s}+{p}": _optuna(s, p) for s in peer_optuna.SAMPLERS for p in peer_optuna.PRUNERS},
     **{f"ray-{name}": _ray(name) for name in peer_ray.SCHEDULERS},
     **{f"syne-{name}": _syne(name) for name in peer_syne.SCHEDULERS},
     "smac": peer_smac.SmacPeer,
+    **{f"neps-{name}": _neps(name) for name in peer_neps.OPTIMIZERS},
 }
