@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Protocol
 
-from curves import Floats, Task
+from curves import Floats, Task, epoch_time
 from traces import TimeIsUp, Trace
 
 
@@ -63,21 +63,23 @@ class Peer(Protocol):
 class _Trial:
     name: Any
     curve: Floats
+    takes: float
     done: int = 0
 
 
 class Simulation:
-    """Workers that train for a peer. An epoch takes one unit of time; to pause and to go on takes none.
+    """Workers that train for a peer. Epochs take time; to pause and to go on takes none.
 
     Args:
         peer: Decides.
         task: What is searched.
         workers: How many there are.
         trace: Counts the epochs.
+        spread: Of the time that an epoch takes, as in `epoch_time`.
     """
 
-    def __init__(self, peer: Peer, task: Task, workers: int, trace: Trace) -> None:
-        self._peer, self._task, self._trace = peer, task, trace
+    def __init__(self, peer: Peer, task: Task, workers: int, trace: Trace, spread: float = 0.0) -> None:
+        self._peer, self._task, self._trace, self._spread = peer, task, trace, spread
         self._free, self._now = workers, 0.0
         self._play = task.curves.player()
         self._trials: dict[Any, _Trial] = {}
@@ -104,12 +106,13 @@ class Simulation:
             self._trace.decisions += 1
             if job.trial not in self._trials:
                 self._trace.trials += 1
-                self._trials[job.trial] = _Trial(job.trial, self._play(job.config))
+                takes = epoch_time(job.config, self._spread)
+                self._trials[job.trial] = _Trial(job.trial, self._play(job.config), takes)
             self._free -= 1
             self._go_on(self._trials[job.trial])
 
     def _go_on(self, trial: _Trial) -> None:
-        heapq.heappush(self._due, (self._now + 1, next(self._order), trial))
+        heapq.heappush(self._due, (self._now + trial.takes, next(self._order), trial))
 
     def _train(self, trial: _Trial) -> None:
         value = float(trial.curve[trial.done])

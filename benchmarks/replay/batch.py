@@ -17,7 +17,7 @@ from typing import Any
 import methods
 import tasks
 from curves import Reference, Task
-from traces import Result
+from traces import Result, Setting
 
 _SAVE_S = 10.0
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -36,14 +36,12 @@ class Settings:
     Attributes:
         data: The folder of the recorded curves.
         cache: A folder that keeps what regret is measured by; None for none.
-        workers: Simulated ones.
-        trainings: How many full trainings the epochs of a study are worth.
+        setting: Workers, epochs and the times that they take.
     """
 
     data: Path
     cache: Path | None
-    workers: int
-    trainings: float
+    setting: Setting
 
 
 @cache
@@ -56,7 +54,7 @@ def play_one(settings: Settings, key: StudyKey) -> Result:
     """Play one study: a method, a task and a seed."""
     method, name, seed = key
     task, reference = _loaded(settings.data, name, settings.cache)
-    trace = methods.play(task, method, seed, settings.workers, settings.trainings)
+    trace = methods.play(task, method, seed, settings.setting)
     return Result.of(trace, method, task, seed, reference)
 
 
@@ -118,7 +116,7 @@ def read(file: Path | None, settings: Settings) -> dict[StudyKey, Result]:
     for name, value in _shared(settings).items():
         if content[name] != value:
             raise OtherSettingsError(
-                f"{file}: has studies with {content[name]} {name}; allowed: {value}, or a new file"
+                f"{file}: has studies with {name} {content[name]:g}; allowed: {value:g}, or a new file"
             )
     results = [Result(**one | {"steps": tuple(map(tuple, one["steps"]))}) for one in content["studies"]]
     return {result.key: result for result in results}
@@ -133,4 +131,4 @@ def write(file: Path, settings: Settings, found: dict[StudyKey, Result], **more:
 
 
 def _shared(settings: Settings) -> dict[str, float]:
-    return {"workers": settings.workers, "trainings": settings.trainings}
+    return asdict(settings.setting)

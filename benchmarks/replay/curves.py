@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hpsearch.space.distributions import Range
 from hpsearch.space.parsing import parse_space
 from hpsearch.space.space import Space
+from hpsearch.trial.seeding import derive_seed
 
 Floats = NDArray[np.float64]
 Config = Mapping[str, Any]
@@ -72,6 +73,17 @@ class Task:
     def sign(self) -> int:
         """1 if larger values are better, else -1."""
         return 1 if self.maximize else -1
+
+
+def epoch_time(config: Config, spread: float) -> float:
+    """Return how long an epoch of a config takes: a lognormal number that depends on the config alone.
+
+    Args:
+        config: Its values.
+        spread: The standard deviation of the logarithm; at 0 all epochs take 1.
+    """
+    key = derive_seed(repr([(name, config[name]) for name in sorted(config)]))
+    return math.exp(spread * float(np.random.default_rng(key).normal())) if spread else 1.0
 
 
 @dataclass(frozen=True, kw_only=True)

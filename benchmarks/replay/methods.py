@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import math
 from collections.abc import Callable
 
 import ours
@@ -14,7 +13,7 @@ import peer_smac
 import peer_syne
 from asked import Peer, Simulation
 from curves import Task
-from traces import Trace
+from traces import Setting, Trace
 
 from hpsearch.trial.seeding import derive_seed
 
@@ -71,21 +70,20 @@ def is_ours(method: str) -> bool:
     return ours.parts_of(method) is not None
 
 
-def play(task: Task, method: str, seed: int, workers: int, trainings: float) -> Trace:
+def play(task: Task, method: str, seed: int, setting: Setting) -> Trace:
     """Play a study until its epochs are spent.
 
     Args:
         task: What is searched.
         method: Its name.
         seed: The study's; tasks have different random numbers with the same seed.
-        workers: Simulated ones.
-        trainings: How many full trainings the epochs are worth.
+        setting: What all studies have in common.
     """
     own = derive_seed("replay", task.name, seed) >> 1  # SMAC takes seeds below 2**31
     if is_ours(method):
-        return ours.play(task, method, own, workers, trainings)
-    trace = Trace(task, math.ceil(trainings * task.epochs))
-    Simulation(PEERS[method](task, own), task, workers, trace).run()
+        return ours.play(task, method, own, setting)
+    trace = setting.trace(task)
+    Simulation(PEERS[method](task, own), task, setting.workers, trace, setting.spread).run()
     return trace
 
 

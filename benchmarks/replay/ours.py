@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from curves import Task
-from traces import TimeIsUp, Trace
+from traces import Setting, TimeIsUp, Trace
 from workers import ReplayExecutor
 
 from hpsearch import api
@@ -33,8 +33,8 @@ PRUNES: dict[str, Any] = {
     "screen": {"screen": {"keep": 10}},
 }
 SHORT = {"asha": "jittered_grid+asha", "asha-arrival": "jittered_grid+asha-arrival"}
-_TRIALS_PER_TRAINING = 4  # with promotion a trial takes about a quarter of a full training
-_WHOLE = 2  # without pruning only those that diverge are shorter
+_TRIALS = 5  # for each full training: where a ninth is the first rung, a trial takes about a quarter of one
+_OTHER_TRIALS = {"none": 2, "asha-first-1": 16}  # without pruning only trials that diverge are shorter
 _OBJECTIVE = """\
 def train(config, trial):
     raise NotImplementedError("simulated workers play the curves")
@@ -53,7 +53,7 @@ def space_file(task: Task, method: str, seed: int, trials: int) -> dict[str, Any
 
     Args:
         task: What is searched.
-        method: `SAMPLER+PRUNE`, or a name in `SHORT`.
+        method: `SAMPLER+PRUNING`, or a name in `SHORT`.
         seed: The study's.
         trials: At most.
     """
@@ -75,22 +75,21 @@ def space_file(task: Task, method: str, seed: int, trials: int) -> dict[str, Any
 def trials_for(method: str, trainings: float) -> int:
     """Return how many trials a study has that may take so many full trainings: enough not to end before."""
     _, prune = parts_of(method) or ("", "")
-    return math.ceil(trainings * (_WHOLE if prune == "none" else _TRIALS_PER_TRAINING))
+    return math.ceil(trainings * _OTHER_TRIALS.get(prune, _TRIALS))
 
 
-def play(task: Task, method: str, seed: int, workers: int, trainings: float) -> Trace:
+def play(task: Task, method: str, seed: int, setting: Setting) -> Trace:
     """Run a study until its epochs are spent or its trials have ended.
 
     Args:
         task: What is searched.
-        method: `SAMPLER+PRUNE`, or a name in `SHORT`.
+        method: `SAMPLER+PRUNING`, or a name in `SHORT`.
         seed: The study's.
-        workers: Simulated ones.
-        trainings: How many full trainings the epochs are worth.
+        setting: What all studies have in common.
     """
-    trace = Trace(task, math.ceil(trainings * task.epochs))
-    executor = ReplayExecutor(workers, task, trace)
-    content = space_file(task, method, seed, trials_for(method, trainings))
+    trace = setting.trace(task)
+    executor = ReplayExecutor(setting.workers, task, trace, setting.spread)
+    content = space_file(task, method, seed, trials_for(method, setting.trainings))
     with tempfile.TemporaryDirectory(prefix="replay-", dir=_memory()) as folder, suppress(TimeIsUp):
         study_of(Path(folder), content, executor).close()
     return trace

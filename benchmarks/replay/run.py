@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import math
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from batch import OtherSettingsError, Settings, play_all, read, write
 from curves import MissingDataError
 from printing import families, print_table, tables_of
 from tasks import GROUPS, names_of
-from traces import Result
+from traces import Result, Setting
 
 _TASKS = ("lcbench", "taskset", "alexnet")
 _METHODS = ("jittered_grid", "random+none", "tpe+none", "ray-asha", "ray-asha-ninth", "optuna-tpe+none")
@@ -43,6 +44,16 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _share(text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r}: allowed: a number >= 0")
+    return found
+
+
 def _names(text: str) -> list[str]:
     return [name for name in text.split(",") if name]
 
@@ -58,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--budgets", type=_numbers, default=[2.0, 5.0, 10.0, 20.0], metavar="B", help="in full trainings (2,5,10,20)")
     add("--seeds", type=_count, default=3, metavar="N", help="studies of each method and task (default: 3)")
     add("--workers", type=_count, default=4, metavar="N", help="simulated ones (default: 4)")
+    what = "of an epoch's time by config: the standard deviation of its logarithm (default: 0, all take the same)"
+    add("--spread", type=_share, default=0.0, metavar="S", help=what)
     add("--jobs", type=_count, default=1, metavar="N", help="processes that play studies (default: 1)")
     add("--json", type=Path, metavar="FILE", help="gets all results; studies that it has are not played again")
     add(
@@ -81,7 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if asked.methods == ["help"]:
         print(*methods.names(), sep="\n")
         return
-    settings = Settings(data=asked.data, cache=asked.cache, workers=asked.workers, trainings=asked.budgets[-1])
+    setting = Setting(workers=asked.workers, trainings=asked.budgets[-1], spread=asked.spread)
+    settings = Settings(data=asked.data, cache=asked.cache, setting=setting)
     try:
         results = _results(asked, settings)
     except (MissingDataError, OtherSettingsError, methods.UnknownMethodError) as error:

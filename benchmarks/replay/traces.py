@@ -16,6 +16,25 @@ class TimeIsUp(Exception):  # noqa: N818 - nothing is wrong
     """The epochs of a study are spent."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What studies have in common.
+
+    Attributes:
+        workers: Simulated ones.
+        trainings: How many full trainings the epochs of a study are worth.
+        spread: Of the time that an epoch takes, as in `epoch_time`.
+    """
+
+    workers: int
+    trainings: float
+    spread: float = 0.0
+
+    def trace(self, task: Task) -> Trace:
+        """Return a trace that ends a study when its epochs are spent."""
+        return Trace(task, math.ceil(self.trainings * task.epochs))
+
+
 class Trace:
     """Counts epochs and keeps the best value seen.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from curves import Config, Floats, Task
+from curves import Config, Floats, Task, epoch_time
 from traces import Trace
 
 from hpsearch.executors.base import Task as Work
@@ -28,19 +28,21 @@ class _Trial:
 
     Attributes:
         curve: Its value after each epoch.
+        takes: How long an epoch takes.
         spec: Of its last attempt.
         until: The epoch at which its leg ends.
         history: What it has measured.
     """
 
     curve: Floats
+    takes: float
     spec: TrialSpec
     until: int = 0
     history: list[Measurement] = field(default_factory=list)
 
 
 class ReplayExecutor:
-    """Plays curves. An epoch takes one unit of time on a clock that jumps from event to event.
+    """Plays curves. Epochs take time on a clock that jumps from event to event.
 
     Each poll returns one event, so that the driver decides after each as it would with real workers.
 
@@ -48,13 +50,14 @@ class ReplayExecutor:
         slots: Simulated workers.
         task: What is searched.
         trace: Counts the epochs. Its CPU time is all that passes from the first trial to the last, without the curves.
+        spread: Of the time that an epoch takes, as in `epoch_time`.
 
     Raises:
         TimeIsUp: From `poll`, when the epochs are spent.
     """
 
-    def __init__(self, slots: int, task: Task, trace: Trace) -> None:
-        self._task, self._trace, self._slots = task, trace, slots
+    def __init__(self, slots: int, task: Task, trace: Trace, spread: float = 0.0) -> None:
+        self._trace, self._slots, self._spread = trace, slots, spread
         self._play = task.curves.player()
         self._trials: dict[Key, _Trial] = {}
         self._busy: set[Key] = set()
@@ -85,7 +88,8 @@ class ReplayExecutor:
         self._trace.decisions += 1
         if task.key not in self._trials:
             self._trace.trials += 1
-            self._trials[task.key] = _Trial(self._curve(task.config), task)
+            takes = epoch_time(task.config, self._spread)
+            self._trials[task.key] = _Trial(self._curve(task.config), takes, task)
         trial = self._trials[task.key]
         trial.spec, trial.until = task, task.until or task.epochs
         self._busy.add(task.key)
@@ -143,7 +147,7 @@ class ReplayExecutor:
             self._go_on(trial)
 
     def _go_on(self, trial: _Trial) -> None:
-        heapq.heappush(self._due, (self._now + 1, next(self._order), trial))
+        heapq.heappush(self._due, (self._now + trial.takes, next(self._order), trial))
 
     def _end(self, trial: _Trial, decision: Decision) -> None:
         if trial.spec.attempt > 1:

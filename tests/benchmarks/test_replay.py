@@ -236,7 +236,7 @@ def test_a_simulated_worker_pauses_a_trial_and_goes_on(replay, data: Path, tmp_p
 
 def test_simulated_workers_share_the_epochs_and_stop_when_they_are_spent(replay, data: Path):
     task = replay("recorded").load_taskset(data, NAME)
-    trace = replay("ours").play(task, "random+none", 0, 3, 2.5)
+    trace = replay("ours").play(task, "random+none", 0, replay("traces").Setting(workers=3, trainings=2.5))
     assert trace.spent == 2.5 * EPOCHS
     assert trace.trials >= 3
     assert trace.cpu_s > 0
@@ -252,7 +252,8 @@ def test_peers_spend_the_same_epochs(replay, data: Path, method: str):
     methods.check_name(method)
     methods.check_package(method)
     task = replay("recorded").load_taskset(data, NAME)
-    traces = [methods.play(task, method, 0, 3, 4) for _ in range(2)]
+    setting = replay("traces").Setting(workers=3, trainings=4, spread=0.5)
+    traces = [methods.play(task, method, 0, setting) for _ in range(2)]
     assert traces[0].spent == 4 * EPOCHS
     assert traces[0].steps == traces[1].steps
     assert [value for _, value in traces[0].steps] == sorted((v for _, v in traces[0].steps), reverse=True)
@@ -305,10 +306,10 @@ def test_it_prints_tables_and_goes_on_with_its_file(data: Path, tmp_path: Path):
     assert "| method | studies | 1 | 2 | trials | CPU ms a decision |" in first.stdout
     assert "| for a peer's regret at 2 | random+none |" in first.stdout
     assert first.stderr.count(" of 4: ") == 4
-    again = called(*common, "--methods", "random+none,optuna-random+none,ray-asha", "--jobs", "2")
+    again = called(*common, "--methods", "random+none,optuna-random+none,random+stall", "--jobs", "2")
     assert again.stderr.count(" of 2: ") == 2
     content = json.loads(file.read_text())
     assert [content["workers"], content["trainings"], len(content["studies"])] == [4, 2, 6]
     other = called(*common, "--workers", "3")
     assert other.returncode == 2
-    assert "has studies with 4 workers; allowed: 3, or a new file" in other.stderr
+    assert "has studies with workers 4; allowed: 3, or a new file" in other.stderr
