@@ -268,12 +268,16 @@ def _searched(file: _File) -> Search:
     search = file.search
     if file.budget is None or not file.budget.limits.any or search.trials is not None or search.rounds:
         return search
-    if search.expand is not None:
-        raise FieldError(
-            ("search", "expand"),
-            "comes after the last trial, and a search that only its budget ends has none",
-            "a number of trials, search.trials, too",
-        )
+    for path, section in (
+        (("search", "expand"), search.expand),
+        (("prune", "screen"), file.prune and file.prune.screen),
+    ):
+        if section is not None:
+            raise FieldError(
+                path,
+                "comes after the last trial, and a search that only its budget ends has none",
+                "a number of trials, search.trials, too",
+            )
     return search.model_copy(update={"trials": MOST_TRIALS})
 
 

@@ -143,4 +143,4 @@ PruneField = Annotated[
 ]
 
 JUST_STALL = Prune(stall=Stall())
-UNSAID = JUST_STALL  # what a file without `prune` means; `Prune()` is auto
+UNSAID = Prune()  # what a file without `prune` means: auto

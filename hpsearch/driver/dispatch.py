@@ -9,12 +9,11 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from hpsearch.driver.adoption import committed, warn_if_fruitless
-from hpsearch.driver.bugs import BugWatch
-from hpsearch.driver.checkpoints import CheckpointCleaner
 from hpsearch.driver.code_drift import CodeDrift
+from hpsearch.driver.ends import End, Ends
 from hpsearch.driver.legs import GoOn, Legs
 from hpsearch.driver.session import Session
 from hpsearch.driver.tasks import Progress, TaskRunner
@@ -26,11 +25,11 @@ from hpsearch.trial.events import (
     TrialEvent,
     TrialMeasured,
     TrialPaused,
-    TrialScored,
     TrialStarted,
     WorkerLost,
 )
 from hpsearch.trial.folder import attempt_folders
+from hpsearch.trial.seeding import unit
 from hpsearch.trial.trial import (
     Answer,
     Decision,
@@ -46,24 +45,6 @@ from hpsearch.trial.trial import (
 
 Plan = Callable[[int], TrialRecord | None]
 MayGoOn = Callable[[GoOn], bool]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _End:
-    """How a trial ended.
-
-    Attributes:
-        decision: Why.
-        history: All its measurements.
-        error: What the objective raised, in a line.
-        traceback: The same as a whole.
-    """
-
-    decision: Decision
-    history: Sequence[Measurement]
-    worker: str | None
-    error: str | None
-    traceback: str | None = None
 
 
 class Dispatcher:
@@ -95,9 +76,8 @@ class Dispatcher:
         self._epochs = epochs or self._config.objective.epochs
         self._space = space or self._config.space
         self._runner = TaskRunner(session, self, clock)
-        self._cleaner = CheckpointCleaner(session)
+        self._ends = Ends(session, stage)
         self._code = CodeDrift(session)
-        self._bugs = BugWatch(min(self._config.faults.max_identical_errors, session.trials))
         self._legs = legs or Legs(None, self._config.direction)
         self._replayed = False  # whether the legs know what earlier drivers have stored
         self._plan: Plan = lambda _: None
@@ -106,9 +86,6 @@ class Dispatcher:
         self._new: deque[int] = deque()
         self._alone: set[int] = set()
         self._heard: dict[int, list[Measurement]] = {}
-        ended = [r.value for r in self._store.records(stage) if r.eligible and r.value is not None]
-        best = self._config.direction.best(ended)
-        self._best = None if best is None else best[1]
 
     def run(self, numbers: Iterable[int], plan: Plan, may_go_on: MayGoOn = lambda _: True) -> None:
         """Run trials to their end, or until they are paused and no rule lets them go on.
@@ -156,11 +133,14 @@ class Dispatcher:
         if answer.until is not None:
             self._unfinished.append(number)
         elif answer.decision.reason is not None:
-            self._end_by(number, answer.decision)
+            self._take_end(self._ends.end_by(number, answer.decision))
 
     def _answer(self, record: TrialRecord, epoch: int, saved: int) -> Answer:
         """Decide what a trial is told at the end of its leg, and store it; an end is stored by the caller."""
         answer = self._legs.answer(record, epoch, saved)
+        if answer.decision.reason is not None and self._is_audited(record):
+            self._store.audit(self._stage, record.number, epoch)
+            answer = Answer(until=self._epochs)
         if answer.until is not None:
             self._store.go_on(self._stage, record.number, answer.until)
         elif answer.decision.reason is None:
@@ -170,20 +150,32 @@ class Dispatcher:
     def _end_outclassed(self) -> None:
         """End the paused trials that a verdict has ended since."""
         for number, decision in self._legs.take_ending():
-            self._end_by(number, decision)
+            self._end_or_audit(number, decision)
 
-    def _end_by(self, number: int, decision: Decision) -> None:
-        """End a trial that no worker has."""
+    def _end_or_audit(self, number: int, decision: Decision) -> bool:
+        """End a paused trial, unless it is one of those that show what that costs; return whether it goes on."""
         record = self._store.record(self._stage, number)
-        manifest = committed(self._session, record)
-        history = () if manifest is None else manifest.measurements
-        self._end(number, _End(decision=decision, history=history, worker=record.worker, error=None))
+        if record.paused_at is None or not self._is_audited(record):
+            self._take_end(self._ends.end_by(number, decision))
+            return False
+        self._store.audit(self._stage, number, record.paused_at)
+        self._legs.let_go_on(number)
+        return True
 
-    def leave(self) -> None:
-        """End all trials that are paused: the search ends without them."""
-        for number, decision in self._legs.left().items():
-            self._end_by(number, decision)
+    def _is_audited(self, record: TrialRecord) -> bool:
+        """Return whether a trial goes on although a rule ends it; that is decided once for each."""
+        share = 0.0 if self._config.prune is None else self._config.prune.audit
+        return record.audited_at is None and unit(self._config.seed, "audit", record.number) < share
+
+    def leave(self) -> bool:
+        """End all trials that are paused: the search ends without them.
+
+        Returns:
+            Whether some of them go on all the same, to show what ending them costs.
+        """
+        going = [self._end_or_audit(number, decision) for number, decision in self._legs.left().items()]
         self._store.flush()
+        return any(going)
 
     # What the runner asks of its work.
 
@@ -198,6 +190,7 @@ class Dispatcher:
             return self.again((self._stage, self._unfinished.popleft()))
         while (ready := self._legs.take_ready()) is not None:
             if self._may_go_on(ready):
+                self._legs.goes_on(ready.number)
                 self._store.go_on(self._stage, ready.number, ready.until)
                 return self.again((self._stage, ready.number))
         if not self._new:
@@ -255,7 +248,7 @@ class Dispatcher:
         record = self._store.record(*event.key)
         manifest = committed(self._session, record)
         history = () if manifest is None else manifest.measurements
-        end = _End(decision=Decision(event.reason), history=history, worker=record.worker, error=event.detail)
+        end = End(decision=Decision(event.reason), history=history, worker=record.worker, error=event.detail)
         self._end(event.number, end)
 
     def name(self, key: Key) -> str:
@@ -296,7 +289,7 @@ class Dispatcher:
         if manifest.attempt != record.attempt:
             # That attempt has the checkpoint to keep: a later one was sent out, and committed nothing.
             self._store.start_attempt(self._stage, record.number, manifest.attempt)
-        end = _End(
+        end = End(
             decision=decision,
             history=history,
             worker=manifest.worker,
@@ -313,7 +306,7 @@ class Dispatcher:
             what = f"trial {event.number}: out of memory beside others on its GPU; tried again alone"
             self._session.publish(Notice(message=what))
             return Progress.AGAIN
-        end = _End(
+        end = End(
             decision=Decision(event.reason, event.why),
             history=self._history(event),
             worker=event.worker,
@@ -339,41 +332,11 @@ class Dispatcher:
         first = heard[0].epoch if heard else math.inf  # a notice says that its own manifest can't be read
         return [*(one for one in measurements if one.epoch < first), *heard]
 
-    def _end(self, number: int, end: _End) -> None:
+    def _end(self, number: int, end: End) -> None:
         self._heard.pop(number, None)
-        record = self._store.end_trial(
-            self._stage,
-            number,
-            end.decision,
-            history=end.history,
-            metric=self._config.metric,
-            worker=end.worker,
-            error=end.error,
-        )
-        self._cleaner.trial_ended(record)
-        self._session.publish(self._scored(record, end))
-        self._bugs.trial_ended(record, end.traceback)
+        self._take_end(self._ends.end(number, end))
+
+    def _take_end(self, record: TrialRecord) -> None:
         if self._replayed:
             self._legs.ended(record)
             self._end_outclassed()
-
-    def _scored(self, record: TrialRecord, end: _End) -> TrialScored:
-        value = record.value if record.eligible else None
-        best = value is not None and (self._best is None or self._config.direction.better(value, self._best))
-        if best:
-            self._best = value
-        return TrialScored(
-            stage=record.stage,
-            number=record.number,
-            attempt=record.attempt,
-            reason=record.stop_reason or StopReason.ERROR,
-            value=record.value,
-            best_epoch=record.best_epoch,
-            epochs=record.epochs,
-            seconds=record.seconds,
-            best=best,
-            why=record.why,
-            config=self._config.space.config_of(record.params),
-            error=end.error,
-            traceback=end.traceback,
-        )

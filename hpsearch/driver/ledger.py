@@ -100,8 +100,10 @@ class Ledger:
 
         Args:
             number: Of the trial.
-            epochs: Its full length.
+            epochs: Its full length; of a paused one, those of its next leg.
         """
+        if self._tally.is_paused(stage, number):
+            return self._why_no_room(stage, number, epochs)
         self._tally.withdraw(stage, number)
         why = self._why_no_room(stage, number, epochs)
         if not why:
@@ -111,14 +113,15 @@ class Ledger:
     def _why_no_room(self, stage: Stage, number: int, epochs: int) -> str:
         limits, spent = self._limits, self.spent
         searching = stage is Stage.SEARCH
+        paused = self._tally.is_paused(stage, number)
         if searching and limits.trials is not None and number >= limits.trials:
             return f"the budget is {counted(limits.trials, 'trial')}"
         if limits.reached(spent):
             return f"the budget is spent ({limits.used(spent)})"
-        if searching and not self._tally.is_out and not self._tally.ended[Stage.SEARCH].trials:
+        if searching and not self._tally.is_out and not self._tally.searched.trials:
             return ""  # the first trial shows what one costs
         rate, share = self._rate(stage), self._gpu_share()
-        expected = epochs * (self._kept_share if searching else 1.0)
+        expected = epochs * (self._kept_share if searching and not paused else 1.0)
         out = self._tally.epochs_to_go
         needed = Work(time_s=expected * rate, gpu_s=(expected + out) * rate * share, epochs=math.ceil(expected) + out)
         held = self._held() if searching else self._ensemble()
@@ -141,7 +144,7 @@ class Ledger:
     @property
     def _kept_share(self) -> float:
         """The share of its full epochs that a search trial trains, for some end early; 1 before a few have ended."""
-        ended = self._tally.ended[Stage.SEARCH]
+        ended = self._tally.searched
         return ended.epochs / ended.full if ended.trials >= _FEWEST_FOR_FORECAST else 1.0
 
     def _rate(self, stage: Stage) -> float:
@@ -149,7 +152,7 @@ class Ledger:
 
         It takes as many epochs as one trial has: the first epochs of a worker may take much longer than others.
         """
-        ended = self._tally.ended[Stage.SEARCH]
+        ended = self._tally.searched
         known = ended.trials >= _FEWEST_FOR_FORECAST or 0 < ended.full <= ended.trials * ended.epochs
         return (self._tally.s_per_epoch(stage) or 0.0) if known else 0.0
 
@@ -190,7 +193,7 @@ class Ledger:
         """Return how much is held back: all that is wanted, if that leaves enough for a search."""
         if limit is None or wanted + least <= limit:
             return wanted
-        if not self._told and self._tally.ended[Stage.SEARCH].trials:
+        if not self._told and self._tally.searched.trials:
             self._told = True
             self._session.publish(
                 Notice(
@@ -208,7 +211,7 @@ class Ledger:
         The search gets no more than the budget leaves for it. Finalists run all their epochs.
         """
         rate, slots, share = self._rate(Stage.FINALISTS), max(1, self._slots()), self._gpu_share()
-        if self._tally.ended[Stage.SEARCH].trials < _FEWEST_FOR_FORECAST or not rate:
+        if self._tally.searched.trials < _FEWEST_FOR_FORECAST or not rate:
             return None
         left = self._search_left() + self._finalists_left() * rate
         seconds = min(left / slots, max(0.0, self._left()[0]))
@@ -220,7 +223,7 @@ class Ledger:
 
     def _search_left(self) -> float:
         """Return how many seconds of training are left of the search, over all slots."""
-        ended, limits = self._tally.ended[Stage.SEARCH], self._limits
+        ended, limits = self._tally.searched, self._limits
         total = self._study.store.get("trials", self._session.trials)
         total = total if limits.trials is None else min(total, limits.trials)
         rounds = self._study.rounds

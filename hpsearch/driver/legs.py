@@ -15,9 +15,15 @@ from hpsearch.trial.trial import PAUSE, Answer, Decision, Direction, State, Stop
 
 @dataclass(frozen=True, slots=True)
 class GoOn:
-    """A paused trial that goes on until an epoch."""
+    """A paused trial that goes on.
+
+    Attributes:
+        paused_at: After which epoch it goes on.
+        until: The epoch at which its next leg ends.
+    """
 
     number: int
+    paused_at: int
     until: int
 
 
@@ -48,6 +54,8 @@ class Legs:
         for record in records:
             if record.paused_at is not None:
                 self._paused[record.number] = record.paused_at
+                if record.audited_at is not None:
+                    self.let_go_on(record.number)
             last = max(record.values, default=0)
             if record.state is not State.RUNNING and not _is_outclassed(record) and (record.until or 0) <= last:
                 last -= 1  # a trial that ends by itself in the epoch of a rung has not reached it
@@ -89,12 +97,14 @@ class Legs:
         return Answer(until=verdict.until, decision=verdict.decision)
 
     def take_ready(self) -> GoOn | None:
-        """Return the next paused trial that goes on, which then counts as training; None if there is none."""
+        """Return the next paused trial that may go on; None if there is none."""
         if not self._ready:
             return None
-        ready = self._ready.popleft()
-        del self._paused[ready.number]
-        return ready
+        return self._ready.popleft()
+
+    def goes_on(self, number: int) -> None:
+        """Take that a paused trial trains again."""
+        del self._paused[number]
 
     @property
     def has_ready(self) -> bool:
@@ -106,20 +116,16 @@ class Legs:
         ending, self._ending = self._ending, []
         return ending
 
-    def no_more(self, end: int) -> None:
-        """Take that no trial with this number or a higher one will come."""
-        if self._rule is not None:
-            self._take(self._rule.no_more(end))
-
     def left(self) -> Mapping[int, Decision]:
         """Return the paused trials, by number, and why they end if the search ends now."""
         if self._rule is None:
             return {}
         return {number: self._rule.left(number) for number in sorted(self._paused)}
 
-    def let_go_on(self, number: int, until: int) -> None:
-        """Let a paused trial go on whatever the rule says."""
-        self._ready.append(GoOn(number, until))
+    def let_go_on(self, number: int) -> None:
+        """Let a paused trial go on to its end, whatever the rule says."""
+        assert self._rule is not None  # noqa: S101 - without a rule no trial is paused
+        self._ready.append(GoOn(number, self._paused[number], self._rule.rungs(number)[-1]))
 
     def _reach(self, record: TrialRecord, epoch: int) -> None:
         """Tell the rule of all rungs up to an epoch."""
@@ -146,7 +152,7 @@ class Legs:
         """Keep verdicts, and line up the paused trials that go on or end."""
         for verdict in verdicts:
             number, until = verdict.number, verdict.until
-            if until is not None and until <= self._told.get(number, 0):
+            if until is not None and until <= max(self._told.get(number, 0), self._paused.get(number, 0)):
                 continue  # a replay: it has gone on since
             self._verdicts[number] = verdict
             if number not in self._paused:
@@ -154,7 +160,7 @@ class Legs:
             if until is None:
                 self._ending.append((number, verdict.decision))
             else:
-                self._ready.append(GoOn(number, until))
+                self._ready.append(GoOn(number, self._paused[number], until))
 
 
 def _is_outclassed(record: TrialRecord) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hpsearch.samplers.rounds import full_epochs
 from hpsearch.study.study import Study
-from hpsearch.trial.events import Event, TrialEvent, TrialMeasured, TrialScored, TrialStarted
+from hpsearch.trial.events import Event, TrialEvent, TrialMeasured, TrialPaused, TrialScored, TrialStarted
 from hpsearch.trial.trial import Stage, State
 
 
@@ -92,6 +92,7 @@ class Tally:
         self._study, self._clock = study, clock
         self.ended = {stage: Sums() for stage in Stage}
         self._out: dict[tuple[Stage, int], _Out] = {}
+        self._paused: dict[tuple[Stage, int], _Out] = {}
         self._workers: set[str] = set()
         self.epochs = 0
         self.seconds = 0.0
@@ -100,7 +101,9 @@ class Tally:
             for record in study.store.records(stage):
                 full = full_epochs(study.config, rounds, stage, record.number)
                 if record.state is State.RUNNING:
-                    out = self._out[stage, record.number] = _Out(full=full, done=max(record.values, default=0))
+                    out = _Out(full=full, done=max(record.values, default=0))
+                    where = self._out if record.paused_at is None else self._paused
+                    where[stage, record.number] = out
                     self.epochs += out.done
                 else:
                     self.ended[stage].add(full, record.epochs, record.seconds)
@@ -114,6 +117,10 @@ class Tally:
         """Forget a trial that was not sent after all."""
         self._out.pop((stage, number), None)
 
+    def is_paused(self, stage: Stage, number: int) -> bool:
+        """Return whether a trial is paused."""
+        return (stage, number) in self._paused
+
     def saw(self, event: Event) -> None:
         """Count what an event says."""
         if isinstance(event, TrialStarted):
@@ -124,6 +131,8 @@ class Tally:
             if out.epochs == 1:
                 out.first = event.measurement.seconds
             self._heard(out, max(out.done, event.measurement.epoch), event.measurement.seconds)
+        elif isinstance(event, TrialPaused):
+            self._paused[event.key] = self._out.pop(event.key)
         elif isinstance(event, TrialScored):
             self._scored(event)
 
@@ -150,8 +159,10 @@ class Tally:
         self.ended[event.stage].add(out.full, event.epochs, out.typical if known else event.seconds)
 
     def _of(self, event: TrialEvent) -> _Out:
-        out = self._out.get((event.stage, event.number))
-        if out is None:
+        out = self._out.get(event.key) or self._paused.pop(event.key, None)
+        if out is not None:
+            self._out[event.key] = out
+        else:
             full = self._study.full_epochs(event.stage, event.number)
             out = self._out[event.stage, event.number] = _Out(full=full)
         return out
@@ -165,6 +176,15 @@ class Tally:
             own = costs
         epochs = sum(epochs for _, epochs, _ in own)
         return sum(seconds for seconds, _, _ in own) / epochs if epochs else None
+
+    @property
+    def searched(self) -> Sums:
+        """The sums of the search, with paused trials as if they had ended."""
+        ended = self.ended[Stage.SEARCH]
+        sums = Sums(ended.trials, ended.epochs, ended.full, ended.seconds)
+        for one in self._paused.values():
+            sums.add(one.full, one.done, one.typical)
+        return sums
 
     @property
     def is_out(self) -> bool:

@@ -184,7 +184,9 @@ class AshaRule:
         here = sorted((one, rival) for rival, one in rung.costs.items())
         share, position = math.ceil(len(here) / self._eta), here.index((rung.costs[number], number))
         if len(here) < self._eta or position < share:
+            (rung.told if self._in_order else rung.went_on).add(number)
             return Verdict(number=number, decision=GO_ON, until=rung.until)
+        rung.stays.add(number)  # or it might be promoted, and the next rung would wait for it
         value, cut = in_words([rung.costs[number], here[share - 1][0]], self._direction)
         words = f"epoch {rung.epoch}: {value}, rung's cut {cut}, {share} of {len(here)} go on"
         return Verdict(number=number, decision=outclassed(words))
@@ -227,11 +229,11 @@ class AshaRule:
         rung = self._rungs[position]
         if not self._stops:
             return [self._goes_on(position, one) for one in rung.promoted(number)]
-        decided = number in rung.went_on or number in rung.stays
-        if rung.goes_on(number):
-            return [self._goes_on(position, number)]
-        if decided:
+        good = rung.goes_on(number)
+        if number in rung.went_on or number in rung.stays:
             return []
+        if good or number in rung.told:
+            return [self._goes_on(position, number)]
         share = math.ceil(len(rung.ranked) / self._eta)
         return [Verdict(number=number, decision=outclassed(rung.words(number, share, self._direction)))]
 

@@ -83,6 +83,10 @@ class HyperbandRule:
         del end
         return []
 
+    def at_once(self, number: int) -> Verdict:
+        """Return the verdict on a trial that can't wait, as its bracket's rule does."""
+        return self._bracket(number).at_once(number)
+
     def left(self, number: int) -> Decision:
         """Return the decision for a paused trial when the search ends without it."""
         return self._bracket(number).left(number)

@@ -26,12 +26,6 @@ class _Rung:
         self.waiting: set[int] = set()
         self.ranked: list[float] = []  # of those whose turn was
 
-    @property
-    def median(self) -> float:
-        """The mean of the two in the middle, or the worse of them if it is no number; at least one is there."""
-        middle = len(self.ranked) // 2
-        return self.ranked[middle] if len(self.ranked) % 2 else (self.ranked[middle - 1] + self.ranked[middle]) / 2
-
 
 class MedianRule:
     """End trials that are worse than the median of their rivals."""
@@ -61,6 +55,7 @@ class MedianRule:
         self._in_order = order == "number"
         self._rungs = [_Rung(epoch, until) for epoch, until in pairwise(rungs)]
         self._at = {rung.epoch: position for position, rung in enumerate(self._rungs)}
+        self._due_from = len(self._rungs)  # a rung where verdicts may be due already
         self._ended: set[int] = set()
         self._last: dict[int, _Rung] = {}
 
@@ -102,6 +97,16 @@ class MedianRule:
         del end
         return []
 
+    def at_once(self, number: int) -> Verdict:
+        """Return the verdict on a trial that can't wait: by the median of all others that are here."""
+        rung = self._last[number]
+        rung.waiting.discard(number)
+        self._due_from = (
+            0  # if it ends, it is there at rungs where others wait; they get their verdicts with the next call
+        )
+        here = sorted(one for rival, one in rung.costs.items() if rival != number)
+        return self._verdict(rung, number, here)
+
     def left(self, number: int) -> Decision:
         """Return the decision for a paused trial when the search ends without it."""
         rung = self._last.get(number)
@@ -114,6 +119,7 @@ class MedianRule:
     def _compare(self, number: int, position: int) -> list[Verdict]:
         """Return the verdicts that are due after a trial has come to a rung, or to all from there on."""
         verdicts = []
+        position, self._due_from = min(position, self._due_from), len(self._rungs)
         for rung in self._rungs[position:]:  # whoever is outclassed counts at the next rungs, where others wait
             if self._in_order:
                 while (due := self._start + len(rung.ranked)) in rung.costs:
@@ -124,19 +130,25 @@ class MedianRule:
 
     def _turn(self, rung: _Rung, number: int) -> list[Verdict]:
         """Compare a trial with those before it."""
-        value, waits = rung.costs[number], number in rung.waiting
-        rivals = len(rung.ranked)
-        worse = rivals >= self._min_trials and value > rung.median
-        words = self._words(rung, value) if waits and worse else ""
-        insort(rung.ranked, value)
-        rung.waiting.discard(number)
-        if not waits:
-            return []
-        if worse:
-            self._end(number, value)
-            return [Verdict(number=number, decision=outclassed(words))]
-        return [Verdict(number=number, decision=GO_ON, until=rung.until)]
+        verdicts = []
+        if number in rung.waiting:
+            rung.waiting.discard(number)
+            verdicts.append(self._verdict(rung, number, rung.ranked))
+        insort(rung.ranked, rung.costs[number])
+        return verdicts
 
-    def _words(self, rung: _Rung, value: float) -> str:
-        own, median = in_words([value, rung.median], self._direction)
-        return f"epoch {rung.epoch}: {own}, median of {len(rung.ranked)} rivals {median}"
+    def _verdict(self, rung: _Rung, number: int, rivals: Sequence[float]) -> Verdict:
+        """Compare a trial with rivals, the best first."""
+        value = rung.costs[number]
+        if len(rivals) < self._min_trials or value <= _median(rivals):
+            return Verdict(number=number, decision=GO_ON, until=rung.until)
+        self._end(number, value)
+        own, median = in_words([value, _median(rivals)], self._direction)
+        words = f"epoch {rung.epoch}: {own}, median of {len(rivals)} rivals {median}"
+        return Verdict(number=number, decision=outclassed(words))
+
+
+def _median(ranked: Sequence[float]) -> float:
+    """Return the mean of the two in the middle, or the worse of them if it is no number; at least one is there."""
+    middle = len(ranked) // 2
+    return ranked[middle] if len(ranked) % 2 else (ranked[middle - 1] + ranked[middle]) / 2

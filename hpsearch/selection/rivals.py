@@ -35,7 +35,7 @@ class RivalRule(Protocol):
 
     Its verdicts depend on the calls alone. Where numbers order, they are the same for any order of the calls that a
     search can make, and for that of a replay: by trial numbers, for each trial `reached` at each rung that it got to,
-    then `ended` if it has ended. Calls that repeat an earlier one have no effect.
+    then `ended` if it has ended; and at last `no_more` if that is known. What was told before has no effect.
     """
 
     def rungs(self, number: int) -> tuple[int, ...]:

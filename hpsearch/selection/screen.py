@@ -65,6 +65,15 @@ class ScreenRule:
         self._total = end - self._start
         return self._compare()
 
+    def at_once(self, number: int) -> Verdict:
+        """Return the verdict on a trial that can't wait: whether as large a share of those that are here is kept."""
+        self._waiting.discard(number)
+        ranked = sorted((value, rival) for rival, value in self._costs.items())
+        kept = (
+            self._keep if self._total is None else math.ceil(self._keep * len(ranked) / max(self._total, len(ranked)))
+        )
+        return self._verdict(ranked, ranked.index((self._costs[number], number)), kept)
+
     def left(self, number: int) -> Decision:
         """Return the decision for a paused trial when the search ends without it."""
         if number not in self._costs:
@@ -80,16 +89,16 @@ class ScreenRule:
             return []
         self._is_decided = True
         ranked = sorted((value, number) for number, value in self._costs.items())
-        verdicts = []
-        for position, (value, number) in enumerate(ranked):
-            if number in self._waiting:
-                good = position < self._keep and math.isfinite(value)
-                decision = GO_ON if good else outclassed(self._words(value, ranked))
-                verdicts.append(Verdict(number=number, decision=decision, until=self._epochs[-1] if good else None))
+        waiting = [position for position, (_, number) in enumerate(ranked) if number in self._waiting]
         self._waiting.clear()
-        return verdicts
+        return [self._verdict(ranked, position, self._keep) for position in waiting]
 
-    def _words(self, value: float, ranked: Sequence[tuple[float, int]]) -> str:
-        kept = min(self._keep, len(ranked))
+    def _verdict(self, ranked: Sequence[tuple[float, int]], position: int, keep: int) -> Verdict:
+        """Return the verdict on the trial at a position, where so many are kept."""
+        value, number = ranked[position]
+        if position < keep and math.isfinite(value):
+            return Verdict(number=number, decision=GO_ON, until=self._epochs[-1])
+        kept = min(keep, len(ranked))
         own, cut = in_words([value, ranked[kept - 1][0]], self._direction)
-        return f"epoch {self._epochs[0]}: {own}, cut {cut}, {kept} of {len(ranked)} went on"
+        words = f"epoch {self._epochs[0]}: {own}, cut {cut}, {kept} of {len(ranked)} went on"
+        return Verdict(number=number, decision=outclassed(words))

@@ -136,7 +136,7 @@ def final(record: TrialRecord) -> TrialRecord:
     if record.stop_reason is None:
         return record
     value = None if record.best_epoch is None else record.values.get(record.best_epoch)
-    return replace(record, state=record.stop_reason.state, value=value)
+    return replace(record, state=record.stop_reason.state, value=value, paused_at=None)
 
 
 def finite(value: float) -> float:

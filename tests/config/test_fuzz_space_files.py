@@ -59,7 +59,7 @@ search:
   levels: {width: 4}
   first: [{lr: 0.01, batch_size: 32, optimizer: fast, width: 8}]
   rounds: [{trials: 4}, {trials: 4, around: 2}]
-prune: {stall: {patience: 25%, min_delta: 0.1, warmup: 2}}
+prune: {stall: {patience: 25%, min_delta: 0.1, warmup: 2}, asha: {eta: 4, first: 2, mode: stop}, audit: 0.1}
 budget: {time: 1h 30min, gpu_hours: 2.5, epochs: 100}
 finalists: {configs: 2, seeds: 2}
 ensemble: {members: 2, vote: hard, weights: uniform}
@@ -215,8 +215,18 @@ def test_any_valid_space_comes_back_from_its_file_and_is_drawn_from_within_its_b
 
 FIELDS = (
     *("study", "metric", "direction", "seed", "objective.epochs", "objective.python", "space.lr", "space.new"),
-    *("search.trials", "search.levels.lr", "search.first", "prune", "prune.stall.patience", "budget.time"),
-    *("finalists.seeds", "ensemble.vote", "faults.trial_timeout_s", "export.to", "keep_checkpoints", "constraints"),
+    *("search.trials", "search.levels.lr", "search.first", "prune", "prune.stall.patience", "prune.asha.eta"),
+    *(
+        "prune.screen",
+        "prune.audit",
+        "budget.time",
+        "finalists.seeds",
+        "ensemble.vote",
+        "faults.trial_timeout_s",
+        "export.to",
+        "keep_checkpoints",
+        "constraints",
+    ),
     *("objective.data_dir", "objective.cwd", "search.warm_start.csv", "", ".", "a..b", "=", "search.trials.x"),
 )
 

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from hpsearch.config.prune import JUST_STALL
 from hpsearch.errors import InputError
 from hpsearch.store.store import Store
+from hpsearch.study.study import AUTO_MEANS
 from hpsearch.trial.events import TrialScored
 from hpsearch.trial.trial import Stage
 from support.bench import Bench, Stop, begin, results
@@ -92,6 +94,21 @@ def test_what_touches_no_result_is_taken(bench):
     assert len([*study.folder.glob("trials/*/*/epoch-*.pt")]) == 1
     assert study.config.faults.max_retries == 7
     assert bench.load().config.faults.max_retries == 7
+
+
+def test_a_study_from_before_auto_keeps_its_rules(bench):
+    bench.stop_at(TrialScored, 2)
+    with pytest.raises(Stop):
+        bench.run(write(bench, prune="auto"), name="sample")
+    bench.watch = lambda _: None
+    study = bench.load()
+    assert study.config.prune.is_auto
+    store = Store.open(study.folder)
+    store.put(AUTO_MEANS, None)  # as an earlier release has left it
+    store.close()
+    assert bench.load().config.prune is JUST_STALL
+    assert go_on(bench, write(bench, prune="auto", keep_checkpoints=3)).config.prune is JUST_STALL
+    assert bench.load().config.keep_checkpoints == 3
 
 
 REFUSED = {

@@ -14,7 +14,7 @@ from hpsearch.selection.median import MedianRule
 from hpsearch.selection.rivals import cost, in_words
 from hpsearch.selection.screen import ScreenRule
 from hpsearch.trial.trial import GO_ON, Direction, StopReason
-from support import rivals
+from support import rivals, strategies
 from support.rivals import Curve, Search
 
 EPOCHS = 9
@@ -45,20 +45,23 @@ def screen(direction=MAXIMIZE, start=0, total=None):
 RULES = {one.__name__: one for one in (asha, stop, hyperband, median, screen)}
 ORDERED = pytest.mark.parametrize("make", RULES.values(), ids=RULES)
 
+FEWER = settings(max_examples=60)  # for each rule
+
 values = st.one_of(st.sampled_from([0.0, 0.25, 0.5, 0.75]), st.floats(-1, 1), st.just(math.nan))
 
 
 @st.composite
 def curve(draw):
     """A trial's values; one in three ends early, and half of these fail."""
-    found = draw(st.lists(values, min_size=EPOCHS, max_size=EPOCHS))
+    found = draw(st.tuples(*[values] * 4))
+    found = [found[min(epoch, EPOCHS - 3) // 2] for epoch in range(1, EPOCHS + 1)]  # another at each rung
     ends = draw(st.one_of(st.none(), st.none(), st.integers(1, EPOCHS)))
     return Curve(found, ends, fails=ends is not None and draw(st.booleans()))
 
 
-many_curves = st.lists(curve(), max_size=24)
+many_curves = st.lists(curve(), max_size=20)
 starts = st.sampled_from([0, 5])
-orders = {"workers": st.integers(2, 12), "seed": st.integers(0, 999)}
+orders = {"workers": st.integers(2, 12), "seed": strategies.seeds}
 
 
 # What a rung compares: numbers, costs, and whether the trial has ended.
@@ -150,6 +153,7 @@ def results(done):
 
 
 @ORDERED
+@FEWER
 @given(many_curves, starts)
 def test_one_worker_decides_as_the_reference(make, curves, start):
     done = rivals.run(make(start=start, total=len(curves)), curves, start=start)
@@ -160,6 +164,7 @@ def test_one_worker_decides_as_the_reference(make, curves, start):
 
 
 @ORDERED
+@FEWER
 @given(many_curves, starts, st.fixed_dictionaries(orders), st.booleans())
 def test_any_number_of_workers_of_any_speed_decides_alike(make, curves, start, order, is_told):
     total = len(curves) if is_told else None
@@ -169,7 +174,7 @@ def test_any_number_of_workers_of_any_speed_decides_alike(make, curves, start, o
 
 
 @ORDERED
-@settings(max_examples=50)
+@FEWER
 @given(many_curves, starts, st.fixed_dictionaries(orders), st.sets(st.integers(1, 60), max_size=3))
 def test_a_restarted_driver_decides_alike(make, curves, start, order, kills):
     def fresh():
@@ -181,7 +186,7 @@ def test_a_restarted_driver_decides_alike(make, curves, start, order, kills):
 
 
 @pytest.mark.parametrize("make", [asha, stop, hyperband, median])
-@settings(max_examples=50)
+@FEWER
 @given(many_curves, st.fixed_dictionaries(orders), st.sets(st.integers(1, 60), max_size=3))
 def test_where_arrival_orders_a_restart_keeps_what_is_stored(make, curves, order, kills):
     search = Search(make(order="arrival"), dict(enumerate(curves)))
@@ -195,7 +200,32 @@ def test_where_arrival_orders_a_restart_keeps_what_is_stored(make, curves, order
         assert trained in rungs or number in done.finished
 
 
+@ORDERED
+@FEWER
+@given(many_curves, st.fixed_dictionaries(orders), st.sets(st.integers(1, 60), max_size=3))
+def test_trials_that_cannot_pause_get_their_verdicts_at_once(make, curves, order, kills):
+    search = Search(make(total=len(curves)), dict(enumerate(curves)))
+    search.restarts = dict.fromkeys(kills, lambda: make(total=len(curves)))
+    search.can_pause = lambda _: False
+    done = search.run(**order)
+    assert not search.waiting
+    assert sorted(done.trained) == list(range(len(curves)))
+
+
+@pytest.mark.parametrize("make", [asha, stop, hyperband, screen])
+@FEWER
+@given(many_curves, st.fixed_dictionaries(orders), st.sets(st.integers(0, 19)), st.booleans())
+def test_trials_that_cannot_pause_hold_up_no_other(make, curves, order, hasty, is_killed):
+    search = Search(make(total=len(curves)), dict(enumerate(curves)))
+    search.can_pause = lambda number: number not in hasty
+    search.restarts = {len(curves): lambda: make(total=len(curves))} if is_killed else {}
+    done = search.run(**order)
+    assert hasty.isdisjoint(search.waiting)
+    assert not [words for words in done.words.values() if "not compared" in words or "could have" in words]
+
+
 @pytest.mark.parametrize("make", [asha, stop, hyperband, median])
+@FEWER
 @given(many_curves)
 def test_with_one_worker_trials_arrive_by_number(make, curves):
     assert results(rivals.run(make(order="arrival"), curves)) == results(rivals.run(make(), curves))
@@ -214,6 +244,7 @@ def test_asha_as_trials_arrive(make, chosen, curves, order):
 
 
 @ORDERED
+@FEWER
 @given(many_curves, st.fixed_dictionaries(orders))
 def test_directions_mirror_each_other(make, curves, order):
     mirrored = [Curve([-value for value in one.values], one.ends, one.fails) for one in curves]
@@ -223,6 +254,7 @@ def test_directions_mirror_each_other(make, curves, order):
 
 
 @ORDERED
+@FEWER
 @given(many_curves, st.fixed_dictionaries(orders))
 def test_what_has_ended_or_has_no_value_never_goes_on(make, curves, order):
     done = rivals.run(make(total=len(curves)), curves, **order)
@@ -242,6 +274,7 @@ def test_a_diverged_trial_raises_no_cut(found, position):
 
 
 @ORDERED
+@FEWER
 @given(many_curves, st.fixed_dictionaries(orders))
 def test_words_carry_the_numbers(make, curves, order):
     done = rivals.run(make(total=len(curves)), curves, **order)
@@ -313,6 +346,35 @@ def test_an_outclassed_trial_counts_for_the_median_of_later_epochs():
     assert verdict.decision.words == "epoch 4: 0.16, median of 4 rivals 0.175"
 
 
+def test_at_once_by_hand():
+    rule = asha()
+    told(rule, 0.5, 0.7, 0.6)
+    rule.reached(5, 1, 0.55)
+    assert rule.at_once(5).decision.words == "epoch 1: 0.55, rung's cut 0.6, 2 of 4 go on"
+    rule.reached(6, 1, 0.65)
+    assert rule.at_once(6).until == 3
+    rule = median()
+    told(rule, 0.1, 0.5, 0.3, epoch=2)
+    rule.reached(5, 2, 0.2)
+    assert rule.at_once(5).decision.words == "epoch 2: 0.2, median of 3 rivals 0.3"
+    rule = screen(total=8)
+    told(rule, 0.1, 0.5, 0.3, epoch=3)
+    assert rule.at_once(0).decision.words == "epoch 3: 0.1, cut 0.3, 2 of 3 went on"
+    assert rule.at_once(2).until == EPOCHS
+
+
+def test_who_waits_for_a_trial_that_ended_at_once_gets_a_verdict_with_the_next_call():
+    rule = median()
+    told(rule, 0.1, 0.5, 0.3, epoch=2)
+    told(rule, 0.1, 0.5, 0.3, epoch=4)
+    rule.reached(4, 2, 0.2)
+    assert rule.at_once(4).decision.reason is StopReason.OUTCLASSED
+    assert [one.number for one in rule.reached(3, 2, 0.4)] == [3]
+    rule.reached(5, 2, 0.9)
+    assert not rule.reached(5, 4, 0.9)
+    assert [one.number for one in rule.reached(3, 4, 0.4)] == [3, 5]
+
+
 def test_screening_by_hand():
     rule = screen(total=5)
     assert not told(rule, 0.1, 0.2, 0.3, 0.4, epoch=3)
@@ -360,6 +422,32 @@ def test_a_trial_that_fails_as_soon_as_it_goes_on_has_its_place_at_the_next_rung
     again.reached(3, 3, 0.8)
     assert rule.left(3) == again.left(3)
     assert rule.left(3).words == "epoch 3: 0.8, 0 of 2 went on"
+
+
+@pytest.mark.parametrize("make", [asha, stop, median])
+def test_where_arrival_orders_a_stored_answer_is_not_given_again(make):
+    rule = make(order="arrival")
+    epoch = rule.rungs(0)[0]
+    for number in range(9):
+        rule.reached(number, epoch, 0.5)
+    assert not rule.reached(9, epoch, 0.0, went_on=True)
+    assert not rule.reached(10, epoch, 1.0, went_on=True)
+    assert rule.left(10).words == f"epoch {epoch}: 1, could have gone on"
+
+
+def test_where_arrival_orders_a_trial_that_ended_at_a_rung_has_no_place_at_the_next_one():
+    rule = asha(order="arrival")
+    told(rule, 0.1, 0.2, 0.9)
+    rule.ended(0, 1, 0.1)
+    rule.reached(2, 3, 0.9)
+    assert rule.left(2).words == "epoch 3: 0.9, 0 of 1 went on"
+
+
+def test_a_trial_that_ended_while_it_waited_is_not_kept_by_screening():
+    rule = screen(total=3)
+    told(rule, 0.1, 0.2, epoch=3)
+    assert not rule.ended(1, 3, 0.2)
+    assert [one.number for one in rule.reached(2, 3, 0.3)] == [2, 0]
 
 
 @ORDERED

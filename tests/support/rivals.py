@@ -66,6 +66,8 @@ class Search:
         self.waiting: dict[int, int] = {}  # paused trials, and where
         self.may_go_on: list[tuple[int, int]] = []  # trials, and until when
         self.over: set[int] = set()
+        self.hurried: set[int] = set()  # trials with a verdict at once
+        self.can_pause: Callable[[int], bool] = lambda _: True
 
     def run(self, workers: int = 1, seed: int = 0) -> Driven:
         """Run it to its end: no trial is to come, and none may go on."""
@@ -112,6 +114,9 @@ class Search:
             assert until in rungs[:-1]
             self.waiting[number] = until
             self.call("reached", number, epoch, curve.best(epoch, self.direction))
+            if number in self.waiting and not self.can_pause(number):
+                self.take([self.rule.at_once(number)])
+                self.hurried.add(number)
 
     def call(self, name: str, *arguments) -> None:
         self.done.calls.append((name, *arguments))
@@ -132,8 +137,8 @@ class Search:
                     known = self.done.verdicts.get((number, epoch), StopReason.OUTCLASSED)
                     value = best(epoch, self.direction)
                     fresh += self.rule.reached(number, epoch, value, went_on=known is None)
-            if has_ended:
-                value = None if self.curves[number].fails else best(trained, self.direction)
+            if number in self.over:
+                value = None if has_ended and self.curves[number].fails else best(trained, self.direction)
                 fresh += self.rule.ended(number, trained, value)
         self.take([one for one in fresh if self.is_new(one)])
 
@@ -143,9 +148,11 @@ class Search:
         return waits_at is not None and verdict.until in (None, rungs[rungs.index(waits_at) + 1])
 
     def take(self, verdicts) -> None:
-        """Take verdicts; each is for a trial that waits."""
+        """Take verdicts; each is for a trial that waits, unless it had one at once."""
         for verdict in verdicts:
             number = verdict.number
+            if number in self.hurried and not self.is_new(verdict):
+                continue
             epoch = self.waiting.pop(number)
             self.done.verdicts[number, epoch] = verdict.decision.reason
             if verdict.decision.reason is None:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 
 from hpsearch.config.config import StudyConfig
 from hpsearch.driver.dispatch import Dispatcher
+from hpsearch.driver.legs import GoOn, Legs
 from hpsearch.driver.proposals import Proposals
 from hpsearch.driver.session import Session
 from hpsearch.errors import BudgetSpentError, SpaceUsedUpError, StudyError
 from hpsearch.samplers.edges import Edge, in_words
 from hpsearch.samplers.rounds import Round
 from hpsearch.selection.ranking import top
-from hpsearch.selection.rules import local_rules
+from hpsearch.selection.rules import local_rules, rival_rule
 from hpsearch.space.space import Space
 from hpsearch.study.outcome import known_total
 from hpsearch.text import counted
@@ -64,35 +65,83 @@ def _seeds(config: StudyConfig) -> Callable[[int], int]:
 
 def _run_round(session: Session, proposals: Proposals, one: Round) -> None:
     """Train what is left of a round, up to the last config of the space."""
-    config, seed_of = session.study.config, _seeds(session.study.config)
-    done = sum(record.state is not State.RUNNING for record in session.study.store.records(Stage.SEARCH))
-    total = known_total(config, proposals.total, session.study.limits)
+    study = session.study
+    done = sum(record.state is not State.RUNNING for record in study.store.records(Stage.SEARCH))
+    total = known_total(study.config, proposals.total, study.limits)
     session.publish(StageStarted(stage="search", total=total, done=done, epochs=one.epochs))
-    refused: list[int] = []  # trials that the budget had no room for
+    running = _RunningRound(session, proposals)
+    while running.train():
+        pass
 
-    def plan(number: int) -> TrialRecord | None:
+
+class _RunningRound:
+    """A round of the search while it is trained."""
+
+    def __init__(self, session: Session, proposals: Proposals) -> None:
+        self._session, self._proposals = session, proposals
+        self._round = proposals.unfinished
+        self._config = session.study.config
+        self._refused: list[tuple[int, int]] = []  # trials, and their epochs, that the budget had no room for
+
+    def train(self) -> bool:
+        """Train all that the budget has room for; return whether there may be more to train."""
+        self._refused.clear()
+        self._round = self._proposals.unfinished
+        numbers = self._proposals.numbers(self._round)
+        dispatcher = self._dispatcher(numbers)
+        dispatcher.run(numbers, self._plan, self._may_go_on)
+        if self._refused:
+            # The trials that were out then have ended, and some of them early: there may be room now.
+            number, epochs = self._refused[0]
+            why_not = self._session.no_room(Stage.SEARCH, number, epochs)
+            if not why_not:
+                return True
+            self._end_search(why_not)
+        if len(self._proposals.numbers(self._proposals.unfinished)) < len(numbers):
+            return True  # rules that wait for all trials now know how many there are
+        return dispatcher.leave()
+
+    def _dispatcher(self, numbers: range) -> Dispatcher:
+        one, direction = self._round, self._config.direction
+        is_open = known_total(self._config, self._proposals.total, self._session.study.limits) is None
+        rule = rival_rule(self._config, one.epochs, one.start, None if is_open else len(numbers), direction)
+        return Dispatcher(
+            self._session,
+            Stage.SEARCH,
+            local_rules(self._config, one.epochs),
+            epochs=one.epochs,
+            space=one.space(self._config.space),
+            legs=Legs(rule, direction),
+        )
+
+    def _plan(self, number: int) -> TrialRecord | None:
         try:
-            params = proposals.draw(number)
+            params = self._proposals.draw(number)
         except SpaceUsedUpError as error:
-            what = "search" if proposals.use_up(number) else "round"
-            session.publish(Notice(message=f"{error}; the {what} ends with {counted(number, 'trial')}"))
+            what = "search" if self._proposals.use_up(number) else "round"
+            self._session.publish(Notice(message=f"{error}; the {what} ends with {counted(number, 'trial')}"))
             return None
-        if session.no_room(Stage.SEARCH, number, one.epochs):
-            refused.append(number)
+        if not self._has_room(number, self._round.epochs):
             return None
-        return TrialRecord(stage=Stage.SEARCH, number=number, state=State.RUNNING, params=params, seed=seed_of(number))
+        seed = _seeds(self._config)(number)
+        return TrialRecord(stage=Stage.SEARCH, number=number, state=State.RUNNING, params=params, seed=seed)
 
-    rules, space = local_rules(config, one.epochs), one.space(config.space)
-    while True:
-        refused.clear()
-        Dispatcher(session, Stage.SEARCH, rules, epochs=one.epochs, space=space).run(proposals.numbers(one), plan)
-        # The trials that were out then have ended, and some of them early: there may be room now.
-        why_not = session.no_room(Stage.SEARCH, refused[0], one.epochs) if refused else ""
-        if why_not:
-            proposals.end(refused[0])
-            session.publish(Notice(message=f"{why_not}; the search ends with {counted(refused[0], 'trial')}"))
-        if why_not or not refused:
+    def _may_go_on(self, ready: GoOn) -> bool:
+        return self._has_room(ready.number, ready.until - ready.paused_at)
+
+    def _has_room(self, number: int, epochs: int) -> bool:
+        if not self._session.no_room(Stage.SEARCH, number, epochs):
+            return True
+        self._refused.append((number, epochs))
+        return False
+
+    def _end_search(self, why_not: str) -> None:
+        """Store that the search ends with the trials that have begun."""
+        if self._session.study.store.get("search_end") is not None:
             return
+        count = len(self._session.study.store.records(Stage.SEARCH))
+        self._proposals.end(count)
+        self._session.publish(Notice(message=f"{why_not}; the search ends with {counted(count, 'trial')}"))
 
 
 def _reason(following: Round, edges: Sequence[Edge], explored: Space) -> str:

@@ -83,6 +83,17 @@ BUDGET = Kind(
         "walk", objective={"epochs": 5}, search={"sampler": "random", "trials": None}, budget={"epochs": 48}, prune=None
     ),
 )
+PAUSES = Kind(
+    name="pauses",
+    raw=_python(
+        "Walker",
+        objective={"epochs": 14},
+        search={"trials": 12},
+        prune={"stall": {"patience": 5}, "asha": {"first": 2}, "audit": 0.3},
+        finalists={"configs": 1, "seeds": 2},
+        keep_checkpoints=3,
+    ),
+)
 JOURNAL = Kind(name="journal", raw=WALKER.raw, storage="journal")
 COMMAND = Kind(
     name="command",
@@ -126,7 +137,7 @@ VISION = Kind(
     audited=False,
     life_s=20.0,
 )
-LIGHT = (WALKER, ROUNDS, BUDGET, JOURNAL, COMMAND)
+LIGHT = (WALKER, ROUNDS, BUDGET, PAUSES, JOURNAL, COMMAND)
 
 
 def prepare(folder: Path, raw: Mapping[str, Any]) -> None:
