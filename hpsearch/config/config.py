@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, Self
@@ -13,6 +14,7 @@ from pydantic import Field, model_validator
 from hpsearch.config.budget_section import Budget
 from hpsearch.config.objectives import ObjectiveSection, Sections, parse_objective
 from hpsearch.config.prune import JUST_STALL, UNSAID, Prune, PruneField
+from hpsearch.config.sampler_section import SamplerClass
 from hpsearch.config.section import Section, validated
 from hpsearch.errors import FieldError
 from hpsearch.space.distributions import Choice
@@ -74,16 +76,23 @@ class WarmStart(Section):
         return self
 
 
+_AUTO_SHARE = 4  # promotion with eta 3 trains about this fraction of all full lengths
 DEFAULT_TRIALS = 48
 MOST_TRIALS = 100_000
 """Trials of a search that only its budget ends; a study of this size was tried."""
+
+
+SamplerName = Literal["jittered_grid", "random", "sobol", "tpe", "gp", "auto"]
 
 
 class Search(Section):
     """How configs are proposed.
 
     Attributes:
+        sampler: One of hpsearch's by its name, or a class that is written for Optuna.
         trials: Number of trials; None for the sum over the rounds, or 48. The last round gets more or fewer to fit.
+            With sampler auto, the most trials.
+        epochs: With sampler auto, what all trials train together; None for a quarter of their full lengths.
         levels: Levels of a grid, by parameter. Where one is left out, the levels are chosen when the study is made.
         jitter: 1.0 draws from a whole cell of the grid, 0.0 takes its centre.
         first: Configs to try first, with the values that a trial gets.
@@ -92,8 +101,9 @@ class Search(Section):
         rounds: From coarse to fine; empty for one round with the objective's epochs.
     """
 
-    sampler: Literal["jittered_grid", "random", "sobol", "tpe", "gp"] = "jittered_grid"
+    sampler: SamplerName | SamplerClass = "jittered_grid"
     trials: int | None = Field(default=None, ge=1)
+    epochs: int | None = Field(default=None, ge=1)
     levels: dict[str, Annotated[int, Field(ge=1, le=MAX_LEVELS)]] = Field(default={})
     jitter: float = Field(default=1.0, ge=0, le=1)
     first: list[dict[str, Any]] = Field(default=[])
@@ -105,6 +115,15 @@ class Search(Section):
     def total(self) -> int:
         """Trials in total, without those of expansions."""
         return self.trials or sum(one.trials for one in self.rounds) or DEFAULT_TRIALS
+
+    def auto_epochs(self, trials: int, epochs: int) -> int:
+        """Return how many epochs a search with sampler auto trains.
+
+        Args:
+            trials: Its most trials.
+            epochs: Of a full training.
+        """
+        return self.epochs or math.ceil(trials * epochs / _AUTO_SHARE)
 
     @property
     def is_open(self) -> bool:
@@ -244,6 +263,7 @@ def study_config(raw: Any, sections: Sections) -> StudyConfig:
     _check_names(space, objective)
     search = _searched(file)
     _check_search(search, space, objective)
+    _check_auto(search, file.prune)
     return StudyConfig(
         study=file.study,
         metric=file.metric,
@@ -288,6 +308,21 @@ def _check_names(space: Space, objective: ObjectiveSection) -> None:
             raise FieldError(
                 ("space", name), f"{name!r} is a setting of the objective", "another name, or set it under objective"
             )
+
+
+def _check_auto(search: Search, prune: Prune | None) -> None:
+    """Check that nothing is asked that only other samplers do."""
+    path = ("search", "sampler")
+    if search.sampler != "auto":
+        if search.epochs is not None:
+            raise FieldError(("search", "epochs"), "is for sampler auto", "search.trials, or budget.epochs")
+        return
+    for name, given in (("rounds", search.rounds), ("expand", search.expand)):
+        if given:
+            raise FieldError(path, f"auto has no search.{name}", f"another sampler, or no search.{name}")
+    if prune is not None and prune.rival_rule is not None:
+        what = f"auto chooses itself which trials go on, and prune.{prune.rival_rule} does too"
+        raise FieldError(path, what, f"another sampler, or no prune.{prune.rival_rule}")
 
 
 def _check_search(search: Search, space: Space, objective: ObjectiveSection) -> None:

@@ -31,8 +31,8 @@ def field_error(model: type[BaseModel], raw: Mapping[Any, Any], error: Validatio
     """
     details = error.errors(include_url=False)
     # A mistyped key is often reported as a missing one too; the key in the file says more.
-    first = next((d for d in details if d["type"] == "extra_forbidden"), details[0])
-    names = _real_keys(raw, first["loc"], missing=first["type"] == "missing")
+    first = next((d for d in details if d["type"] == "extra_forbidden"), None) or _deepest(raw, details)
+    names = _keys_of(raw, first)
     section, spot = _locate(model, names)
     here = (*path, *names)
     if first["type"] == "extra_forbidden":
@@ -43,8 +43,27 @@ def field_error(model: type[BaseModel], raw: Mapping[Any, Any], error: Validatio
         return FieldError(here, "is missing", allowed)
     if first["type"] == "value_error" and _section_in(spot) is not None:
         return FieldError(here, f"found {shown(first['input'])}", str(first["ctx"]["error"]))
-    near = nearest(str(first["input"]), [str(word) for word in get_args(spot)]) if get_origin(spot) is Literal else ""
-    return FieldError(here, f"found {shown(first['input'])}", allowed, near)
+    return FieldError(here, f"found {shown(first['input'])}", allowed, nearest(str(first["input"]), _words(spot)))
+
+
+def _deepest(raw: Mapping[Any, Any], details: Sequence[Any]) -> Any:
+    """Return the first error; if a branch of a union refuses a mapping as a whole, the error inside of it."""
+    first = details[0]
+    if not isinstance(first["input"], Mapping):
+        return first
+    top = _keys_of(raw, first)
+    return max((one for one in details if _keys_of(raw, one)[: len(top)] == top), key=lambda one: len(one["loc"]))
+
+
+def _keys_of(raw: Mapping[Any, Any], detail: Any) -> FieldPath:
+    return _real_keys(raw, detail["loc"], missing=detail["type"] == "missing")
+
+
+def _words(spot: Any) -> list[str]:
+    """Return the words that a field may hold, alone or in a union with something else."""
+    annotation = _annotation(spot)
+    branches = [annotation, *get_args(annotation)]
+    return [str(word) for one in branches if get_origin(one) is Literal for word in get_args(one)]
 
 
 def _real_keys(raw: Any, location: Sequence[int | str], *, missing: bool) -> FieldPath:

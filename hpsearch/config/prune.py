@@ -120,6 +120,11 @@ class Prune(Section):
         """Whether no rule is named, so that the rules are chosen for each round."""
         return self.model_fields_set.isdisjoint(("stall", *_RIVAL_RULES))
 
+    @property
+    def rival_rule(self) -> str | None:
+        """The name of the rule that compares rivals; None if none is named."""
+        return next((name for name in _RIVAL_RULES if getattr(self, name) is not None), None)
+
     @model_validator(mode="after")
     def _has_one_rival_rule(self) -> Self:
         named = [name for name in _RIVAL_RULES if getattr(self, name) is not None]

@@ -33,6 +33,11 @@ def _share(text: str) -> str:
 Share = Annotated[str, AfterValidator(_share), Field(description="a share of the epochs up to 100%, such as 25%")]
 
 
+MODULE_AND_NAME = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+Named = Annotated[str, Field(pattern=MODULE_AND_NAME, description="package.module:name of something to import")]
+"""A field of a space file that names something to import."""
+
+
 SectionT = TypeVar("SectionT", bound=Section)
 
 

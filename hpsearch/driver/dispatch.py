@@ -14,7 +14,7 @@ from dataclasses import replace
 from hpsearch.driver.adoption import committed, warn_if_fruitless
 from hpsearch.driver.code_drift import CodeDrift
 from hpsearch.driver.ends import End, Ends
-from hpsearch.driver.legs import GoOn, Legs
+from hpsearch.driver.legs import GoOn, Legs, RivalLegs
 from hpsearch.driver.session import Session
 from hpsearch.driver.tasks import Progress, TaskRunner
 from hpsearch.space.space import Space
@@ -78,7 +78,7 @@ class Dispatcher:
         self._runner = TaskRunner(session, self, clock)
         self._ends = Ends(session, stage)
         self._code = CodeDrift(session)
-        self._legs = legs or Legs(None, self._config.direction)
+        self._legs = legs or RivalLegs(None, self._config.direction)
         self._replayed = False  # whether the legs know what earlier drivers have stored
         self._plan: Plan = lambda _: None
         self._may_go_on: MayGoOn = lambda _: True
@@ -182,7 +182,7 @@ class Dispatcher:
     @property
     def waiting(self) -> bool:
         """Whether a trial may be sent out now."""
-        return bool(self._unfinished or self._new) or self._legs.has_ready
+        return bool(self._unfinished or (self._new and self._legs.may_start)) or self._legs.has_ready
 
     def next(self) -> TrialSpec | None:
         """Store the next attempt at a trial, and return what a worker needs for it; None if there is none now."""
@@ -193,15 +193,18 @@ class Dispatcher:
                 self._legs.goes_on(ready.number)
                 self._store.go_on(self._stage, ready.number, ready.until)
                 return self.again((self._stage, ready.number))
-        if not self._new:
+            self._legs.hold(ready)
+        if not self._new or not self._legs.may_start:
             return None
         number = self._new.popleft()
         planned = self._plan(number)
         if planned is None:
             self._new.clear()
+            self._legs.no_new()
             return None
         new = replace(planned, attempt=1, code=self._code.latest, until=self._legs.first(number))
         self._store.create_trial(new, self._space)
+        self._legs.begun(number)
         self._heard[number] = []
         return self._spec(self._store.record(self._stage, number))
 

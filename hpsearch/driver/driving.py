@@ -17,6 +17,7 @@ from hpsearch.executors.planning import claimed_resources
 from hpsearch.executors.resources import Resources
 from hpsearch.objectives.loading import check_objective
 from hpsearch.report.tables import plan_line
+from hpsearch.samplers import check_sampler
 from hpsearch.store.folders import check_writable
 from hpsearch.study.study import Study
 from hpsearch.system.place import Place
@@ -57,6 +58,7 @@ def _drive_there(study: DrivenStudy, caller: Caller, edit: Edit, given: Start | 
         check_writable(study.folder)
     if given is None or place.top is not None:
         check_objective(here.config, module_folder and place.of(module_folder))
+        check_sampler(here.config, module_folder and place.of(module_folder))
     goals, interrupts = edit.goals, caller.interrupts
     claimed = (
         claimed_resources(caller.request, goals.total(here), study.name)

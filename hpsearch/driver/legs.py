@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol
 
 from hpsearch.selection.rivals import RivalRule, Verdict
 from hpsearch.trial.trial import PAUSE, Answer, Decision, Direction, State, StopReason, TrialRecord
@@ -27,8 +29,76 @@ class GoOn:
     until: int
 
 
-class Legs:
-    """The legs of a search's trials.
+class Legs(Protocol):
+    """Says which trials go on after a leg, and until when."""
+
+    @property
+    def has_ready(self) -> bool:
+        """Whether `take_ready` may have a trial that goes on, or find that a new one is to begin."""
+        ...
+
+    @property
+    def may_start(self) -> bool:
+        """Whether a new trial may begin now."""
+        ...
+
+    def replay(self, records: Iterable[TrialRecord]) -> None:
+        """Take what earlier drivers have stored: the trials of the round, by number."""
+        ...
+
+    def first(self, number: int) -> int | None:
+        """Return the epoch at which the first leg of a new trial ends; None for its last epoch."""
+        ...
+
+    def begun(self, number: int) -> None:
+        """Take that a new trial has begun."""
+        ...
+
+    def no_new(self) -> None:
+        """Take that no new trial may begin."""
+        ...
+
+    def answer(self, record: TrialRecord, epoch: int, saved: int) -> Answer:
+        """Return what a trial is told at the end of a leg.
+
+        Args:
+            record: With all values up to that epoch.
+            epoch: The last one of the leg.
+            saved: The epoch after which the trial would go on if it were paused now; 0 for the start.
+        """
+        ...
+
+    def ended(self, record: TrialRecord) -> None:
+        """Take the end of a trial."""
+        ...
+
+    def take_ready(self) -> GoOn | None:
+        """Return the next paused trial that may go on; None if there is none."""
+        ...
+
+    def goes_on(self, number: int) -> None:
+        """Take that a paused trial trains again."""
+        ...
+
+    def hold(self, ready: GoOn) -> None:
+        """Take that a paused trial can't go on for now; it stays paused."""
+        ...
+
+    def let_go_on(self, number: int) -> None:
+        """Let a paused trial go on to its end, whatever its rivals are."""
+        ...
+
+    def take_ending(self) -> list[tuple[int, Decision]]:
+        """Return the paused trials that have got a verdict that ends them, with the decisions."""
+        ...
+
+    def left(self) -> Mapping[int, Decision]:
+        """Return the paused trials, by number, and why they end if the search ends now."""
+        ...
+
+
+class RivalLegs:
+    """The legs of a search's trials, as a rule that compares rivals says.
 
     Args:
         rule: Compares rivals; without one, each trial has one leg.
@@ -102,6 +172,20 @@ class Legs:
             return None
         return self._ready.popleft()
 
+    @property
+    def may_start(self) -> bool:
+        """Whether a new trial may begin: always, for the rule compares those that have begun."""
+        return True
+
+    def begun(self, number: int) -> None:
+        """Take that a new trial has begun."""
+
+    def no_new(self) -> None:
+        """Take that no new trial may begin."""
+
+    def hold(self, ready: GoOn) -> None:
+        """Take that a paused trial can't go on for now; it stays paused."""
+
     def goes_on(self, number: int) -> None:
         """Take that a paused trial trains again."""
         del self._paused[number]
@@ -131,11 +215,11 @@ class Legs:
         """Tell the rule of all rungs up to an epoch."""
         assert self._rule is not None  # noqa: S101 - checked by the callers
         number, gone_to = record.number, max(record.until or 0, record.epochs)
-        for rung in self._rule.rungs(number)[:-1]:
+        for rung, following in pairwise(self._rule.rungs(number)):
             if self._told.get(number, 0) < rung <= epoch:
                 self._told[number] = rung
                 self._verdicts.pop(number, None)
-                went_on = gone_to > rung and rung != record.audited_at
+                went_on = gone_to >= following and rung != record.audited_at
                 self._take(self._rule.reached(number, rung, self._best(record, rung), went_on=went_on))
 
     def _best(self, record: TrialRecord, epoch: int) -> float | None:

@@ -19,6 +19,7 @@ from hpsearch.driver.snapshot import FOLDER, take_snapshot
 from hpsearch.driver.warm_start import EarlierTrials, earlier_trials
 from hpsearch.objectives.loading import check_objective, code_folder
 from hpsearch.objectives.space_files import file_content
+from hpsearch.samplers import check_sampler
 from hpsearch.samplers.rounds import first_round
 from hpsearch.store.folders import making, new_folder
 from hpsearch.study.study import AUTO_MEANS
@@ -60,10 +61,11 @@ class NewStudy:
             folder: The study's if its name is free, absolute.
 
         Raises:
-            InputError: The objective, the name or the earlier trials are wrong.
+            InputError: The objective, the sampler, the name or the earlier trials are wrong.
         """
         if not asked.snapshot:  # the copy's code is checked instead
             check_objective(config, str(path.parent.resolve()))
+            check_sampler(config, str(path.parent.resolve()))
         studies, asked_name = Path(asked.studies), asked.name is not None
         name = free_name(folder, asked=asked_name, storage=asked.storage)
         same = asked_name or name == config.study

@@ -9,7 +9,9 @@ import itertools
 from dataclasses import replace
 
 from hpsearch.driver.driven import DrivenStudy
-from hpsearch.samplers import SpaceSampler, make_sampler
+from hpsearch.driver.snapshot import place_of
+from hpsearch.samplers import Proposal, SpaceSampler, make_sampler
+from hpsearch.samplers.auto import AutoChooser, PastConfig
 from hpsearch.samplers.edges import Edge
 from hpsearch.samplers.rounds import Round, expansion, explored, fitted, planned_rounds, round_of, zoom
 from hpsearch.space.space import Space
@@ -43,15 +45,24 @@ class Proposals:
         Raises:
             SpaceUsedUpError: No config is left.
         """
+        return self.propose(number).params
+
+    def propose(self, number: int) -> Proposal:
+        """Return a trial's params, with what the sampler wants to have stored beside them.
+
+        Raises:
+            SpaceUsedUpError: No config is left.
+            StudyError: The user's sampler fails.
+        """
         if number < len(self._first):
-            return Params(dict(self._first[number]))
+            return Proposal(params=Params(dict(self._first[number])))
         position, one = round_of(self.rounds, number)
         sampler = self._samplers.get(position)
         if sampler is None:
             sampler = self._samplers[position] = self._make_sampler(position, one)
         if sampler.adaptive:
-            return sampler.propose(number, self._study.past, self._config.direction)
-        return sampler.draw(number - max(one.start, len(self._first)))
+            return sampler.proposal(number, self._study.told, self._config.direction)
+        return Proposal(params=sampler.draw(number - max(one.start, len(self._first))))
 
     def _make_sampler(self, position: int, one: Round) -> SpaceSampler:
         space = self._config.space
@@ -59,11 +70,26 @@ class Proposals:
         known = [*self._first, *earlier, *(trial["params"] for trial in self._store.get("warm_start", []))]
         taken = [space.key(params) for params in known if space.is_complete(params)]
         config = self._config
-        sampler = make_sampler(config.search, one.space(space), one.seed(config.seed, position), one.levels, taken)
+        seed, folder = one.seed(config.seed, position), self._store.get("module_folder")
+        folder = folder and place_of(self._study).of(folder)
+        sampler = make_sampler(config.search, one.space(space), seed, one.levels, taken, folder)
         if not sampler.adaptive:  # stored configs need not be drawn again to avoid repeats
             stored = (r.params for r in self._store.records(Stage.SEARCH)[max(one.start, len(self._first)) : one.end])
             sampler.recall(itertools.takewhile(one.space(space).is_complete, stored))
         return sampler
+
+    def chooser(self) -> AutoChooser:
+        """Return the model of `sampler: auto`, which chooses all configs of the one round."""
+        space, known = self._config.space, self._store.get("warm_start", [])
+        return AutoChooser(
+            space,
+            self._config.seed,
+            self.rounds[-1].epochs,
+            self._config.direction,
+            taken=[space.key(one["params"]) for one in known if space.is_complete(one["params"])],
+            first=self._first,
+            past=[PastConfig(params=one["params"], value=one["value"]) for one in known if one["value"] is not None],
+        )
 
     def next_round(self) -> tuple[Round | None, list[Edge]]:
         """Return the next round, or None, and the edges that it moves; all trials so far have ended."""

@@ -10,18 +10,12 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from hpsearch.errors import FieldError
 from hpsearch.objectives.base import FORMS
 from hpsearch.system.place import Place
 from hpsearch.text import nearest
-
-MODULE_AND_NAME = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
-Named = Annotated[str, Field(pattern=MODULE_AND_NAME, description="package.module:name of something to import")]
-"""A field of a space file that names something to import."""
 
 
 def find(text: str, extra_path: str | None, field: tuple[str, ...], allowed: str) -> Any:

@@ -8,9 +8,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.config.objectives import ObjectiveSection
+from hpsearch.config.section import Named
 from hpsearch.errors import FieldError, ObjectiveError
 from hpsearch.objectives.base import FORMS, iterate
-from hpsearch.objectives.importing import Named, check_arguments, check_callable, find, folder_of
+from hpsearch.objectives.importing import check_arguments, check_callable, find, folder_of
 from hpsearch.objectives.way import Way
 from hpsearch.text import nearest
 from hpsearch.trial.handle import Metrics, Trial

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from hpsearch.samplers.base import Key, SpaceSampler
     from hpsearch.samplers.jittered_grid import JitteredGridSampler
     from hpsearch.samplers.levels import choose_levels
-    from hpsearch.samplers.making import make_sampler
-    from hpsearch.samplers.past import Past, best_of_past
+    from hpsearch.samplers.making import check_sampler, make_sampler
+    from hpsearch.samplers.past import Past, Proposal, best_of_past
     from hpsearch.samplers.random import RandomSampler
     from hpsearch.samplers.sobol import SobolSampler
 
@@ -23,11 +23,13 @@ __all__ = [
     "JitteredGridSampler",
     "Key",
     "Past",
+    "Proposal",
     "RandomSampler",
     "SobolSampler",
     "SpaceSampler",
     "TpeSampler",
     "best_of_past",
+    "check_sampler",
     "choose_levels",
     "make_sampler",
 ]
@@ -37,11 +39,13 @@ _HOMES = {
     "JitteredGridSampler": "jittered_grid",
     "Key": "base",
     "Past": "past",
+    "Proposal": "past",
     "RandomSampler": "random",
     "SobolSampler": "sobol",
     "SpaceSampler": "base",
     "TpeSampler": "adaptive",
     "best_of_past": "past",
+    "check_sampler": "making",
     "choose_levels": "levels",
     "make_sampler": "making",
 }

@@ -26,7 +26,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from hpsearch.samplers.base import Key
-from hpsearch.samplers.past import Past, best_of_past
+from hpsearch.samplers.past import Past, Proposal, best_of_past
 from hpsearch.samplers.sobol import SobolSampler, UnrepeatedSobol
 from hpsearch.space.distributions import Range
 from hpsearch.space.space import Space
@@ -38,7 +38,7 @@ _FAILED_PER_SCORED = 9  # TPE calls a tenth of the trials good, and no failed on
 _ENDS, _STEPS = 8, 32  # ways from a forbidden config to good ones, and the steps of each way
 _FENCE = 1.5  # Tukey, Exploratory Data Analysis (1977): outliers lie this many quartile ranges beyond a quartile
 
-_making = threading.Lock()  # warnings and log levels are global to the process, and `optimize(n_jobs=2)` has threads
+_making = threading.RLock()  # warnings and log levels are global to the process, and `optimize(n_jobs=2)` has threads
 
 
 class AdaptiveSampler(SobolSampler):
@@ -85,34 +85,58 @@ class AdaptiveSampler(SobolSampler):
         Raises:
             SpaceUsedUpError: No config outside of `past` and `taken` satisfies the constraints.
         """
+        return self.proposal(number, past, direction).params
+
+    def proposal(self, number: int, past: Sequence[Past], direction: Direction) -> Proposal:
+        """Return the same with what has to be stored beside the config.
+
+        Raises:
+            SpaceUsedUpError: As `propose`.
+        """
         known = [
             replace(one, params=params) for one in past if (params := as_trained(self.space, one.params)) is not None
         ]
         keys = self._taken | {self.space.key(one.params) for one in known}
+        if self._is_ready(known):
+            proposal = self._modelled(number, known, keys, direction)
+            if proposal is not None:
+                return proposal
+        return Proposal(params=UnrepeatedSobol(self.space, self.seed, keys).draw(number))
+
+    def _is_ready(self, known: Sequence[Past]) -> bool:
+        """Return whether there is enough to learn from."""
         ended = [one for one in known if not one.running]
-        if len(ended) >= _START_UP and any(one.value is not None for one in ended):
-            params = self._modelled(number, known, keys, direction)
-            if params is not None:
-                return params
-        return UnrepeatedSobol(self.space, self.seed, keys).draw(number)
+        return len(ended) >= _START_UP and any(one.value is not None for one in ended)
 
     def _modelled(
         self, number: int, known: Sequence[Past], keys: Collection[Key], direction: Direction
-    ) -> Params | None:
+    ) -> Proposal | None:
         """Return an allowed and new proposal of the model, or None."""
         refused: list[Past] = []
-        for attempt in range(self.asks):
-            with _quiet():
-                model = self._model(derive_seed(self.seed, self.kind, number, attempt))
-                study = optuna.create_study(sampler=model, direction=direction.value)
-            study.add_trials(_frozen(self.space, one) for one in self._data([*known, *refused], direction))
-            params = self.space.only_active(self._ask(study))
-            allowed = self._allowed(params, known, direction)
+        for _ in range(self.asks):
+            proposal = self._proposed(number, known, refused, direction)
+            allowed = self._allowed(proposal.params, known, direction)
             if allowed is not None and self.space.key(allowed) not in keys:
-                return allowed
+                return replace(proposal, params=allowed)
             # A forbidden config counts as failed and a repeated one as running, so that the model moves away.
-            refused.append(Past(params=params, value=None, running=allowed is not None))
+            running = allowed is not None
+            refused.append(Past(params=proposal.params, value=None, running=running, asked=proposal.asked))
         return None
+
+    def _proposed(self, number: int, known: Sequence[Past], refused: Sequence[Past], direction: Direction) -> Proposal:
+        """Return what the model proposes; it may be forbidden, or a repetition.
+
+        Args:
+            number: Of the config.
+            known: The trials so far.
+            refused: Earlier proposals for the same number.
+            direction: Of the metric.
+        """
+        with quiet():
+            model = self._model(derive_seed(self.seed, self.kind, number, len(refused)))
+            study = optuna.create_study(sampler=model, direction=direction.value)
+        study.add_trials(frozen_trial(self.space, one) for one in self._data([*known, *refused], direction))
+        return Proposal(params=self.space.only_active(self._ask(study)))
 
     def _allowed(self, params: Params, known: Sequence[Past], direction: Direction) -> Params | None:
         """Return the proposal, or the first allowed config on the way to a good one, or None.
@@ -172,12 +196,7 @@ class TpeSampler(AdaptiveSampler):
         return [one for at, one in enumerate(past) if at not in left_out]
 
     def _ask(self, study: Study) -> Params:
-        trial = study.ask()
-        params: dict[str, Any] = {}
-        for name in _parents_first(self.space):
-            if name in self.space.active(Params(params)):
-                params[name] = _suggest(trial, name, self.space.parameters[name].to_optuna())
-        return Params(params)
+        return ask_one_by_one(self.space, study.ask())
 
 
 class GpSampler(AdaptiveSampler):
@@ -270,7 +289,7 @@ def fence(scores: Sequence[float]) -> float:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Silence Optuna's log lines on studies and its warnings on experimental features."""
     with _making, warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
@@ -282,13 +301,15 @@ def _quiet() -> Iterator[None]:
             optuna.logging.set_verbosity(level)
 
 
-def _frozen(space: Space, one: Past) -> FrozenTrial:
+def frozen_trial(space: Space, one: Past) -> FrozenTrial:
+    """Return a trial as Optuna's models take it; what it noted for them is in its system attributes."""
     ended = TrialState.PRUNED if one.value is None else TrialState.COMPLETE
     return optuna.trial.create_trial(
         state=TrialState.RUNNING if one.running else ended,
         value=one.value,
         params=dict(one.params),
         distributions={name: space.parameters[name].to_optuna() for name in one.params},
+        system_attrs=one.asked.get("trial"),
     )
 
 
@@ -305,6 +326,15 @@ def _past_of(trial: FrozenTrial) -> Past | None:
             return Past(params=Params(trial.params), value=None, running=True)
         case _:
             return None
+
+
+def ask_one_by_one(space: Space, trial: Trial) -> Params:
+    """Return the config that a trial of Optuna's suggests, parameter by parameter: only active ones are asked for."""
+    params: dict[str, Any] = {}
+    for name in _parents_first(space):
+        if name in space.active(Params(params)):
+            params[name] = _suggest(trial, name, space.parameters[name].to_optuna())
+    return Params(params)
 
 
 def _parents_first(space: Space) -> list[str]:

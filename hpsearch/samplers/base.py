@@ -15,7 +15,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.errors import SpaceUsedUpError
-from hpsearch.samplers.past import Past
+from hpsearch.samplers.past import Past, Proposal
 from hpsearch.space.distributions import Choice, Range
 from hpsearch.space.space import Space
 from hpsearch.text import counted
@@ -101,6 +101,18 @@ class SpaceSampler(BaseSampler):
         """
         del past, direction
         return self.draw(number)
+
+    def proposal(self, number: int, past: Sequence[Past], direction: Direction) -> Proposal:
+        """Return the same with what has to be stored beside the config.
+
+        Args:
+            past: As in `propose`.
+            direction: As there.
+
+        Raises:
+            SpaceUsedUpError: As `draw`.
+        """
+        return Proposal(params=self.propose(number, past, direction))
 
     def _accepted(self, number: int) -> Params:
         axes = self._options()

@@ -128,6 +128,7 @@ def record_of(stage: Stage, trial: StoredTrial, curve: Callable[[], Curve]) -> T
         source=attributes.get("source"),
         replicate=attributes.get("replicate"),
         code=attributes.get("code"),
+        asked=attributes.get("asked", {}),
     )
 
 

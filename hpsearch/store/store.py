@@ -128,6 +128,8 @@ class Store(StoreReader):
             attributes |= {"source": record.source, "replicate": record.replicate or 0}
         if record.code is not None:
             attributes["code"] = record.code
+        if record.asked:
+            attributes["asked"] = record.asked
         if record.until is not None:
             attributes["until"] = record.until
         template = optuna.trial.create_trial(

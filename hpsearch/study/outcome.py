@@ -179,11 +179,26 @@ class Outcome:
 
     @property
     def past(self) -> list[Past]:
-        """The trials for adaptive samplers: first the earlier trials of a warm start, then the study's own."""
+        """The trials as rounds are drawn around them: first earlier trials of a warm start, then the study's own."""
         from hpsearch.samplers.past import Past
 
-        earlier = [Past(params=one["params"], value=one["value"]) for one in self.store.get("warm_start", [])]
-        return earlier + [Past.of(record) for record in self.store.records(Stage.SEARCH)]
+        return self._warm + [Past.of(record) for record in self.store.records(Stage.SEARCH)]
+
+    @property
+    def told(self) -> list[Past]:
+        """The same for samplers that learn: what was stopped early has a projected final value."""
+        from hpsearch.samplers.past import told
+        from hpsearch.samplers.rounds import round_of
+
+        rounds = self.rounds
+        records = self.store.records(Stage.SEARCH)
+        return self._warm + told(records, self.config.direction, lambda number: round_of(rounds, number)[1].epochs)
+
+    @property
+    def _warm(self) -> list[Past]:
+        from hpsearch.samplers.past import Past
+
+        return [Past(params=one["params"], value=one["value"]) for one in self.store.get("warm_start", [])]
 
     def edges(self, rounds: Sequence[Round]) -> list[Edge]:
         """Return the bounds that the best trials crowd; a bound does not grow where the objective would refuse it."""

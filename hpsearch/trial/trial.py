@@ -226,6 +226,7 @@ class TrialRecord:
             None for all others.
         code: The state of the repository that its code lies in: `commit`, `diff_hash` and `dirty`. None without a
             repository, and for hpsearch's own code.
+        asked: What the sampler noted when it proposed the trial, as JSON types; most note nothing.
     """
 
     stage: Stage
@@ -249,6 +250,7 @@ class TrialRecord:
     source: int | None = None
     replicate: int | None = None
     code: Mapping[str, Any] | None = None
+    asked: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def eligible(self) -> bool:

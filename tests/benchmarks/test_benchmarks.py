@@ -128,8 +128,41 @@ def test_the_table_of_edges_is_that_of_its_docstring():
     assert rows(section("edges.py")) == rows((FOLDER / "edges.py").read_text().split('"""')[1])
 
 
+def test_told_prints_the_table_of_the_readme(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    told = __import__("told")
+    monkeypatch.setattr(told, "_RANDOM", 50)
+    small = ["--tasks", "1", "--seeds", "2", "--budgets", "3", "5"]
+    monkeypatch.setattr(sys, "argv", ["told.py", *small])
+    told.main()
+    header, _, *measured = rows(capsys.readouterr().out)
+    documented, _, *published = rows(section("told.py"))
+    assert header == ["rule", "told", "regret at 3", "regret at 5"]
+    assert documented[:2] == header[:2]
+    wanted = [[rule, telling] for rule in ("median", "halving") for telling in ("truncated", "failed", "projected")]
+    assert [row[:2] for row in measured] == wanted
+    assert [row[:2] for row in published][:6] == wanted
+
+
+def test_the_rules_of_told_stop_what_they_say(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    told = __import__("told")
+    monkeypatch.setattr(told, "_RANDOM", 50)
+    task = told.simulated(0)
+    sampler = told.RandomSampler(task.space, 0)
+    records: list = []
+    for number in range(40):
+        records.append(told._trained(task, "halving", sampler.draw(number), records))
+    assert {record.epochs for record in records} == {3, 9, 27}
+    assert 2 <= sum(record.epochs == 27 for record in records) < sum(record.epochs == 9 for record in records) + 8
+    assert told.stopped_at("median", [0.1] * 27, [one for one in records if one.epochs == 27] * 5) == 3
+    best = [2.0] * 27
+    assert told.stopped_at("median", best, records) == told.stopped_at("halving", best, records) == 27
+
+
 def test_all_benchmarks_are_in_the_readme():
-    scripts = [path for path in FOLDER.glob("*.py") if "__main__" in path.read_text()]
-    for path in scripts:
-        assert f"uv run python benchmarks/{path.name}" in section(path.name)
-    assert Path(FOLDER / "README.md").read_text().count("\n## ") == len(scripts)
+    names = [path.name for path in FOLDER.glob("*.py") if "__main__" in path.read_text()]
+    for name in names:
+        assert f"uv run python benchmarks/{name}" in section(name)
+    assert "benchmarks/replay/run.py --data" in section("replay/")
+    assert Path(FOLDER / "README.md").read_text().count("\n## ") == len(names) + 1

@@ -73,6 +73,12 @@ BROKEN = [
         "a mapping with sampler",
         "",
     ),
+    # a sampler by its name, or as a mapping
+    ("jittered_grid", "jitered_grid", 14, "search.sampler: found 'jitered_grid'", "or a mapping with", "jittered_grid"),
+    ("jittered_grid", "[tpe]", 14, "search.sampler: found ['tpe']", "tpe, gp, or a mapping with optuna", "tpe"),
+    ("jittered_grid", "{tpe: {}}", 14, "search.sampler.optuna: is missing", "package.module:name", ""),
+    ("jittered_grid", "{optuna: my_module}", 14, "search.sampler.optuna: found 'my_module'", "package.module:name", ""),
+    ("jittered_grid", "{optuna: 'a:B', c: .nan}", 14, "search.sampler.c: found nan", "finite numbers", ""),
     ("epochs: 20", "epochs: -1", 8, "objective.epochs: found -1", "an integer >= 1, the full length", ""),
     ("metric: val_accuracy", "metric: null", 2, "metric: found null", "the name of a metric", ""),
     ("maximize", "maximise", 3, "direction: found 'maximise'", "maximize, minimize", "maximize"),

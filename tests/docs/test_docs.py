@@ -3,7 +3,7 @@
 import importlib.util
 import re
 import sys
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import get_args
 
 import optuna
@@ -20,11 +20,13 @@ from hpsearch.objectives.command.section import Command
 from hpsearch.objectives.space_files import parse_config
 from hpsearch.report.region import bounds_in_words
 from hpsearch.samplers.edges import Edge
+from hpsearch.samplers.optuna_class import OptunaClass
+from hpsearch.samplers.optuna_sampler import OptunaSampler
 from hpsearch.space import constraints, expressions
 from hpsearch.space.options import OPTIONS
 from hpsearch.space.parsing import KINDS, parse_space
-from hpsearch.study import document
-from hpsearch.trial.trial import Stage
+from hpsearch.study import document, pruning
+from hpsearch.trial.trial import Direction, Stage
 from hpsearch.vision.parameters import Hyperparameters
 from hpsearch.vision.section import ImageClassifier
 from support import studies as report_studies
@@ -225,7 +227,9 @@ def test_the_keys_of_the_json_document_are_all_there_is(finished):
     documented = first_words(RESULTS, "key")
     assert len(documented) == len(set(documented))
     crowded = Edge(name="lr", side="high", bound=0.1, near=5, best=7, inner=0.03, proposed=1.0)
-    found = keys_of(finished.document() | {"edges": [document._edge(crowded)]})
+    audit = pruning.Audit(trials=1, better=0, regret=0.0, ci95=(0.0, 0.8))
+    saved = document.json_value(asdict(pruning.Pruning(outclassed=1, epochs=9, seconds=3.0, audit=audit)))
+    found = keys_of(finished.document() | {"edges": [document._edge(crowded)], "pruning": saved})
     missing = {
         key
         for key in found
@@ -280,14 +284,28 @@ def test_the_options_beside_a_distribution_are_all_there_is():
 
 
 def test_the_samplers_are_all_there_is():
-    known = get_args(config.Search.model_fields["sampler"].annotation)
+    known = get_args(config.SamplerName)
     assert set(first_words(README, "sampler")) == set(first_words(CHOOSING, "sampler")) == set(known)
     (named,) = re.findall(r"Optuna samplers too: (.*?)\.\n", TUNERS.read_text())
     classes = [getattr(samplers, name) for name in re.findall(r"`(\w+)`", named)]
     space = parse_space({"lr": {"uniform": [0.0, 1.0]}})
-    made = {type(samplers.make_sampler(config.Search(sampler=name), space, 0, {"lr": 2})) for name in known}
+    alone = set(known) - {"auto"}  # which needs legs, and is no sampler of Optuna's
+    made = {type(samplers.make_sampler(config.Search(sampler=name), space, 0, {"lr": 2})) for name in alone}
     assert set(classes) == made
     assert all(issubclass(one, optuna.samplers.BaseSampler) for one in classes)
+
+
+def test_the_samplers_of_optuna_that_the_page_names_can_be_made():
+    for text in (block for block in blocks(TUNERS, "yaml") if "sampler:" in block):
+        base = {"study": "s", "metric": "m", "direction": "maximize", "objective": {"python": "a:b", "epochs": 1}}
+        parsed = parse_config(base | {"space": {"lr": {"uniform": [0.0, 1.0]}}} | parsed_yaml(text))
+        assert parsed.search.sampler.optuna.startswith(("optuna.samplers:", "my_samplers:"))
+        if parsed.search.sampler.optuna.startswith("optuna"):
+            samplers.check_sampler(parsed)
+    namespace = {}
+    exec(only(TUNERS, "NSGAIISampler"), namespace)  # noqa: S102 - running the snippet is the test
+    made = OptunaClass(name="my_samplers:Crossing", kind=namespace["Crossing"], arguments={"eta": 5.0}, seeded=True)
+    OptunaSampler(parse_space({"lr": {"uniform": [0.0, 1.0]}}), 0, made).rehearse(Direction.MAXIMIZE)
 
 
 def test_the_first_ranges_are_ranges():

@@ -299,7 +299,7 @@ def test_the_row_of_an_empty_study(study):
 
 def test_the_plan():
     settings = config(finalists={"configs": 3, "seeds": 5})
-    plan = "48 trials x 20 epochs + 15 finalists x 20 epochs on 4 GPUs, then an ensemble of up to 5 members"
+    plan = "48 trials x 2 to 20 epochs + 15 finalists x 20 epochs on 4 GPUs, then an ensemble of up to 5 members"
     assert plan_line(settings, 48, "4 GPUs") == plan
     assert plan_line(settings, 1, "1 GPU").startswith("1 trial x 20 epochs + 5 finalists")
     assert plan_line(config(finalists=None, ensemble=None), 8, "2 CPUs") == "8 trials x 20 epochs on 2 CPUs"

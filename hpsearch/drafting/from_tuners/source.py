@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
+from hpsearch.config.section import MODULE_AND_NAME
 from hpsearch.errors import FieldError, InputError
-from hpsearch.objectives.importing import MODULE_AND_NAME
 from hpsearch.system.documents.reading import YAML_ERRORS, load_yaml, problem_of
 from hpsearch.system.files import read_text
 from hpsearch.system.plain import plain

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from hpsearch.config.config import StudyConfig
+from hpsearch.driver.auto_legs import AutoLegs
 from hpsearch.driver.dispatch import Dispatcher
-from hpsearch.driver.legs import GoOn, Legs
+from hpsearch.driver.legs import GoOn, RivalLegs
 from hpsearch.driver.proposals import Proposals
 from hpsearch.driver.session import Session
 from hpsearch.errors import BudgetSpentError, SpaceUsedUpError, StudyError
@@ -80,6 +81,7 @@ class _RunningRound:
     def __init__(self, session: Session, proposals: Proposals) -> None:
         self._session, self._proposals = session, proposals
         self._round = proposals.unfinished
+        self._auto: AutoLegs | None = None
         self._config = session.study.config
         self._refused: list[tuple[int, int]] = []  # trials, and their epochs, that the budget had no room for
 
@@ -102,29 +104,50 @@ class _RunningRound:
         return dispatcher.leave()
 
     def _dispatcher(self, numbers: range) -> Dispatcher:
-        one, direction = self._round, self._config.direction
+        one = self._round
         is_open = known_total(self._config, self._proposals.total, self._session.study.limits) is None
-        rule = rival_rule(self._config, one.epochs, one.start, None if is_open else len(numbers), direction)
+        total = None if is_open else len(numbers)
+        self._auto = self._auto_legs(numbers, total) if self._config.search.sampler == "auto" else None
+        rule = None if self._auto else rival_rule(self._config, one.epochs, one.start, total, self._config.direction)
         return Dispatcher(
             self._session,
             Stage.SEARCH,
             local_rules(self._config, one.epochs),
             epochs=one.epochs,
             space=one.space(self._config.space),
-            legs=Legs(rule, direction),
+            legs=self._auto or RivalLegs(rule, self._config.direction),
+        )
+
+    def _auto_legs(self, numbers: range, total: int | None) -> AutoLegs:
+        """Return the legs of a search with `sampler: auto`."""
+        study, config = self._session.study, self._config
+        epochs = None if total is None else config.search.auto_epochs(total, self._round.epochs)
+        return AutoLegs(
+            self._proposals.chooser(),
+            lambda: study.store.records(Stage.SEARCH),
+            lambda: self._session.executor().free,
+            numbers.stop,
+            epochs,
+            config.direction,
         )
 
     def _plan(self, number: int) -> TrialRecord | None:
         try:
-            params = self._proposals.draw(number)
+            proposal = self._auto.proposal(number) if self._auto else self._proposals.propose(number)
         except SpaceUsedUpError as error:
             what = "search" if self._proposals.use_up(number) else "round"
             self._session.publish(Notice(message=f"{error}; the {what} ends with {counted(number, 'trial')}"))
             return None
         if not self._has_room(number, self._round.epochs):
             return None
-        seed = _seeds(self._config)(number)
-        return TrialRecord(stage=Stage.SEARCH, number=number, state=State.RUNNING, params=params, seed=seed)
+        return TrialRecord(
+            stage=Stage.SEARCH,
+            number=number,
+            state=State.RUNNING,
+            params=proposal.params,
+            seed=_seeds(self._config)(number),
+            asked=proposal.asked,
+        )
 
     def _may_go_on(self, ready: GoOn) -> bool:
         return self._has_room(ready.number, ready.until - ready.paused_at)

@@ -13,9 +13,10 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from hpsearch.config.objectives import ObjectiveSection
+from hpsearch.config.section import Named
 from hpsearch.errors import FieldError, ObjectiveError
 from hpsearch.objectives.base import TrainsOnly, iterate
-from hpsearch.objectives.importing import Named, find_function, folder_of
+from hpsearch.objectives.importing import find_function, folder_of
 from hpsearch.objectives.way import Way
 from hpsearch.text import nearest
 from hpsearch.trial.handle import Metrics, Trial, inside

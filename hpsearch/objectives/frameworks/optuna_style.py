@@ -8,9 +8,10 @@ from collections.abc import Generator, Sequence
 from typing import Any, ClassVar, NoReturn
 
 from hpsearch.config.objectives import ObjectiveSection
+from hpsearch.config.section import Named
 from hpsearch.errors import ObjectiveError, TrialStopped
 from hpsearch.objectives.base import TrainsOnly, iterate
-from hpsearch.objectives.importing import Named, find_function, folder_of
+from hpsearch.objectives.importing import find_function, folder_of
 from hpsearch.objectives.way import Way
 from hpsearch.text import shown
 from hpsearch.trial.handle import Metrics, Trial, inside

@@ -9,10 +9,11 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from hpsearch.config.objectives import ObjectiveSection
+from hpsearch.config.section import Named
 from hpsearch.errors import FieldError
 from hpsearch.objectives.base import TrainsOnly
 from hpsearch.objectives.frameworks.folders import packed, unpack
-from hpsearch.objectives.importing import Named, find, folder_of
+from hpsearch.objectives.importing import find, folder_of
 from hpsearch.objectives.way import Way
 from hpsearch.trial.handle import Metrics, Trial, inside
 from hpsearch.trial.trial import Config

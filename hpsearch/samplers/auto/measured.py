@@ -26,8 +26,8 @@ class Measured:
         numbers: Of the trials; shape (n_trials,).
         depths: The last epoch of each trial, 0 if it has none; shape (n_trials,).
         tops: The best finite value of each trial, minus infinity if it has none; shape (n_trials,).
-        rows: The trial's position of each measurement; shape (n_values,).
-        epochs: Shape (n_values,).
+        rows: The trial's position of each measurement, ascending; shape (n_values,).
+        epochs: Ascending in each trial; shape (n_values,).
         values: Minus infinity where the metric is not finite; shape (n_values,).
         unit: The size by which values were divided, times the direction's sign.
     """
@@ -52,6 +52,8 @@ class Measured:
         rows = np.repeat(np.arange(len(trials)), counts)
         epochs = np.array([epoch for one in trials for epoch in one.values], int)
         values = np.array([value for one in trials for value in one.values.values()], float)
+        order = np.lexsort((epochs, rows))  # a mapping has the order in which it was filled
+        epochs, values = epochs[order], values[order]
         finite = np.isfinite(values)
         unit = float(np.abs(values[finite]).max(initial=0.0)) or 1.0
         values = np.where(finite, sign * (values / unit), -np.inf)
@@ -90,18 +92,16 @@ class Measured:
         """Return whether a trial has learned something.
 
         Its best value is better by 1.5 % than its first one and than the median first one. Before that neither depth
-        nor the model means anything: a config has to be found that learns.
+        nor the model means anything: a config has to be found that learns. A trial of one epoch has only the second.
         """
-        order = np.lexsort((self.epochs, self.rows))
-        trial, at = np.unique(self.rows[order], return_index=True)
-        first, top = self.values[order][at], self.tops[trial]
-        finite = np.isfinite(first)
+        trials, starts, counts = np.unique(self.rows, return_index=True, return_counts=True)
+        finite = np.isfinite(self.values[starts])
         if not finite.any():
             return False
-        first, top = first[finite], top[finite]
+        first, top = self.values[starts][finite], self.tops[trials][finite]
         median = float(np.median(first))
-        own, common = top - first > _LEARNED * np.abs(first), top - median > _LEARNED * abs(median)
-        return bool((own & common).any())
+        own = (counts[finite] == 1) | (top - first > _LEARNED * np.abs(first))
+        return bool((own & (top - median > _LEARNED * abs(median))).any())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,6 +2,7 @@
 
 import math
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -72,6 +73,8 @@ def test_the_same_trials_give_the_same_choices_also_in_a_new_process(trained):
     shuffled = random.Random(1).sample(seen, len(seen))
     assert again.choose(shuffled, 5) == again.choose(seen, 5)
     assert again.outlook(shuffled) == chooser().outlook(seen)
+    backward = [replace(one, values=dict(reversed(one.values.items()))) for one in seen]
+    assert chooser().choose(backward, 5) == again.choose(seen, 5)
 
 
 def test_other_trials_in_between_change_no_choice(trained):
@@ -181,6 +184,18 @@ def test_any_number_of_epochs(epochs):
     done = study(epochs=epochs, trainings=3 if epochs > 9 else 40)
     assert done.chooser.ladder[-1] == epochs
     assert done.trained >= 3 * epochs
+
+
+def test_the_model_is_asked_soon_where_legs_begin_with_one_epoch():
+    done = study(epochs=20, trainings=3)
+    assert done.chooser.ladder[0] == 1
+    assert any(len(values) > 9 for values in done.values)
+
+
+def test_configs_are_drawn_until_one_learns():
+    done = study(lambda params, epoch: 0.5, trainings=4)
+    assert len(done.params) >= 54
+    assert max(map(len, done.values)) == done.chooser.ladder[0]
 
 
 def test_all_kinds_of_parameters():
