@@ -79,7 +79,7 @@ class Dispatcher:
         self._runner = TaskRunner(session, self, clock)
         self._ends = Ends(session, stage)
         self._code = CodeDrift(session)
-        self._legs = legs or RivalLegs(None, self._config.direction)
+        self._legs = legs or RivalLegs(None, self._config.direction, self._epochs)
         self._replayed = False  # whether the legs know what earlier drivers have stored
         self._plan: Plan = lambda _: None
         self._may_go_on: MayGoOn = lambda _: True
@@ -109,7 +109,8 @@ class Dispatcher:
         self._new.extend(number for number in numbers if number not in known)
         running = [record.number for record in known.values() if record.state is State.RUNNING]
         going = [number for number in running if not self._adopt(known[number])]
-        self._legs.replay(self._store.record(self._stage, number) for number in numbers if number in known)
+        first = min(numbers, default=0)  # the trials before are of other rounds
+        self._legs.replay(self._store.record(self._stage, number) for number in known if number >= first)
         self._replayed = True
         for number in going:
             self._take_up(number)

@@ -201,3 +201,15 @@ def test_the_best_is_trained_to_its_end_also_if_there_are_too_few_rivals(bench, 
     assert [record.epochs for record in records if record.eligible] in ([9], [9, 9], [9, 9, 9])
     assert max(records, key=lambda record: record.params["lr"]).eligible or rule == "hyperband"
     assert set(epochs_of(bench).values()) == {1}
+
+
+@pytest.mark.parametrize("sampler", ["random", "auto"])
+def test_a_search_that_pauses_can_be_ended_with_fewer_trials(bench, sampler):
+    bench.stop_at(TrialPaused, 6)
+    with pytest.raises(Stop):
+        bench.run(bench.space("climb", **SEARCH, search={"sampler": sampler, "trials": 20}))
+    bench.watch = lambda _: None
+    study = bench.resume(trials=3)
+    assert study.state == "done"
+    assert {record.state for record in search(study)} == {State.COMPLETE, State.PRUNED}
+    assert set(epochs_of(bench).values()) == {1}

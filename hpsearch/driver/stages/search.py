@@ -115,7 +115,7 @@ class _RunningRound:
             local_rules(self._config, one.epochs),
             epochs=one.epochs,
             space=one.space(self._config.space),
-            legs=self._auto or RivalLegs(rule, self._config.direction),
+            legs=self._auto or RivalLegs(rule, self._config.direction, one.epochs),
         )
 
     def _auto_legs(self, numbers: range, total: int | None) -> AutoLegs:
