@@ -254,6 +254,7 @@ class Dispatcher:
             self._leg_ended(event)
         self._session.publish(event)
         if isinstance(event, TrialPaused):
+            self._ends.paused(self._store.record(*event.key))
             return Progress.DONE
         # A trial that has its GPU alone has waited for the others there until it started.
         waited = isinstance(event, TrialStarted) and event.number in self._alone
