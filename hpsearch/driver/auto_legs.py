@@ -93,6 +93,11 @@ class AutoLegs:
         del self._paused[record.number]
         return Answer(until=self._choices.popleft().until)
 
+    def paused(self, number: int, epoch: int) -> None:
+        """Take that a trial is paused after an epoch although it was to go on."""
+        self._paused[number] = epoch
+        self._is_idle = True  # the model would choose it again
+
     def take_ready(self) -> GoOn | None:
         """Return the paused trial that goes on next; None if a new one begins instead, or there is nothing to do."""
         if not self._choices and not self._started and not self._is_over and not self._is_idle:

@@ -31,6 +31,7 @@ from hpsearch.trial.events import (
 from hpsearch.trial.folder import attempt_folders
 from hpsearch.trial.seeding import unit
 from hpsearch.trial.trial import (
+    PAUSE,
     Answer,
     Decision,
     Key,
@@ -141,6 +142,10 @@ class Dispatcher:
         if answer.decision.reason is not None and self._is_audited(record):
             self._store.audit(self._stage, record.number, epoch)
             answer = Answer(until=self._epochs)
+        wanted = None if answer.until is None else GoOn(record.number, epoch, answer.until)
+        if wanted is not None and saved == epoch and not self._may_go_on(wanted):
+            self._legs.paused(record.number, epoch)
+            answer = PAUSE
         if answer.until is not None:
             self._store.go_on(self._stage, record.number, answer.until)
         elif answer.decision.reason is None:
@@ -171,11 +176,30 @@ class Dispatcher:
         """End all trials that are paused: the search ends without them.
 
         Returns:
-            Whether some of them go on all the same, to show what ending them costs.
+            Whether the stage has to be looked at again: one of them has gone on to its end, for no other trial has a
+            value, or some go on all the same, to show what ending them costs.
         """
+        if self._trained_the_best():
+            return True
         going = [self._end_or_audit(number, decision) for number, decision in self._legs.left().items()]
         self._store.flush()
         return any(going)
+
+    def _trained_the_best(self) -> bool:
+        """Train the best paused trial to its end if no trial has a value yet; return whether one was there."""
+        records = self._store.records(self._stage)
+        paused = [record for record in records if record.paused_at is not None]
+        if not paused or any(record.eligible for record in records):
+            return False
+        furthest = max(record.paused_at or 0 for record in paused)
+        values = {r.number: list(r.values.values()) for r in paused if r.paused_at == furthest}
+        tops = {number: best[1] for number, one in values.items() if (best := self._config.direction.best(one))}
+        number = max(tops, key=lambda one: self._config.direction.sign * tops[one], default=None)
+        if number is None or not self._may_go_on(GoOn(number, furthest, self._epochs)):
+            return False
+        self._legs.let_go_on(number)
+        self._runner.run()
+        return True
 
     # What the runner asks of its work.
 

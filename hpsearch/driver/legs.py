@@ -68,6 +68,10 @@ class Legs(Protocol):
         """
         ...
 
+    def paused(self, number: int, epoch: int) -> None:
+        """Take that a trial is paused after an epoch although it was to go on."""
+        ...
+
     def ended(self, record: TrialRecord) -> None:
         """Take the end of a trial."""
         ...
@@ -165,6 +169,10 @@ class RivalLegs:
             self._paused[number] = epoch
             return PAUSE
         return Answer(until=verdict.until, decision=verdict.decision)
+
+    def paused(self, number: int, epoch: int) -> None:
+        """Take that a trial is paused after an epoch although it was to go on."""
+        self._paused[number] = epoch
 
     def take_ready(self) -> GoOn | None:
         """Return the next paused trial that may go on; None if there is none."""

@@ -187,7 +187,7 @@ def test_simulated_workers_give_the_study_of_an_inline_one(replay, tmp_path: Pat
     ours, curves, traces, workers = map(replay, ("ours", "curves", "traces", "workers"))
     raw = {"x": {"uniform": [0.0, 1.0]}}
     task = curves.Task(name="f", family="f", raw=raw, epochs=EPOCHS, maximize=True, curves=Formula())
-    content = ours.space_file(task, method, 5, 14)
+    content = ours.space_file(task, method, 5, 2.8)
     (tmp_path / "played").mkdir()
     trace = traces.Trace(task, 10_000)
     played = ours.study_of(tmp_path / "played", content, workers.ReplayExecutor(1, task, trace))
