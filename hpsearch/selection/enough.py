@@ -23,7 +23,9 @@ from hpsearch.trial.trial import Direction, State, TrialRecord
 AHEAD = 10
 """Full trainings that are looked ahead."""
 
-_FEWEST_TRIALS = 20
+FEWEST_TRIALS = 20
+"""With fewer nothing is said."""
+
 _FEWEST_VALUES = 5
 _FEWEST_GAPS = 4
 _POWERS = [step / 10 for step in range(11)]
@@ -87,7 +89,7 @@ def worth(
         None for fewer than 20 trials, or fewer epochs than `AHEAD` full trainings have, or if the noise isn't known.
     """
     spent = sum(_trained(one) for one in trials)
-    if len(trials) < _FEWEST_TRIALS or spent < AHEAD * epochs:
+    if len(trials) < FEWEST_TRIALS or spent < AHEAD * epochs:
         return None
     noise = noise_of(trials, finalists, direction)
     drawn = trials[len(trials) // 2 :] if learns else trials
@@ -118,14 +120,12 @@ def expected_gain(values: Sequence[float], trials: int, more: float) -> float:
     gaps = [rank * (ranked[rank - 1] - ranked[rank]) for rank in range(1, count + 1)]
     if not any(gaps):
         return 0.0
-    sums = [sum(gap * rank**-power for rank, gap in enumerate(gaps, 1)) for power in _POWERS]
+    sums = [sum(gap * math.pow(rank, -power) for rank, gap in enumerate(gaps, 1)) for power in _POWERS]
     logs = math.lgamma(count + 1)  # of the product of all ranks
     weights = [-power * logs - count * math.log(total) for power, total in zip(_POWERS, sums, strict=True)]
     largest = max(weights)
     shares = [math.exp(weight - largest) for weight in weights]
-    gains = [
-        total / (count - 1) * _growth(power, trials, more) for power, total in zip(_POWERS, sums, strict=True)
-    ]
+    gains = [total / (count - 1) * _growth(power, trials, more) for power, total in zip(_POWERS, sums, strict=True)]
     return sum(share * gain for share, gain in zip(shares, gains, strict=True)) / sum(shares)
 
 
