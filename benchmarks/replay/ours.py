@@ -78,7 +78,7 @@ def trials_for(method: str, trainings: float) -> int:
     return math.ceil(trainings * _OTHER_TRIALS.get(prune, _TRIALS))
 
 
-def play(task: Task, method: str, seed: int, setting: Setting) -> Trace:
+def play(task: Task, method: str, seed: int, setting: Setting, trials: int | None = None) -> Trace:
     """Run a study until its epochs are spent or its trials have ended.
 
     Args:
@@ -86,10 +86,11 @@ def play(task: Task, method: str, seed: int, setting: Setting) -> Trace:
         method: `SAMPLER+PRUNING`, or a name in `SHORT`.
         seed: The study's.
         setting: What all studies have in common.
+        trials: At most; None for enough not to end before the epochs.
     """
     trace = setting.trace(task)
     executor = ReplayExecutor(setting.workers, task, trace, setting.spread)
-    content = space_file(task, method, seed, trials_for(method, setting.trainings))
+    content = space_file(task, method, seed, trials or trials_for(method, setting.trainings))
     with tempfile.TemporaryDirectory(prefix="replay-", dir=_memory()) as folder, suppress(TimeIsUp):
         study_of(Path(folder), content, executor).close()
     return trace

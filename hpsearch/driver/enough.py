@@ -14,7 +14,7 @@ from hpsearch.driver.auto_legs import AutoLegs
 from hpsearch.driver.proposals import Proposals
 from hpsearch.driver.session import Session
 from hpsearch.selection.enough import AHEAD, FEWEST_TRIALS, Worth
-from hpsearch.study.going_on import ENOUGH, OUTLOOK, is_last, worth_of
+from hpsearch.study.going_on import ENOUGH, OUTLOOK, is_enough, is_last, worth_of
 from hpsearch.text import counted
 from hpsearch.trial.events import Notice
 from hpsearch.trial.trial import Stage, State, TrialRecord
@@ -46,7 +46,7 @@ class EnoughWatch:
     @property
     def has_ended(self) -> bool:
         """Whether the search was ended because going on was not worth it."""
-        return bool((self._store.get(ENOUGH) or {}).get("ended"))
+        return is_enough(self._study)
 
     def complete(self) -> None:
         """Finish what a killed driver began: the decision is stored before the search's end."""

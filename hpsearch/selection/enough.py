@@ -2,11 +2,11 @@
 
 For samplers whose draws don't learn, the trials so far and the next ones are draws from one distribution. Of n such
 draws the gaps between neighbours in rank, each times its rank, are independent and exponential, with the same mean if
-the distribution's tail is exponential (Renyi 1953; Weissman, JASA 73, 1978). Metrics have a limit, so gaps shrink
-towards the top: here their mean falls with a power of the rank, from 0 (exponential) to 1 (uniform), and the estimate
-is the mean over these powers, weighted by how well each agrees with the gaps. The best of n draws is expected to grow,
-by each unit of log n, as much as the topmost gap is expected to be at that n; summed up from n to n + m, that is what
-m more draws bring.
+the distribution's tail is exponential (Renyi 1953; Weissman, JASA 73, 1978). Metrics have a limit, and gaps shrink
+towards it: here their mean is a power of the rank, from -0.3 (a tail heavier than exponential) over 0 (exponential) to
+1 (uniform), and the estimate is the mean over these powers, weighted by how well each agrees with the gaps. The best of
+n draws is expected to grow, by each unit of log n, as much as the topmost gap is expected to be at that n; summed up
+from n to n + m, that is what m more draws bring.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from hpsearch.text import value_format
 from hpsearch.trial.trial import Direction, State, TrialRecord
 
 AHEAD = 10
@@ -28,7 +27,7 @@ FEWEST_TRIALS = 20
 
 _FEWEST_VALUES = 5
 _FEWEST_GAPS = 4
-_POWERS = [step / 10 for step in range(11)]
+_POWERS = [step / 10 for step in range(-3, 11)]
 _FEWEST_SEEDS = 3  # degrees of freedom, for a deviation by seeds
 _CURVES = 5  # of the best trials, for the noise
 _FEWEST_EPOCHS = 5
@@ -64,7 +63,8 @@ class Worth:
 
 
 def _rounded(amount: float) -> str:
-    return value_format([amount])(float(f"{amount:.2g}")) if amount else "0"
+    """Return an amount with two digits, such as 0.0021."""
+    return "0" if amount == 0 else f"{amount:.2g}"
 
 
 def worth(

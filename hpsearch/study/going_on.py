@@ -44,6 +44,11 @@ def worth_of(study: Outcome, rounds: Sequence[Round], count: int | None = None) 
     )
 
 
+def is_enough(study: Outcome) -> bool:
+    """Return whether a search was ended because going on was not worth it, and has not been reopened."""
+    return bool((study.store.get(ENOUGH) or {}).get("ended"))
+
+
 def is_last(config: StudyConfig, rounds: Sequence[Round]) -> bool:
     """Return whether no other round of the search may follow: another one has bounds of its own."""
     from hpsearch.samplers.rounds import planned_rounds
