@@ -77,7 +77,7 @@ def space_file(task: Task, method: str, seed: int, trainings: float) -> dict[str
     }
 
 
-def play(task: Task, method: str, seed: int, setting: Setting) -> Trace:
+def play(task: Task, method: str, seed: int, setting: Setting, planned: float | None = None) -> Trace:
     """Run a study until its epochs are spent or its trials have ended.
 
     Args:
@@ -85,10 +85,11 @@ def play(task: Task, method: str, seed: int, setting: Setting) -> Trace:
         method: `SAMPLER+PRUNING`, or a name in `SHORT`.
         seed: The study's.
         setting: What all studies have in common.
+        planned: The full trainings that the space file is for; None for those that are played.
     """
     trace = setting.trace(task)
     executor = ReplayExecutor(setting.workers, task, trace, setting.spread)
-    content = space_file(task, method, seed, setting.trainings)
+    content = space_file(task, method, seed, planned or setting.trainings)
     with tempfile.TemporaryDirectory(prefix="replay-", dir=_memory()) as folder, suppress(TimeIsUp):
         study_of(Path(folder), content, executor).close()
     return trace
