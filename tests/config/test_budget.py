@@ -107,7 +107,7 @@ def test_the_section():
     [
         ({"time": "2 hours"}, "budget.time: found '2 hours'; allowed: a duration such as 2h"),
         ({"time": 2}, "budget.time: found 2; allowed: a duration"),
-        ({"stop": "yes"}, "budget.stop: found 'yes'; allowed: 'auto'"),
+        ({"stop": "yes"}, "budget.stop: found 'yes'; allowed: auto, or null"),
         ({"gpu_hours": 0}, "budget.gpu_hours: found 0; allowed: a number > 0"),
         ({"epochs": 1.5}, "budget.epochs: found 1.5; allowed: an integer >= 1"),
         ({"epoch": 2}, "unknown key 'epoch'; allowed: time, gpu_hours, epochs, trials, stop; did you mean 'epochs'?"),
