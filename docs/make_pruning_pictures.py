@@ -31,6 +31,7 @@ TASK = "126025"  # of LCBench
 TRIALS, WORKERS = 48, 8
 SEEDS = 5  # of the table of rules
 DRAWS, SHOWN = 1000, 3  # for the table of first rungs, and the tasks that it names
+FAMILIES = {"lcbench": "LCBench", "taskset": "TaskSet"}
 KEPT = 8  # by screen
 
 _SIDE, _HIGH, _LEFT, _TOP = 258, 190, 62, 96  # of the panels, in pixels
@@ -154,16 +155,22 @@ def table(task: Task) -> str:
 
 
 def first_rungs(data: Path) -> str:
-    """Return the page's table of first rungs: for LCBench's tasks on which epoch 1 is worst, and the mean over all."""
+    """Return the page's table of first rungs: for the tasks on which epoch 1 is worst, and the mean of each family."""
     sys.path.insert(0, str(REPLAY))
-    import lcbench
+    import tasks
 
-    kept = {code: _kept(load(data, code)) for code in lcbench.TUNED_ON}
-    worst = sorted(kept, key=lambda code: kept[code][0])[:SHOWN]
-    means = [tuple(map(statistics.mean, zip(*found, strict=True))) for found in zip(*kept.values(), strict=True)]
-    lines = ["| task | epoch 1 | epoch 2 | a ninth: epoch 6 |", "| --- | --- | --- | --- |"]
-    for name, found in [*((code, kept[code]) for code in worst), (f"mean of {len(kept)} tasks", means)]:
-        lines.append(f"| {name} | {' | '.join(f'{share:.0f} %, costs {cost:.1f}' for share, cost in found)} |")
+    found = [tasks.load(data, name) for name in tasks.names_of(data, FAMILIES)]
+    kept = {task.name: _kept(task) for task in found}
+    worst = sorted(kept, key=lambda name: kept[name][0])[:SHOWN]
+    families = {task.name: FAMILIES[task.family] for task in found}
+    rows = [(f"{families[name]}, task {name}", kept[name]) for name in worst]
+    for family, title in FAMILIES.items():
+        own = [kept[task.name] for task in found if task.family == family]
+        means = [tuple(map(statistics.mean, zip(*column, strict=True))) for column in zip(*own, strict=True)]
+        rows.append((f"{title}, mean of {len(own)} tasks", means))
+    lines = ["| tasks | epoch 1 | epoch 2 | a ninth: epoch 6 |", "| --- | --- | --- | --- |"]
+    for name, row in rows:
+        lines.append(f"| {name} | {' | '.join(f'{share:.0f} %, costs {cost:.1f}' for share, cost in row)} |")
     return "\n".join(lines)
 
 
@@ -174,7 +181,8 @@ def _kept(task: Task) -> list[tuple[float, float]]:
     """
     import numpy as np
 
-    best = np.maximum.accumulate(task.sign * task.curves.sample(), axis=1)
+    curves = task.sign * task.curves.sample()
+    best = np.maximum.accumulate(np.where(np.isfinite(curves), curves, -np.inf), axis=1)
     last, rng = best[:, -1], np.random.default_rng(0)
     drawn = np.array([rng.choice(len(best), TRIALS, replace=False) for _ in range(DRAWS)])
     found = []
