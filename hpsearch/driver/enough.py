@@ -119,8 +119,10 @@ class EnoughWatch:
         known = self._store.get(OUTLOOK)
         if self._auto is None or (known and known["trials"] == len(self._store.records(Stage.SEARCH))):
             return
-        found = self._model_and_record(self._auto)
-        if found is not None:
+        if self.has_ended:
+            decided = self._store.get(ENOUGH)
+            self._store.put(OUTLOOK, {key: decided[key] for key in ("gain", "noise", "trials", "by")})
+        elif (found := self._model_and_record(self._auto)) is not None:
             self._store.put(OUTLOOK, asdict(found))
 
 
