@@ -8,12 +8,12 @@ alone. Otherwise it depends on how far promoted trials had come when the last of
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from hpsearch.driver.auto_legs import AutoLegs
 from hpsearch.driver.proposals import Proposals
 from hpsearch.driver.session import Session
-from hpsearch.selection.enough import AHEAD, FEWEST_TRIALS, Worth
+from hpsearch.selection.enough import AHEAD, FEWEST_TRIALS, Worth, worth
 from hpsearch.study.going_on import ENOUGH, OUTLOOK, is_enough, is_last, worth_of
 from hpsearch.text import counted
 from hpsearch.trial.events import Notice
@@ -96,18 +96,33 @@ class EnoughWatch:
         due = max(AHEAD * epochs, (self._store.get(_CHECKED) or 0) + epochs)
         if len(trials) < FEWEST_TRIALS or trained < due:
             return None
-        found = auto.worth()
+        found = self._model_and_record(auto)
         if found is None or not found.enough:
             self._store.put(_CHECKED, trained)
         return found
+
+    def _model_and_record(self, auto: AutoLegs) -> Worth | None:
+        """Return what the model says, or the record of the trials where that asks for more.
+
+        While few configs have learned anything, a model may be sure that no other one will.
+        """
+        trials = self._store.records(Stage.SEARCH)[self._round.start :]
+        finalists, direction = self._store.records(Stage.FINALISTS), self._study.config.direction
+        record = worth(trials, finalists, self._round.epochs, direction, learns=True)
+        model = None if record is None else auto.worth()
+        if record is None or model is None:
+            return None
+        return replace(model, gain=max(model.gain, record.gain), noise=min(model.noise, record.noise))
 
     def keep_outlook(self) -> None:
         """Store what the model of `sampler: auto` says at the end of the search, for `show` has no model."""
         known = self._store.get(OUTLOOK)
         if self._auto is None or (known and known["trials"] == len(self._store.records(Stage.SEARCH))):
             return
-        found = self._auto.worth()
-        if found is not None:
+        if self.has_ended:
+            decided = self._store.get(ENOUGH)
+            self._store.put(OUTLOOK, {key: decided[key] for key in ("gain", "noise", "trials", "by")})
+        elif (found := self._model_and_record(self._auto)) is not None:
             self._store.put(OUTLOOK, asdict(found))
 
 

@@ -14,8 +14,8 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 from hpsearch.trial.trial import Direction, State, TrialRecord
 
@@ -55,6 +55,10 @@ class Worth:
     def enough(self) -> bool:
         """Whether going on is expected to bring less than the noise."""
         return self.gain < self.noise
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON types, with `enough`."""
+        return {**asdict(self), "enough": self.enough}
 
     def __str__(self) -> str:
         gain, noise = map(_rounded, (self.gain, self.noise))

@@ -59,7 +59,7 @@ def study_document(study: Outcome) -> dict[str, Any]:
             "spent": asdict(study.spent),
             "ended_search": study.store.get("search_end") is not None,
         },
-        "going_on": worth and {**asdict(worth), "enough": worth.enough},
+        "going_on": worth and worth.as_dict(),
         "pruning": pruning and asdict(pruning),
     }
     return {key: json_value(value) for key, value in document.items()}

@@ -75,7 +75,6 @@ def _run_round(session: Session, proposals: Proposals, one: Round) -> None:
     running = _RunningRound(session, proposals)
     while running.train():
         pass
-    running.watch.keep_outlook()
 
 
 class _RunningRound:
@@ -85,7 +84,7 @@ class _RunningRound:
         self._session, self._proposals = session, proposals
         self._round = proposals.unfinished
         self._auto: AutoLegs | None = None
-        self.watch = EnoughWatch(session, proposals, None)
+        self._watch = EnoughWatch(session, proposals, None)
         self._config = session.study.config
         self._refused: list[tuple[int, int]] = []  # trials, and their epochs, that the budget had no room for
 
@@ -105,6 +104,7 @@ class _RunningRound:
             self._end_search(why_not)
         if len(self._proposals.numbers(self._proposals.unfinished)) < len(numbers):
             return True  # rules that wait for all trials now know how many there are
+        self._watch.keep_outlook()  # before paused trials end: they may still win
         return dispatcher.leave()
 
     def _dispatcher(self, numbers: range) -> Dispatcher:
@@ -112,8 +112,8 @@ class _RunningRound:
         is_open = known_total(self._config, self._proposals.total, self._session.study.limits) is None
         total = None if is_open else len(numbers)
         self._auto = self._auto_legs(numbers, total) if self._config.search.sampler == "auto" else None
-        self.watch = EnoughWatch(self._session, self._proposals, self._auto)
-        if self._auto is not None and self.watch.has_ended:
+        self._watch = EnoughWatch(self._session, self._proposals, self._auto)
+        if self._auto is not None and self._watch.has_ended:
             self._auto.stop()
         rule = None if self._auto else rival_rule(self._config, one.epochs, one.start, total, self._config.direction)
         return Dispatcher(
@@ -166,7 +166,7 @@ class _RunningRound:
 
     def _is_enough(self) -> bool:
         """Return whether going on is not worth it; then the search ends with the trials that have begun."""
-        enough = self.watch.check()
+        enough = self._watch.check()
         if enough and self._auto is not None:
             self._auto.stop()
         return enough
