@@ -115,10 +115,10 @@ def _memory() -> str | None:
 
 @contextmanager
 def _simulated(executor: ReplayExecutor) -> Iterator[ResourceRequest]:
-    """Have the driver start these workers; all else is as in `hpsearch run`."""
-    start = driver.start_executor
-    vars(driver)["start_executor"] = lambda *_: executor
+    """Have the driver start these workers and no Ray; all else is as in `hpsearch run`."""
+    begin, start = driver.begin_executor, driver.start_executor
+    vars(driver).update(begin_executor=lambda *_: None, start_executor=lambda *_: executor)
     try:
         yield ResourceRequest(workers=executor.slots, cpus_per_trial=1)
     finally:
-        vars(driver)["start_executor"] = start
+        vars(driver).update(begin_executor=begin, start_executor=start)
