@@ -173,6 +173,7 @@ def _output(command: list[str], folder: Path, environment: Mapping[str, str] | N
         SystemExit: The command failed; with its error.
     """
     variables = {**os.environ, "CUDA_VISIBLE_DEVICES": "", **(environment or {})}
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has its bytecode
     ended = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
     if ended.returncode:
         raise SystemExit(f"{' '.join(command)}: exit code {ended.returncode}\n{ended.stderr[-2000:]}")

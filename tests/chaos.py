@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from support.chaos.moments import Toll
-from support.chaos.studies import LIGHT, VISION, WALKER, Kind
+from support.chaos.studies import LIGHT, PAUSES, VISION, WALKER, Kind
 from support.chaos.torment import torment
 from support.cli import Cli
 from support.warm import Server
@@ -43,7 +43,8 @@ def main() -> int:
     options = parser.parse_args()
     kinds = LIGHT
     if options.executor == "ray":
-        kinds = (VISION, replace(WALKER, options=VISION.options, spawns=True, hooked=False, life_s=20.0))
+        in_workers = {"options": VISION.options, "spawns": True, "hooked": False, "life_s": 20.0}
+        kinds = (VISION, replace(WALKER, **in_workers), replace(PAUSES, **in_workers))
     if options.storage is not None:
         kinds = tuple(replace(kind, storage=options.storage) for kind in kinds if kind.storage is None)
     servers: list[Server] = [Server()]

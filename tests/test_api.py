@@ -13,7 +13,7 @@ import pytest
 
 import hpsearch
 from hpsearch import api
-from hpsearch.driver import driving
+from hpsearch.driver import driving, session
 from hpsearch.errors import InputError, Interrupted, StudyError, StudyLockedError
 from hpsearch.executors.resources import ResourceRequest
 from hpsearch.samplers import JitteredGridSampler
@@ -249,6 +249,18 @@ def test_nothing_inside_imports_the_root():
         if line.strip() == "import hpsearch" or any(f"from hpsearch import {name}" in line for name in hpsearch.__all__)
     ]
     assert not offenders
+
+
+def test_ray_begins_to_start_once_nothing_is_left_to_be_refused(bench: Bench, monkeypatch):
+    begun: list[object] = []
+    monkeypatch.setattr(session, "begin_executor", lambda *given: begun.append(given))
+    with pytest.raises(InputError, match="nonsense"):
+        bench.run(bench.space("climb", **SHORT), storage="nonsense://host")
+    with pytest.raises(InputError):
+        bench.run(bench.space("no_such_objective", **SHORT))
+    assert not begun
+    bench.run(bench.space("climb", **SHORT))
+    assert len(begun) == 1
 
 
 def test_a_signal_right_after_a_study_was_made_finds_one_that_can_be_resumed(bench: Bench, monkeypatch):

@@ -104,8 +104,13 @@ def _played(settings: Settings, keys: Sequence[StudyKey], jobs: int) -> Iterator
             pool.shutdown(cancel_futures=True)
 
 
-def read(file: Path | None, settings: Settings) -> dict[StudyKey, Result]:
+def read(file: Path | None, settings: Settings, *, longer: bool = False) -> dict[StudyKey, Result]:
     """Return the studies of a file, by key; none if there is no file yet.
+
+    Args:
+        file: As `write` writes it.
+        settings: Those that its studies must have.
+        longer: Whether they may have more epochs.
 
     Raises:
         OtherSettingsError: They have other settings.
@@ -114,10 +119,9 @@ def read(file: Path | None, settings: Settings) -> dict[StudyKey, Result]:
         return {}
     content = json.loads(file.read_text(encoding="utf-8"))
     for name, value in _shared(settings).items():
-        if content[name] != value:
-            raise OtherSettingsError(
-                f"{file}: has studies with {name} {content[name]:g}; allowed: {value:g}, or a new file"
-            )
+        if content[name] != value and not (longer and name == "trainings" and content[name] > value):
+            has = f"{file}: has studies with {name} {content[name]:g}"
+            raise OtherSettingsError(f"{has}; allowed: {value:g}, or a new file")
     results = [Result(**one | {"steps": tuple(map(tuple, one["steps"]))}) for one in content["studies"]]
     return {result.key: result for result in results}
 

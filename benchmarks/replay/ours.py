@@ -35,6 +35,7 @@ PRUNES: dict[str, Any] = {
 SHORT = {"asha": "jittered_grid+asha", "asha-arrival": "jittered_grid+asha-arrival"}
 _TRIALS = 5  # for each full training: where a ninth is the first rung, a trial takes about a quarter of one
 _OTHER_TRIALS = {"none": 2, "asha-first-1": 16}  # without pruning only trials that diverge are shorter
+_AUTO_TRIALS = 10  # at most; it chooses itself when to begin one
 _OBJECTIVE = """\
 def train(config, trial):
     raise NotImplementedError("simulated workers play the curves")
@@ -48,16 +49,20 @@ def parts_of(method: str) -> tuple[str, str] | None:
     return (sampler, prune) if sampler in SAMPLERS and prune in PRUNES else None
 
 
-def space_file(task: Task, method: str, seed: int, trials: int) -> dict[str, Any]:
+def space_file(task: Task, method: str, seed: int, trainings: float) -> dict[str, Any]:
     """Return a space file's content.
 
     Args:
         task: What is searched.
         method: `SAMPLER+PRUNING`, or a name in `SHORT`.
         seed: The study's.
-        trials: At most.
+        trainings: How many full trainings the epochs are worth. There are enough trials not to end before.
     """
     sampler, prune = parts_of(method) or ("", "")
+    most = _AUTO_TRIALS if sampler == "auto" else _OTHER_TRIALS.get(prune, _TRIALS)
+    search: dict[str, Any] = {"sampler": sampler, "trials": math.ceil(trainings * most)}
+    if sampler == "auto":
+        search["epochs"] = math.ceil(trainings * task.epochs)
     return {
         "study": "replay",
         "metric": METRIC,
@@ -65,20 +70,14 @@ def space_file(task: Task, method: str, seed: int, trials: int) -> dict[str, Any
         "seed": seed,
         "objective": {"python": "replayed:train", "epochs": task.epochs},
         "space": dict(task.raw),
-        "search": {"sampler": sampler, "trials": trials},
+        "search": search,
         "prune": PRUNES[prune],
         "finalists": None,
         "ensemble": None,
     }
 
 
-def trials_for(method: str, trainings: float) -> int:
-    """Return how many trials a study has that may take so many full trainings: enough not to end before."""
-    _, prune = parts_of(method) or ("", "")
-    return math.ceil(trainings * _OTHER_TRIALS.get(prune, _TRIALS))
-
-
-def play(task: Task, method: str, seed: int, setting: Setting) -> Trace:
+def play(task: Task, method: str, seed: int, setting: Setting, planned: float | None = None) -> Trace:
     """Run a study until its epochs are spent or its trials have ended.
 
     Args:
@@ -86,10 +85,11 @@ def play(task: Task, method: str, seed: int, setting: Setting) -> Trace:
         method: `SAMPLER+PRUNING`, or a name in `SHORT`.
         seed: The study's.
         setting: What all studies have in common.
+        planned: The full trainings that the space file is for; None for those that are played.
     """
     trace = setting.trace(task)
     executor = ReplayExecutor(setting.workers, task, trace, setting.spread)
-    content = space_file(task, method, seed, trials_for(method, setting.trainings))
+    content = space_file(task, method, seed, planned or setting.trainings)
     with tempfile.TemporaryDirectory(prefix="replay-", dir=_memory()) as folder, suppress(TimeIsUp):
         study_of(Path(folder), content, executor).close()
     return trace
@@ -115,7 +115,7 @@ def _memory() -> str | None:
 
 @contextmanager
 def _simulated(executor: ReplayExecutor) -> Iterator[ResourceRequest]:
-    """Have the driver start these workers and no Ray; all else is as in `hpsearch run`."""
+    """Have the driver start these workers; all else is as in `hpsearch run`."""
     begin, start = driver.begin_executor, driver.start_executor
     vars(driver).update(begin_executor=lambda *_: None, start_executor=lambda *_: executor)
     try:

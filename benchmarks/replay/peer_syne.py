@@ -11,18 +11,19 @@ from curves import Task
 
 from hpsearch.space.distributions import Range
 
+_PROMOTION = "-promotion"
+_CLASSES = {"asha": "ASHA", "mobster": "MOBSTER", "hypertune": "HyperTune"}
 SCHEDULERS = {
-    "asha": "ASHA",
-    "asha-promotion": "ASHA",
-    "mobster": "MOBSTER",
+    **{name + how: made for name, made in _CLASSES.items() for how in ("", _PROMOTION)},
     "dyhpo": "DyHPO",
-    "hypertune": "HyperTune",
 }
 _EPOCH, _VALUE, _BRACKETS = "epoch", "value", 4
 
 
 class SynePeer:
-    """A scheduler as it comes: rungs from the first epoch on with eta 3; Hyper-Tune with 4 brackets.
+    """A scheduler as it comes: rungs from the first epoch on with eta 3, and it stops trials or promotes them.
+
+    Hyper-Tune has 4 brackets.
 
     Args:
         task: What is searched.
@@ -37,9 +38,9 @@ class SynePeer:
         logging.disable(logging.WARNING)  # each decision has a line
         space = {name: _domain(axis) for name, axis in task.space.parameters.items()}
         given: dict[str, Any] = {"mode": "max" if task.maximize else "min", "max_t": task.epochs, "random_seed": seed}
-        if scheduler == "asha-promotion":
+        if scheduler.endswith(_PROMOTION):
             given["type"] = "promotion"
-        if scheduler == "hypertune":
+        if scheduler.startswith("hypertune"):
             given["brackets"] = _BRACKETS
         make = getattr(baselines, SCHEDULERS[scheduler])
         self._scheduler = make(space, metric=_VALUE, resource_attr=_EPOCH, **given)

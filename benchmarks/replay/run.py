@@ -123,7 +123,9 @@ def _results(asked: argparse.Namespace, settings: Settings) -> list[Result]:
     keys = [(method, name, seed) for seed in range(asked.seeds) for name in names for method in asked.methods]
     found = {result.key: result for result in play_all(settings, keys, asked.jobs, asked.json)}
     for file in asked.also:
-        found = read(file, settings) | found
+        if not file.exists():
+            raise MissingDataError(f"{file}: is not there")
+        found = read(file, settings, longer=True) | found
     return list(found.values())
 
 

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from hpsearch.errors import InputError
 from hpsearch.text import counted, did_you_mean, format_duration
@@ -82,17 +82,19 @@ class Limits:
         gpu_s: GPU time, in seconds.
         epochs: Epochs of all trials together, finalists included.
         trials: Trials of the search.
+        stop: `auto` ends the search when going on is expected to bring less than the noise of a seed.
     """
 
     time_s: float | None = None
     gpu_s: float | None = None
     epochs: int | None = None
     trials: int | None = None
+    stop: Literal["auto"] | None = None
 
     @property
     def any(self) -> bool:
-        """Whether anything is limited."""
-        return any(value is not None for value in asdict(self).values())
+        """Whether any amount is limited."""
+        return any(value is not None for value in (self.time_s, self.gpu_s, self.epochs, self.trials))
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON types."""
@@ -172,8 +174,8 @@ def parse_changes(text: str) -> dict[str, Any]:
     """Return the limits that `--budget` sets, by the names of `Limits`; None for one that it lifts.
 
     Args:
-        text: Limits with commas between them: a duration, or `NAME=VALUE` with `time`, `gpu_hours`, `epochs` or
-            `trials`; `none` lifts one.
+        text: Limits with commas between them: a duration, or `NAME=VALUE` with `time`, `gpu_hours`, `epochs`, `trials`
+            or `stop`; `none` lifts one.
 
     Raises:
         InputError: It is anything else.
@@ -201,17 +203,24 @@ def _gpu_seconds(text: str) -> float:
     return hours * HOUR_S
 
 
+def _auto(text: str) -> str:
+    if text != "auto":
+        raise ValueError(text)
+    return text
+
+
 def _count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise ValueError(text)
     return int(text)
 
 
-_FIELDS: dict[str, tuple[str, Callable[[str], float], str]] = {
+_FIELDS: dict[str, tuple[str, Callable[[str], float | str], str]] = {
     "time": ("time_s", parse_duration, DURATION),
     "gpu_hours": ("gpu_s", _gpu_seconds, "a number > 0"),
     "epochs": ("epochs", _count, "an integer >= 1"),
     "trials": ("trials", _count, "an integer >= 1"),
+    "stop": ("stop", _auto, "auto"),
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -23,12 +23,14 @@ class Budget(Section):
         gpu_hours: Hours of the trials, each multiplied by its share of a GPU.
         epochs: Epochs of all trials together, finalists included.
         trials: Trials of the search.
+        stop: `auto` ends the search when going on is expected to bring less than the noise of a seed.
     """
 
     time: Annotated[str, AfterValidator(_duration)] | None = Field(default=None, description=f"{DURATION}, or null")
     gpu_hours: float | None = Field(default=None, gt=0)
     epochs: int | None = Field(default=None, ge=1)
     trials: int | None = Field(default=None, ge=1)
+    stop: Literal["auto"] | None = None
 
     @property
     def limits(self) -> Limits:
@@ -38,4 +40,5 @@ class Budget(Section):
             gpu_s=None if self.gpu_hours is None else self.gpu_hours * HOUR_S,
             epochs=self.epochs,
             trials=self.trials,
+            stop=self.stop,
         )

@@ -92,7 +92,8 @@ class Search(Section):
         sampler: One of hpsearch's by its name, or a class that is written for Optuna.
         trials: Number of trials; None for the sum over the rounds, or 48. The last round gets more or fewer to fit.
             With sampler auto, the most trials.
-        epochs: With sampler auto, what all trials train together; None for a quarter of their full lengths.
+        epochs: With sampler auto, what all trials train together; None for a quarter of their full lengths, but at
+            least two full trainings.
         levels: Levels of a grid, by parameter. Where one is left out, the levels are chosen when the study is made.
         jitter: 1.0 draws from a whole cell of the grid, 0.0 takes its centre.
         first: Configs to try first, with the values that a trial gets.
@@ -123,7 +124,7 @@ class Search(Section):
             trials: Its most trials.
             epochs: Of a full training.
         """
-        return self.epochs or math.ceil(trials * epochs / _AUTO_SHARE)
+        return self.epochs or max(2 * epochs, math.ceil(trials * epochs / _AUTO_SHARE))
 
     @property
     def is_open(self) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from hpsearch.driver.legs import GoOn
 from hpsearch.samplers import Proposal
 from hpsearch.samplers.auto import AutoChooser, Choice, Seen
+from hpsearch.selection.enough import Worth
 from hpsearch.selection.rivals import in_words, outclassed
 from hpsearch.trial.trial import PAUSE, Answer, Decision, Direction, State, TrialRecord
 
@@ -93,6 +94,11 @@ class AutoLegs:
         del self._paused[record.number]
         return Answer(until=self._choices.popleft().until)
 
+    def paused(self, number: int, epoch: int) -> None:
+        """Take that a trial is paused after an epoch although it was to go on."""
+        self._paused[number] = epoch
+        self._is_idle = True  # the model would choose it again
+
     def take_ready(self) -> GoOn | None:
         """Return the paused trial that goes on next; None if a new one begins instead, or there is nothing to do."""
         if not self._choices and not self._started and not self._is_over and not self._is_idle:
@@ -150,14 +156,30 @@ class AutoLegs:
         """Let a paused trial go on to its end, whatever the model says."""
         self._choices.appendleft(Choice(number=number, until=self._chooser.ladder[-1]))
 
+    def stop(self) -> None:
+        """Take that no leg is to begin any more."""
+        self._epochs = 0
+        self.no_new()
+
+    @property
+    def trained(self) -> int:
+        """How many epochs all trials have trained, with the legs that are out."""
+        if self._trained is None:
+            self._trained = sum(_trained(record) for record in self._records())
+        return self._trained
+
+    def worth(self) -> Worth | None:
+        """Return what going on is worth, by the model; None while there are too few measurements for one."""
+        records = self._records()
+        found = self._chooser.outlook([_seen(record, self._paused) for record in records])
+        if found is None:
+            return None
+        return Worth(gain=found.gain, noise=found.noise, trials=len(records), by="model")
+
     @property
     def _is_over(self) -> bool:
         """Whether the search has trained all that it may, with the legs that are out."""
-        if self._epochs is None:
-            return False
-        if self._trained is None:
-            self._trained = sum(_trained(record) for record in self._records())
-        return self._trained >= self._epochs
+        return self._epochs is not None and self.trained >= self._epochs
 
     def _choose(self, count: int) -> None:
         records = self._records()

@@ -11,10 +11,14 @@ from pathlib import Path
 from hpsearch.driver.session import Session
 from hpsearch.errors import CheckpointError
 from hpsearch.selection.ranking import Leaders
+from hpsearch.text import counted
 from hpsearch.trial.events import Notice
-from hpsearch.trial.folder import ATTEMPT, PRINTED, attempt_folder, read_manifest, trial_folder
+from hpsearch.trial.folder import ATTEMPT, LOG, MANIFEST, PRINTED, attempt_folder, read_manifest, trial_folder
 from hpsearch.trial.manifest import CHECKPOINTS
 from hpsearch.trial.trial import Stage, State, TrialRecord
+
+_GIGABYTE = 1_000_000_000
+_WORTH_TELLING = 100_000_000  # bytes of all paused trials: a disk that has less left has other troubles
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ class CheckpointCleaner:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._leaders: Leaders | None = None  # None before the first trial of the search has ended
+        self._told_size = False
 
     def trial_ended(self, record: TrialRecord) -> None:
         """Clean up after a trial that has ended, and after the one that it pushed out of the best."""
@@ -55,6 +60,26 @@ class CheckpointCleaner:
                 trial = trial_folder(self._session.study.folder, Stage.SEARCH, out.number)
                 for attempt in _attempts(trial):
                     _remove(f"{trial}/{attempt}")
+
+    def trial_paused(self, record: TrialRecord) -> None:
+        """Tell once what paused trials take on disk, for they keep their checkpoints until the search ends."""
+        if self._told_size:
+            return
+        self._told_size = True
+        folder = attempt_folder(self._session.study.folder, record.stage, record.number, record.attempt)
+        kept = [path for path in folder.rglob("*") if path.is_file() and path.name not in (LOG, MANIFEST)]
+        size = sum(path.stat().st_size for path in kept)
+        if size * self._session.trials < _WORTH_TELLING:
+            return
+        most = counted(self._session.trials, "trial")
+        what = f"a paused trial keeps its checkpoint until the search ends: {_megabytes(size)} of trial {record.number}"
+        message = f"{what}, up to {_megabytes(size * self._session.trials)} of {most}"
+        self._session.publish(Notice(message=message))
+
+
+def _megabytes(size: int) -> str:
+    """Return a size for people; it is rounded, for it only has to tell megabytes from gigabytes."""
+    return f"{size / 1e9:.3g} GB" if size >= _GIGABYTE else f"{size / 1e6:.3g} MB"
 
 
 def _best_file(folder: Path) -> str:

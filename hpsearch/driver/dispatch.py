@@ -31,6 +31,7 @@ from hpsearch.trial.events import (
 from hpsearch.trial.folder import attempt_folders
 from hpsearch.trial.seeding import unit
 from hpsearch.trial.trial import (
+    PAUSE,
     Answer,
     Decision,
     Key,
@@ -78,7 +79,7 @@ class Dispatcher:
         self._runner = TaskRunner(session, self, clock)
         self._ends = Ends(session, stage)
         self._code = CodeDrift(session)
-        self._legs = legs or RivalLegs(None, self._config.direction)
+        self._legs = legs or RivalLegs(None, self._config.direction, self._epochs)
         self._replayed = False  # whether the legs know what earlier drivers have stored
         self._plan: Plan = lambda _: None
         self._may_go_on: MayGoOn = lambda _: True
@@ -108,7 +109,8 @@ class Dispatcher:
         self._new.extend(number for number in numbers if number not in known)
         running = [record.number for record in known.values() if record.state is State.RUNNING]
         going = [number for number in running if not self._adopt(known[number])]
-        self._legs.replay(self._store.record(self._stage, number) for number in numbers if number in known)
+        first = min(numbers, default=0)  # the trials before are of other rounds
+        self._legs.replay(self._store.record(self._stage, number) for number in known if number >= first)
         self._replayed = True
         for number in going:
             self._take_up(number)
@@ -141,6 +143,10 @@ class Dispatcher:
         if answer.decision.reason is not None and self._is_audited(record):
             self._store.audit(self._stage, record.number, epoch)
             answer = Answer(until=self._epochs)
+        wanted = None if answer.until is None else GoOn(record.number, epoch, answer.until)
+        if wanted is not None and saved == epoch and not self._may_go_on(wanted):
+            self._legs.paused(record.number, epoch)
+            answer = PAUSE
         if answer.until is not None:
             self._store.go_on(self._stage, record.number, answer.until)
         elif answer.decision.reason is None:
@@ -171,11 +177,30 @@ class Dispatcher:
         """End all trials that are paused: the search ends without them.
 
         Returns:
-            Whether some of them go on all the same, to show what ending them costs.
+            Whether the stage has to be looked at again: one of them has gone on to its end, for no other trial has a
+            value, or some go on all the same, to show what ending them costs.
         """
+        if self._trained_the_best():
+            return True
         going = [self._end_or_audit(number, decision) for number, decision in self._legs.left().items()]
         self._store.flush()
         return any(going)
+
+    def _trained_the_best(self) -> bool:
+        """Train the best paused trial to its end if no trial has a value yet; return whether one was there."""
+        records = self._store.records(self._stage)
+        paused = [record for record in records if record.paused_at is not None]
+        if not paused or any(record.eligible for record in records):
+            return False
+        furthest = max(record.paused_at or 0 for record in paused)
+        values = {r.number: list(r.values.values()) for r in paused if r.paused_at == furthest}
+        tops = {number: best[1] for number, one in values.items() if (best := self._config.direction.best(one))}
+        number = max(tops, key=lambda one: self._config.direction.sign * tops[one], default=None)
+        if number is None or not self._may_go_on(GoOn(number, furthest, self._epochs)):
+            return False
+        self._legs.let_go_on(number)
+        self._runner.run()
+        return True
 
     # What the runner asks of its work.
 
@@ -229,6 +254,7 @@ class Dispatcher:
             self._leg_ended(event)
         self._session.publish(event)
         if isinstance(event, TrialPaused):
+            self._ends.paused(self._store.record(*event.key))
             return Progress.DONE
         # A trial that has its GPU alone has waited for the others there until it started.
         waited = isinstance(event, TrialStarted) and event.number in self._alone

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from hpsearch.config.budget import Limits
 from hpsearch.config.config import StudyConfig
 from hpsearch.driver.driven import DrivenStudy
 from hpsearch.driver.goals import Goals
@@ -242,8 +243,7 @@ def _goals(
 
 
 def _limits(config: StudyConfig) -> dict[str, Any]:
-    none: dict[str, Any] = {"time_s": None, "gpu_s": None, "epochs": None, "trials": None}
-    return none if config.budget is None else config.budget.limits.as_dict()
+    return (Limits() if config.budget is None else config.budget.limits).as_dict()
 
 
 def drift(study: Study) -> str:

@@ -71,6 +71,10 @@ class Ends:
         self._bugs.trial_ended(record, end.traceback)
         return record
 
+    def paused(self, record: TrialRecord) -> None:
+        """Tell once what paused trials take on disk."""
+        self._cleaner.trial_paused(record)
+
     def end_by(self, number: int, decision: Decision) -> TrialRecord:
         """End a trial that no worker has."""
         record = self._store.record(self._stage, number)

@@ -10,6 +10,7 @@ from hpsearch.config.budget import Limits, parse_changes
 from hpsearch.config.config import StudyConfig
 from hpsearch.driver.driven import DrivenStudy
 from hpsearch.errors import InputError
+from hpsearch.study.going_on import ENOUGH
 from hpsearch.study.study import Study
 from hpsearch.trial.trial import Stage
 
@@ -64,10 +65,14 @@ class Goals:
         if self.trials is not None:
             study.store.put("trials_given", self.trials)  # first: a resume after a kill goes on from it
         ended = [key for key in ("search_end", "finalists_end") if study.store.get(key)]
-        reopened = bool(ended) and self._reopens(study)
+        enough = study.store.get(ENOUGH)
+        enough = enough if enough and enough["ended"] else None
+        reopened = bool(ended or enough) and self._reopens(study)
         if reopened or total > len(study.store.records(Stage.SEARCH)):
             study.store.put("done", False)  # noqa: FBT003 - an attribute's value
         study.store.put("trials", total)
+        if reopened and enough:
+            study.store.put(ENOUGH, {**enough, "ended": False})
         for key in ended if reopened else ():
             study.store.put(key, None)
         if limits != study.limits:

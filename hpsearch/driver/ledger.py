@@ -100,9 +100,9 @@ class Ledger:
 
         Args:
             number: Of the trial.
-            epochs: Its full length; of a paused one, those of its next leg.
+            epochs: Its full length; of one that has begun, those of its next leg.
         """
-        if self._tally.is_paused(stage, number):
+        if self._tally.has_begun(stage, number):
             return self._why_no_room(stage, number, epochs)
         self._tally.withdraw(stage, number)
         why = self._why_no_room(stage, number, epochs)
@@ -113,7 +113,7 @@ class Ledger:
     def _why_no_room(self, stage: Stage, number: int, epochs: int) -> str:
         limits, spent = self._limits, self.spent
         searching = stage is Stage.SEARCH
-        paused = self._tally.is_paused(stage, number)
+        begun = self._tally.has_begun(stage, number)
         if searching and limits.trials is not None and number >= limits.trials:
             return f"the budget is {counted(limits.trials, 'trial')}"
         if limits.reached(spent):
@@ -121,7 +121,9 @@ class Ledger:
         if searching and not self._tally.is_out and not self._tally.searched.trials:
             return ""  # the first trial shows what one costs
         rate, share = self._rate(stage), self._gpu_share()
-        expected = epochs * (self._kept_share if searching and not paused else 1.0)
+        expected = epochs * (self._kept_share if searching and not begun else 1.0)
+        if searching and not begun and self._tally.none_is_whole:
+            expected += epochs  # one of those that are paused must be able to go on to its end
         out = self._tally.epochs_to_go
         needed = Work(time_s=expected * rate, gpu_s=(expected + out) * rate * share, epochs=math.ceil(expected) + out)
         held = self._held() if searching else self._ensemble()

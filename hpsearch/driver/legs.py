@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
-from hpsearch.selection.rivals import RivalRule, Verdict
+from hpsearch.selection.rivals import RivalRule, Verdict, left_behind
 from hpsearch.trial.trial import PAUSE, Answer, Decision, Direction, State, StopReason, TrialRecord
 
 
@@ -68,6 +68,10 @@ class Legs(Protocol):
         """
         ...
 
+    def paused(self, number: int, epoch: int) -> None:
+        """Take that a trial is paused after an epoch although it was to go on."""
+        ...
+
     def ended(self, record: TrialRecord) -> None:
         """Take the end of a trial."""
         ...
@@ -103,10 +107,11 @@ class RivalLegs:
     Args:
         rule: Compares rivals; without one, each trial has one leg.
         direction: Of the metric.
+        epochs: The full length of the trials.
     """
 
-    def __init__(self, rule: RivalRule | None, direction: Direction) -> None:
-        self._rule, self._direction = rule, direction
+    def __init__(self, rule: RivalRule | None, direction: Direction, epochs: int) -> None:
+        self._rule, self._direction, self._epochs = rule, direction, epochs
         self._told: dict[int, int] = {}  # by trial, the last rung that the rule knows of
         self._verdicts: dict[int, Verdict] = {}
         self._paused: dict[int, int] = {}  # trials, and after which epoch
@@ -119,13 +124,13 @@ class RivalLegs:
         Args:
             records: The trials of the round, by number.
         """
-        if self._rule is None:
-            return
         for record in records:
             if record.paused_at is not None:
                 self._paused[record.number] = record.paused_at
                 if record.audited_at is not None:
                     self.let_go_on(record.number)
+            if self._rule is None:  # of an earlier driver, before a user wanted fewer trials
+                continue
             last = max(record.values, default=0)
             if record.state is not State.RUNNING and not _is_outclassed(record) and (record.until or 0) <= last:
                 last -= 1  # a trial that ends by itself in the epoch of a rung has not reached it
@@ -152,7 +157,8 @@ class RivalLegs:
             epoch: The last one of the leg.
             saved: The epoch after which the trial would go on if it were paused now; 0 for the start.
         """
-        assert self._rule is not None  # noqa: S101 - without a rule no leg ends before the trial
+        if self._rule is None:
+            return Answer(until=self._epochs)
         number = record.number
         self._reach(record, epoch)
         verdict = self._verdicts.get(number)
@@ -165,6 +171,10 @@ class RivalLegs:
             self._paused[number] = epoch
             return PAUSE
         return Answer(until=verdict.until, decision=verdict.decision)
+
+    def paused(self, number: int, epoch: int) -> None:
+        """Take that a trial is paused after an epoch although it was to go on."""
+        self._paused[number] = epoch
 
     def take_ready(self) -> GoOn | None:
         """Return the next paused trial that may go on; None if there is none."""
@@ -203,13 +213,12 @@ class RivalLegs:
     def left(self) -> Mapping[int, Decision]:
         """Return the paused trials, by number, and why they end if the search ends now."""
         if self._rule is None:
-            return {}
+            return {number: left_behind() for number in sorted(self._paused)}
         return {number: self._rule.left(number) for number in sorted(self._paused)}
 
     def let_go_on(self, number: int) -> None:
         """Let a paused trial go on to its end, whatever the rule says."""
-        assert self._rule is not None  # noqa: S101 - without a rule no trial is paused
-        self._ready.append(GoOn(number, self._paused[number], self._rule.rungs(number)[-1]))
+        self._ready.append(GoOn(number, self._paused[number], self._epochs))
 
     def _reach(self, record: TrialRecord, epoch: int) -> None:
         """Tell the rule of all rungs up to an epoch."""

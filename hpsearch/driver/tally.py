@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hpsearch.samplers.rounds import full_epochs
 from hpsearch.study.study import Study
 from hpsearch.trial.events import Event, TrialEvent, TrialMeasured, TrialPaused, TrialScored, TrialStarted
-from hpsearch.trial.trial import Stage, State
+from hpsearch.trial.trial import Key, Stage, State
 
 
 @dataclass(slots=True)
@@ -117,9 +117,10 @@ class Tally:
         """Forget a trial that was not sent after all."""
         self._out.pop((stage, number), None)
 
-    def is_paused(self, stage: Stage, number: int) -> bool:
-        """Return whether a trial is paused."""
-        return (stage, number) in self._paused
+    def has_begun(self, stage: Stage, number: int) -> bool:
+        """Return whether a trial has trained: it is paused, or its leg has ended."""
+        out = self._paused.get((stage, number)) or self._out.get((stage, number))
+        return out is not None and out.done > 0
 
     def saw(self, event: Event) -> None:
         """Count what an event says."""
@@ -187,14 +188,26 @@ class Tally:
         return sums
 
     @property
+    def none_is_whole(self) -> bool:
+        """Whether trials of the search are paused, and none has ended."""
+        return bool(self._paused) and not self.ended[Stage.SEARCH].trials
+
+    @property
     def is_out(self) -> bool:
         """Whether any trial is out."""
         return bool(self._out)
 
     @property
     def unfinished(self) -> bool:
-        """Whether any trial that is out has epochs to go."""
-        return any(one.done < one.full for one in self._out.values())
+        """Whether any trial that is out has epochs to go before its leg ends."""
+        return any(one.done < self._leg_end(key, one) for key, one in self._out.items())
+
+    def _leg_end(self, key: Key, out: _Out) -> int:
+        try:
+            until = self._study.store.record(*key).until
+        except KeyError:  # it is about to be made
+            until = None
+        return out.full if until is None else min(until, out.full)
 
     def epochs_out(self, stage: Stage) -> int:
         """Return how many epochs the trials of a stage that are out have trained."""
@@ -202,5 +215,5 @@ class Tally:
 
     @property
     def epochs_to_go(self) -> int:
-        """How many epochs the trials that are out may still train."""
-        return sum(one.full - one.done for one in self._out.values())
+        """How many epochs the trials that are out may still train before their legs end."""
+        return sum(max(0, self._leg_end(key, one) - one.done) for key, one in self._out.items())

@@ -13,7 +13,7 @@ from hpsearch.errors import InputError
 from hpsearch.export.provenance import provenance
 from hpsearch.study.ensemble import Ensemble
 from hpsearch.study.study import Study
-from hpsearch.system.files import atomic_write, sync_folder, unwritable
+from hpsearch.system.files import atomic_write, sync, unwritable
 from hpsearch.trial.trial import Stage
 
 ENSEMBLE_FILE = "ensemble.json"
@@ -73,9 +73,9 @@ def write_bundle(study: Study, target: Path) -> None:
             with atomic_write(temporary / ENSEMBLE_FILE) as file:
                 file.write(text.encode())
             temporary.chmod(0o777 & ~_umask())  # mkdtemp gives rights to the owner only
-            sync_folder(temporary)
+            sync(temporary)
             temporary.rename(target.resolve())
-            sync_folder(target.resolve().parent)
+            sync(target.resolve().parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:

@@ -15,7 +15,9 @@ from hpsearch.report.paths import shown_path, shown_store, study_argument
 from hpsearch.report.region import first_in_words, region
 from hpsearch.report.results import ensemble_table, finalists_table, leaderboard
 from hpsearch.samplers.rounds import first_round, planned_lengths, trials_of_expansion
+from hpsearch.selection.enough import Worth
 from hpsearch.selection.rules import rival_rule
+from hpsearch.study.going_on import is_enough, worth_of
 from hpsearch.study.outcome import known_total
 from hpsearch.study.pruning import Pruning, pruning_of
 from hpsearch.study.study import Study
@@ -58,6 +60,9 @@ def _overview(study: Study) -> RenderableType:
     pruning = pruning_of(study)
     if pruning is not None:
         rows.append(("pruning", _pruning(pruning)))
+    worth = worth_of(study, study.rounds)
+    if worth is not None:
+        rows.append(("going on", _going_on(worth)))
     first = first_in_words(study)
     return facts([*rows, ("first", first)] if first else rows)
 
@@ -70,7 +75,8 @@ def _counts(study: Study) -> str:
     counts += [("paused", paused), ("running", len(records) - ended - paused)]
     found = ", ".join(f"{count} {name}" for name, count in counts if count)
     why = "; the space is used up" if study.store.get("used_up") else ""
-    why += "; the budget ended the search" if study.store.get("search_end") is not None else ""
+    if study.store.get("search_end") is not None:
+        why += "; going on was not worth it" if is_enough(study) else "; the budget ended the search"
     total = study.total
     return f"{ended}{'' if total is None else f' of {total}'}{f': {found}' if found else ''}{why}"
 
@@ -85,6 +91,10 @@ def _pruning(found: Pruning) -> str:
     by = f" by up to {format_value(audit.regret)}" if audit.better else ""
     what = f"{audit.better} of {audit.trials} trained on would have been the best{by}"
     return f"{text}; audit: {what} (95 %: {low} to {high} % of all that a rule ends)"
+
+
+def _going_on(worth: Worth) -> str:
+    return f"{worth}{': enough' if worth.enough else ''}"
 
 
 def _spent(study: Study) -> str:
@@ -124,7 +134,7 @@ def _next(study: Study) -> RenderableType:
 def _more(study: Study) -> str:
     """Return an option that lets a finished study go on."""
     limits, total = study.limits, study.total
-    if study.store.get("search_end") is None or limits.trials == total:
+    if study.store.get("search_end") is None or limits.trials == total or is_enough(study):
         return f"--trials {2 * (total or len(study.store.records(Stage.SEARCH)))}"
     return f"--budget {limits.doubled}"
 

@@ -26,7 +26,7 @@ from hpsearch.store.folding import folded
 from hpsearch.store.location import JOURNAL_SCHEME
 from hpsearch.store.lock import FileLock
 from hpsearch.store.mirror import without_collection
-from hpsearch.system.files import sync_folder
+from hpsearch.system.files import sync
 from hpsearch.system.lock_file import HeldError, LockFile
 from hpsearch.system.lock_holder import Holder
 
@@ -59,7 +59,7 @@ class JournalFile(BaseJournalBackend):
         if make and not path.exists():
             with self._reporting():
                 path.touch()
-                sync_folder(path.parent)
+                sync(path.parent)
 
     def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
         """Yield what was appended.

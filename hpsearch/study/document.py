@@ -11,6 +11,7 @@ from typing import Any
 from hpsearch.config.config import StudyConfig
 from hpsearch.samplers.edges import Edge
 from hpsearch.selection.ranking import Finalist
+from hpsearch.study.going_on import worth_of
 from hpsearch.study.outcome import (
     Outcome,
 )
@@ -36,9 +37,10 @@ def study_document(study: Outcome) -> dict[str, Any]:
     - `test_readings`: how often the test split was read.
     - `ensemble.test`: null until the test split is read for these members and weights.
     - `budget`: the limits (null for none), and the amounts spent.
+    - `going_on`: what the next full trainings are expected to bring, beside the noise; null while too little is known.
     - `pruning`: what rules that compare rivals have saved and what an audit says that it cost; null if none did.
     """
-    best, pruning = study.best, pruning_of(study)
+    best, pruning, worth = study.best, pruning_of(study), worth_of(study, study.rounds)
     document = {
         "schema_version": SCHEMA_VERSION,
         "study": study.name,
@@ -57,6 +59,7 @@ def study_document(study: Outcome) -> dict[str, Any]:
             "spent": asdict(study.spent),
             "ended_search": study.store.get("search_end") is not None,
         },
+        "going_on": worth and {**asdict(worth), "enough": worth.enough},
         "pruning": pruning and asdict(pruning),
     }
     return {key: json_value(value) for key, value in document.items()}

@@ -18,7 +18,7 @@ from hpsearch.system.disk import is_full
 
 
 def save_state(state: object, path: Path) -> None:
-    """Write a checkpoint and sync it. If it can't be written, nothing of it is left.
+    """Write a checkpoint; `sync` makes it durable. If it can't be written, nothing of it is left.
 
     Raises:
         OSError: With ENOSPC if the disk is full. torch alone does not say so.
@@ -28,8 +28,6 @@ def save_state(state: object, path: Path) -> None:
     try:
         with path.open("wb") as file, _with_checksums():
             torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
     except BaseException as error:
         # On a full disk torch says "unexpected pos".
         full = isinstance(error, RuntimeError) and is_full(path.parent)

@@ -21,7 +21,7 @@ from typing import Any
 
 from hpsearch.errors import CheckpointError, ObjectiveError
 from hpsearch.system.disk import says_full
-from hpsearch.system.files import atomic_write
+from hpsearch.system.files import atomic_write, sync
 from hpsearch.trial.checkpoint import check_state, load_state, save_state
 from hpsearch.trial.manifest import CHECKPOINTS, Checkpoint, Manifest, checkpoint_name, decode, encode
 from hpsearch.trial.trial import GO_ON, Decision, Measurement, Stage, TrialRecord, TrialSpec
@@ -31,6 +31,7 @@ ATTEMPT = "attempt-"  # the name of an attempt's folder, before its number
 LOG = "log.txt"
 PRINTED = ".printed"  # what a command printed, until its trial has ended
 _READS = 3
+_RISK_S = 1.0  # of training, which a power cut may cost; to sync a file may take longer than a short epoch
 
 
 def attempt_folder(study_folder: Path, stage: Stage, number: int, attempt: int) -> Path:
@@ -93,12 +94,6 @@ def going_on(tell: Callable[[str], None]) -> Callable[[str], None]:
     return lambda damage: tell(f"{damage}; going on from an earlier attempt")
 
 
-def _write_manifest(folder: Path, manifest: Manifest) -> None:
-    # A power cut may cost an epoch, which is trained again; it must not cost the end of a trial.
-    with atomic_write(folder / MANIFEST, durable=manifest.reason is not None) as file:
-        file.write(encode(manifest))
-
-
 class AttemptWriter:
     """The one writer of an attempt's folder.
 
@@ -115,6 +110,7 @@ class AttemptWriter:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._spec, self._random_state = spec, random_state
         self._staged: Path | None = None
+        self._at_risk_s = 0.0
         self.manifest = Manifest(
             stage=spec.stage, trial=spec.number, attempt=spec.attempt, seed=spec.seed, config=spec.config, worker=worker
         )
@@ -171,8 +167,8 @@ class AttemptWriter:
             reason=decision.reason,
             why=decision.words,
         )
-        _write_manifest(self.folder, self.manifest)
-        self._remove_unnamed()
+        self._at_risk_s += measurement.seconds
+        self._write(durable=decision.reason is not None or self._at_risk_s >= _RISK_S)
 
     def _better(self, new: Checkpoint, old: Checkpoint | None, measurements: Sequence[Measurement]) -> Checkpoint:
         if old is None:
@@ -192,8 +188,7 @@ class AttemptWriter:
             if ended.best is not None and not (self.folder / ended.best.file).is_file():
                 ended = replace(ended, best=None)
             self.manifest = ended
-            _write_manifest(self.folder, self.manifest)
-            self._remove_unnamed()
+            self._write(durable=True)  # a power cut must not cost the end of a trial
 
     def discard_staged(self) -> None:
         """Drop a staged checkpoint that no measurement followed."""
@@ -282,8 +277,14 @@ class AttemptWriter:
             best=best,
         )
 
-    def _remove_unnamed(self) -> None:
+    def _write(self, *, durable: bool) -> None:
         named = {c.file for c in (self.manifest.last, self.manifest.best) if c is not None}
+        if durable:
+            for name in named:
+                sync(self.folder / name)
+            self._at_risk_s = 0.0
+        with atomic_write(self.folder / MANIFEST, durable=durable) as file:
+            file.write(encode(self.manifest))
         for path in self.folder.glob(CHECKPOINTS):
             if path.name not in named:
                 path.unlink(missing_ok=True)

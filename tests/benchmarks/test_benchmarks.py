@@ -160,6 +160,23 @@ def test_the_rules_of_told_stop_what_they_say(monkeypatch: pytest.MonkeyPatch):
     assert told.stopped_at("median", best, records) == told.stopped_at("halving", best, records) == 27
 
 
+def test_same_job_compares_with_the_fastest_peer_of_each_column(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    same_job = __import__("same_job")
+    given = (("hpsearch", 12.0, 3.0), ("Optuna, random, median", 10.0, 8.0), ("Ray Tune, ASHA", 15.0, 5.0))
+    took = [
+        same_job.Took(method=method, seed=seed, whole_s=whole_s, search_s=search_s, epochs=100, best=0.5 + seed / 2)
+        for method, whole_s, search_s in given
+        for seed in range(2)
+    ]
+    header, _, *measured = rows(same_job.table(took))
+    documented, _, *published = rows(section("same_job.py"))
+    assert header == documented
+    assert [row[0] for row in published] == ["hpsearch", *same_job.PEERS]
+    assert measured[0][2::2] == ["1.20", "0.60", "0.7500"]
+    assert [row[2] for row in measured[1:]] == ["1.00", "1.50"]
+
+
 def test_all_benchmarks_are_in_the_readme():
     names = [path.name for path in FOLDER.glob("*.py") if "__main__" in path.read_text()]
     for name in names:

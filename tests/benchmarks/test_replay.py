@@ -162,7 +162,9 @@ def test_trainings_of_different_lengths_become_whole_ones(replay, tmp_path: Path
 
 OBJECTIVE = """\
 def train(config, trial):
+    trial.load_checkpoint()
     for epoch in trial.epochs():
+        trial.save_checkpoint({})
         yield {"value": config["x"] * epoch + (config["x"] > 0.8) * (-epoch if epoch > 3 else epoch)}
 """
 
@@ -182,12 +184,12 @@ class Formula:
         raise NotImplementedError
 
 
-@pytest.mark.parametrize("method", ["jittered_grid+stall", "tpe+stall"])
+@pytest.mark.parametrize("method", ["jittered_grid+stall", "tpe+stall", "jittered_grid+asha"])
 def test_simulated_workers_give_the_study_of_an_inline_one(replay, tmp_path: Path, method: str):
     ours, curves, traces, workers = map(replay, ("ours", "curves", "traces", "workers"))
     raw = {"x": {"uniform": [0.0, 1.0]}}
     task = curves.Task(name="f", family="f", raw=raw, epochs=EPOCHS, maximize=True, curves=Formula())
-    content = ours.space_file(task, method, 5, 14)
+    content = ours.space_file(task, method, 5, 2.8)
     (tmp_path / "played").mkdir()
     trace = traces.Trace(task, 10_000)
     played = ours.study_of(tmp_path / "played", content, workers.ReplayExecutor(1, task, trace))

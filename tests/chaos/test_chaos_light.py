@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from support.chaos.moments import Chosen
-from support.chaos.studies import BUDGET, COMMAND, JOURNAL, PAUSES, ROUNDS, WALKER
+from support.chaos.studies import AUTO, BUDGET, COMMAND, JOURNAL, PAUSES, ROUNDS, WALKER
 from support.chaos.torment import torment
 
 pytestmark = pytest.mark.slow
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.parametrize(
     ("kind", "kills"),
-    [(WALKER, 26), (ROUNDS, 18), (BUDGET, 15), (PAUSES, 20), (JOURNAL, 10), (COMMAND, 10)],
+    [(WALKER, 26), (ROUNDS, 18), (BUDGET, 15), (PAUSES, 20), (AUTO, 12), (JOURNAL, 10), (COMMAND, 10)],
     ids=lambda value: getattr(value, "name", None),
 )
 def test_a_study_that_is_killed_again_and_again_comes_out_as_an_undisturbed_one(cli, kind, kills):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
-from support.chaos.studies import COMMAND, VISION, prepare
+from support.chaos.studies import COMMAND, PAUSES, VISION, prepare
 from support.chaos.torment import WORKERS_S, command_line, is_worker, torment
 from support.waiting import wait_until
 
@@ -22,6 +23,15 @@ def test_vision_on_ray_comes_out_as_undisturbed_whatever_is_killed(cli):
     assert toll.mismatches == []
     assert toll.kills.total() == KILLS
     assert {name.split()[-1] for name in +toll.kills} == {"driver", "worker", "node"}
+
+
+@pytest.mark.timeout(600)
+def test_a_search_that_pauses_comes_out_on_ray_as_with_one_worker(cli):
+    """`torment` compares with the inline executor: verdicts don't depend on which worker was fast."""
+    kind = replace(PAUSES, options=VISION.options, spawns=True, hooked=False, life_s=10.0)
+    toll = torment(cli, kind, kills=5)
+    assert toll.mismatches == []
+    assert toll.kills.total() == 5
 
 
 def running(cli, mark):

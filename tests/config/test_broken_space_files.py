@@ -75,7 +75,7 @@ BROKEN = [
     ),
     # a sampler by its name, or as a mapping
     ("jittered_grid", "jitered_grid", 14, "search.sampler: found 'jitered_grid'", "or a mapping with", "jittered_grid"),
-    ("jittered_grid", "[tpe]", 14, "search.sampler: found ['tpe']", "tpe, gp, or a mapping with optuna", "tpe"),
+    ("jittered_grid", "[tpe]", 14, "search.sampler: found ['tpe']", "tpe, gp, auto, or a mapping with optuna", "tpe"),
     ("jittered_grid", "{tpe: {}}", 14, "search.sampler.optuna: is missing", "package.module:name", ""),
     ("jittered_grid", "{optuna: my_module}", 14, "search.sampler.optuna: found 'my_module'", "package.module:name", ""),
     ("jittered_grid", "{optuna: 'a:B', c: .nan}", 14, "search.sampler.c: found nan", "finite numbers", ""),

@@ -59,6 +59,7 @@ def test_a_budget_option_is_a_time_or_names_its_limits():
     assert parse_changes("2h") == {"time_s": 7200.0}
     found = parse_changes("1h 30min, gpu_hours=0.5,epochs=5000,trials=none")
     assert found == {"time_s": 5400.0, "gpu_s": 1800.0, "epochs": 5000, "trials": None}
+    assert parse_changes("stop=auto") == {"stop": "auto"}
     assert as_overrides("2h,epochs=none") == ["budget.time=2h", "budget.epochs=null"]
 
 
@@ -67,12 +68,13 @@ def test_a_budget_option_is_a_time_or_names_its_limits():
     [
         ("2x", "--budget 2x: time is '2x'; allowed: a duration such as 2h"),
         ("", "--budget : time is ''; allowed: a duration"),
-        ("gpus=2", "unknown limit 'gpus'; allowed: time, gpu_hours, epochs, trials"),
+        ("gpus=2", "unknown limit 'gpus'; allowed: time, gpu_hours, epochs, trials, stop"),
         ("epoch=2", "did you mean 'epochs'?"),
         ("epochs=1.5", "epochs is '1.5'; allowed: an integer >= 1, or none"),
         ("trials=0", "trials is '0'; allowed: an integer >= 1"),
         ("gpu_hours=nan", "gpu_hours is 'nan'; allowed: a number > 0"),
         ("2h,time=3h", "time is given twice"),
+        ("stop=now", "stop is 'now'; allowed: auto, or none"),
     ],
 )
 def test_a_wrong_budget_option_says_what_is_allowed(text, message):
@@ -105,9 +107,10 @@ def test_the_section():
     [
         ({"time": "2 hours"}, "budget.time: found '2 hours'; allowed: a duration such as 2h"),
         ({"time": 2}, "budget.time: found 2; allowed: a duration"),
+        ({"stop": "yes"}, "budget.stop: found 'yes'; allowed: auto, or null"),
         ({"gpu_hours": 0}, "budget.gpu_hours: found 0; allowed: a number > 0"),
         ({"epochs": 1.5}, "budget.epochs: found 1.5; allowed: an integer >= 1"),
-        ({"epoch": 2}, "unknown key 'epoch'; allowed: time, gpu_hours, epochs, trials; did you mean 'epochs'?"),
+        ({"epoch": 2}, "unknown key 'epoch'; allowed: time, gpu_hours, epochs, trials, stop; did you mean 'epochs'?"),
     ],
 )
 def test_a_wrong_section_says_what_is_allowed(budget, message):
@@ -127,6 +130,7 @@ def test_without_a_number_of_trials_only_the_budget_ends_the_search():
     rounds = [{"trials": 4}, {"trials": 2}]
     assert sample_config(search={"trials": None, "rounds": rounds}, budget={"time": "2h"}).search.total == 6
     assert sample_config(search={"trials": None}, budget={}).search.total == DEFAULT_TRIALS
+    assert sample_config(search={"trials": None}, budget={"stop": "auto"}).search.total == DEFAULT_TRIALS
     with pytest.raises(FieldError, match=r"search\.expand: comes after the last trial"):
         sample_config(search={"trials": None, "expand": {}}, budget={"time": "2h"})
 

@@ -47,7 +47,7 @@ def test_a_search_without_a_number_of_trials_goes_on_until_the_epochs_are_spent(
     assert (study.state, counts(study)) == ("done", (6, 4))  # 12 epochs, and 8 of the finalists
     assert len(bench.audited()) == 20
     assert study.document()["budget"] == {
-        "limits": {"time_s": None, "gpu_s": None, "epochs": 20, "trials": None},
+        "limits": {"time_s": None, "gpu_s": None, "epochs": 20, "trials": None, "stop": None},
         "spent": {"time_s": pytest.approx(0, abs=60), "gpu_s": 0, "epochs": 20},
         "ended_search": True,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,24 @@ def test_a_later_driver_removes_what_is_left_and_goes_on_from_the_best(session):
     CheckpointCleaner(session).trial_ended(ended[-1])
     assert on_disk(session) == sorted(record.number for record in best)
     assert not half_written.exists()
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        (6_000_000, []),  # 16 trials take less than 100 MB
+        (20_000_000, ["20 MB of trial 0, up to 320 MB of 16 trials"]),
+        (250_000_000, ["250 MB of trial 0, up to 4 GB of 16 trials"]),
+    ],
+)
+def test_what_paused_trials_keep_on_disk_is_told_once_if_it_is_much(session, size, words):
+    told = []
+    cleaner = CheckpointCleaner(replace(session, publish=told.append))
+    record = train(session, 0, 0.5, StopReason.FINISHED)
+    for path in attempt_folder(session.study.folder, Stage.SEARCH, 0, 1).glob("epoch-*.pt"):
+        with path.open("r+b") as file:
+            file.truncate(size)  # the file is sparse
+    for _ in range(2):
+        cleaner.trial_paused(record)
+    before = "a paused trial keeps its checkpoint until the search ends: "
+    assert [notice.message for notice in told] == [before + one for one in words]

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import os
 import threading
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hpsearch.objectives import base
 from hpsearch.trial.checkpoint import load_state
 from hpsearch.trial.folder import MANIFEST, read_manifest
 from hpsearch.trial.handle import inside
-from hpsearch.trial.trial import Decision, Direction, StopReason
+from hpsearch.trial.trial import GO_ON, Decision, Direction, Measurement, StopReason
 from support.attempts import EPOCHS, drive, make, saving
 
 
@@ -346,3 +347,22 @@ def test_a_damaged_manifest_is_one_error_and_a_resume_goes_past_it(tmp_path, con
         read_manifest(tmp_path / "attempt-2")
     assert drive(saving, *make(tmp_path, attempt=3), stop_after=3) == [3]
     assert accuracies(tmp_path, 4, 3) == [0.1, 0.2, 3.4]
+
+
+def test_a_power_cut_may_cost_a_second_of_training_and_never_the_end(tmp_path, monkeypatch):
+    synced: list[str] = []
+    monkeypatch.setattr(
+        os, "fsync", lambda descriptor: synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+    )
+    _, writer = make(tmp_path, epochs=9)
+
+    def commit(epoch: int, decision: Decision = GO_ON) -> list[str]:
+        synced.clear()
+        writer.stage({"steps": epoch})
+        writer.commit(Measurement(epoch=epoch, metrics={"accuracy": epoch / 10}, seconds=0.4), decision)
+        return [name.split(".json")[0].lstrip(".") for name in synced]
+
+    assert commit(1) == commit(2) == []
+    assert commit(3) == ["epoch-00003.pt", "manifest", writer.folder.name]
+    assert commit(4) == []
+    assert commit(5, Decision(StopReason.FINISHED)) == ["epoch-00005.pt", "manifest", writer.folder.name]

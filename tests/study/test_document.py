@@ -27,7 +27,7 @@ def test_it_has_the_shape_that_tools_read(study):
     one = finished(study)
     vote(one.store)
     found = document(one)
-    assert list(found) == [*KEYS, "rounds", "edges", "test_readings", "best", "budget", "pruning"]
+    assert list(found) == [*KEYS, "rounds", "edges", "test_readings", "best", "budget", "going_on", "pruning"]
     assert list(found["trials"][0]) == [*TRIAL_KEYS, "error", "dir", "code", "why", "paused_at", "audited_at"]
     assert list(found["finalists"][0])[:6] == ["trial", "params", "values", "mean", "std", "ci95"]
     assert list(found["ensemble"]) == ["members", "val", "test"]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from hpsearch.config.config import StudyConfig
 from hpsearch.driver.auto_legs import AutoLegs
 from hpsearch.driver.dispatch import Dispatcher
+from hpsearch.driver.enough import EnoughWatch
 from hpsearch.driver.legs import GoOn, RivalLegs
 from hpsearch.driver.proposals import Proposals
 from hpsearch.driver.session import Session
@@ -32,6 +33,7 @@ def search(session: Session) -> None:
     config, store = session.study.config, session.study.store
     proposals = Proposals(session.study, store.get("trials_given"))
     store.repair(proposals.space, proposals.draw, _seeds(config))
+    EnoughWatch(session, proposals, None).complete()
     if store.get("trials") != proposals.total and store.get("search_end") is not None:
         store.put("trials", proposals.total)  # an earlier driver was killed in the middle of `proposals.end`
     following: Round | None = proposals.unfinished
@@ -73,6 +75,7 @@ def _run_round(session: Session, proposals: Proposals, one: Round) -> None:
     running = _RunningRound(session, proposals)
     while running.train():
         pass
+    running.watch.keep_outlook()
 
 
 class _RunningRound:
@@ -82,6 +85,7 @@ class _RunningRound:
         self._session, self._proposals = session, proposals
         self._round = proposals.unfinished
         self._auto: AutoLegs | None = None
+        self.watch = EnoughWatch(session, proposals, None)
         self._config = session.study.config
         self._refused: list[tuple[int, int]] = []  # trials, and their epochs, that the budget had no room for
 
@@ -108,6 +112,9 @@ class _RunningRound:
         is_open = known_total(self._config, self._proposals.total, self._session.study.limits) is None
         total = None if is_open else len(numbers)
         self._auto = self._auto_legs(numbers, total) if self._config.search.sampler == "auto" else None
+        self.watch = EnoughWatch(self._session, self._proposals, self._auto)
+        if self._auto is not None and self.watch.has_ended:
+            self._auto.stop()
         rule = None if self._auto else rival_rule(self._config, one.epochs, one.start, total, self._config.direction)
         return Dispatcher(
             self._session,
@@ -115,7 +122,7 @@ class _RunningRound:
             local_rules(self._config, one.epochs),
             epochs=one.epochs,
             space=one.space(self._config.space),
-            legs=self._auto or RivalLegs(rule, self._config.direction),
+            legs=self._auto or RivalLegs(rule, self._config.direction, one.epochs),
         )
 
     def _auto_legs(self, numbers: range, total: int | None) -> AutoLegs:
@@ -132,6 +139,8 @@ class _RunningRound:
         )
 
     def _plan(self, number: int) -> TrialRecord | None:
+        if self._is_enough():
+            return None
         try:
             proposal = self._auto.proposal(number) if self._auto else self._proposals.propose(number)
         except SpaceUsedUpError as error:
@@ -150,7 +159,17 @@ class _RunningRound:
         )
 
     def _may_go_on(self, ready: GoOn) -> bool:
+        # Rivals have shown that it is worth its next leg; the model of sampler auto has shown that none is.
+        if self._auto is not None and self._is_enough():
+            return False
         return self._has_room(ready.number, ready.until - ready.paused_at)
+
+    def _is_enough(self) -> bool:
+        """Return whether going on is not worth it; then the search ends with the trials that have begun."""
+        enough = self.watch.check()
+        if enough and self._auto is not None:
+            self._auto.stop()
+        return enough
 
     def _has_room(self, number: int, epochs: int) -> bool:
         if not self._session.no_room(Stage.SEARCH, number, epochs):

@@ -20,8 +20,8 @@ class AutoChooser:
 
     It begins with given configs, the centre of the space and Sobol points. Later a Gaussian process of (config, epoch)
     says by expected improvement at the last epoch which trial or config is worth the next leg. Three of four decisions
-    go to the band of depth with the least training so far. All answers are pure functions of the arguments; a chooser
-    keeps nothing but caches, so a new one gives the same answers.
+    go to the band of depth with the least training so far, so that neither short nor long trials take over. All answers
+    are pure functions of the arguments; a chooser keeps nothing but caches, so a new one gives the same answers.
 
     Args:
         space: Of the configs.

@@ -94,6 +94,17 @@ PAUSES = Kind(
         keep_checkpoints=3,
     ),
 )
+AUTO = Kind(
+    name="auto",
+    raw=_python(
+        "Walker",
+        objective={"epochs": 9},
+        search={"sampler": "auto", "trials": 12, "epochs": 45},
+        prune={"stall": {"patience": 4}},
+        finalists=None,
+        keep_checkpoints=3,
+    ),
+)
 JOURNAL = Kind(name="journal", raw=WALKER.raw, storage="journal")
 COMMAND = Kind(
     name="command",
@@ -137,7 +148,7 @@ VISION = Kind(
     audited=False,
     life_s=20.0,
 )
-LIGHT = (WALKER, ROUNDS, BUDGET, PAUSES, JOURNAL, COMMAND)
+LIGHT = (WALKER, ROUNDS, BUDGET, PAUSES, AUTO, JOURNAL, COMMAND)
 
 
 def prepare(folder: Path, raw: Mapping[str, Any]) -> None:

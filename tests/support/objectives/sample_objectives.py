@@ -266,3 +266,11 @@ def diverge_in_trial_0(config, trial):
     for epoch in trial.epochs():
         first = 99.0 if epoch < 3 else math.nan
         yield {"score": first if trial.number == 0 else config["lr"]}
+
+
+def plateau(config, trial):
+    """Hardly depend on the config: another seed changes more."""
+    for epoch in trial.epochs():
+        generator = random.Random(f"{trial.seed}/{epoch}")
+        trial.save_checkpoint({"epoch": epoch})
+        yield {"score": 0.9 + 0.0001 * config["lr"] + 0.01 * generator.random()}
