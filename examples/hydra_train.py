@@ -24,11 +24,11 @@ def main(config: DictConfig) -> None:
             x = noise.uniform(-1, 1)
             slope = 2 * (weight * x - 3 * x) * x + config.optimizer.weight_decay * weight
             weight -= config.optimizer.lr * slope
-        # Printed before the state is written, so each saved state has its measurement.
-        print(json.dumps({"epoch": epoch, "val_loss": (weight - 3) ** 2}))
         temporary = last.with_name(".last.json")
         temporary.write_text(json.dumps({"weight": weight, "epoch": epoch}))
         temporary.rename(last)
+        # Printed after the state is written: a trial that is paused is ended when its line has been read.
+        print(json.dumps({"epoch": epoch, "val_loss": (weight - 3) ** 2}))
 
 
 if __name__ == "__main__":

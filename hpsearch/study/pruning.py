@@ -35,7 +35,8 @@ class Pruning:
     Attributes:
         outclassed: How many trials they have ended.
         epochs: How many epochs these would still have trained.
-        seconds: What that would have taken, at each trial's own pace.
+        seconds: What that would have taken, at the pace of the trials that ended with a value that can win: short ones
+            spend a larger share on their start.
         audit: None without audited trials.
     """
 
@@ -52,11 +53,10 @@ def pruning_of(study: Outcome) -> Pruning | None:
     audited = [record for record in records if record.audited_at is not None]
     if not ended and not audited:
         return None
-    left = {r.number: study.full_epochs(r.stage, r.number) - r.epochs for r in ended}
-    seconds = sum(left[record.number] * record.seconds / record.epochs for record in ended if record.epochs)
-    return Pruning(
-        outclassed=len(ended), epochs=sum(left.values()), seconds=seconds, audit=_audit(study, records, audited)
-    )
+    saved = sum(study.full_epochs(record.stage, record.number) - record.epochs for record in ended)
+    whole = [record for record in records if record.eligible] or ended
+    pace = sum(record.seconds for record in whole) / max(1, sum(record.epochs for record in whole))
+    return Pruning(outclassed=len(ended), epochs=saved, seconds=saved * pace, audit=_audit(study, records, audited))
 
 
 def _audit(study: Outcome, records: list[TrialRecord], audited: list[TrialRecord]) -> Audit | None:

@@ -94,9 +94,7 @@ def _set_metric(translation: Translation, raw: Mapping[str, Any]) -> None:
 
 def _set_early_end(translation: Translation, raw: Any) -> None:
     given = mapping(raw, ("early_terminate",), "{type: hyperband, min_iter: N}, or max_iter and s")
-    translation.notes.append(
-        f"early_terminate: {short(given)}: a trial ends when it stalls (prune.stall), not by its rank"
-    )
+    translation.notes.append(f"early_terminate: {short(given)}: prune: auto compares trials at epochs of its own")
     if "max_iter" in given:
         longest = integer(given["max_iter"], ("early_terminate", "max_iter"))
         if longest >= 1:
