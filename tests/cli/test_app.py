@@ -99,7 +99,7 @@ def test_show_gives_json_for_tools(invoke: Invoke, studies: Path):
     document = json.loads(invoke("show", "sample", "--json").stdout)
     assert list(document) == [
         *("schema_version", "study", "state", "metric", "direction", "trials", "finalists", "ensemble"),
-        *("rounds", "edges", "test_readings", "best", "budget", "pruning"),
+        *("rounds", "edges", "test_readings", "best", "budget", "going_on", "pruning"),
     ]
     assert (document["state"], len(document["trials"]), document["test_readings"]) == ("done", 3, 1)
     by_path = invoke("show", studies / "sample", "--json").stdout

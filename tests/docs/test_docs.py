@@ -22,7 +22,7 @@ from hpsearch.report.region import bounds_in_words
 from hpsearch.samplers.edges import Edge
 from hpsearch.samplers.optuna_class import OptunaClass
 from hpsearch.samplers.optuna_sampler import OptunaSampler
-from hpsearch.selection.enough import Worth
+from hpsearch.selection import enough
 from hpsearch.space import constraints, expressions
 from hpsearch.space.options import OPTIONS
 from hpsearch.space.parsing import KINDS, parse_space
@@ -230,9 +230,9 @@ def test_the_keys_of_the_json_document_are_all_there_is(finished):
     crowded = Edge(name="lr", side="high", bound=0.1, near=5, best=7, inner=0.03, proposed=1.0)
     audit = pruning.Audit(trials=1, better=0, regret=0.0, ci95=(0.0, 0.8))
     saved = document.json_value(asdict(pruning.Pruning(outclassed=1, epochs=9, seconds=3.0, audit=audit)))
-    going_on = Worth(gain=0.1, noise=0.2, trials=20, by="curves").as_dict()
-    added = {"edges": [document._edge(crowded)], "pruning": saved, "going_on": going_on}
-    found = keys_of(finished.document() | added)
+    worth = enough.Worth(gain=0.1, noise=0.2, trials=20, by="curves")
+    more = {"edges": [document._edge(crowded)], "pruning": saved, "going_on": worth.as_dict()}
+    found = keys_of(finished.document() | more)
     missing = {
         key
         for key in found
