@@ -10,6 +10,7 @@ from hpsearch.driver.legs import GoOn
 from hpsearch.samplers import Proposal
 from hpsearch.samplers.auto import AutoChooser, Choice, Seen
 from hpsearch.selection.enough import Worth
+from hpsearch.selection.ranking import leading
 from hpsearch.selection.rivals import in_words, outclassed
 from hpsearch.trial.trial import PAUSE, Answer, Decision, Direction, State, TrialRecord
 
@@ -28,6 +29,7 @@ class AutoLegs:
         free: Returns how many workers are free.
         end: One more than the last number that a trial may have.
         epochs: What the search may train in all; None for no limit.
+        finishes: How many of the best trials are trained to their ends; a part of the epochs is kept for them.
         direction: Of the metric.
     """
 
@@ -38,14 +40,17 @@ class AutoLegs:
         free: Callable[[], int],
         end: int,
         epochs: int | None,
+        finishes: int,
         direction: Direction,
     ) -> None:
         self._chooser, self._records, self._free = chooser, records, free
         self._end, self._epochs, self._direction = end, epochs, direction
+        self.finishes = finishes
         self._choices: deque[Choice] = deque()
         self._started: dict[int, Choice] = {}  # new trials that are about to begin
         self._paused: dict[int, int] = {}  # trials, and after which epoch
         self._trained: int | None = None  # epochs of all trials; None if it is to be counted
+        self._kept = 0  # epochs that the best trials need to their ends
         self._is_idle = False  # whether nothing can be chosen until something happens
 
     def replay(self, records: Iterable[TrialRecord]) -> None:
@@ -165,7 +170,10 @@ class AutoLegs:
     def trained(self) -> int:
         """How many epochs all trials have trained, with the legs that are out."""
         if self._trained is None:
-            self._trained = sum(_trained(record) for record in self._records())
+            records = self._records()
+            self._trained = sum(_trained(record) for record in records)
+            best = leading(records, self._direction, self.finishes)
+            self._kept = sum(self._chooser.ladder[-1] - _trained(one) for one in best if one.state is State.RUNNING)
         return self._trained
 
     def worth(self) -> Worth | None:
@@ -179,7 +187,10 @@ class AutoLegs:
     @property
     def _is_over(self) -> bool:
         """Whether the search has trained all that it may, with the legs that are out."""
-        return self._epochs is not None and self.trained >= self._epochs
+        if self._epochs is None:
+            return False
+        # At first the best trials are short. Half of the epochs go to finding better ones in any case.
+        return self.trained + min(self._kept, self._epochs // 2) >= self._epochs
 
     def _choose(self, count: int) -> None:
         records = self._records()

@@ -17,6 +17,7 @@ from hpsearch.driver.ends import End, Ends
 from hpsearch.driver.legs import GoOn, Legs, RivalLegs
 from hpsearch.driver.session import Session
 from hpsearch.driver.tasks import Progress, TaskRunner
+from hpsearch.selection.ranking import leading
 from hpsearch.space.space import Space
 from hpsearch.trial.events import (
     LegEnded,
@@ -177,30 +178,29 @@ class Dispatcher:
         """End all trials that are paused: the search ends without them.
 
         Returns:
-            Whether the stage has to be looked at again: one of them has gone on to its end, for no other trial has a
-            value, or some go on all the same, to show what ending them costs.
+            Whether the stage has to be looked at again: the best of them have gone on to their ends, or others go on to
+            show what ending them costs.
         """
-        if self._trained_the_best():
+        if self._finished_leaders():
             return True
         going = [self._end_or_audit(number, decision) for number, decision in self._legs.left().items()]
         self._store.flush()
         return any(going)
 
-    def _trained_the_best(self) -> bool:
-        """Train the best paused trial to its end if no trial has a value yet; return whether one was there."""
-        records = self._store.records(self._stage)
-        paused = [record for record in records if record.paused_at is not None]
-        if not paused or any(record.eligible for record in records):
-            return False
-        furthest = max(record.paused_at or 0 for record in paused)
-        values = {r.number: list(r.values.values()) for r in paused if r.paused_at == furthest}
-        tops = {number: best[1] for number, one in values.items() if (best := self._config.direction.best(one))}
-        number = max(tops, key=lambda one: self._config.direction.sign * tops[one], default=None)
-        if number is None or not self._may_go_on(GoOn(number, furthest, self._epochs)):
-            return False
-        self._legs.let_go_on(number)
-        self._runner.run()
-        return True
+    def _finished_leaders(self) -> bool:
+        """Train to their ends the best trials that are paused, for what leads must be able to win.
+
+        Returns:
+            Whether there were any.
+        """
+        best = leading(self._store.records(self._stage), self._config.direction, self._legs.finishes)
+        going = [GoOn(record.number, record.paused_at, self._epochs) for record in best if record.paused_at is not None]
+        going = [one for one in going if self._may_go_on(one)]
+        for one in going:
+            self._legs.let_go_on(one.number)
+        if going:
+            self._runner.run()
+        return bool(going)
 
     # What the runner asks of its work.
 

@@ -42,6 +42,11 @@ class Legs(Protocol):
         """Whether a new trial may begin now."""
         ...
 
+    @property
+    def finishes(self) -> int:
+        """How many of the best trials are trained to their ends whatever happens."""
+        ...
+
     def replay(self, records: Iterable[TrialRecord]) -> None:
         """Take what earlier drivers have stored: the trials of the round, by number."""
         ...
@@ -181,6 +186,11 @@ class RivalLegs:
         if not self._ready:
             return None
         return self._ready.popleft()
+
+    @property
+    def finishes(self) -> int:
+        """One: the rule promotes the others that are worth it, and the best too if it has rivals enough."""
+        return 1
 
     @property
     def may_start(self) -> bool:

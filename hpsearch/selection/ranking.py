@@ -85,6 +85,23 @@ def top(records: Iterable[TrialRecord], direction: Direction, k: int) -> list[Tr
     return [record for _, _, record in heapq.nsmallest(k, ranked, key=itemgetter(0, 1))]
 
 
+def leading(records: Iterable[TrialRecord], direction: Direction, k: int) -> list[TrialRecord]:
+    """Return the k best of the trials that can win or may still do so, by their best values so far, best first.
+
+    Args:
+        records: In any order; those that can't win are left out.
+        direction: Of the metric.
+        k: The most trials to return.
+    """
+    ranked = []
+    for record in records:
+        values = [record.value] if record.eligible else list(record.values.values())
+        best = direction.best([value for value in values if value is not None])
+        if best is not None and (record.eligible or record.state is State.RUNNING):
+            ranked.append((-direction.sign * best[1], record.number, record))
+    return [record for _, _, record in heapq.nsmallest(k, ranked, key=itemgetter(0, 1))]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SeedStatistics:
     """The results of one config with several seeds.

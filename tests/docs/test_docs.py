@@ -23,6 +23,7 @@ from hpsearch.samplers.edges import Edge
 from hpsearch.samplers.optuna_class import OptunaClass
 from hpsearch.samplers.optuna_sampler import OptunaSampler
 from hpsearch.selection import enough
+from hpsearch.selection.asha import rung_epochs
 from hpsearch.space import constraints, expressions
 from hpsearch.space.options import OPTIONS
 from hpsearch.space.parsing import KINDS, parse_space
@@ -133,7 +134,8 @@ def test_the_readme_is_short_and_shows_the_study_of_its_space_file():
     file = parsed_yaml(blocks(README, "yaml")[0])
     trials, epochs, finalists = file["search"]["trials"], file["objective"]["epochs"], file["finalists"]
     (plan,) = [line for line in output.splitlines() if line.startswith("study ")]
-    planned = [trials, epochs, finalists["configs"] * finalists["seeds"], epochs, file["ensemble"]["members"]]
+    first = rung_epochs(epochs, 3, 1 / 9, 2)[0]  # of prune: auto
+    planned = [trials, first, epochs, finalists["configs"] * finalists["seeds"], epochs, file["ensemble"]["members"]]
     *numbers, _, members = map(int, re.findall(r"\d+", plan))  # one before the last is of the machine: its workers
     assert [*numbers, members] == planned, STALE
     best = [line for line in output.splitlines() if line.startswith("best  ")]

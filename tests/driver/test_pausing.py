@@ -148,6 +148,16 @@ def test_auto_is_the_default_and_needs_nine_epochs_and_nine_trials(bench):
 AUTO = {"sampler": "auto", "trials": 20, "epochs": 60}
 
 
+@pytest.mark.parametrize("epochs", [30, 45, 60])
+@pytest.mark.parametrize("finalists", [1, 3])
+def test_what_leads_at_the_end_of_auto_has_been_trained_to_its_end(bench, epochs, finalists):
+    how = SEARCH | {"finalists": {"configs": finalists, "seeds": 1}}
+    records = search(bench.run(bench.space("climb", **how, search=AUTO | {"epochs": epochs})))
+    seen = sorted(records, key=lambda record: -max(record.values.values()))
+    assert all(record.eligible for record in seen[:finalists])
+    assert sum(record.epochs for record in records) < epochs + 2 * 9
+
+
 def test_auto_trains_as_many_epochs_as_it_may(bench):
     study = bench.run(bench.space("climb", **SEARCH, search=AUTO))
     records = search(study)

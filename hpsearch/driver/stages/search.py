@@ -135,6 +135,7 @@ class _RunningRound:
             lambda: self._session.executor().free,
             numbers.stop,
             epochs,
+            1 if config.finalists is None else config.finalists.configs,
             config.direction,
         )
 
