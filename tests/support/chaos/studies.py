@@ -90,6 +90,7 @@ PAUSES = Kind(
         objective={"epochs": 14},
         search={"trials": 12},
         prune={"stall": {"patience": 5}, "asha": {"first": 2}, "audit": 0.3},
+        faults={"max_retries": 50},  # several kills may hit one trial
         finalists={"configs": 1, "seeds": 2},
         keep_checkpoints=3,
     ),
