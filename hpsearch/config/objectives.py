@@ -51,6 +51,17 @@ class ObjectiveSection(Section):
         """Whether a trial may be ended at an epoch and go on later."""
         return self.can_resume
 
+    def goes_on_after(self, epoch: int, checkpoint: int) -> int:
+        """Return the epoch after which a trial that is paused would go on; 0 for the start.
+
+        Args:
+            epoch: Its last one.
+            checkpoint: The epoch of its last checkpoint; 0 if there is none.
+        """
+        if not self.can_pause:
+            return 0
+        return epoch if self.own_processes else checkpoint  # such processes keep their own checkpoints
+
     @property
     def is_told_epochs(self) -> bool:
         """Whether the training learns how many epochs its trial has."""

@@ -129,10 +129,8 @@ class Dispatcher:
             self._unfinished.append(number)
             return
         manifest = committed(self._session, record)
-        saved = manifest.last.epoch if manifest is not None and manifest.last is not None else 0
-        if self._config.objective.own_processes:  # they keep their own checkpoints
-            saved = epoch
-        answer = self._answer(record, epoch, saved if self._config.objective.can_pause else 0)
+        checkpoint = manifest.last.epoch if manifest is not None and manifest.last is not None else 0
+        answer = self._answer(record, epoch, self._config.objective.goes_on_after(epoch, checkpoint))
         if answer.until is not None:
             self._unfinished.append(number)
         elif answer.decision.reason is not None:

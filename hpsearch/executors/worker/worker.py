@@ -206,15 +206,13 @@ class Worker:
 
     def _leg_ended(self, spec: TrialSpec, manifest: Manifest) -> LegEnded:
         epoch = manifest.measurements[-1].epoch
-        saved = 0 if manifest.last is None else manifest.last.epoch
-        if self._workplace.objective.own_processes:  # they keep their own checkpoints
-            saved = epoch
+        checkpoint = 0 if manifest.last is None else manifest.last.epoch
         return LegEnded(
             stage=spec.stage,
             number=spec.number,
             attempt=spec.attempt,
             epoch=epoch,
-            saved=saved if self._workplace.objective.can_pause else 0,
+            saved=self._workplace.objective.goes_on_after(epoch, checkpoint),
         )
 
     def _started(self, spec: TrialSpec) -> TrialStarted:
