@@ -170,11 +170,6 @@ class AshaRule:
         self._rungs[position].stays.add(number)
         return self._compare(position, number)
 
-    def no_more(self, end: int) -> Sequence[Verdict]:
-        """Do nothing: no verdict needs to know how many trials come."""
-        del end
-        return []
-
     def at_once(self, number: int) -> Verdict:
         """Return the verdict on a trial that can't wait.
 

@@ -78,11 +78,6 @@ class HyperbandRule:
         """Take the end of a trial."""
         return self._bracket(number).ended(number, epoch, best)
 
-    def no_more(self, end: int) -> Sequence[Verdict]:
-        """Do nothing: no verdict needs to know how many trials come."""
-        del end
-        return []
-
     def at_once(self, number: int) -> Verdict:
         """Return the verdict on a trial that can't wait, as its bracket's rule does."""
         return self._bracket(number).at_once(number)

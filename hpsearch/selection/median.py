@@ -92,11 +92,6 @@ class MedianRule:
             self._rungs[position].costs[number] = value
         return to_come[0] if to_come else len(self._rungs)
 
-    def no_more(self, end: int) -> Sequence[Verdict]:
-        """Do nothing: no verdict needs to know how many trials come."""
-        del end
-        return []
-
     def at_once(self, number: int) -> Verdict:
         """Return the verdict on a trial that can't wait: by the median of all others that are here."""
         rung = self._last[number]

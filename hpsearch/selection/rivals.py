@@ -35,7 +35,7 @@ class RivalRule(Protocol):
 
     Its verdicts depend on the calls alone. Where numbers order, they are the same for any order of the calls that a
     search can make, and for that of a replay: by trial numbers, for each trial `reached` at each rung that it got to,
-    then `ended` if it has ended; and at last `no_more` if that is known. What was told before has no effect.
+    then `ended` if it has ended. What was told before has no effect.
     """
 
     def rungs(self, number: int) -> tuple[int, ...]:
@@ -64,10 +64,6 @@ class RivalRule(Protocol):
             epoch: How many epochs it has.
             best: Its best value; None if it has none, has diverged or failed, and counts as worst.
         """
-        ...
-
-    def no_more(self, end: int) -> Sequence[Verdict]:
-        """Take that no trial with this number or a higher one will come, and return all verdicts that are due now."""
         ...
 
     def at_once(self, number: int) -> Verdict:

@@ -26,7 +26,7 @@ class ScreenRule:
             direction: Of the metric.
             keep: So many trials go on.
             start: The number of the first trial.
-            total: How many trials there will be; None if only `no_more` will say.
+            total: How many trials there will be; None if nobody knows, so that none is compared.
         """
         self._epochs = rungs
         self._direction = direction
@@ -58,11 +58,6 @@ class ScreenRule:
         if number in self._costs:
             return []
         self._costs[number] = cost(best, self._direction)
-        return self._compare()
-
-    def no_more(self, end: int) -> Sequence[Verdict]:
-        """Take how many trials there are."""
-        self._total = end - self._start
         return self._compare()
 
     def at_once(self, number: int) -> Verdict:

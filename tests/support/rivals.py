@@ -74,17 +74,13 @@ class Search:
         draw = random.Random(seed)
         new = iter(sorted(self.curves))
         busy: list[tuple[float, int, int]] = []
-        now, free, more = 0.0, workers, True
+        now, free = 0.0, workers
         while True:
             while free:
                 if self.may_go_on:
                     number, until = self.may_go_on.pop(0)
                 elif (number := next(new, -1)) >= 0:
                     until = self.rule.rungs(number)[0]
-                elif more:
-                    more = False
-                    self.take(self.rule.no_more(max(self.curves, default=-1) + 1))
-                    continue
                 else:
                     break
                 free -= 1
