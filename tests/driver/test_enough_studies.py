@@ -122,4 +122,5 @@ def test_the_model_of_sampler_auto_says_when(bench):
     assert all(record.state is not State.RUNNING for record in records)
     assert study.store.get("enough")["by"] == study.document()["going_on"]["by"] == "model"
     spent = sum(record.epochs for record in records)
+    assert max(records, key=lambda record: max(record.values.values())).eligible  # what led was trained to its end
     assert 10 * 9 <= spent < 200 * 9 / 4

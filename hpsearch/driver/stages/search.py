@@ -160,8 +160,9 @@ class _RunningRound:
         )
 
     def _may_go_on(self, ready: GoOn) -> bool:
-        # Rivals have shown that it is worth its next leg; the model of sampler auto has shown that none is.
-        if self._auto is not None and self._is_enough():
+        # Rivals have shown that it is worth its next leg; the model of sampler auto has shown that none is. But what
+        # leads is trained to its end all the same, so that it can win.
+        if self._auto is not None and ready.until < self._round.epochs and self._is_enough():
             return False
         return self._has_room(ready.number, ready.until - ready.paused_at)
 
