@@ -168,7 +168,10 @@ def plan_line(
 
 
 def _plan_of_search(config: StudyConfig, trials: int) -> list[str]:
-    """Return the search's trials, grouped by their epochs."""
+    """Return the search's trials, grouped by their epochs; with sampler auto, the most of both."""
+    if config.search.sampler == "auto":
+        epochs = config.search.auto_epochs(trials, config.objective.epochs)
+        return [f"up to {counted(trials, 'trial')}, {counted(epochs, 'epoch')} in all"]
     lengths = planned_lengths(config, [first_round(config)], trials)
     same = itertools.groupby(lengths, key=lambda pair: pair[0])
     groups = [(epochs, sum(count for _, count in pairs)) for epochs, pairs in same]

@@ -303,6 +303,8 @@ def test_the_plan():
     assert plan_line(settings, 48, "4 GPUs") == plan
     assert plan_line(settings, 1, "1 GPU").startswith("1 trial x 20 epochs + 5 finalists")
     assert plan_line(config(finalists=None, ensemble=None), 8, "2 CPUs") == "8 trials x 20 epochs on 2 CPUs"
+    auto = config(search={"sampler": "auto", "trials": 48}, finalists=None, ensemble=None)
+    assert plan_line(auto, 48, "2 CPUs") == "up to 48 trials, 240 epochs in all on 2 CPUs"
     python = config(objective={"python": "train:train", "epochs": 1}, finalists=None)
     assert plan_line(python, 2, "2 CPUs").endswith(
         "2 CPUs, then an ensemble of up to 5 members, if the objective can predict"

@@ -144,11 +144,22 @@ def test_cma_es_converges():
     assert statistics.mean(one.value for one in past[-20:]) < 0.3
 
 
-@pytest.mark.skipif(HAS_CMAES, reason="cmaes is installed")
-def test_a_package_that_is_not_there_is_named_before_anything_is_trained():
-    message = refused({"optuna": "optuna.samplers:CmaEsSampler"})
-    assert message.startswith("search.sampler.optuna: optuna.samplers:CmaEsSampler needs a package")
-    assert message.endswith("No module named 'cmaes'; allowed: pip install cmaes, or another sampler")
+NEEDING = """
+import optuna
+
+
+class Needing(optuna.samplers.RandomSampler):
+    def __init__(self):
+        import package_that_nobody_has.models
+"""
+
+
+def test_a_package_that_is_not_there_is_named_before_anything_is_trained(tmp_path):
+    (tmp_path / "needing_samplers.py").write_text(NEEDING)
+    message = refused({"optuna": "needing_samplers:Needing"}, folder=tmp_path)
+    assert message.startswith("search.sampler.optuna: needing_samplers:Needing needs a package")
+    missing = "package_that_nobody_has"
+    assert message.endswith(f"No module named '{missing}'; allowed: pip install {missing}, or another sampler")
 
 
 @pytest.mark.parametrize(
