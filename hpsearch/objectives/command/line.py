@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from hpsearch.objectives.command.placeholders import (
     Named,
     Part,
     Reader,
+    Variable,
     number_text,
     switched,
 )
@@ -113,7 +115,7 @@ def filled_in(argument: Argument, config: Config, values: Mapping[str, Any]) -> 
         values: By name, of `named_values`. A flag that they lack is no argument.
 
     Raises:
-        FieldError: A number that is to be computed does not exist.
+        FieldError: A number that is to be computed does not exist, or an environment variable is not set.
     """
     match argument.parts:
         case (Named(name="args"),):
@@ -131,6 +133,10 @@ def _text(part: Part, values: Mapping[str, Any]) -> str:
     match part:
         case Named(name=name):
             return as_text(values[name])
+        case Variable(name=name):
+            if name not in os.environ:
+                raise FieldError(FIELD, f"the environment variable {name} is not set", "a value for {env:NAME}")
+            return os.environ[name]
         case Computed() as computed:
             try:
                 return number_text(computed.value(values))
