@@ -89,7 +89,7 @@ def stepped(low: float, high: float, step: float, path: FieldPath, *, log: bool 
     moved = [
         f"{side} {shown(there)} is no multiple of {shown(step)}: {shown(end)}"
         for side, there, end, count, place in zip(("low", "high"), (low, high), ends, (first, last), exact, strict=True)
-        if abs(place - count) > _CLOSE * max(1, abs(count))
+        if abs(place - count) > _CLOSE * abs(count)
     ]
     if first == last:
         return Found(ends[0], note=f"{shown(ends[0])} is its only value: a constant")
@@ -154,7 +154,7 @@ def _check(low: float, high: float, path: FieldPath, *, log: bool) -> None:
 
 def _multiple(place: Fraction, inward: Callable[[Fraction], int]) -> int:
     nearest = round(place)
-    return nearest if abs(place - nearest) <= _CLOSE * max(1, abs(nearest)) else inward(place)
+    return nearest if abs(place - nearest) <= _CLOSE * abs(nearest) else inward(place)
 
 
 def _without_step(low: float, high: float, path: FieldPath, *, log: bool, whole: bool) -> Found:
