@@ -13,7 +13,7 @@ _SUFFIXES = (".yaml", ".yml")
 
 
 def group_file(config: Path, text: str, name: str) -> tuple[Path, str] | None:
-    """Return the file that a config's defaults list takes a value from, and the value's name in it.
+    """Return the file that a config's defaults list takes a value from, or could, and the value's name in it.
 
     Args:
         config: The file with the defaults list. Its groups are folders beside it, or beside one of the folders above.
@@ -23,13 +23,27 @@ def group_file(config: Path, text: str, name: str) -> tuple[Path, str] | None:
     if config.suffix.lower() not in _SUFFIXES or "defaults" not in text:
         return None
     try:
-        return next(_found(config, load_yaml(text), name, (), _DEPTH), None)
+        found = list(_found(config, load_yaml(text), name, (), _DEPTH))
     except (OSError, *YAML_ERRORS):
         return None
+    path, key, _ = next((one for one in found if one[2]), None) or next(iter(found), (None, "", False))
+    return None if path is None else (path, key)
 
 
-def _found(config: Path, content: Any, name: str, package: tuple[str, ...], depth: int) -> Iterator[tuple[Path, str]]:
-    """Yield what the defaults list of a config leads to.
+def defaults_of(text: str) -> list[str]:
+    """Return the groups that a config's defaults list has options for; none if it is no Hydra config."""
+    if "defaults" not in text:
+        return []
+    try:
+        return [group.strip("/") for group, _, _ in _defaults(load_yaml(text)) if group]
+    except YAML_ERRORS:
+        return []
+
+
+def _found(
+    config: Path, content: Any, name: str, package: tuple[str, ...], depth: int
+) -> Iterator[tuple[Path, str, bool]]:
+    """Yield the files that the defaults list of a config leads to, with the value's name, and whether they have it.
 
     Args:
         package: Where the config's own values belong.
@@ -45,9 +59,11 @@ def _found(config: Path, content: Any, name: str, package: tuple[str, ...], dept
             loaded = load_yaml(inner)
         except YAML_ERRORS:
             continue
-        if parts[: len(own)] == own and _has(loaded, parts[len(own) :]):
-            yield path, ".".join(parts[len(own) :])
-        elif depth:
+        here = parts[: len(own)] == own and len(parts) > len(own)
+        has = here and _has(loaded, parts[len(own) :])
+        if has or (here and own):
+            yield path, ".".join(parts[len(own) :]), has
+        if depth and not has:
             yield from _found(path, loaded, name, own, depth - 1)
 
 

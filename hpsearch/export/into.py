@@ -10,7 +10,7 @@ from typing import Any
 
 from hpsearch.config.config import ExportFormat
 from hpsearch.errors import InputError, NoPlaceError
-from hpsearch.export.hydra_groups import group_file
+from hpsearch.export.hydra_groups import defaults_of, group_file
 from hpsearch.export.place import Place
 from hpsearch.system.documents import (
     FILE_FORMATS,
@@ -60,14 +60,22 @@ def merged_into(
     values = {name: value for name, (_, value) in places.items()}
     key = TOP if place.key is None else place.key
     placing = place_in(document, key, values)
-    lacking = placing.lacking(keyed=place.key is not None, add=place.add)
+    lacking = {*placing.lacking(keyed=place.key is not None, add=place.add), *_groups(document, placing)}
     if lacking:
-        raise _no_place(document, placing, {name: places[name][0] for name in places if name in lacking}, place)
+        raise _no_place(
+            document, placing, {where: name for where, (name, _) in places.items() if where in lacking}, place
+        )
     merged = merge(document, placing, values)
     try:
         return merged.text.encode(encoding), merged
     except UnicodeEncodeError as error:
         raise InputError(f"{target}: is in {encoding}, which has no {error.object[error.start]!r}") from None
+
+
+def _groups(document: Document, placing: Placing) -> list[str]:
+    """Return the new names that are groups of a Hydra config: their options are in its defaults list."""
+    groups = set(defaults_of(document.text)) if placing.target is document.root else ()
+    return [name for name in placing.gaps if name in groups]
 
 
 def _no_place(document: Document, placing: Placing, lacking: Mapping[str, str], place: Place) -> NoPlaceError:
@@ -76,31 +84,30 @@ def _no_place(document: Document, placing: Placing, lacking: Mapping[str, str], 
     Args:
         lacking: The names in the config, by the names in the file.
     """
-    taken = set(placing.there)
-    lines = [_advice(document, placing, name, where, taken) for where, name in lacking.items()]
+    lines = [_advice(document, placing, where, name) for where, name in lacking.items()]
     under = f" under {place.key}" if place.key not in (None, TOP) else ""
-    head = f"{document.file}: has no place{under} for {', '.join(lacking.values())}"
-    more = " --map NAME= leaves one out, --only NAME writes only some"
-    if any(name in placing.gaps for name in lacking):
+    more = "--map NAME= leaves one out, --only NAME writes only some"
+    if any(where in placing.gaps for where in lacking):
         more += ", --add adds what is not there"
-    return NoPlaceError(head, (*lines, more.strip()))
+    return NoPlaceError(f"{document.file}: has no place{under} for {', '.join(lacking.values())}", (*lines, more))
 
 
-def _advice(document: Document, placing: Placing, where: str, name: str, taken: set[str]) -> str:
+def _advice(document: Document, placing: Placing, where: str, name: str) -> str:
     """Return the line for one name: the option to write, and what was found."""
-    found = candidates(placing.target, where, taken)
-    group = None if found else group_file(Path(document.file), document.text, where)
+    group = group_file(Path(document.file), document.text, where)
     if group is not None:
         path, key = group
-        command = shlex.join(("--to", str(path), "--key", TOP, "--only", name, "--map", f"{name}={key}"))
-        return f"{command} (Hydra reads it from that file)"
-    line = shlex.join(("--map", f"{name}={found[0] if found else 'PLACE'}"))
+        options = shlex.join(("--to", str(path), "--key", TOP, "--only", name, "--map", f"{name}={key}"))
+        return f"{options} (Hydra takes {where} from that file)"
+    found = candidates(placing.target, where, placing.there)
     gap = placing.gaps.get(where)
     why = [
         f"or {' or '.join(found[1:])}" if found[1:] else "",
-        f"{where!r} is not there" if where != name and name not in found else "",
+        "nothing has such a name" if not found and where not in placing.nowhere else "",
+        f"{where} is not there" if where != name else "",
         placing.nowhere.get(where, ""),
         f"{gap.name} has a merge key (<<), which may have it" if gap is not None and gap.inherits else "",
     ]
     shown = "; ".join(filter(None, why))
+    line = shlex.join(("--map", f"{name}={found[0] if found else 'PLACE'}"))
     return f"{line} ({shown})" if shown else line

@@ -100,8 +100,11 @@ class Document(ABC):
 
     def error(self, place: int, problem: str) -> InputError:
         """Return an error with file and line."""
-        line = self.text.count("\n", 0, place) + 1
-        return InputError(f"{self.file}:{line}: {problem}")
+        return InputError(f"{self.file}:{self.line(place)}: {problem}")
+
+    def line(self, place: int) -> int:
+        """Return the number of a place's line, from 1 on."""
+        return self.text.count("\n", 0, place) + 1
 
     def shown(self, value: Value) -> str:
         """Return the first line of a value's text, shortened."""

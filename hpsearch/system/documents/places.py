@@ -86,10 +86,11 @@ def place(document: Document, key: str, config: Mapping[str, Any]) -> Placing:
     gaps: dict[str, Gap] = {}
     nowhere: dict[str, str] = {}
     for name, value in config.items():
-        member = find_member(document, target, name)
-        found = _gap(document, target, "" if key == TOP else key, name) if member is None else member
+        found: Member | Gap | str = find(document, target, name)
         if isinstance(found, Member):
             found = _kept(document, found, value) or found
+        elif not found:
+            found = _gap(document, target, "" if key == TOP else key, name)
         if isinstance(found, Member):
             there[name] = found
         elif isinstance(found, Gap):
@@ -105,7 +106,7 @@ def _kept(document: Document, member: Member, value: Any) -> str:
     if reads_as(document.load(old), value):
         return ""
     if old.barrier:
-        return f"{member.key} {old.barrier}"
+        return f"{member.key} {old.barrier}, in line {document.line(old.start)}"
     if old.members is not None and not isinstance(value, Mapping):
         return f"{member.key} is a mapping, and {value!r} in the config"
     return ""
@@ -131,19 +132,17 @@ def find_mapping(document: Document, key: str) -> Value:
     return value
 
 
-def find_member(document: Document, mapping: Value, name: str) -> Member | None:
-    """Return what a name leads to in a mapping; None if there is nothing.
+def find(document: Document, mapping: Value, name: str) -> Member | str:
+    """Return what a name leads to in a mapping, or why that can't be edited; empty if it leads to nothing.
 
     Raises:
-        InputError: The name leads to two places, or through something that can't be edited by itself.
+        InputError: The name leads to two places.
     """
-    barred: list[tuple[str, Value]] = []
+    barred: list[str] = []
     found = list(_leaves(document, mapping, name.split("."), "", barred))
     if len(found) > 1:
-        raise document.error(found[1].start, f"{name!r} is there twice; allowed: once")
-    if not found and barred:
-        check_mapping(document, barred[0][1], barred[0][0])
-    return found[0] if found else None
+        raise document.error(max(one.start for one in found), f"{name!r} is there twice; allowed: once")
+    return found[0] if found else "; ".join(barred[:1])
 
 
 def check_mapping(document: Document, value: Value, name: str, *, partly: bool = False) -> None:
@@ -190,15 +189,13 @@ def _steps(document: Document, value: Value, parts: Sequence[str]) -> Iterator[t
             yield cut, member
 
 
-def _leaves(
-    document: Document, value: Value, parts: Sequence[str], above: str, barred: list[tuple[str, Value]]
-) -> Iterator[Member]:
+def _leaves(document: Document, value: Value, parts: Sequence[str], above: str, barred: list[str]) -> Iterator[Member]:
     for cut, member in _steps(document, value, parts):
         name = ".".join(filter(None, (above, *parts[:cut])))
         if cut == len(parts):
             yield member
         elif member.value.barrier:
-            barred.append((name, member.value))
+            barred.append(f"{name} {member.value.barrier}, in line {document.line(member.value.start)}")
         else:
             yield from _leaves(document, member.value, parts[cut:], name, barred)
 
@@ -219,6 +216,5 @@ def _gap(document: Document, target: Value, at: str, name: str) -> Gap | str:
             return f"{where} is {document.shown(mapping)}"
     if mapping.members is None:
         return f"{where} is a list"
-    check_mapping(document, mapping, where or "the top level")
     inherits = any(m.key == MERGE_KEY for m in mapping.members)
     return Gap(mapping=mapping, name=where or "the top level", keys=tuple(rest), inherits=inherits)

@@ -35,7 +35,7 @@ class PythonDocument(Document):
         self._lines = [self._offset, *(self._offset + found.end() for found in _BREAK.finditer(code))]
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", SyntaxWarning)  # on what stands elsewhere in the file
+                warnings.simplefilter("ignore")  # Python's on what stands elsewhere in the file
                 module = ast.parse(code)
         except _ERRORS as error:
             line = getattr(error, "lineno", None) or 1

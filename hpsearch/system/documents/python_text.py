@@ -46,6 +46,6 @@ def is_name(text: str) -> bool:
 
 def _is_tuple(old: str) -> bool:
     try:
-        return isinstance(ast.parse(f"({old}\n)", mode="eval").body, ast.Tuple)
+        return bool(old) and isinstance(ast.parse(f"({old}\n)", mode="eval").body, ast.Tuple)
     except (SyntaxError, ValueError):
         return False
