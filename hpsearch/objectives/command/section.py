@@ -24,11 +24,13 @@ class ConfigFile(Section):
         key: The mapping in it that the parameters belong in; `.` is the top level.
         map: Parameters by name to their keys in that mapping, where the two differ. It may also give a key to `seed`,
             `epochs`, `trial_dir`, `number` or `resume_from`.
+        add: Whether the file gets what the template does not have yet.
     """
 
     template: str | None = None
     key: str = Field(default=".", min_length=1)
     map: dict[str, Annotated[str, Field(min_length=1)]] = Field(default={})
+    add: bool = False
 
 
 class Metrics(Section):

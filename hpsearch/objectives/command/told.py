@@ -68,7 +68,7 @@ def reads(settings: Command, variable: str) -> bool | None:
         return True
     folder = Path(settings.cwd or ".").resolve()
     named = list(_named(arguments, folder))
-    if settings.config_file is not None:
+    if settings.config_file is not None and settings.config_file.template is not None:
         named.append(Path(settings.config_file.template))
     if not named:
         return False if "-c" in arguments else None
