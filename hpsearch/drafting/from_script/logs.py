@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from hpsearch.drafting.from_script.epochs import first_epoch, name_of
 from hpsearch.drafting.from_script.literals import called
 from hpsearch.drafting.from_script.metric_names import is_metric, is_past, kind_rank, split_of, split_rank, words_of
-from hpsearch.drafting.from_script.paths import TRIAL_DIR, Written, written
 from hpsearch.drafting.from_script.places import Source, is_epoch_name
 from hpsearch.drafting.from_script.templates import Value, template_of
+from hpsearch.drafting.from_script.written import TRIAL_DIR, Written, written
 
 _LIGHTNING = ("lightning", "pytorch_lightning", "lightning_fabric")
 _KERAS = ("keras", "tensorflow", "tf_keras")

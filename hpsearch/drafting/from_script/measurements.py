@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from hpsearch.drafting.from_script.epochs import first_epoch
-from hpsearch.drafting.from_script.frameworks import Prints, find_prints
+from hpsearch.drafting.from_script.framework_prints import Prints, find_prints
 from hpsearch.drafting.from_script.labels import Named, epoch_of, metrics_of
 from hpsearch.drafting.from_script.literals import called
 from hpsearch.drafting.from_script.logs import Log, best_name, find_log, name_rank, texts_in
