@@ -9,7 +9,7 @@ from ruamel.yaml.error import YAMLError
 from hpsearch.drafting.space_file import SpaceFile
 from hpsearch.drafting.writer import text_of
 from hpsearch.errors import FieldError, InputError
-from hpsearch.objectives.command.line import check_command
+from hpsearch.objectives.command.checks import check_command
 from hpsearch.objectives.command.section import Command
 from hpsearch.objectives.space_files import parse_config
 from hpsearch.system.documents.reading import load_yaml
