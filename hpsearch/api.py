@@ -21,6 +21,8 @@ from hpsearch.driver.goals import Goals
 from hpsearch.driver.naming import is_taken
 from hpsearch.driver.new_study import NewStudy
 from hpsearch.driver.session import Caller, Publish, Start, nothing, silent
+from hpsearch.driver.tried import Tried, short, tried_of
+from hpsearch.errors import StudyError
 from hpsearch.executors.planning import claimed_resources
 from hpsearch.executors.resources import ResourceRequest
 from hpsearch.objectives.space_files import load_space_file
@@ -38,6 +40,7 @@ __all__ = [
     "resume",
     "run",
     "smoke",
+    "try_out",
 ]
 
 
@@ -114,6 +117,49 @@ def smoke(
         study = run(space, overrides=all_overrides, request=request, studies=folder, publish=publish, opened=opened)
         with closing(study):
             return study.document()
+
+
+def try_out(
+    space: str | Path,
+    *,
+    epochs: int = 2,
+    request: ResourceRequest | None = None,
+    publish: Publish = silent,
+) -> Tried:
+    """Run one short trial of a space in this process, in a temporary directory that is removed.
+
+    Args:
+        space: A space file.
+        epochs: How many the trial has, at most.
+        request: The workers; None for this process.
+        publish: Takes events.
+
+    Raises:
+        InputError: Nothing was started.
+        Interrupted: A signal came.
+    """
+    config = load_space_file(find_space(str(space)))
+    overrides = short(min(epochs, config.objective.epochs))
+    opened: list[Study] = []
+    with tempfile.TemporaryDirectory(prefix="hpsearch-try-", ignore_cleanup_errors=True) as folder:
+        try:
+            run(
+                space,
+                overrides=overrides,
+                request=request or ResourceRequest(executor="inline"),
+                studies=folder,
+                publish=publish,
+                opened=opened.append,
+            ).close()
+        except StudyError:
+            if not opened:
+                raise
+        finally:
+            study = load_study(opened[0].folder) if opened else None
+        if study is None:
+            raise StudyError("the trial was not begun")
+        with closing(study):
+            return tried_of(study)
 
 
 def _go_on(study: Study, config: StudyConfig, path: Path, asked: AskedRun) -> Study:
