@@ -213,6 +213,8 @@ def test_a_merge_key_leaves_the_mappings_own_keys_free(export):
         ("!!str 'x'", "1e-3", "!!str '1e-3'"),
         ("!!bool yes", False, "!!bool false"),
         ("!!null", 3, "3"),
+        ("!!float # why\n  1e-3", 2e-3, "!!float # why\n  2e-3"),
+        ("!!float # why\n  1e-3", 2, "# why\n  2"),
         ("!!null ''", None, "!!null ''"),
         ("!<tag:yaml.org,2002:float> 1e-3", 2e-3, "!<tag:yaml.org,2002:float> 2e-3"),
         ("!!seq [1, 2]", [3], "!!seq [3]"),
