@@ -26,6 +26,9 @@ def near_log(source: Logs, metric: str, trial_dir: Path) -> NearMiss | None:
     names = [name for name in source.reader.names(path) if name != EPOCH] if path.exists() else []
     if metric in names:
         return NearMiss(0, f"its {what} {metric!r} has no number in it", str(path), "")
+    if names and (lacking := source.computed.lacking(metric, names)):
+        what = f"{metric!r} is computed of {lacking[0]!r}, and its {what}s are {', '.join(names[:_MOST_NAMES])}"
+        return NearMiss(1, what, str(path), "")
     if names:
         shown = ", ".join(names[:_MOST_NAMES])
         near = nearest_name(names, metric)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from hpsearch.objectives.command.computed import Computed, computed_of
 from hpsearch.objectives.command.fields import EPOCH, at, epoch_in, json_object, number_of, plain
 from hpsearch.objectives.command.names import NEAR, may_name, nearest_name, nearness
 from hpsearch.objectives.command.patterns import Named, named_numbers, pattern_for
@@ -19,6 +20,7 @@ _MOST_LINES = 100_000
 _LINE_CHARACTERS = 300
 _LAST_LINES = 10
 _MOST_NAMES = 20
+_SHORT = 40  # characters of a value
 _MOST_FORMS = 1000  # each takes about 0.5 ms
 _PLACES = {
     "metrics": "below objective in",
@@ -50,6 +52,7 @@ def near_miss(lines: Iterable[str], metric: str, settings: Metrics | None) -> Ne
         lines: All that the command printed, on both outputs.
         settings: How its measurements are read; None for lines of JSON.
     """
+    computed = computed_of(settings)
     best: NearMiss | None = None
     seen: set[str] = set()
     for line in islice(lines, _MOST_LINES):
@@ -58,7 +61,7 @@ def near_miss(lines: Iterable[str], metric: str, settings: Metrics | None) -> Ne
         if form in seen or len(seen) >= _MOST_FORMS:
             continue
         seen.add(form)
-        for found in _of_line(text, metric, settings):
+        for found in _of_line(text, metric, settings, computed):
             if best is None or found.rank < best.rank:
                 best = found
     return best
@@ -80,12 +83,12 @@ def told(found: NearMiss | None, last: Iterable[str]) -> tuple[str, str]:
     return f"; {found.what}", f"\n    {_cut(found.line)}{write}"
 
 
-def _of_line(line: str, metric: str, settings: Metrics | None) -> Iterator[NearMiss]:
+def _of_line(line: str, metric: str, settings: Metrics | None, computed: Computed) -> Iterator[NearMiss]:
     if settings is not None and settings.regex is not None:
         if re.search(settings.regex, line, re.IGNORECASE):
             yield NearMiss(0, "a line differs only in upper and lower case", line, _regex(f"(?i){settings.regex}"))
     elif (loaded := json_object(line)) is not None:
-        yield from _of_json(line, loaded, metric)
+        yield from _of_json(line, loaded, metric, computed)
         return
     found = _nearest_in_text(line, metric)
     if found is None:
@@ -102,17 +105,25 @@ def _of_line(line: str, metric: str, settings: Metrics | None) -> Iterator[NearM
     )
 
 
-def _of_json(line: str, found: Mapping[str, Any], metric: str) -> Iterator[NearMiss]:
+def _of_json(line: str, found: Mapping[str, Any], metric: str, computed: Computed) -> Iterator[NearMiss]:
     """Yield what is wrong with a line of JSON, which is no measurement."""
     value = at(found, metric)
     if number_of(value) is not None:
-        what = "a line of JSON on its standard error has it, or one whose epoch is no number"
-        yield NearMiss(2, what, line, _to_read_exactly(line, metric))
+        epoch = at(found, EPOCH)
+        if epoch is not None and epoch_in(epoch) is None:
+            yield NearMiss(2, f"a line of JSON has it, but the epoch is {json.dumps(epoch)[:_SHORT]}", line, "")
+        else:
+            yield NearMiss(2, "a line of JSON on its standard error has it", line, _to_read_exactly(line, metric))
         return
     if value is not None and not isinstance(value, Mapping):
-        what = f"a line of JSON has {json.dumps(value)[:40]} for it, which is no number"
+        what = f"a line of JSON has {json.dumps(value)[:_SHORT]} for it, which is no number"
         yield NearMiss(0, what, line, _to_read_exactly(line, metric))
     names = [name for name, inner in _flat(found) if name != EPOCH and number_of(inner) is not None]
+    lacking = computed.lacking(metric, names)
+    if lacking:
+        what = f"{metric!r} is computed of {lacking[0]!r}, and lines of JSON have {', '.join(names[:_MOST_NAMES])}"
+        yield NearMiss(6, what, line, "")
+        return
     deeper = next((name for name in names if name.endswith(f".{metric}")), None)
     name = deeper or nearest_name(names, metric)
     if name is not None:
