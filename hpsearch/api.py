@@ -21,6 +21,7 @@ from hpsearch.driver.goals import Goals
 from hpsearch.driver.naming import is_taken
 from hpsearch.driver.new_study import NewStudy
 from hpsearch.driver.session import Caller, Publish, Start, nothing, silent
+from hpsearch.driver.written import WrittenFiles
 from hpsearch.executors.planning import claimed_resources
 from hpsearch.executors.resources import ResourceRequest
 from hpsearch.objectives.space_files import load_space_file
@@ -106,10 +107,14 @@ def smoke(
         StudyError: Something does not work.
         Interrupted: A signal came.
     """
-    all_overrides = [*overrides, *small(load_space_file(find_space(str(space)), overrides))]
+    config = load_space_file(find_space(str(space)), overrides)
+    all_overrides = [*overrides, *small(config)]
     with tempfile.TemporaryDirectory(prefix="hpsearch-smoke-", ignore_cleanup_errors=True) as folder:
-        study = run(space, overrides=all_overrides, request=request, studies=folder, publish=publish, opened=opened)
+        written = WrittenFiles.of(config.objective, Path(folder), publish)
+        told = written.pass_on
+        study = run(space, overrides=all_overrides, request=request, studies=folder, publish=told, opened=opened)
         with closing(study):
+            written.warn()
             return study.document()
 
 
