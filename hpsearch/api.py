@@ -23,6 +23,7 @@ from hpsearch.driver.new_study import NewStudy
 from hpsearch.driver.session import Caller, Publish, Start, nothing, silent
 from hpsearch.driver.tried import Tried, short, tried_of
 from hpsearch.errors import StudyError
+from hpsearch.driver.written import WrittenFiles
 from hpsearch.executors.planning import claimed_resources
 from hpsearch.executors.resources import ResourceRequest
 from hpsearch.objectives.space_files import load_space_file
@@ -114,8 +115,11 @@ def smoke(
     if parts := left_out(config):
         publish(Notice(message=f"the smoke test leaves out {', '.join(parts)}"))
     with tempfile.TemporaryDirectory(prefix="hpsearch-smoke-", ignore_cleanup_errors=True) as folder:
-        study = run(space, overrides=all_overrides, request=request, studies=folder, publish=publish, opened=opened)
+        written = WrittenFiles.of(config.objective, Path(folder), publish)
+        told = written.pass_on
+        study = run(space, overrides=all_overrides, request=request, studies=folder, publish=told, opened=opened)
         with closing(study):
+            written.warn()
             return study.document()
 
 
