@@ -26,6 +26,7 @@ from hpsearch.executors.resources import ResourceRequest
 from hpsearch.objectives.space_files import load_space_file
 from hpsearch.store.folders import new_folder
 from hpsearch.study.study import DEFAULT_STUDIES, Study, list_studies, load_study
+from hpsearch.system.escalation import removed_at_a_hard_end
 from hpsearch.trial.events import Notice
 
 __all__ = [
@@ -107,7 +108,10 @@ def smoke(
         Interrupted: A signal came.
     """
     all_overrides = [*overrides, *small(load_space_file(find_space(str(space)), overrides))]
-    with tempfile.TemporaryDirectory(prefix="hpsearch-smoke-", ignore_cleanup_errors=True) as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="hpsearch-smoke-", ignore_cleanup_errors=True) as folder,
+        removed_at_a_hard_end(folder),
+    ):
         study = run(space, overrides=all_overrides, request=request, studies=folder, publish=publish, opened=opened)
         with closing(study):
             return study.document()
