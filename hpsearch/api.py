@@ -187,7 +187,8 @@ def _go_on(study: Study, config: StudyConfig, path: Path, asked: AskedRun) -> St
 
 def _begin(new: NewStudy, caller: Caller) -> Study:
     """Make a study and drive it."""
-    claimed = claimed_resources(caller.request, new.config.search.total, new.name)
+    request = caller.request.for_study(new.config.gpus_per_trial)
+    claimed = claimed_resources(request, new.config.search.total, new.name)
     with (
         claimed as resources,
         caller.interrupts.listening(),  # a signal waits until the study can be resumed

@@ -159,10 +159,16 @@ class CommandObjective(TrainsOnly):
             trial_dir=str(trial.dir),
             number=trial.number,
             resume_from=None if resume is None else str(resume),
+            gpus=_visible_gpus(),
         )
         if self._settings.config_file is not None:
             write_config_file(self._settings.config_file, config, own)
         return command_line(self._settings, config, own)
+
+
+def _visible_gpus() -> int:
+    """Return the number of GPUs that this worker has; 1 for CPU workers too."""
+    return max(1, sum(bool(name.strip()) for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")))
 
 
 def _measurements(running: RunningCommand, source: Source, epochs: int) -> Iterator[Row]:
