@@ -53,7 +53,7 @@ def test_two_trials_of_two_gpus_at_once(ray_address, bench: Bench, by):
     (plan,) = [event.plan for event in events if isinstance(event, StudyOpened)]
     assert "on up to 4 GPUs of the Ray cluster, 2 for each trial" in plan
     seconds = sum(record.seconds for record in study.store.records(Stage.SEARCH))
-    assert study.spent.gpu_s == pytest.approx(2 * seconds, rel=0.1)
+    assert study.spent.gpu_s >= 2 * seconds  # the epochs, and the command's start and end
     study.close()
     assert "train.py 2 0" in said("show", "sample", "--trial", 0, "--studies", bench.studies)
     with pytest.raises(InputError, match=r"--gpus 1: a trial has 2 \(gpus_per_trial 2\)"):
@@ -75,7 +75,7 @@ def test_gpu_hours_of_a_budget_count_each_gpu(ray_address, bench: Bench):
         space, request=ResourceRequest(ray_address=ray_address, gpus=4, gpus_per_trial=4), studies=bench.studies
     )
     (record,) = study.store.records(Stage.SEARCH)
-    assert study.spent.gpu_s == pytest.approx(4 * record.seconds, rel=0.1)
+    assert study.spent.gpu_s >= 4 * record.seconds  # the epoch, and the command's start and end
     assert study.spent.gpu_s < HOUR_S
     study.close()
 
