@@ -27,7 +27,7 @@ def local_rules(config: StudyConfig, epochs: int) -> tuple[StopRule, ...]:
     """
     stall = config.prune.stall if config.prune is not None else None
     if stall is None:
-        return (DivergenceRule(),)
+        return (divergence_rule(config),)
     rule = StallRule(
         metric=config.metric,
         direction=config.direction,
@@ -35,7 +35,17 @@ def local_rules(config: StudyConfig, epochs: int) -> tuple[StopRule, ...]:
         min_delta=stall.min_delta,
         warmup_epochs=stall.warmup,
     )
-    return (DivergenceRule(), rule)
+    return (divergence_rule(config), rule)
+
+
+def divergence_rule(config: StudyConfig) -> DivergenceRule:
+    """Return the rule that ends diverged trials, finalists too: by the metric, and by others that a study watches.
+
+    These are those that its space file names, or else those that the objective itself knows as losses.
+    """
+    named = None if config.prune is None else config.prune.diverged
+    others = config.objective.losses if named is None else named
+    return DivergenceRule(metrics=tuple(dict.fromkeys((config.metric, *others))))
 
 
 def rival_rule(

@@ -41,9 +41,11 @@ class ImageClassifier(ObjectiveSection):
     """
 
     built_in: ClassVar[bool] = True
+    one_gpu: ClassVar[bool] = True
     can_predict: ClassVar[bool | None] = True
     files: ClassVar[tuple[tuple[str, ...], ...]] = (("data_dir",),)
     modules: ClassVar[tuple[str, ...]] = ("hpsearch.vision.training",)
+    losses: ClassVar[tuple[str, ...]] = ("train_loss", "val_loss")
 
     use: Literal["image_classifier"]
     data: Literal["digits", "mnist", "fashion_mnist", "cifar10", "svhn"]

@@ -11,8 +11,8 @@ from pathlib import Path
 from hpsearch.config.config import StudyConfig
 from hpsearch.objectives.command.line import split
 from hpsearch.objectives.command.section import Command
+from hpsearch.objectives.command.tokens import mentions
 
-_BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 _CODE = frozenset((".py", ".sh", ".jl", ".lua", ".r"))
 _SETTINGS = frozenset((".yaml", ".yml", ".json", ".toml", ".cfg", ".ini"))  # such as ${oc.env:HPSEARCH_SEED}
 _NO_CODE = frozenset(("__pycache__", "node_modules", "site-packages", "venv", "wandb", "mlruns", "outputs", "studies"))
@@ -49,10 +49,7 @@ def is_told(settings: Command, name: str) -> bool:
     """
     if settings.config_file is not None and name in settings.config_file.map:
         return True
-    word = re.compile(rf"\b{re.escape(name)}\b")
-    parts = [settings.command, settings.resume or ""]
-    text = "\n".join(part if isinstance(part, str) else "\n".join(part) for part in parts)
-    return any(word.search(match[1]) for match in _BRACES.finditer(text) if match[1] is not None)
+    return mentions(settings.command, name) or (settings.resume is not None and mentions(settings.resume, name))
 
 
 def reads(settings: Command, variable: str) -> bool | None:
@@ -68,7 +65,7 @@ def reads(settings: Command, variable: str) -> bool | None:
         return True
     folder = Path(settings.cwd or ".").resolve()
     named = list(_named(arguments, folder))
-    if settings.config_file is not None:
+    if settings.config_file is not None and settings.config_file.template is not None:
         named.append(Path(settings.config_file.template))
     if not named:
         return False if "-c" in arguments else None

@@ -20,7 +20,7 @@ def _load(settings: Command, extra_path: str | None) -> Objective:
 
 
 def _check(settings: Command, study: StudyConfig, extra_path: str | None) -> None:
-    from hpsearch.objectives.command.line import check_command
+    from hpsearch.objectives.command.checks import check_command
     from hpsearch.objectives.command.metrics import check_metrics
 
     del extra_path
