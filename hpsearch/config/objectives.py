@@ -23,6 +23,7 @@ class ObjectiveSection(Section):
         built_in: Whether the code is hpsearch's own, so that hpsearch's version tells which code ran.
         own_processes: Whether a trial trains in processes of its own. Then the worker has neither its random state nor
             its GPU memory.
+        one_gpu: Whether a trial trains on one GPU, however many it has.
         can_predict: Whether it gives class probabilities, which an ensemble needs; None if only the loaded code tells.
         files: Fields that name files, as keys below `objective`. The space file gives them relative to itself.
         links: Fields like `files`, but a symbolic link stays as it is.
@@ -35,6 +36,7 @@ class ObjectiveSection(Section):
 
     built_in: ClassVar[bool] = False
     own_processes: ClassVar[bool] = False
+    one_gpu: ClassVar[bool] = False
     can_predict: ClassVar[bool | None] = None
     files: ClassVar[tuple[tuple[str, ...], ...]] = ()
     links: ClassVar[tuple[tuple[str, ...], ...]] = ()

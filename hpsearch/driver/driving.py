@@ -77,7 +77,7 @@ def _drive_there(study: DrivenStudy, caller: Caller, edit: Edit, given: Start | 
         total = goals.settle(here)
         edit.settle(study, total)
         more = [_other_gpus(caller, here)] if given is None else foresight(here, total)
-        _announce(study, total, taken, caller, [notice, *more])
+        _announce(study, total, taken, caller, [notice, _idle_gpus(here, taken), *more])
         interrupts.check()
         watched = replace(caller, publish=watching(caller.publish, lambda: lock.lost, study.name))
         with in_session(here, given or Start(caller, taken), total, watched) as session:
@@ -90,6 +90,13 @@ def _other_gpus(caller: Caller, study: DrivenStudy) -> str:
     if now in (None, before) or not study.store.records(Stage.SEARCH):
         return ""
     return f"trials so far had {counted(before, 'GPU')} each, those from now on have {now}"
+
+
+def _idle_gpus(study: DrivenStudy, taken: Resources) -> str:
+    """Return what there is to say if an objective uses one GPU of several."""
+    if not study.config.objective.one_gpu or taken.gpus_per_slot <= 1:
+        return ""
+    return f"this objective trains on one GPU: {int(taken.gpus_per_slot) - 1} of each trial's GPUs will do nothing"
 
 
 def _announce(study: Study, total: int, resources: Resources, caller: Caller, notices: Sequence[str]) -> None:

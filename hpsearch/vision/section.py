@@ -41,6 +41,7 @@ class ImageClassifier(ObjectiveSection):
     """
 
     built_in: ClassVar[bool] = True
+    one_gpu: ClassVar[bool] = True
     can_predict: ClassVar[bool | None] = True
     files: ClassVar[tuple[tuple[str, ...], ...]] = (("data_dir",),)
     modules: ClassVar[tuple[str, ...]] = ("hpsearch.vision.training",)

@@ -182,16 +182,17 @@ def test_a_space_that_is_used_up_ends_a_search_that_only_the_budget_would_end(be
     assert (study.state, counts(study), study.store.get("search_end")) == ("done", (3, 0), None)
 
 
-def test_gpu_hours_are_trials_times_their_share(bench, clock, monkeypatch):
-    def with_half_a_gpu(session):
-        return replace(session, resources=replace(session.resources, gpus_per_slot=0.5))
+@pytest.mark.parametrize(("gpus", "gpu_hours", "gpu_s"), [(0.5, 0.01, 30), (2.0, 0.04, 120)])
+def test_gpu_hours_are_trials_times_their_gpus(bench, clock, monkeypatch, gpus, gpu_hours, gpu_s):
+    def with_gpus(session):
+        return replace(session, resources=replace(session.resources, gpus_per_slot=gpus))
 
     run = pipeline.run_pipeline
-    monkeypatch.setattr(driving, "run_pipeline", lambda session: run(with_half_a_gpu(session)))
-    path = bench.space("climb", budget={"gpu_hours": 0.01, "epochs": 100}, finalists=None, **OPEN)
+    monkeypatch.setattr(driving, "run_pipeline", lambda session: run(with_gpus(session)))
+    path = bench.space("climb", budget={"gpu_hours": gpu_hours, "epochs": 100}, finalists=None, **OPEN)
     study = bench.run(path)
-    assert (study.state, counts(study)) == ("done", (3, 0))  # 10 s of a GPU each, of 36 s
-    assert study.store.get("spent")["gpu_s"] == 30
+    assert (study.state, counts(study)) == ("done", (3, 0))  # 20 s each, times their GPUs
+    assert study.store.get("spent")["gpu_s"] == gpu_s
     assert "budget.gpu_hours limits nothing here: CPU workers spend no GPU hours" in bench.notices()
 
 

@@ -24,6 +24,7 @@ NAMES = ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "OMP_NUM_THREADS")
         (True, "1", {"CUDA_VISIBLE_DEVICES": "0,1"}, ("1", "PCI_BUS_ID", "3")),
         (True, "1", {"CUDA_DEVICE_ORDER": "FASTEST_FIRST"}, ("1", "FASTEST_FIRST", "3")),
         (True, "", {"CUDA_VISIBLE_DEVICES": "2,0"}, ("2,0", "PCI_BUS_ID", "3")),
+        (True, "1,3", {}, ("1,3", "PCI_BUS_ID", "1")),
     ],
 )
 def test_gpu_and_threads_are_those_that_were_chosen(monkeypatch, gpu, name, before, inside):
@@ -33,7 +34,12 @@ def test_gpu_and_threads_are_those_that_were_chosen(monkeypatch, gpu, name, befo
         monkeypatch.setenv(variable, value)
     objective = sample_config().objective
     workplace = Workplace(
-        objective=objective, folder=str(Path.cwd()), module_folder=str(OBJECTIVES), threads=3, gpu=gpu
+        objective=objective,
+        folder=str(Path.cwd()),
+        module_folder=str(OBJECTIVES),
+        threads=3,
+        gpu=gpu,
+        gpus_per_trial=2 if "," in name else 1,
     )
     executor = InlineExecutor(workplace, Interrupts(), name)
     assert tuple(map(os.environ.get, NAMES)) == inside

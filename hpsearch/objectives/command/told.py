@@ -11,12 +11,13 @@ from pathlib import Path
 from hpsearch.config.config import StudyConfig
 from hpsearch.objectives.command.line import split
 from hpsearch.objectives.command.section import Command
+from hpsearch.objectives.command.tokens import mentions
 
-_BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 _CODE = frozenset((".py", ".sh", ".jl", ".lua", ".r"))
 _SETTINGS = frozenset((".yaml", ".yml", ".json", ".toml", ".cfg", ".ini"))  # such as ${oc.env:HPSEARCH_SEED}
 _NO_CODE = frozenset(("__pycache__", "node_modules", "site-packages", "venv", "wandb", "mlruns", "outputs", "studies"))
-_DEPTH, _MOST_FILES, _MOST_BYTES = 3, 400, 1 << 19  # of a file; larger ones are data
+_DEPTH, _MOST_FILES = 3, 400
+_MOST_BYTES, _ALL_BYTES = 1 << 19, 1 << 24  # of a file, for larger ones are data; and of all of them
 
 
 def cautions(settings: Command, study: StudyConfig) -> list[str]:
@@ -49,10 +50,7 @@ def is_told(settings: Command, name: str) -> bool:
     """
     if settings.config_file is not None and name in settings.config_file.map:
         return True
-    word = re.compile(rf"\b{re.escape(name)}\b")
-    parts = [settings.command, settings.resume or ""]
-    text = "\n".join(part if isinstance(part, str) else "\n".join(part) for part in parts)
-    return any(word.search(match[1]) for match in _BRACES.finditer(text) if match[1] is not None)
+    return mentions(settings.command, name) or (settings.resume is not None and mentions(settings.resume, name))
 
 
 def reads(settings: Command, variable: str) -> bool | None:
@@ -70,16 +68,20 @@ def reads(settings: Command, variable: str) -> bool | None:
     named = list(_named(arguments, folder))
     if settings.config_file is not None and settings.config_file.template is not None:
         named.append(Path(settings.config_file.template))
-    if not named:
-        return False if "-c" in arguments else None
+    complete = bool(named) or ("-c" in arguments and Path(arguments[0]).name.startswith("python"))
     folders = dict.fromkeys([*(path.parent for path in named), folder])
     files = itertools.chain(named, *(_code_below(one, _DEPTH) for one in folders))
-    for count, path in enumerate(files):
-        if count == _MOST_FILES:
-            return None
-        if _mentions(path, variable):
+    left = _ALL_BYTES
+    for path in itertools.islice(files, _MOST_FILES + 1):
+        text = _text(path)
+        # A comment in a file of settings may name the variable too.
+        before = "[{$:]" if path.suffix.lower() in _SETTINGS else ""
+        if re.search(rf"{before}{variable}\b".encode(), text):
             return True
-    return False
+        left -= len(text)
+        if left < 0:
+            return None
+    return False if complete and next(files, None) is None else None
 
 
 def _named(arguments: list[str], folder: Path) -> Iterator[Path]:
@@ -121,12 +123,9 @@ def _code_below(folder: Path, depth: int) -> Iterator[Path]:
             yield from _code_below(Path(entry.path), depth - 1)
 
 
-def _mentions(path: Path, variable: str) -> bool:
-    """Return whether a file has a variable; a file of settings only as a reference, for a comment may name it too."""
-    before = "[{$:]" if path.suffix.lower() in _SETTINGS else ""
+def _text(path: Path) -> bytes:
+    """Return a file's content; nothing of a large one, or of one that can't be read."""
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            return False
-        return re.search(rf"{before}{variable}\b".encode(), path.read_bytes()) is not None
+        return path.read_bytes() if path.stat().st_size <= _MOST_BYTES else b""
     except OSError:
-        return False
+        return b""

@@ -50,6 +50,7 @@ class Lightning(ObjectiveSection):
         trainer: Arguments of Lightning's Trainer, beside those that hpsearch sets.
     """
 
+    one_gpu: ClassVar[bool] = True
     can_predict: ClassVar[bool | None] = False
 
     lightning: Named

@@ -130,6 +130,21 @@ def test_code_in_the_command_is_all_of_it():
     assert "unless" not in cautions(config(["python", "-c", "print(0)", "{args}"]))[0]
 
 
+def test_a_shell_line_may_lead_anywhere(repository):
+    command = ["sh", "-c", "cd ../other && python fit.py", "{args}"]
+    assert "unless" in cautions(config(command))[0]
+    (repository / "fit.py").write_text("HPSEARCH_SEED")
+    assert said(command) == (False, True)
+
+
+def test_large_files_are_data(repository):
+    (repository / "labels.json").write_text("x" * (1 << 20) + "{HPSEARCH_SEED")
+    assert said() == (True, True)
+    for number in range(40):
+        (repository / f"data_{number:02d}.json").write_text("x" * (1 << 19))
+    assert reads(config().objective, "HPSEARCH_SEED") is None
+
+
 def test_not_everything_is_read(repository):
     for number in range(450):
         (repository / f"module_{number:03d}.py").write_text("x = 1\n")
