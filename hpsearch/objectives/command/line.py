@@ -66,6 +66,24 @@ def command_line(settings: Command, config: Config, own: OwnValues, *, config_fi
     Raises:
         FieldError: For those reasons of `check_command` that don't depend on the space.
     """
+    pairs = filled_arguments(settings, config, own, config_file=config_file)
+    line = [part for _, parts in pairs for part in parts]
+    if settings.interpreter is not None and line[0] in _PYTHONS:
+        line[0] = str(interpreter_of(settings.interpreter))
+    return line
+
+
+def filled_arguments(
+    settings: Command, config: Config, own: OwnValues, *, config_file: Path | None = None
+) -> list[tuple[str, list[str]]]:
+    """Return each argument as the space file has it, with what it becomes for one trial: one argument, several or none.
+
+    Args:
+        own: As in `command_line`, and so is `config_file`.
+
+    Raises:
+        FieldError: For the reasons of `command_line`.
+    """
     _check_placeholders(settings, tuple(config))
     values = {name: as_text(value) for name, value in config.items()}
     values |= {name: "" if value is None else str(value) for name, value in own.as_dict().items()}
@@ -74,10 +92,12 @@ def command_line(settings: Command, config: Config, own: OwnValues, *, config_fi
     arguments = split(settings.command, _FIELD)
     if settings.resume is not None and own.resume_from is not None:
         arguments = [*arguments, *split(settings.resume, _RESUME)]
-    line = [part for argument in arguments for part in _filled_in(argument, config, values)]
-    if settings.interpreter is not None and line[0] in _PYTHONS:
-        line[0] = str(interpreter_of(settings.interpreter))
-    return line
+    return [(argument, _filled_in(argument, config, values)) for argument in arguments]
+
+
+def names_in(argument: str) -> list[str]:
+    """Return the names that an argument's placeholders use, as they stand in the space file."""
+    return [match[1] for match in _PLACEHOLDER.finditer(argument) if match[1] is not None]
 
 
 def _filled_in(argument: str, config: Config, values: Mapping[str, str]) -> list[str]:
