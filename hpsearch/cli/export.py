@@ -14,7 +14,9 @@ from hpsearch.errors import InputError
 from hpsearch.system.files import STDOUT
 
 if TYPE_CHECKING:
+    from hpsearch.config.config import ExportFormat
     from hpsearch.export.write import Export
+    from hpsearch.objectives.arguments import ArgumentLine
     from hpsearch.study.outcome import Best
     from hpsearch.study.study import Study
 
@@ -137,6 +139,7 @@ def _chosen(study: Study, trial: int | None) -> Best:
 def _plan(study: Study, best: Best, asked: ExportOptions) -> Export:
     """Return the export that the options ask for; the space file's `export` has defaults."""
     from hpsearch.export import plan_export
+    from hpsearch.export.arguments import command_arguments
     from hpsearch.export.formats import FORMATS
     from hpsearch.export.frozen import trial_content
     from hpsearch.export.provenance import provenance
@@ -152,14 +155,30 @@ def _plan(study: Study, best: Best, asked: ExportOptions) -> Export:
     names = {} if default is None else dict(default.map)
     names |= places(asked.map_ or ())
     kind = next((one for one in FORMATS if one == format_), None)
+    line = None if asked.map_ or not _is_arguments(kind, target) else command_arguments(study, best)
+    if line is not None:
+        names = {}
+        _say_missing(line)
     record = next(one for one in study.store.records(Stage.SEARCH) if one.number == best.trial)
     return plan_export(
         best.config,
         target,
-        Place(format=kind, key=_key(study, asked), names=names, to_commit=asked.branch is not None),
+        Place(format=kind, key=_key(study, asked), names=names, line=line, to_commit=asked.branch is not None),
         provenance=provenance(study, best),
         trial=trial_content(record, study.config, study.explored_space) if kind == "optuna" else None,
     )
+
+
+def _is_arguments(kind: ExportFormat | None, target: Path) -> bool:
+    from hpsearch.export.formats import SUFFIXES
+
+    return (kind or SUFFIXES.get(target.suffix.lower())) == "args"
+
+
+def _say_missing(line: ArgumentLine) -> None:
+    if line.missing:
+        where = "in its config file" if line.config_file else "before its script"
+        typer.echo(f"not written: {', '.join(line.missing)}, which the command takes {where}", err=True)
 
 
 def _key(study: Study, asked: ExportOptions) -> str | None:

@@ -15,8 +15,10 @@ from hpsearch.driver.session import Caller, Session, Start, in_session
 from hpsearch.driver.stages.finalists import new_replicate
 from hpsearch.errors import InputError, StudyError
 from hpsearch.executors.planning import claimed_resources
-from hpsearch.export.read import read_config
+from hpsearch.export.formats import SUFFIXES
+from hpsearch.export.read import read_arguments, read_config
 from hpsearch.objectives.loading import check_objective
+from hpsearch.objectives.registry import way_of
 from hpsearch.selection.divergence import DivergenceRule
 from hpsearch.selection.ranking import Finalist, SeedStatistics, prediction_interval, seed_statistics, winner
 from hpsearch.space.distributions import Range
@@ -148,8 +150,14 @@ def _read(study: Study, exported: Exported) -> dict[str, Any]:
         if default is None:
             raise InputError(f"study {study.name}: its space file has no export; allowed: --from PATH")
         path = Path(default.to)
-    if default is not None and path.resolve() == Path(default.to).resolve():
+    is_default = default is not None and path.resolve() == Path(default.to).resolve()
+    arguments = way_of(study.config.objective).arguments
+    kind = (default.format if default is not None and is_default else None) or SUFFIXES.get(path.suffix.lower())
+    if default is not None and is_default and (kind != "args" or arguments is None):
         key, names = key or default.key, {**default.map, **names}
+    if kind == "args":
+        takes = None if arguments is None else arguments(study.config.objective)
+        return read_arguments(path, names, study.config.space, takes)
     return read_config(path, key or ".", names, study.config.space)
 
 

@@ -11,13 +11,14 @@ from typing import Any, get_args
 
 from hpsearch.config.config import ExportFormat
 from hpsearch.errors import InputError
+from hpsearch.objectives.arguments import ArgumentLine
 from hpsearch.objectives.command.line import as_option, as_text
 from hpsearch.system import documents
 from hpsearch.system.documents.scalars import plain, toml_text, yaml_text
 from hpsearch.system.documents.toml_document import toml_text_of_key
 
 FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
-SUFFIXES: dict[str, ExportFormat] = {**documents.SUFFIXES, ".py": "python", ".env": "env"}
+SUFFIXES: dict[str, ExportFormat] = {**documents.SUFFIXES, ".args": "args", ".py": "python", ".env": "env"}
 PROVENANCE_KEY = "_hpsearch"
 _TITLE = "The best config of a study of hpsearch"
 Values = Mapping[str, Any]
@@ -59,6 +60,16 @@ def nested(values: Values, target: str) -> dict[str, Any]:
 def argument_line(values: Values) -> str:
     """Return values as options of a command line, quoted for a shell."""
     return shlex.join(word for name, value in values.items() for word in as_option(name, as_text(value)))
+
+
+def argument_file(line: ArgumentLine, provenance: Values) -> str:
+    """Return the text of a new file with the arguments that a study's own command takes, quoted for a shell."""
+    notes = {"command": line.command}
+    if line.missing:
+        notes["not in the arguments"] = ", ".join(line.missing)
+    if line.own:
+        notes["of the trial, beside parameters"] = ", ".join(f"{name} {value}" for name, value in line.own.items())
+    return _commented([shlex.join(line.words)], {**provenance, **notes})
 
 
 def override_line(values: Values) -> str:

@@ -13,7 +13,8 @@ from typing import Any
 
 from hpsearch.config.config import ExportFormat
 from hpsearch.errors import InputError
-from hpsearch.export.formats import FORMATS, SUFFIXES, frozen_trial, nested, new_file
+from hpsearch.export.formats import FORMATS, SUFFIXES, argument_file, frozen_trial, nested, new_file
+from hpsearch.objectives.arguments import ArgumentLine
 from hpsearch.system.documents import FILE_FORMATS, merge, open_document
 from hpsearch.system.documents.scalars import plain, text_of, yaml_text
 from hpsearch.system.files import STDOUT, atomic_write, unwritable
@@ -98,12 +99,14 @@ class Place:
         format: The format; None to go by the suffix.
         key: The mapping to merge into, as keys joined by dots, or `.` for the top level; None for a new file.
         names: Names in the file by names in the config; dots lead into mappings.
+        line: For `args`: what the study's own command takes; None for an option for each value.
         to_commit: Whether to merge into the file of the last commit, so that the new commit holds no other change.
     """
 
     format: ExportFormat | None = None
     key: str | None = None
     names: Mapping[str, str] = field(default_factory=dict)
+    line: ArgumentLine | None = None
     to_commit: bool = False
 
 
@@ -141,7 +144,7 @@ def plan_export(
         path = target if target == STDOUT else _followed(target)
         there = None if target == STDOUT else committed_file(path) if place.to_commit else _on_disk(path, target)
         if there is None:
-            text = _new(values, target, kind, place.key, mapped, provenance, trial)
+            text = _new(values, target, kind, place, mapped, provenance, trial)
             return Export(path, None, text.encode(), None, {})
         before, mode = there
         after = _merged(values, target, before, kind, place.key, mapped)
@@ -183,17 +186,19 @@ def _new(
     values: Mapping[str, Any],
     target: Path,
     kind: ExportFormat,
-    key: str | None,
+    place: Place,
     mapped: set[str],
     provenance: Mapping[str, Any],
     trial: Mapping[str, Any] | None,
 ) -> str:
-    if key is not None:
-        raise InputError(f"{target}: is not there to merge into at {key}; allowed: an existing file, or no --key")
+    if place.key is not None:
+        raise InputError(f"{target}: is not there to merge into at {place.key}; allowed: an existing file, or no --key")
     if target != STDOUT and not target.resolve().parent.is_dir():
         raise InputError(f"{target}: its folder {target.parent} is not there; allowed: a file in an existing folder")
     if kind == "optuna":
         return frozen_trial(trial or {}, str(target), provenance)
+    if kind == "args" and place.line is not None:
+        return argument_file(place.line, provenance)
     if kind in FILE_FORMATS and any("." in name for name in mapped):
         own = {name: value for name, value in values.items() if name not in mapped}
         led = nested({name: value for name, value in values.items() if name in mapped}, str(target))

@@ -27,4 +27,9 @@ class OwnValues:
         return asdict(self)
 
 
+def values_by_hand(number: int, seed: int, epochs: int) -> OwnValues:
+    """Return the own values of a trial that is trained again by hand, in a new folder of the working directory."""
+    return OwnValues(seed=seed, epochs=epochs, trial_dir=f"trial-{number:05d}-again", number=number)
+
+
 OWN_VALUES = tuple(field.name for field in fields(OwnValues))

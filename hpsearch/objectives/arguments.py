@@ -1,0 +1,56 @@
+"""A config as arguments of a program: what an objective that has a command says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from hpsearch.objectives.own_values import OwnValues
+from hpsearch.trial.trial import Config
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ArgumentLine:
+    """A config as arguments.
+
+    Attributes:
+        words: The arguments, without the program.
+        command: The whole command as the space file has it, quoted for a shell.
+        missing: Names of the config that are in none of the words.
+        own: The trial's own values that are in words, by name: they stand beside parameters.
+        config_file: Whether the command gets the whole config in a file, too.
+    """
+
+    words: tuple[str, ...]
+    command: str
+    missing: tuple[str, ...] = ()
+    own: Mapping[str, Any]
+    config_file: bool = False
+
+
+class Arguments(Protocol):
+    """What a command takes of configs as arguments."""
+
+    def line(self, config: Config, own: OwnValues) -> ArgumentLine:
+        """Return a config as the arguments that make the command see it.
+
+        Args:
+            own: What the trial's own values become where they stand beside parameters. All other ones are left out.
+
+        Raises:
+            FieldError: The command does not fit the config.
+        """
+        ...
+
+    def read(self, words: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+        """Return the values in arguments such as `line` returns, as text by name.
+
+        Args:
+            words: The arguments, without the program.
+            names: All names that a config may have.
+
+        Raises:
+            InputError: An argument is none of those that hold a config, or a name has two values.
+        """
+        ...
