@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Mapping
 from contextlib import suppress
 from itertools import dropwhile
@@ -13,7 +12,7 @@ from typing import Any
 from hpsearch.errors import InputError
 from hpsearch.objectives.arguments import Arguments
 from hpsearch.objectives.command.arguments import CommandArguments
-from hpsearch.objectives.command.line import as_text
+from hpsearch.objectives.command.line import as_text, shell_words
 from hpsearch.space.distributions import Choice, Range
 from hpsearch.space.space import Space
 from hpsearch.system.documents import SUFFIXES
@@ -64,7 +63,7 @@ def read_arguments(path: Path, names: Mapping[str, str], space: Space, arguments
     written = {names.get(name, name): name for name in space.names}
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines(keepends=True)
-        words = shlex.split("".join(dropwhile(_is_comment, lines)))
+        words = shell_words("".join(dropwhile(_is_comment, lines)))
         texts = arguments.read(words, list(written))
     except (OSError, ValueError, InputError) as error:  # ValueError: quotes without an end
         raise InputError(f"{path}: can't be read: {reason_of(error)}") from None

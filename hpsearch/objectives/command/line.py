@@ -140,8 +140,7 @@ def split(command: str | list[str], field: tuple[str, ...]) -> list[str]:
     """
     if isinstance(command, str):
         try:
-            # Python's splitting keeps the newline of a continued line, a shell drops it.
-            arguments = shlex.split(_CONTINUATION.sub(r"\1", command))
+            arguments = shell_words(command)
         except ValueError as error:
             raise FieldError(field, f"can't be split: {str(error).lower()}", "balanced quotes") from None
     else:
@@ -149,6 +148,16 @@ def split(command: str | list[str], field: tuple[str, ...]) -> list[str]:
     if not arguments or not arguments[0].strip():
         raise FieldError(field, "is empty", "a program and its arguments, such as: python train.py {args}")
     return arguments
+
+
+def shell_words(text: str) -> list[str]:
+    """Return the words that a shell splits text into.
+
+    Raises:
+        ValueError: Its quotes are not balanced.
+    """
+    # Python's splitting keeps the newline of a continued line, a shell drops it.
+    return shlex.split(_CONTINUATION.sub(r"\1", text))
 
 
 def _check_placeholders(settings: Command, names: tuple[str, ...]) -> set[str]:
