@@ -30,7 +30,7 @@ def study(tmp_path):
 
 def lines(renderable, width=120):
     file = io.StringIO()
-    Console(file=file, width=width).print(renderable)
+    Console(file=file, width=width).print(renderable, crop=False)
     return [line.rstrip() for line in file.getvalue().splitlines()]
 
 
