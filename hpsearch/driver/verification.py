@@ -21,6 +21,7 @@ from hpsearch.objectives.loading import check_objective
 from hpsearch.objectives.registry import way_of
 from hpsearch.selection.divergence import DivergenceRule
 from hpsearch.selection.ranking import Finalist, SeedStatistics, prediction_interval, seed_statistics, winner
+from hpsearch.selection.telling import SHARE, SeedsToTell, search_spread, seeds_to_tell
 from hpsearch.space.distributions import Range
 from hpsearch.space.space import Space
 from hpsearch.store.store import Store
@@ -45,6 +46,7 @@ class Verification:
         promised: The results of the finalist's seeds.
         found: The results of the new seeds.
         interval: Holds the mean of as many new seeds in 95 of 100 cases; None for a finalist of one seed.
+        spread: How far the search's best trial is ahead of its median one; None if it had fewer than 2 with values.
         code: The states of the trained code and of the study's code; None for one that is unknown.
     """
 
@@ -57,16 +59,40 @@ class Verification:
     promised: SeedStatistics
     found: SeedStatistics
     interval: tuple[float, float] | None
+    spread: float | None
     code: tuple[CodeState | None, CodeState | None]
 
     @property
     def within(self) -> bool | None:
-        """Whether the new mean lies in the interval; None without an interval."""
+        """Whether the new mean lies in the interval; None if too few seeds tell: see `verdict`."""
+        return {"within": True, "not within": False}.get(self.verdict)
+
+    @property
+    def verdict(self) -> str:
+        """`within`, `not within`, or `too few seeds`: there is no interval, or a mean in it means nothing.
+
+        An interval tells if it is at most half as wide as `spread` (`hpsearch.selection.telling`). A mean outside of a
+        wider one is still not within.
+        """
         if self.interval is None or self.found.mean is None:
-            return None if self.interval is None else False
+            return "too few seeds" if self.interval is None else "not within"
         low, high = self.interval
         margin = _EQUAL * max(abs(low), abs(high))
-        return low - margin <= self.found.mean <= high + margin
+        if not low - margin <= self.found.mean <= high + margin:
+            return "not within"
+        return "within" if self.tells is None or high - low <= self.tells else "too few seeds"
+
+    @property
+    def tells(self) -> float | None:
+        """The widest interval that tells; None where the search shows no differences to measure by."""
+        return SHARE * self.spread if self.spread else None
+
+    @property
+    def seeds_to_tell(self) -> SeedsToTell | None:
+        """How many seeds would tell, if more than there are; None if it is not known, or 1000 would not."""
+        if self.verdict != "too few seeds" or self.interval is None or self.tells is None:
+            return None
+        return seeds_to_tell(self.promised, self.found, self.tells)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,6 +134,7 @@ def verify(
     check_objective(study.config, study.store.get("module_folder"))
     ended = _retrain(study, config, finalist, count, caller)
     values = [record.value for record in ended if record.eligible and record.value is not None]
+    searched = [record.value for record in study.store.records(Stage.SEARCH) if record.value is not None]
     expected = study.config.space.config_of(finalist.params)
     return Verification(
         trial=finalist.source,
@@ -122,6 +149,7 @@ def verify(
         outside=_outside(config, study.explored_space),
         promised=finalist.statistics,
         found=seed_statistics(values, count - len(values)),
+        spread=search_spread(searched, study.config.direction),
         interval=prediction_interval(finalist.statistics.values, len(values)),
         code=(CodeState.from_dict(ended[0].code), CodeState.from_dict(study.store.get("code"))),
     )
