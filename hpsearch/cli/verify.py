@@ -129,8 +129,6 @@ def _why_untold(found: Verification) -> str:
     written = value_format([high - low, spread])
     wide = f"that is {written(high - low)} wide, more than half of what the search's best trial is ahead of its median"
     wide = f"{wide}, {written(spread)}; "
-    if needed is None:
-        return f"{wide}not even 1000 seeds of each would tell"
-    if needed.finalist == found.promised.n:
-        return f"{wide}--seeds {needed.new} would tell"
-    return f"{wide}about {needed.new} new seeds of a finalist with {needed.finalist} (finalists.seeds) would tell"
+    more = [f"--seeds {needed.new}"] if needed and needed.new else []
+    more += [f"about {needed.each} new seeds of a finalist with as many"] if needed and needed.each else []
+    return f"{wide}{' or '.join(more) or 'not even 1000 seeds of each'} would tell"

@@ -89,7 +89,7 @@ class Verification:
 
     @property
     def seeds_to_tell(self) -> SeedsToTell | None:
-        """How many seeds would tell, if more than there are; None if it is not known, or 1000 would not."""
+        """How many seeds would tell; None where they do, and where no deviation is known."""
         if self.verdict != "too few seeds" or self.interval is None or self.tells is None:
             return None
         return seeds_to_tell(self.promised, self.found, self.tells)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hpsearch.selection.ranking import SeedStatistics
@@ -25,15 +26,15 @@ _FEWEST = 2
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SeedsToTell:
-    """The fewest seeds whose interval would be narrow enough.
+    """The fewest seeds whose interval would be narrow enough; None for more than 1000.
 
     Attributes:
-        finalist: Seeds of the finalist; as many as it has if more new ones are enough.
-        new: New seeds.
+        new: New seeds, beside the finalist's own as they are; that deviation is known.
+        each: Of the finalist and new ones alike; an estimate, from the deviation of all seeds so far, pooled.
     """
 
-    finalist: int
-    new: int
+    new: int | None
+    each: int | None
 
 
 def search_spread(values: Sequence[float], direction: Direction) -> float | None:
@@ -61,12 +62,8 @@ def interval_width(std: float, n: int, k: int) -> float:
     return 2 * t_quantile(n - 1) * std * math.sqrt(1 / n + 1 / k)
 
 
-def seeds_to_tell(promised: SeedStatistics, found: SeedStatistics, width: float) -> SeedsToTell | None:
-    """Return how many seeds would make an interval that is at most so wide; None if 1000 of each would not.
-
-    More new seeds are enough if the finalist's own seeds allow it; their deviation is known. Otherwise the finalist
-    needs more seeds too, as many as there are new ones. What their deviation will be is estimated from all seeds so
-    far, pooled.
+def seeds_to_tell(promised: SeedStatistics, found: SeedStatistics, width: float) -> SeedsToTell:
+    """Return how many seeds would make an interval that is at most so wide.
 
     Args:
         promised: The finalist's seeds, at least 2.
@@ -76,16 +73,21 @@ def seeds_to_tell(promised: SeedStatistics, found: SeedStatistics, width: float)
     Raises:
         ValueError: The finalist has fewer than 2 seeds.
     """
-    if promised.std is None:
-        raise ValueError(f"{promised.n} seeds; allowed: at least {_FEWEST}")
-    for new in range(1, _MOST + 1):
-        if interval_width(promised.std, promised.n, new) <= width:
-            return SeedsToTell(finalist=promised.n, new=new)
-    std = _pooled(promised.std, promised.n, found)
-    for both in range(promised.n + 1, _MOST + 1):
-        if interval_width(std, both, both) <= width:
-            return SeedsToTell(finalist=both, new=both)
-    return None
+    known, n = promised.std, promised.n
+    if known is None:
+        raise ValueError(f"{n} seeds; allowed: at least {_FEWEST}")
+    pooled = _pooled(known, n, found)
+    return SeedsToTell(
+        new=_fewest(lambda k: interval_width(known, n, k) <= width, 1),
+        each=_fewest(lambda k: interval_width(pooled, k, k) <= width, _FEWEST),
+    )
+
+
+def _fewest(tells: Callable[[int], bool], at_least: int) -> int | None:
+    """Return the smallest number of seeds that tells; None if 1000 don't. More seeds never tell less."""
+    numbers = range(at_least, _MOST + 1)
+    at = bisect_left(numbers, 1, key=tells)
+    return numbers[at] if at < len(numbers) else None
 
 
 def _pooled(std: float, n: int, found: SeedStatistics) -> float:

@@ -181,8 +181,8 @@ def test_an_interval_that_is_wide_beside_the_search_does_not_tell(bench: Bench, 
     values = [record.value for record in study.store.records(Stage.SEARCH)]
     assert content["tells"] == pytest.approx((max(values) - statistics.median(values)) / 2)
     needed = content["seeds_to_tell"]
-    assert needed["new"] == needed["finalist"] > 3
-    assert f"about {needed['new']} new seeds of a finalist with {needed['new']} (finalists.seeds) would tell" in printed
+    assert needed["new"] is None
+    assert f"; about {needed['each']} new seeds of a finalist with as many would tell" in printed
 
 
 def verification(promised, found, spread):
@@ -207,8 +207,8 @@ def test_the_verdict_by_hand():
     assert verification([0, 1, 2], [1, 1, 1], 14.1).verdict == "within"
     narrow = verification([0, 1, 2], [1, 1, 1], 14.0)
     assert (narrow.verdict, narrow.within, narrow.tells) == ("too few seeds", None, 7.0)
-    # 4 new seeds: 2 * 4.3027 * sqrt(1/3 + 1/4) is 6.57.
-    assert narrow.seeds_to_tell == SeedsToTell(finalist=3, new=4)
+    # 4 new seeds: 2 * 4.3027 * sqrt(1/3 + 1/4) is 6.57. Pooled: 2 * 4.3027 * sqrt(1/3), 4.97.
+    assert narrow.seeds_to_tell == SeedsToTell(new=4, each=3)
     outside = verification([0, 1, 2], [9, 9, 9], 14.0)
     assert (outside.verdict, outside.within, outside.seeds_to_tell) == ("not within", False, None)
     for spread in (None, 0.0):

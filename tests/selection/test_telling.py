@@ -35,30 +35,28 @@ def width(std, n, k):
     return 2 * stdtrit(n - 1, 0.975) * std * math.sqrt(1 / n + 1 / k)
 
 
-def test_more_new_seeds_are_enough_where_the_finalist_has_enough():
+def test_new_seeds_narrow_it_to_what_the_finalists_own_leave():
     promised, found = seed_statistics([-1, 0, 1, 0]), seed_statistics([0, 0])
     std = math.sqrt(2 / 3)
-    wanted = width(std, 4, 11) * 1.0001
-    assert seeds_to_tell(promised, found, wanted) == SeedsToTell(finalist=4, new=11)
-    # Endless new seeds would leave 2 * t * std / sqrt(4).
-    limit = 2 * stdtrit(3, 0.975) * std / 2
-    assert seeds_to_tell(promised, found, limit * 1.01).finalist == 4
-    assert seeds_to_tell(promised, found, limit * 0.99).finalist > 4
+    assert seeds_to_tell(promised, found, width(std, 4, 11) * 1.0001).new == 11
+    assert seeds_to_tell(promised, found, width(std, 4, 11) * 0.9999).new == 12
+    limit = 2 * stdtrit(3, 0.975) * std / 2  # of endless new seeds
+    assert seeds_to_tell(promised, found, limit * 1.01).new > 100
+    assert seeds_to_tell(promised, found, limit * 0.99).new is None
 
 
-def test_both_need_more_seeds_of_the_pooled_deviation():
+def test_seeds_of_each_by_the_pooled_deviation():
     promised, found = seed_statistics([-1, 1]), seed_statistics([0, 0, 3, 3])
+    each = seeds_to_tell(promised, found, 2.0).each
     std = math.sqrt((2 + 9) / (1 + 3))
-    needed = seeds_to_tell(promised, found, 2.0)
-    assert needed.finalist == needed.new
-    assert width(std, needed.new, needed.new) <= 2.0 < width(std, needed.new - 1, needed.new - 1)
-    alone = seeds_to_tell(promised, seed_statistics([0]), 2.0)
-    assert width(math.sqrt(2), alone.new, alone.new) <= 2.0 < width(math.sqrt(2), alone.new - 1, alone.new - 1)
+    assert width(std, each, each) <= 2.0 < width(std, each - 1, each - 1)
+    each = seeds_to_tell(promised, seed_statistics([0]), 2.0).each
+    assert width(math.sqrt(2), each, each) <= 2.0 < width(math.sqrt(2), each - 1, each - 1)
 
 
 def test_what_a_thousand_seeds_would_not_tell_is_none():
     promised = seed_statistics([0, 1])
-    assert seeds_to_tell(promised, seed_statistics([0, 1]), 1e-3) is None
+    assert seeds_to_tell(promised, seed_statistics([0, 1]), 1e-3) == SeedsToTell(new=None, each=None)
     with pytest.raises(ValueError, match="1 seeds; allowed: at least 2"):
         seeds_to_tell(seed_statistics([0]), promised, 1.0)
 
