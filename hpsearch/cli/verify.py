@@ -107,7 +107,8 @@ def _lines(found: Verification) -> list[str]:
 
 def _verdict(found: Verification) -> str:
     if found.interval is None:
-        return "too few seeds to tell: a finalist with one seed does not show how much seeds differ"
+        why = "a finalist with one seed does not show how much seeds differ"
+        return f"too few seeds to tell: {why}{f'; {more} would tell' if (more := _more(found)) else ''}"
     written = value_format([*found.interval, found.found.mean])
     low, high = map(written, found.interval)
     expected = f"{low} to {high}, where a mean of {counted(found.found.n, 'new seed')} lies in 95 of 100 cases"
@@ -125,10 +126,14 @@ def _verdict(found: Verification) -> str:
 def _why_untold(found: Verification) -> str:
     """Say that the interval is too wide, and how many seeds would make it narrow enough."""
     low, high = found.interval or (0.0, 0.0)
-    spread, needed = found.spread or 0.0, found.seeds_to_tell
+    spread = found.spread or 0.0
     written = value_format([high - low, spread])
     wide = f"that is {written(high - low)} wide, more than half of what the search's best trial is ahead of its median"
-    wide = f"{wide}, {written(spread)}; "
+    return f"{wide}, {written(spread)}; {_more(found) or 'not even 1000 seeds of each'} would tell"
+
+
+def _more(found: Verification) -> str:
+    needed = found.seeds_to_tell
     more = [f"--seeds {needed.new}"] if needed and needed.new else []
     more += [f"about {needed.each} new seeds of a finalist with as many"] if needed and needed.each else []
-    return f"{wide}{' or '.join(more) or 'not even 1000 seeds of each'} would tell"
+    return " or ".join(more)

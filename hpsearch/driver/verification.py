@@ -90,7 +90,7 @@ class Verification:
     @property
     def seeds_to_tell(self) -> SeedsToTell | None:
         """How many seeds would tell; None where they do, and where no deviation is known."""
-        if self.verdict != "too few seeds" or self.interval is None or self.tells is None:
+        if self.verdict != "too few seeds" or self.tells is None:
             return None
         return seeds_to_tell(self.promised, self.found, self.tells)
 

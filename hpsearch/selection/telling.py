@@ -62,25 +62,32 @@ def interval_width(std: float, n: int, k: int) -> float:
     return 2 * t_quantile(n - 1) * std * math.sqrt(1 / n + 1 / k)
 
 
-def seeds_to_tell(promised: SeedStatistics, found: SeedStatistics, width: float) -> SeedsToTell:
+def seeds_to_tell(promised: SeedStatistics, found: SeedStatistics, width: float) -> SeedsToTell | None:
     """Return how many seeds would make an interval that is at most so wide.
 
     Args:
-        promised: The finalist's seeds, at least 2.
+        promised: The finalist's seeds. One seed has no interval, however many are new.
         found: The new seeds.
         width: The widest interval that tells.
 
-    Raises:
-        ValueError: The finalist has fewer than 2 seeds.
+    Returns:
+        The numbers; None if there are no two seeds of a kind, which would have a deviation.
     """
     known, n = promised.std, promised.n
-    if known is None:
-        raise ValueError(f"{n} seeds; allowed: at least {_FEWEST}")
-    pooled = _pooled(known, n, found)
+    pooled = _pooled([stats for stats in (promised, found) if stats.std is not None])
+    if pooled is None:
+        return None
     return SeedsToTell(
-        new=_fewest(lambda k: interval_width(known, n, k) <= width, 1),
+        new=None if known is None else _fewest(lambda k: interval_width(known, n, k) <= width, 1),
         each=_fewest(lambda k: interval_width(pooled, k, k) <= width, _FEWEST),
     )
+
+
+def _pooled(groups: Sequence[SeedStatistics]) -> float | None:
+    """Return the deviation within groups of two seeds or more; None without one."""
+    degrees = sum(group.n - 1 for group in groups)
+    squares = sum((group.n - 1) * (group.std or 0.0) ** 2 for group in groups)
+    return math.sqrt(squares / degrees) if degrees else None
 
 
 def _fewest(tells: Callable[[int], bool], at_least: int) -> int | None:
@@ -88,10 +95,3 @@ def _fewest(tells: Callable[[int], bool], at_least: int) -> int | None:
     numbers = range(at_least, _MOST + 1)
     at = bisect_left(numbers, 1, key=tells)
     return numbers[at] if at < len(numbers) else None
-
-
-def _pooled(std: float, n: int, found: SeedStatistics) -> float:
-    if found.std is None:
-        return std
-    degrees = n + found.n - 2
-    return math.sqrt(((n - 1) * std**2 + (found.n - 1) * found.std**2) / degrees)

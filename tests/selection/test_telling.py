@@ -57,8 +57,15 @@ def test_seeds_of_each_by_the_pooled_deviation():
 def test_what_a_thousand_seeds_would_not_tell_is_none():
     promised = seed_statistics([0, 1])
     assert seeds_to_tell(promised, seed_statistics([0, 1]), 1e-3) == SeedsToTell(new=None, each=None)
-    with pytest.raises(ValueError, match="1 seeds; allowed: at least 2"):
-        seeds_to_tell(seed_statistics([0]), promised, 1.0)
+
+
+def test_one_seed_of_the_finalist_needs_more():
+    one, two = seed_statistics([0]), seed_statistics([0, 1])
+    assert seeds_to_tell(one, one, 1.0) is None
+    needed = seeds_to_tell(one, two, 1.0)
+    assert needed.new is None
+    std = math.sqrt(1 / 2)
+    assert width(std, needed.each, needed.each) <= 1.0 < width(std, needed.each - 1, needed.each - 1)
 
 
 def test_a_config_that_lost_half_of_the_gain_is_seen_where_the_interval_tells():
