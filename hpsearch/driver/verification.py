@@ -19,8 +19,8 @@ from hpsearch.export.formats import SUFFIXES
 from hpsearch.export.read import read_arguments, read_config
 from hpsearch.objectives.loading import check_objective
 from hpsearch.objectives.registry import way_of
-from hpsearch.selection.divergence import DivergenceRule
 from hpsearch.selection.ranking import Finalist, SeedStatistics, prediction_interval, seed_statistics, winner
+from hpsearch.selection.rules import divergence_rule
 from hpsearch.selection.telling import SHARE, SeedsToTell, search_spread, seeds_to_tell
 from hpsearch.space.distributions import Range
 from hpsearch.space.space import Space
@@ -252,4 +252,4 @@ def _train(session: Session, source: int, used: int, count: int) -> None:
         return new_replicate(number, Params({}), config.seed, source, used + number)
 
     session.publish(StageStarted(stage="finalists", total=count, done=0, epochs=config.objective.epochs))
-    Dispatcher(session, Stage.FINALISTS, (DivergenceRule(),)).run(range(count), plan)
+    Dispatcher(session, Stage.FINALISTS, (divergence_rule(config),)).run(range(count), plan)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from contextlib import suppress
 from itertools import dropwhile
@@ -12,7 +13,9 @@ from typing import Any
 from hpsearch.errors import InputError
 from hpsearch.objectives.arguments import Arguments
 from hpsearch.objectives.command.arguments import CommandArguments
-from hpsearch.objectives.command.line import as_text, shell_words
+from hpsearch.objectives.command.checks import possible_values
+from hpsearch.objectives.command.line import as_text
+from hpsearch.objectives.command.splitting import unbroken
 from hpsearch.space.distributions import Choice, Range
 from hpsearch.space.space import Space
 from hpsearch.system.documents import SUFFIXES
@@ -63,8 +66,8 @@ def read_arguments(path: Path, names: Mapping[str, str], space: Space, arguments
     written = {names.get(name, name): name for name in space.names}
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines(keepends=True)
-        words = shell_words("".join(dropwhile(_is_comment, lines)))
-        texts = arguments.read(words, list(written))
+        words = shlex.split(unbroken("".join(dropwhile(_is_comment, lines))))
+        texts = arguments.read(words, {names.get(name, name): known for name, known in possible_values(space).items()})
     except (OSError, ValueError, InputError) as error:  # ValueError: quotes without an end
         raise InputError(f"{path}: can't be read: {reason_of(error)}") from None
     found = {}

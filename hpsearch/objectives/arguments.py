@@ -43,12 +43,12 @@ class Arguments(Protocol):
         """
         ...
 
-    def read(self, words: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+    def read(self, words: Sequence[str], values: Mapping[str, Sequence[Any]]) -> dict[str, str]:
         """Return the values in arguments such as `line` returns, as text by name.
 
         Args:
             words: The arguments, without the program.
-            names: All names that a config may have.
+            values: All names that a config may have, with their possible values.
 
         Raises:
             InputError: An argument is none of those that hold a config, or a name has two values.

@@ -33,3 +33,5 @@ def values_by_hand(number: int, seed: int, epochs: int) -> OwnValues:
 
 
 OWN_VALUES = tuple(field.name for field in fields(OwnValues))
+OWN_NUMBERS = tuple(field.name for field in fields(OwnValues) if field.type in (int, "int"))
+"""Those that arithmetic may have."""

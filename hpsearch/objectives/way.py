@@ -39,6 +39,8 @@ class Way(Generic[SectionT]):
             section, the config, the trial's own values, and the folder of the attempt to repeat. It raises FieldError.
             None: there is no such command.
         arguments: Returns what the section's command takes of configs as arguments. None: there is no such command.
+        cautions: Returns what to know before anything is trained, a line each. It is given the section and the study,
+            and takes milliseconds. None: there is nothing.
     """
 
     key: str
@@ -49,3 +51,4 @@ class Way(Generic[SectionT]):
     check_bounds: Callable[[Space, str], None] | None = None
     by_hand: Callable[[SectionT, Config, OwnValues, Path | None], tuple[str | None, list[str]]] | None = None
     arguments: Callable[[SectionT], Arguments] | None = None
+    cautions: Callable[[SectionT, StudyConfig], list[str]] | None = None

@@ -27,12 +27,14 @@ class Sorted:
         spelled: Settings that the command names, each with its word there: a placeholder or a literal value.
         resume: The option that names what to resume from; None if there is none.
         checks: What the user should check.
+        unsure: What was guessed and may be wrong, each with what to look at.
     """
 
     space: list[Line] = field(default_factory=list)
     spelled: list[tuple[Setting, str]] = field(default_factory=list)
     resume: Setting | None = None
     checks: list[str] = field(default_factory=list)
+    unsure: list[str] = field(default_factory=list)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hpsearch.errors import InputError
 from hpsearch.objectives.arguments import ArgumentLine
-from hpsearch.objectives.command.line import filled_arguments, names_in
-from hpsearch.objectives.command.pieces import ALL, pieces
+from hpsearch.objectives.command.line import FIELD, as_text, filled_in, named_values, read_command
+from hpsearch.objectives.command.pieces import pieces
+from hpsearch.objectives.command.placeholders import WHOLE, Flag, Named, Part, switched
 from hpsearch.objectives.command.section import Command
 from hpsearch.objectives.own_values import OWN_VALUES, OwnValues
 from hpsearch.trial.trial import Config
 
-_MARK = re.compile("\0(\\d*)\0")
 _PLAIN = re.compile(r"[\w@%+=:,./{}-]+", re.ASCII)  # what needs no quotes, and braces
 _EVERYTHING = Command(epochs=1, command=["program", "{args}"])
 
@@ -29,8 +29,7 @@ class CommandArguments:
     """
 
     def __init__(self, settings: Command | None = None) -> None:
-        # What a resumed trial is told, and the interpreter, are no part of a config.
-        self._settings = (settings or _EVERYTHING).model_copy(update={"resume": None})
+        self._settings = settings or _EVERYTHING
 
     def line(self, config: Config, own: OwnValues) -> ArgumentLine:
         """Return a config as the arguments that make the command see it.
@@ -41,112 +40,128 @@ class CommandArguments:
         Raises:
             FieldError: The command does not fit the config.
         """
-        filled = filled_arguments(self._settings, config, own)
-        chosen = pieces([argument for argument, _ in filled], list(config))
-        places = sorted(at for piece in chosen for at in piece)
-        used = {name for at in places for name in names_in(filled[at][0])}
-        values = own.as_dict()
+        arguments = read_command(self._settings, {name: (value,) for name, value in config.items()}).arguments
+        values = named_values(self._settings, config, own)
+        places = sorted(at for piece in pieces(arguments, config) for at in piece)
+        used = {name for at in places for name in arguments[at].names}
         return ArgumentLine(
-            words=tuple(word for at in places for word in filled[at][1]),
-            command=_shown(argument for argument, _ in filled),
-            missing=() if used.intersection(ALL) else tuple(name for name in config if name not in used),
+            words=tuple(word for at in places for word in filled_in(arguments[at], config, values)),
+            command=_shown(argument.text for argument in arguments),
+            missing=() if used.intersection(WHOLE) else tuple(name for name in config if name not in used),
             own={name: values[name] for name in OWN_VALUES if name in used},
             config_file=self._settings.config_file is not None,
         )
 
-    def read(self, words: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+    def read(self, words: Sequence[str], values: Mapping[str, Sequence[Any]]) -> dict[str, str]:
         """Return the values in arguments such as `line` returns, as text by name.
 
         The arguments may have another order, but for positional ones, and `--name value` may be `--name=value`.
 
         Args:
             words: The arguments, without the program.
-            names: All names that a config may have.
+            values: All names that a config may have, with their possible values.
 
         Raises:
             InputError: An argument is none of those that hold a config, or a name has two values.
         """
-        forms = self._forms(names)
-        known = _shown(word for one in forms for word in one.shown)
+        forms = list(self._forms(values))
+        known = _shown(word for form in forms for word in form.shown)
         forms, left = sorted(forms, key=lambda form: form.is_bare), list(words)
         found: dict[str, str] = {}
         while left:
-            matches = ((form, form.match(left)) for form in forms)
+            matches = ((form, form.match(left)) for form in forms if form.spellings[0])
             form, match = next((pair for pair in matches if pair[1] is not None), (None, None))
             if form is None or match is None:
                 raise InputError(f"has {left[0]!r}, which is no value of the config; allowed: {known}")
             forms.remove(form)
-            count, values = match
-            for name, text in values:
+            count, texts = match
+            for name, text in texts:
                 if found.setdefault(name, text) != text:
                     raise InputError(f"{name} is {found[name]!r} and {text!r}; allowed: one value")
             del left[:count]
-        return found
+        silent = {name: text for form in forms if not form.spellings[0] for name, text in form.fixed}
+        return {**silent, **found}
 
-    def _forms(self, names: Sequence[str]) -> list[_Form]:
-        """Return what to look for, in the command's order."""
-        marks: Any = {name: f"\0{at}\0" for at, name in enumerate(names)}
-        own: Any = "\0\0"
-        filled = filled_arguments(self._settings, marks, OwnValues(seed=own, epochs=own, trial_dir=own, number=own))
-        found: list[_Form] = []
-        for piece in pieces([argument for argument, _ in filled], names):
-            words = [word for at in piece for word in filled[at][1]]
-            each = {"{overrides}": 1, "{args}": 2}.get(filled[piece[0]][0], len(words))
-            found += [_Form.of(words[at : at + each], names) for at in range(0, len(words), each)]
-        return found
+    def _forms(self, values: Mapping[str, Sequence[Any]]) -> Iterator[_Form]:
+        """Yield what to look for, in the command's order."""
+        arguments = read_command(self._settings, values).arguments
+        for piece in pieces(arguments, values):
+            match arguments[piece[0]].parts:
+                case (Named(name="args"),):
+                    yield from (_form([f"--{name}"], [Named(name=name)], names=values) for name in values)
+                case (Named(name="overrides"),):
+                    yield from (_form([f"{name}=", Named(name=name)], names=values) for name in values)
+                case (Flag() as flag,):
+                    yield from _forms_of_flag(flag, values[flag.name])
+                case _:
+                    yield _form(*(arguments[at].parts for at in piece), names=values)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class _Form:
-    """Words to look for, written as options may be.
+    """Words to look for.
 
     Attributes:
         shown: The words, with placeholders.
         spellings: A pattern for each word, in the command's own spelling, and perhaps in another one.
         groups: The names in the patterns' groups, in their order.
+        fixed: What the words mean, as names with texts.
         is_bare: Whether any word may be the first one.
     """
 
     shown: tuple[str, ...]
-    spellings: tuple[tuple[re.Pattern[str], ...], ...]
-    groups: tuple[str, ...]
-    is_bare: bool
-
-    @classmethod
-    def of(cls, words: Sequence[str], names: Sequence[str]) -> _Form:
-        option = re.fullmatch(r"(--[^=\0]+)=(\0\d*\0)", words[0]) if len(words) == 1 else None
-        spellings = [words]
-        if option is not None:
-            spellings.append([option[1], option[2]])
-        elif len(words) == 2 and re.fullmatch(r"--[^=\0]+", words[0]):  # noqa: PLR2004 - an option and its value
-            spellings.append([f"{words[0]}={words[1]}"])
-        return cls(
-            tuple(_MARK.sub(lambda mark: f"{{{_name(mark, names)}}}", word) for word in words),
-            tuple(tuple(map(_pattern, spelling)) for spelling in spellings),
-            tuple(names[int(mark[1])] for word in words for mark in _MARK.finditer(word) if mark[1]),
-            words[0][:1] == "\0",
-        )
+    spellings: tuple[tuple[str, ...], ...]
+    groups: tuple[str, ...] = ()
+    fixed: tuple[tuple[str, str], ...] = ()
+    is_bare: bool = False
 
     def match(self, words: Sequence[str]) -> tuple[int, list[tuple[str, str]]] | None:
         """Return the number of words that are of this form, and names with their texts; None for other words."""
         for spelling in self.spellings:
-            matches = [pattern.fullmatch(word) for pattern, word in zip(spelling, words, strict=False)]
+            pairs = zip(spelling, words, strict=False)
+            matches = [re.fullmatch(pattern, word, re.DOTALL) for pattern, word in pairs]
             if len(matches) == len(spelling) and all(matches):
                 texts = [text for match in matches if match is not None for text in match.groups()]
-                return len(spelling), list(zip(self.groups, texts, strict=True))
+                return len(spelling), [*self.fixed, *zip(self.groups, texts, strict=True)]
         return None
+
+
+def _form(*words: Sequence[Part], names: Iterable[str]) -> _Form:
+    """Return the form of words whose parts are known; `--name value` is `--name=value`, too."""
+    known = frozenset(names)
+    own = tuple("".join(_pattern(part, known) for part in parts) for parts in words)
+    other: list[tuple[str, ...]] = []
+    match words:
+        case ((str() as option,), (Named() as value,)) if option.startswith("--"):
+            other = [(f"{_pattern(option, known)}={_pattern(value, known)}",)]
+        case ((str() as option, Named() as value),) if option.startswith("--") and option.endswith("="):
+            other = [(_pattern(option[:-1], known), _pattern(value, known))]
+    return _Form(
+        shown=tuple("".join(map(_text, parts)) for parts in words),
+        spellings=(own, *other),
+        groups=tuple(part.name for parts in words for part in parts if isinstance(part, Named) and part.name in known),
+        is_bare=not isinstance(words[0][0], str),
+    )
+
+
+def _forms_of_flag(flag: Flag, values: Sequence[Any]) -> Iterator[_Form]:
+    for on, words in ((True, flag.when_true), (False, flag.when_false)):
+        value = next((one for one in values if switched(flag.name, one, FIELD) == on), None)
+        if value is not None or None in values:
+            patterns = tuple(map(re.escape, words))
+            yield _Form(shown=words, spellings=(patterns,), fixed=((flag.name, as_text(value)),))
+
+
+def _pattern(part: Part, names: frozenset[str]) -> str:
+    if isinstance(part, str):
+        return re.escape(part)
+    return "(.*)" if isinstance(part, Named) and part.name in names else ".*"
+
+
+def _text(part: Part) -> str:
+    return part if isinstance(part, str) else f"{{{part.name}}}"
 
 
 def _shown(words: Iterable[str]) -> str:
     """Return words for a message, quoted as for a shell, but not for the braces of placeholders."""
     return " ".join(word if _PLAIN.fullmatch(word) else shlex.quote(word) for word in words)
-
-
-def _name(mark: re.Match[str], names: Sequence[str]) -> str:
-    return names[int(mark[1])] if mark[1] else "..."
-
-
-def _pattern(word: str) -> re.Pattern[str]:
-    parts = _MARK.split(word)  # texts, and between them the numbers of names
-    text = "".join(re.escape(part) if at % 2 == 0 else "(.*)" if part else ".*" for at, part in enumerate(parts))
-    return re.compile(text, re.DOTALL)

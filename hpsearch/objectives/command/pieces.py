@@ -7,18 +7,15 @@ file decides, so the same arguments are chosen for every config.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from itertools import pairwise
 
 from hpsearch.objectives.command.config import CONFIG_FILE
-from hpsearch.objectives.command.line import names_in
+from hpsearch.objectives.command.placeholders import WHOLE, Argument, Computed, Flag
 from hpsearch.objectives.command.program import program_end
 from hpsearch.objectives.own_values import OWN_VALUES
-
-ALL = ("args", "overrides")
-"""Placeholders that stand for the whole config."""
 
 _OWN = frozenset((*OWN_VALUES, CONFIG_FILE))
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
@@ -58,7 +55,7 @@ def _is_labelled(token: _Token) -> bool:
     return token.role is _Role.LABELLED
 
 
-def pieces(arguments: Sequence[str], names: Sequence[str]) -> list[list[int]]:
+def pieces(arguments: Sequence[Argument], names: Iterable[str]) -> list[list[int]]:
     """Return the places of the arguments that hold values of a config, piece by piece: one is read at once.
 
     - An option comes with its values, up to the last one that a parameter is in, and with numbers right after that.
@@ -71,33 +68,37 @@ def pieces(arguments: Sequence[str], names: Sequence[str]) -> list[list[int]]:
         arguments: As the space file has them.
         names: Of the config.
     """
-    start = program_end(arguments)
-    used = {at: set(names_in(arguments[at])) for at in range(start, len(arguments))}
-    wanted = _wanted(used, frozenset(names))
-    groups = _groups(_tokens(arguments, start), {at for at, some in used.items() if some and some <= _OWN})
-    return [places for group in groups for places in _chosen(group, arguments, wanted)]
+    start = program_end([argument.text for argument in arguments])
+    used = {at: frozenset(arguments[at].names) for at in range(start, len(arguments))}
+    own = {at for at, some in used.items() if some and some <= _OWN}
+    wanted = _wanted(arguments, used, frozenset(names))
+    return [places for group in _groups(_tokens(arguments, start), own) for places in _chosen(group, arguments, wanted)]
 
 
-def _wanted(used: Mapping[int, set[str]], names: frozenset[str]) -> set[int]:
+def _wanted(arguments: Sequence[Argument], used: Mapping[int, frozenset[str]], names: frozenset[str]) -> set[int]:
     """Return the places of arguments that hold a value of the config and are no labels."""
-    pure = [some for some in used.values() if not some & _OWN]
-    by_itself = frozenset(names if any(some.intersection(ALL) for some in pure) else ()).union(*pure)
+    pure = [some for at, some in used.items() if not some & _OWN and not _is_computed(arguments[at])]
+    by_itself = frozenset(names if any(some.intersection(WHOLE) for some in pure) else ()).union(*pure)
     return {
-        at for at, some in used.items() if some.intersection(ALL) or (some & names and not _is_label(some, by_itself))
+        at for at, some in used.items() if some.intersection(WHOLE) or (some & names and not _is_label(some, by_itself))
     }
 
 
-def _is_label(used: set[str], by_itself: frozenset[str]) -> bool:
+def _is_computed(argument: Argument) -> bool:
+    return any(isinstance(part, Computed) for part in argument.parts)
+
+
+def _is_label(used: frozenset[str], by_itself: frozenset[str]) -> bool:
     return bool(used & _OWN) and used - _OWN <= by_itself
 
 
-def _tokens(arguments: Sequence[str], start: int) -> list[_Token]:
-    has_keys = any(_KEY.fullmatch(one) and names_in(other) for one, other in pairwise(arguments))
+def _tokens(arguments: Sequence[Argument], start: int) -> list[_Token]:
+    has_keys = any(_KEY.fullmatch(one.text) and other.names for one, other in pairwise(arguments))
     found, at = [], start
     while at < len(arguments):
         role, count = _role(arguments[at]), 1
         follows = at + 1 < len(arguments) and _role(arguments[at + 1]) is _Role.PLAIN
-        if has_keys and role is _Role.PLAIN and follows and _is_key(arguments[at]):
+        if has_keys and role is _Role.PLAIN and follows and _is_key(arguments[at].text):
             role, count = _Role.LABELLED, 2
         found.append(_Token(role, tuple(range(at, at + count))))
         at += count
@@ -108,12 +109,13 @@ def _is_key(argument: str) -> bool:
     return _KEY.fullmatch(argument) is not None or _SHORT_KEY.fullmatch(argument) is not None
 
 
-def _role(argument: str) -> _Role:
-    if argument == "{args}" or argument.startswith("{flag:"):
+def _role(argument: Argument) -> _Role:
+    text = argument.text
+    if text == "{args}" or any(isinstance(part, Flag) for part in argument.parts):
         return _Role.COMPLETE
-    if argument[:1] == "-" and len(argument) > 1 and not _NUMBER.fullmatch(argument):
-        return _Role.COMPLETE if "=" in argument or names_in(argument) else _Role.OPENS
-    return _Role.LABELLED if argument == "{overrides}" or _LABEL.match(argument) else _Role.PLAIN
+    if text[:1] == "-" and len(text) > 1 and not _NUMBER.fullmatch(text):
+        return _Role.COMPLETE if "=" in text or argument.names else _Role.OPENS
+    return _Role.LABELLED if text == "{overrides}" or _LABEL.match(text) else _Role.PLAIN
 
 
 def _groups(tokens: Sequence[_Token], own: set[int]) -> list[_Group]:
@@ -136,16 +138,16 @@ def _groups(tokens: Sequence[_Token], own: set[int]) -> list[_Group]:
     return found
 
 
-def _chosen(group: _Group, arguments: Sequence[str], wanted: set[int]) -> list[list[int]]:
+def _chosen(group: _Group, arguments: Sequence[Argument], wanted: set[int]) -> list[list[int]]:
     if not any(wanted.intersection(token.places) for token in group.tokens):
         return []
     plain = [token.places[0] for token in group.tokens if token.role is _Role.PLAIN]
     alone = [list(token.places) for token in group.tokens if token.role is not _Role.PLAIN]
     alone = [places for places in alone if wanted.intersection(places)]
     if group.option is None:
-        first = next((at for at in plain if names_in(arguments[at])), len(arguments))
+        first = next((at for at in plain if arguments[at].names), len(arguments))
         return [places for places in (plain[plain.index(first) :] if first in plain else [], *alone) if places]
     last = max(wanted.intersection(plain), default=-1)
-    while last >= 0 and last + 1 in plain and _NUMBER.fullmatch(arguments[last + 1]):
+    while last >= 0 and last + 1 in plain and _NUMBER.fullmatch(arguments[last + 1].text):
         last += 1
     return [[group.option, *(at for at in plain if at <= last)], *alone]

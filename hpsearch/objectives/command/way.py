@@ -23,7 +23,7 @@ def _load(settings: Command, extra_path: str | None) -> Objective:
 
 
 def _check(settings: Command, study: StudyConfig, extra_path: str | None) -> None:
-    from hpsearch.objectives.command.line import check_command
+    from hpsearch.objectives.command.checks import check_command
     from hpsearch.objectives.command.metrics import check_metrics
 
     del extra_path
@@ -59,6 +59,12 @@ def _arguments(settings: Command) -> Arguments:
     return CommandArguments(settings)
 
 
+def _cautions(settings: Command, study: StudyConfig) -> list[str]:
+    from hpsearch.objectives.command.told import cautions
+
+    return cautions(settings, study)
+
+
 COMMAND = Way(
     key="command",
     section=Command,
@@ -67,4 +73,5 @@ COMMAND = Way(
     check=_check,
     by_hand=_by_hand,
     arguments=_arguments,
+    cautions=_cautions,
 )

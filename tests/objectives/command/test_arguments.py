@@ -93,7 +93,7 @@ def test_inactive_parameters_and_resuming_leave_nothing():
 
 def test_a_line_that_was_edited_is_read():
     reader = arguments("python train.py {amp} --lr {lr} --wd={wd} -b {batch_size}")
-    names = ["lr", "wd", "batch_size", "amp"]
+    names = dict.fromkeys(("lr", "wd", "batch_size", "amp"), ())
     assert reader.read(shlex.split("-b 8 --wd 2 --lr=1e-2 true"), names) == {
         "batch_size": "8",
         "wd": "2",
@@ -115,7 +115,7 @@ def test_a_line_that_was_edited_is_read():
 def test_a_line_of_something_else_is_refused(line, says):
     reader = arguments("python train.py --lr {lr} --wd={wd} --both={wd}-{amp}")
     with pytest.raises(InputError) as raised:
-        reader.read(shlex.split(line), ["lr", "wd", "amp"])
+        reader.read(shlex.split(line), dict.fromkeys(("lr", "wd", "amp"), ()))
     assert says in str(raised.value)
 
 
@@ -139,6 +139,13 @@ class Script:
         self.parser.add_argument(spelling, dest=f"option{at}", nargs=None if count == 1 else count)
         values = [between.join(f"{{{name}}}" for name in names)] if count == 1 else [f"{{{name}}}" for name in names]
         self.command.append([f"{spelling}={values[0]}"] if equals else [spelling, *values])
+        self.seen.append(f"option{at}")
+
+    def flag(self, name):
+        at = len(self.command)
+        for spelling, value in ((f"--yes-{at}", True), (f"--no-{at}", False)):
+            self.parser.add_argument(spelling, dest=f"option{at}", action="store_const", const=value)
+        self.command.append([f"{{flag:{name}|--yes-{at}|--no-{at}}}"])
         self.seen.append(f"option{at}")
 
     def label(self, name):
@@ -187,7 +194,8 @@ def scripts(draw):
     makers = [lambda words=words, declared=declared: script.other(words, **declared) for words, declared in OTHERS]
     makers = draw(st.lists(st.sampled_from(makers), unique=True))
     while left:
-        form = draw(st.sampled_from(("option", "equals", "short", "both", "joined", "label")))
+        flag = ("flag",) if isinstance(config[left[0]], bool) else ()
+        form = draw(st.sampled_from((*flag, "option", "equals", "short", "both", "joined", "label")))
         some, left = (left[:2], left[2:]) if form in ("both", "joined") else (left[:1], left[1:])
         makers.append(
             {
@@ -196,6 +204,7 @@ def scripts(draw):
                 "short": lambda some=some: script.option(some, short=True),
                 "both": lambda some=some: script.option(some),
                 "joined": lambda some=some: script.option(some, between=",,"),
+                "flag": lambda some=some: script.flag(some[0]),
                 "label": lambda some=some: script.label(some[0]),
             }[form]
         )
@@ -222,18 +231,60 @@ def test_a_parser_sees_the_config_of_the_trial(made):
     assert (line.own, line.config_file) == ({}, False)
 
 
+def read_back(one, config, others=()):
+    """Return what is read of the line for a config, which may have had other values."""
+    values = {name: (*others, value) for name, value in config.items()}
+    return one.read(one.line(config, OWN).words, values)
+
+
 @given(scripts())
 def test_what_is_written_is_read_back(made):
     _, config, command, _ = made
-    one = arguments(command)
-    assert one.read(one.line(config, OWN).words, list(config)) == {name: as_text(config[name]) for name in config}
+    assert read_back(arguments(command), config) == {name: as_text(value) for name, value in config.items()}
 
 
-@given(
-    st.dictionaries(st.text("abc_.-", min_size=1, max_size=5), VALUES, min_size=1),
-    st.sampled_from(("args", "overrides")),
-)
+@given(CONFIGS, st.sampled_from(("args", "overrides")))
 def test_all_at_once_is_read_back(config, placeholder):
     one = arguments(["python", "train.py", f"{{{placeholder}}}", "--seed", "{seed}"])
-    written = {name: as_text(value) for name, value in config.items()}
-    assert one.read(one.line(config, OWN).words, list(config)) == written
+    assert read_back(one, config) == {name: as_text(value) for name, value in config.items()}
+
+
+@pytest.mark.parametrize(
+    ("command", "true", "false"),
+    [
+        ("t {flag:amp} --lr {lr}", "--amp --lr 0.1", "--lr 0.1"),
+        ("t --lr {lr} --epochs {epochs} {flag:amp|--no-amp}", "--lr 0.1 --amp", "--lr 0.1 --no-amp"),
+        ("t --x {flag:amp|--precision 16|} lr={lr}", "--precision 16 lr=0.1", "lr=0.1"),
+        ("t {flag: amp||--full} {lr}", "0.1", "--full 0.1"),
+        ("t {flag:amp} --lr {lr} {flag:quiet}", "--amp --lr 0.1", "--lr 0.1"),
+    ],
+)
+def test_flags_are_written_and_read(command, true, false):
+    one = arguments(command)
+    for value, line in ((True, true), (False, false)):
+        config = {"lr": 0.1, "amp": value}
+        assert shlex.join(one.line(config, OWN).words) == line
+        found = one.read(shlex.split(line), {"lr": (0.1, 0.2), "amp": (True, False), "quiet": ()})
+        assert found == {"lr": "0.1", "amp": as_text(value)}
+
+
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        ("t --lr {lr} --max-iters {iters = 20 * epochs} --every {iters} --n={bs}", "--lr 0.1 --n=32"),
+        ("t --lr {lr} --min-lr {least = lr / 10} --n={bs}", "--lr 0.1 --min-lr 0.01 --n=32"),
+        ("t --lr={lr} --n {bs} --steps {steps = epochs * 640 / bs}", "--lr=0.1 --n 32"),
+        ("t --lr={lr} --n {bs} --grid {half = bs / 2}x{lr}", "--lr=0.1 --n 32 --grid 16x0.1"),
+        ("t lr={lr} 'n={bs}' iters={iters = 20 * epochs}", "lr=0.1 n=32"),
+    ],
+)
+def test_numbers_that_are_computed(command, line):
+    one = arguments(command)
+    written = one.line({"lr": 0.1, "bs": 32}, OWN)
+    assert (shlex.join(written.words), written.own) == (line, {})
+    assert one.read(written.words, {"lr": (0.1,), "bs": (32,)}) == {"lr": "0.1", "bs": "32"}
+
+
+def test_a_number_of_the_trials_own_is_written_where_a_parameter_has_no_other_place():
+    line = arguments("t --lr {lr} --warmup {w = share * epochs}").line({"lr": 0.1, "share": 0.5}, OWN)
+    assert (line.words, line.own) == (("--lr", "0.1", "--warmup", "15"), {"epochs": 30})
