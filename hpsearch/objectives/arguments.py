@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -32,11 +32,12 @@ class ArgumentLine:
 class Arguments(Protocol):
     """What a command takes of configs as arguments."""
 
-    def line(self, config: Config, own: OwnValues) -> ArgumentLine:
+    def line(self, config: Config, own: OwnValues, only: Collection[str] | None = None) -> ArgumentLine:
         """Return a config as the arguments that make the command see it.
 
         Args:
             own: What the trial's own values become where they stand beside parameters. All other ones are left out.
+            only: The names to write; None for all.
 
         Raises:
             FieldError: The command does not fit the config.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,8 @@ from hpsearch.objectives.command.line import FIELD, as_text, filled_in, named_va
 from hpsearch.objectives.command.pieces import pieces
 from hpsearch.objectives.command.placeholders import WHOLE, Flag, Named, Part, switched
 from hpsearch.objectives.command.section import Command
+from hpsearch.objectives.command.shell_text import command_in
+from hpsearch.objectives.command.splitting import split
 from hpsearch.objectives.own_values import OWN_VALUES, OwnValues
 from hpsearch.trial.trial import Config
 
@@ -29,25 +31,30 @@ class CommandArguments:
     """
 
     def __init__(self, settings: Command | None = None) -> None:
-        self._settings = settings or _EVERYTHING
+        settings = settings or _EVERYTHING
+        whole = split(settings.command, FIELD)
+        self._shown = _shown(whole)
+        self._settings = settings.model_copy(update={"command": command_in(whole), "resume": None})
 
-    def line(self, config: Config, own: OwnValues) -> ArgumentLine:
+    def line(self, config: Config, own: OwnValues, only: Collection[str] | None = None) -> ArgumentLine:
         """Return a config as the arguments that make the command see it.
 
         Args:
             own: What the trial's own values become where they stand beside parameters. All other ones are left out.
+            only: The names to write; None for all.
 
         Raises:
             FieldError: The command does not fit the config.
         """
         arguments = read_command(self._settings, {name: (value,) for name, value in config.items()}).arguments
         values = named_values(self._settings, config, own)
-        places = sorted(at for piece in pieces(arguments, config) for at in piece)
+        written = Config({name: value for name, value in config.items() if only is None or name in only})
+        places = sorted(at for piece in pieces(arguments, written) for at in piece)
         used = {name for at in places for name in arguments[at].names}
         return ArgumentLine(
-            words=tuple(word for at in places for word in filled_in(arguments[at], config, values)),
-            command=_shown(argument.text for argument in arguments),
-            missing=() if used.intersection(WHOLE) else tuple(name for name in config if name not in used),
+            words=tuple(word for at in places for word in filled_in(arguments[at], written, values)),
+            command=self._shown,
+            missing=() if used.intersection(WHOLE) else tuple(name for name in written if name not in used),
             own={name: values[name] for name in OWN_VALUES if name in used},
             config_file=self._settings.config_file is not None,
         )

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 _SCRIPT = re.compile(r"[^-].*\.(py|pyz|sh|bash|R|jl|pl|rb|js)")
 _PYTHON = re.compile(r"(.*/)?(python|pypy)[\d.]*")
 _WITH_VALUE = ("-X", "-W")
-_SHELLS = ("bash", "dash", "sh", "zsh")
+SHELLS = ("bash", "dash", "sh", "zsh")
+"""Programs that take a text with commands after `-c`."""
+
 _LAUNCHERS = (
     *("accelerate", "deepspeed", "horovodrun", "mpiexec", "mpirun", "srun", "torchrun"),
     *("conda", "mamba", "micromamba", "pdm", "pipenv", "pixi", "poetry", "rye", "uv"),
     *("coverage", "ipython", "kernprof", "nsys", "xvfb-run"),
-    *("env", "nice", "nohup", "numactl", "stdbuf", "taskset", "time", "timeout", *_SHELLS),
+    *("env", "nice", "nohup", "numactl", "stdbuf", "taskset", "time", "timeout", *SHELLS),
 )
 _LAUNCHING = (  # modules that run a script
     *("accelerate.commands.launch", "deepspeed.launcher.runner", "torch.distributed.launch", "torch.distributed.run"),
@@ -26,7 +28,7 @@ def program_end(arguments: Sequence[str]) -> int:
     program = arguments[0].rpartition("/")[2]
     if _PYTHON.fullmatch(program):
         return _after_python(arguments, 1)
-    if program in _SHELLS and "-c" in arguments:
+    if program in SHELLS and "-c" in arguments:
         return arguments.index("-c") + 2
     return _after_launcher(arguments, 1) if program in _LAUNCHERS else 1
 

@@ -60,6 +60,9 @@ def words(command, config=CONFIG, **settings):
         ("accelerate launch --mixed_precision {note} train.py --lr {lr}", "--lr 0.001"),
         ("sh -c 'exec python train.py \"$@\"' sh --lr {lr}", "--lr 0.001"),
         ("./train --lr {lr}", "--lr 0.001"),
+        ("bash -c 'source env/bin/activate && A=1 exec python train.py --lr {lr} --out {trial_dir} 2>&1 | tee log'",
+         "--lr 0.001"),
+        (["bash", "-ec", "cd x; t --n {n = 2 * batch_size} --l '{lr}' > log"], "--n 64 --l 0.001"),
         (["my tool", "--note", "{note}", "{lr} {wd}"], "--note 'it'\"'\"'s a b' '0.001 -0.5'"),
         (["python", "train.py", "{overrides}", "out={trial_dir}"],
          "lr=0.001 wd=-0.5 batch_size=32 amp=true 'dims=[8, 16]' 'note=it'\"'\"'s a b' none=null"),
@@ -83,6 +86,14 @@ def test_what_is_not_among_the_scripts_arguments_is_named(tmp_path):
         {"lr": 0.1, "wd": 0.2}, OWN
     )
     assert (line.words, line.missing, line.config_file) == (("--lr", "0.1"), ("wd",), True)
+
+
+def test_some_of_the_names_are_written():
+    command = "python train.py --lr {lr} --both {wd},{batch_size} {flag:amp} {overrides}"
+    line = arguments(command).line(CONFIG, OWN, only=("lr", "dims"))
+    assert list(line.words) == ["--lr", "0.001", "lr=0.001", "dims=[8, 16]"]
+    line = arguments("t --lr {lr} --both {wd},{batch_size}").line(CONFIG, OWN, only=("wd", "note"))
+    assert (line.words, line.missing) == (("--both", "-0.5,32"), ("note",))
 
 
 def test_inactive_parameters_and_resuming_leave_nothing():
