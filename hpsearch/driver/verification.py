@@ -16,7 +16,8 @@ from hpsearch.driver.stages.finalists import new_replicate
 from hpsearch.errors import InputError, StudyError
 from hpsearch.executors.planning import claimed_resources
 from hpsearch.export.formats import SUFFIXES
-from hpsearch.export.read import read_arguments, read_config
+from hpsearch.export.read import read_config
+from hpsearch.export.read_arguments import read_arguments
 from hpsearch.objectives.loading import check_objective
 from hpsearch.objectives.registry import way_of
 from hpsearch.selection.ranking import Finalist, SeedStatistics, prediction_interval, seed_statistics, winner
@@ -48,6 +49,7 @@ class Verification:
         interval: Holds the mean of as many new seeds in 95 of 100 cases; None for a finalist of one seed.
         spread: How far the search's best trial is ahead of its median one; None if it had fewer than 2 with values.
         code: The states of the trained code and of the study's code; None for one that is unknown.
+        left_out: The parameters that were not to be read from the file. The finalist's values were trained.
     """
 
     trial: int
@@ -61,6 +63,7 @@ class Verification:
     interval: tuple[float, float] | None
     spread: float | None
     code: tuple[CodeState | None, CodeState | None]
+    left_out: tuple[str, ...] = ()
 
     @property
     def within(self) -> bool | None:
@@ -103,11 +106,13 @@ class Exported:
         path: The file; None for the space file's `export.to`.
         key: The mapping in the file. None: the space file's key for the same file, the top level for another.
         names: As `export` takes them; they override the space file's.
+        only: The parameters that the file has; empty for all, or for what the space file says.
     """
 
     path: Path | None = None
     key: str | None = None
     names: Mapping[str, str] = field(default_factory=dict)
+    only: tuple[str, ...] = ()
 
 
 def verify(
@@ -129,13 +134,13 @@ def verify(
         Interrupted: A signal came.
     """
     finalist = _finalist(study, trial)
-    config = _read(study, exported)
+    expected = study.config.space.config_of(finalist.params)
+    config, left_out = _read(study, exported, expected)
     count = seeds or len(study.replicates(finalist.source))
     check_objective(study.config, study.store.get("module_folder"))
     ended = _retrain(study, config, finalist, count, caller)
     values = [record.value for record in ended if record.eligible and record.value is not None]
     searched = [record.value for record in study.store.records(Stage.SEARCH) if record.value is not None]
-    expected = study.config.space.config_of(finalist.params)
     return Verification(
         trial=finalist.source,
         metric=study.config.metric,
@@ -152,6 +157,7 @@ def verify(
         spread=search_spread(searched, study.config.direction),
         interval=prediction_interval(finalist.statistics.values, len(values)),
         code=(CodeState.from_dict(ended[0].code), CodeState.from_dict(study.store.get("code"))),
+        left_out=left_out,
     )
 
 
@@ -171,22 +177,24 @@ def _finalist(study: Study, trial: int | None) -> Finalist:
     return chosen
 
 
-def _read(study: Study, exported: Exported) -> dict[str, Any]:
+def _read(study: Study, exported: Exported, expected: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the config to train, and which of its values are the finalist's because the file was not to have them."""
     default = study.config.export
-    path, key, names = exported.path, exported.key, exported.names
+    path, key, names, only = exported.path, exported.key, exported.names, exported.only
     if path is None:
         if default is None:
             raise InputError(f"study {study.name}: its space file has no export; allowed: --from PATH")
         path = Path(default.to)
-    is_default = default is not None and path.resolve() == Path(default.to).resolve()
-    arguments = way_of(study.config.objective).arguments
-    kind = (default.format if default is not None and is_default else None) or SUFFIXES.get(path.suffix.lower())
-    if default is not None and is_default and (kind != "args" or arguments is None):
-        key, names = key or default.key, {**default.map, **names}
+    takes, kind = way_of(study.config.objective).arguments, SUFFIXES.get(path.suffix.lower())
+    if default is not None and path.resolve() == Path(default.to).resolve():
+        kind = default.format or kind
+        places = {name: where for name, where in default.map.items() if kind != "args" or takes is None or not where}
+        key, names, only = key or default.key, {**places, **names}, only or tuple(default.only)
     if kind == "args":
-        takes = None if arguments is None else arguments(study.config.objective)
-        return read_arguments(path, names, study.config.space, takes)
-    return read_config(path, key or ".", names, study.config.space)
+        arguments = None if takes is None else takes(study.config.objective)
+        return read_arguments(path, arguments, names, study.config.space, only=only, otherwise=expected)
+    config = read_config(path, key or ".", names, study.config.space, only=only, otherwise=expected)
+    return config, tuple(name for name in config if names.get(name) == "" or (only and name not in only))
 
 
 def _outside(config: Mapping[str, Any], space: Space) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from hpsearch.errors import InputError
 from hpsearch.objectives.arguments import ArgumentLine
 from hpsearch.objectives.own_values import values_by_hand
@@ -11,8 +13,11 @@ from hpsearch.study.study import Study
 from hpsearch.trial.trial import Stage
 
 
-def command_arguments(study: Study, best: Best) -> ArgumentLine | None:
+def command_arguments(study: Study, best: Best, only: Collection[str]) -> ArgumentLine | None:
     """Return a config as the arguments of the study's command; None if its objective is no command.
+
+    Args:
+        only: The names to write.
 
     Raises:
         InputError: The command takes no value of the config as an argument of its script.
@@ -23,7 +28,7 @@ def command_arguments(study: Study, best: Best) -> ArgumentLine | None:
         return None
     seed, epochs = study.store.record(Stage.SEARCH, best.trial).seed, study.full_epochs(Stage.SEARCH, best.trial)
     own = values_by_hand(best.trial, seed, epochs)
-    line = arguments(section).line(best.config, own)
+    line = arguments(section).line(best.config, own, only)
     if not line.words:
         how, other = "has no parameter among its script's arguments", "another format, such as json"
         if line.config_file:

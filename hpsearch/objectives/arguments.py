@@ -44,6 +44,14 @@ class Arguments(Protocol):
         """
         ...
 
+    def names(self, values: Mapping[str, Sequence[Any]]) -> set[str]:
+        """Return the names whose values `read` can find.
+
+        Args:
+            values: All names that a config may have, with their possible values.
+        """
+        ...
+
     def read(self, words: Sequence[str], values: Mapping[str, Sequence[Any]]) -> dict[str, str]:
         """Return the values in arguments such as `line` returns, as text by name.
 

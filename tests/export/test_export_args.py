@@ -12,7 +12,7 @@ from hpsearch.driver.session import Caller
 from hpsearch.driver.verification import Exported
 from hpsearch.driver.verification import verify as verify_study
 from hpsearch.errors import InputError
-from hpsearch.export.read import read_arguments
+from hpsearch.export.read_arguments import read_arguments
 from hpsearch.objectives.command.arguments import CommandArguments
 from hpsearch.objectives.command.section import Command
 from hpsearch.space.parsing import parse_space
@@ -91,6 +91,27 @@ def test_verify_reads_the_line_back(bench: Bench):
     assert (found.config, found.differences) == (best.config, {})
 
 
+def test_verify_takes_what_no_argument_has_from_the_study(bench: Bench):
+    command = f"env D={{dropout}} W={{widths}} {shlex.quote(sys.executable)} train.py {{lr}}"
+    script = "\nimport sys\nlr, dropout, widths, epochs = float(sys.argv[1]), 0.0, 0, 2\n"
+    best = train(bench, script, "", {"command": command}, finalists={"configs": 1, "seeds": 2})
+    said("export", "sample", "--to", "best.args")
+    (bench.folder / "best.args").write_text("0.07")
+    with closing(bench.load("sample")) as study:
+        caller = Caller(request=INLINE, publish=bench.publish)
+        found = verify_study(study, Exported(path=bench.folder / "best.args"), caller, seeds=1)
+    assert found.config == {**best.config, "lr": 0.07}
+    assert sorted(found.left_out) == ["dropout", "widths"]
+
+
+def test_some_parameters_are_written(bench: Bench):
+    best = train(bench, *COMMANDS["options"])
+    printed = said("export", "sample", "--to", "-", "--format", "args", "--only", "lr")
+    assert printed.splitlines()[-1] == f"--learning-rate {best.config['lr']}"
+    printed = said("export", "sample", "--to", "-", "--format", "args", "--map", "lr=", "--map", "widths=")
+    assert printed.splitlines()[-1] == f"--dropout-p {best.config['dropout']}"
+
+
 def test_a_map_writes_an_option_for_each_value(bench: Bench):
     best = train(bench, *COMMANDS["options"])
     printed = said("export", "sample", "--to", "-", "--format", "args", "--map", "lr=rate")
@@ -145,11 +166,8 @@ def test_arguments_are_read_as_the_types_of_the_space(tmp_path, text, found):
     path = tmp_path / "best.args"
     path.write_text(f"# study: x\n\n{text}\n")
     config = {"layers": 2, "amp": True, "note": "1e3"}
-    assert read_arguments(path, {}, CONDITIONAL, None) == {**config, **found}
-    assert read_arguments(path, {}, CONDITIONAL, CommandArguments(Command(epochs=1, command="t {args}"))) == {
-        **config,
-        **found,
-    }
+    for arguments in (None, CommandArguments(Command(epochs=1, command="t {args}"))):
+        assert read_arguments(path, arguments, {}, CONDITIONAL) == ({**config, **found}, ())
 
 
 @pytest.mark.parametrize(
@@ -167,5 +185,5 @@ def test_a_file_without_the_config_is_refused(tmp_path, text, names, says):
     path = tmp_path / "best.args"
     path.write_text(text)
     with pytest.raises(InputError) as raised:
-        read_arguments(path, names, CONDITIONAL, None)
+        read_arguments(path, None, names, CONDITIONAL)
     assert says in str(raised.value)

@@ -64,6 +64,24 @@ def sort_settings(settings: Iterable[Setting], file: str, *, keep_rest: bool) ->
     return result
 
 
+def give_options(result: Sorted, settings: Iterable[Setting], options: Mapping[str, str]) -> None:
+    """Let the command give values to options, so that the script's log lies where it is read.
+
+    Args:
+        result: What becomes of the settings; changed.
+        settings: All of the script's.
+        options: The values by the names of the options.
+    """
+    settings = list(settings)
+    given = {setting.name for setting, _ in result.spelled}
+    for setting in settings:
+        if setting.name in options and setting.name not in given:
+            result.space = [line for line in result.space if not isinstance(line, Entry) or line.name != setting.name]
+            result.spelled.append((setting, literal(options[setting.name])))
+    order = [setting.name for setting in settings]
+    result.spelled.sort(key=lambda pair: order.index(pair[0].name))
+
+
 def _is_searched(setting: Setting) -> bool:
     suggestion = None if setting.left_out or role(setting.name, setting.default) else suggest(setting)
     return suggestion is not None and suggestion.sure

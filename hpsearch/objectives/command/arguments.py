@@ -59,6 +59,15 @@ class CommandArguments:
             config_file=self._settings.config_file is not None,
         )
 
+    def names(self, values: Mapping[str, Sequence[Any]]) -> set[str]:
+        """Return the names whose values `read` can find.
+
+        Args:
+            values: All names that a config may have, with their possible values.
+        """
+        forms = list(self._forms(values))
+        return {name for form in forms for name in (*form.groups, *dict(form.fixed))}
+
     def read(self, words: Sequence[str], values: Mapping[str, Sequence[Any]]) -> dict[str, str]:
         """Return the values in arguments such as `line` returns, as text by name.
 
