@@ -32,6 +32,6 @@ def command_arguments(study: Study, best: Best, only: Collection[str]) -> Argume
     if not line.words:
         how, other = "has no parameter among its script's arguments", "another format, such as json"
         if line.config_file:
-            how, other = "gets its values in a config file", "--to FILE --key KEY, a config file to merge into"
+            how, other = "gets its values in a config file", line.config_file
         raise InputError(f"--format args: the command {how}: {line.command}; allowed: {other}")
     return line

@@ -19,14 +19,15 @@ class ArgumentLine:
         command: The whole command as the space file has it, quoted for a shell.
         missing: Names of the config that are in none of the words.
         own: The trial's own values that are in words, by name: they stand beside parameters.
-        config_file: Whether the command gets the whole config in a file, too.
+        config_file: For a command that gets the whole config in a file, too: the options of `hpsearch export` that
+            write it to that file's template. Else empty.
     """
 
     words: tuple[str, ...]
     command: str
     missing: tuple[str, ...] = ()
     own: Mapping[str, Any]
-    config_file: bool = False
+    config_file: str = ""
 
 
 class Arguments(Protocol):

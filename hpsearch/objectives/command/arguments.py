@@ -13,7 +13,7 @@ from hpsearch.objectives.arguments import ArgumentLine
 from hpsearch.objectives.command.line import FIELD, as_text, filled_in, named_values, read_command
 from hpsearch.objectives.command.pieces import pieces
 from hpsearch.objectives.command.placeholders import WHOLE, Flag, Named, Part, switched
-from hpsearch.objectives.command.section import Command
+from hpsearch.objectives.command.section import Command, ConfigFile
 from hpsearch.objectives.command.shell_text import command_in
 from hpsearch.objectives.command.splitting import split
 from hpsearch.objectives.own_values import OWN_VALUES, OwnValues
@@ -56,7 +56,7 @@ class CommandArguments:
             command=self._shown,
             missing=() if used.intersection(WHOLE) else tuple(name for name in written if name not in used),
             own={name: values[name] for name in OWN_VALUES if name in used},
-            config_file=self._settings.config_file is not None,
+            config_file=_merging(self._settings.config_file, written),
         )
 
     def names(self, values: Mapping[str, Sequence[Any]]) -> set[str]:
@@ -166,6 +166,14 @@ def _forms_of_flag(flag: Flag, values: Sequence[Any]) -> Iterator[_Form]:
         if value is not None or None in values:
             patterns = tuple(map(re.escape, words))
             yield _Form(shown=words, spellings=(patterns,), fixed=((flag.name, as_text(value)),))
+
+
+def _merging(made: ConfigFile | None, names: Iterable[str]) -> str:
+    if made is None:
+        return ""
+    maps = [f"--map {name}={made.map[name]}" for name in names if name in made.map]
+    place = ["FILE.json"] if made.template is None else [shlex.quote(made.template), "--key", shlex.quote(made.key)]
+    return " ".join(["--to", *place, *maps])
 
 
 def _pattern(part: Part, names: frozenset[str]) -> str:

@@ -82,10 +82,10 @@ def test_what_is_not_among_the_scripts_arguments_is_named(tmp_path):
     assert line.command == command
     template = tmp_path / "base.yaml"
     template.write_text("lr: 1\n")
-    line = arguments("t --config {config_file} --lr {lr}", config_file={"template": str(template)}).line(
-        {"lr": 0.1, "wd": 0.2}, OWN
-    )
-    assert (line.words, line.missing, line.config_file) == (("--lr", "0.1"), ("wd",), True)
+    made = {"template": str(template), "map": {"lr": "optim.lr", "epochs": "epochs"}}
+    line = arguments("t --config {config_file} --lr {lr}", config_file=made).line({"lr": 0.1, "wd": 0.2}, OWN)
+    assert (line.words, line.missing) == (("--lr", "0.1"), ("wd",))
+    assert line.config_file == f"--to {template} --key . --map lr=optim.lr"
 
 
 def test_some_of_the_names_are_written():
@@ -239,7 +239,7 @@ def test_a_parser_sees_the_config_of_the_trial(made):
     assert seen[:2] == trained[:2]
     assert not {"30", "--seed=7", "again"} & {*line.words} - set(map(str, config.values()))
     assert line.missing == ()
-    assert (line.own, line.config_file) == ({}, False)
+    assert (line.own, line.config_file) == ({}, "")
 
 
 def read_back(one, config, others=()):
