@@ -6,7 +6,7 @@ import json
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,7 +17,7 @@ from hpsearch.text import counted, mean_and_std, value_format
 if TYPE_CHECKING:
     from hpsearch.driver.verification import Verification
 
-_EXIT_ELSEWHERE = 1
+_EXIT_ELSEWHERE, _EXIT_UNTOLD = 1, 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,12 +69,23 @@ def verify(
         caller = Caller(request=request, publish=show.publish, opened=show.watched)
         found = verified(loaded, exported, caller, trial=trial, seeds=seeds)
     if as_json:
-        content = {**asdict(found), "within": found.within, "direction": str(found.direction)}
-        typer.echo(json.dumps(content, indent=1, default=str))
+        typer.echo(json.dumps(_content(found), indent=1, default=str))
     else:
         typer.echo("\n".join(_lines(found)))
-    if found.within is False:
-        raise typer.Exit(_EXIT_ELSEWHERE)
+    if found.within is not True:
+        raise typer.Exit(_EXIT_UNTOLD if found.within is None else _EXIT_ELSEWHERE)
+
+
+def _content(found: Verification) -> dict[str, Any]:
+    needed = found.seeds_to_tell
+    return {
+        **asdict(found),
+        "within": found.within,
+        "verdict": found.verdict,
+        "tells": found.tells,
+        "seeds_to_tell": needed and asdict(needed),
+        "direction": str(found.direction),
+    }
 
 
 def _lines(found: Verification) -> list[str]:
@@ -98,10 +109,13 @@ def _lines(found: Verification) -> list[str]:
 
 def _verdict(found: Verification) -> str:
     if found.interval is None:
-        return "not judged: a finalist with one seed does not show how much seeds differ"
+        why = "a finalist with one seed does not show how much seeds differ"
+        return f"too few seeds to tell: {why}{f'; {more} would tell' if (more := _more(found)) else ''}"
     written = value_format([*found.interval, found.found.mean])
     low, high = map(written, found.interval)
     expected = f"{low} to {high}, where a mean of {counted(found.found.n, 'new seed')} lies in 95 of 100 cases"
+    if found.within is None:
+        return f"too few seeds to tell: the mean is within {expected}, but {_why_untold(found)}"
     if found.within:
         return f"within {expected}"
     mean = found.found.mean or 0.0
@@ -109,3 +123,19 @@ def _verdict(found: Verification) -> str:
     better = found.direction.better(mean, side)
     hint = "; it is better than expected: is the same thing measured?" if better else ""
     return f"NOT within {expected}: {written(abs(mean - side))} beyond{hint}"
+
+
+def _why_untold(found: Verification) -> str:
+    """Say that the interval is too wide, and how many seeds would make it narrow enough."""
+    low, high = found.interval or (0.0, 0.0)
+    spread = found.spread or 0.0
+    written = value_format([high - low, spread])
+    wide = f"that is {written(high - low)} wide, more than half of what the search's best trial is ahead of its median"
+    return f"{wide}, {written(spread)}; {_more(found) or 'not even 1000 seeds of each'} would tell"
+
+
+def _more(found: Verification) -> str:
+    needed = found.seeds_to_tell
+    more = [f"--seeds {needed.new}"] if needed and needed.new else []
+    more += [f"about {needed.each} new seeds of a finalist with as many"] if needed and needed.each else []
+    return " or ".join(more)

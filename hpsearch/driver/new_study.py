@@ -119,6 +119,7 @@ class NewStudy:
             "space": dict(self.config.raw),
             "space_file": self.path.name,
             "module_folder": str(self.path.parent.resolve()),
+            "cwd": str(Path.cwd()),
             "space_hash": self.config.hash,
             "rounds": [first_round(self.config).as_dict()],
             "trials": self.config.search.total,

@@ -15,10 +15,14 @@ from hpsearch.driver.session import Caller, Session, Start, in_session
 from hpsearch.driver.stages.finalists import new_replicate
 from hpsearch.errors import InputError, StudyError
 from hpsearch.executors.planning import claimed_resources
+from hpsearch.export.formats import SUFFIXES
 from hpsearch.export.read import read_config
+from hpsearch.export.read_arguments import read_arguments
 from hpsearch.objectives.loading import check_objective
+from hpsearch.objectives.registry import way_of
 from hpsearch.selection.ranking import Finalist, SeedStatistics, prediction_interval, seed_statistics, winner
 from hpsearch.selection.rules import divergence_rule
+from hpsearch.selection.telling import SHARE, SeedsToTell, search_spread, seeds_to_tell
 from hpsearch.space.distributions import Range
 from hpsearch.space.space import Space
 from hpsearch.store.store import Store
@@ -43,6 +47,7 @@ class Verification:
         promised: The results of the finalist's seeds.
         found: The results of the new seeds.
         interval: Holds the mean of as many new seeds in 95 of 100 cases; None for a finalist of one seed.
+        spread: How far the search's best trial is ahead of its median one; None if it had fewer than 2 with values.
         code: The states of the trained code and of the study's code; None for one that is unknown.
         left_out: The parameters that were not to be read from the file. The finalist's values were trained.
     """
@@ -56,17 +61,41 @@ class Verification:
     promised: SeedStatistics
     found: SeedStatistics
     interval: tuple[float, float] | None
+    spread: float | None
     code: tuple[CodeState | None, CodeState | None]
     left_out: tuple[str, ...] = ()
 
     @property
     def within(self) -> bool | None:
-        """Whether the new mean lies in the interval; None without an interval."""
+        """Whether the new mean lies in the interval; None if too few seeds tell: see `verdict`."""
+        return {"within": True, "not within": False}.get(self.verdict)
+
+    @property
+    def verdict(self) -> str:
+        """`within`, `not within`, or `too few seeds`: there is no interval, or a mean in it means nothing.
+
+        An interval tells if it is at most half as wide as `spread` (`hpsearch.selection.telling`). A mean outside of a
+        wider one is still not within.
+        """
         if self.interval is None or self.found.mean is None:
-            return None if self.interval is None else False
+            return "too few seeds" if self.interval is None else "not within"
         low, high = self.interval
         margin = _EQUAL * max(abs(low), abs(high))
-        return low - margin <= self.found.mean <= high + margin
+        if not low - margin <= self.found.mean <= high + margin:
+            return "not within"
+        return "within" if self.tells is None or high - low <= self.tells else "too few seeds"
+
+    @property
+    def tells(self) -> float | None:
+        """The widest interval that tells; None where the search shows no differences to measure by."""
+        return SHARE * self.spread if self.spread else None
+
+    @property
+    def seeds_to_tell(self) -> SeedsToTell | None:
+        """How many seeds would tell; None where they do, and where no deviation is known."""
+        if self.verdict != "too few seeds" or self.tells is None:
+            return None
+        return seeds_to_tell(self.promised, self.found, self.tells)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,6 +140,7 @@ def verify(
     check_objective(study.config, study.store.get("module_folder"))
     ended = _retrain(study, config, finalist, count, caller)
     values = [record.value for record in ended if record.eligible and record.value is not None]
+    searched = [record.value for record in study.store.records(Stage.SEARCH) if record.value is not None]
     return Verification(
         trial=finalist.source,
         metric=study.config.metric,
@@ -124,6 +154,7 @@ def verify(
         outside=_outside(config, study.explored_space),
         promised=finalist.statistics,
         found=seed_statistics(values, count - len(values)),
+        spread=search_spread(searched, study.config.direction),
         interval=prediction_interval(finalist.statistics.values, len(values)),
         code=(CodeState.from_dict(ended[0].code), CodeState.from_dict(study.store.get("code"))),
         left_out=left_out,
@@ -154,8 +185,14 @@ def _read(study: Study, exported: Exported, expected: Mapping[str, Any]) -> tupl
         if default is None:
             raise InputError(f"study {study.name}: its space file has no export; allowed: --from PATH")
         path = Path(default.to)
+    takes, kind = way_of(study.config.objective).arguments, SUFFIXES.get(path.suffix.lower())
     if default is not None and path.resolve() == Path(default.to).resolve():
-        key, names, only = key or default.key, {**default.map, **names}, only or tuple(default.only)
+        kind = default.format or kind
+        places = {name: where for name, where in default.map.items() if kind != "args" or takes is None or not where}
+        key, names, only = key or default.key, {**places, **names}, only or tuple(default.only)
+    if kind == "args":
+        arguments = None if takes is None else takes(study.config.objective)
+        return read_arguments(path, arguments, names, study.config.space, only=only, otherwise=expected)
     config = read_config(path, key or ".", names, study.config.space, only=only, otherwise=expected)
     return config, tuple(name for name in config if names.get(name) == "" or (only and name not in only))
 

@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 from hpsearch.config.config import ExportFormat
 from hpsearch.errors import InputError
+from hpsearch.objectives.arguments import ArgumentLine
 from hpsearch.objectives.command.line import as_option, as_text
 from hpsearch.system import documents
 from hpsearch.system.documents.places import bare_name
@@ -18,7 +19,7 @@ from hpsearch.system.documents.python_text import is_name, python_text
 from hpsearch.system.documents.scalars import plain, toml_text, toml_text_of_key, yaml_text
 
 FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
-SUFFIXES: dict[str, ExportFormat] = {**documents.SUFFIXES, ".py": "python", ".env": "env"}
+SUFFIXES: dict[str, ExportFormat] = {**documents.SUFFIXES, ".args": "args", ".py": "python", ".env": "env"}
 PROVENANCE_KEY = "_hpsearch"
 _TITLE = "The best config of a study of hpsearch"
 Values = Mapping[str, Any]
@@ -60,6 +61,16 @@ def nested(values: Values, target: str) -> dict[str, Any]:
 def argument_line(values: Values) -> str:
     """Return values as options of a command line, quoted for a shell."""
     return shlex.join(word for name, value in values.items() for word in as_option(name, as_text(value)))
+
+
+def argument_file(line: ArgumentLine, provenance: Values) -> str:
+    """Return the text of a new file with the arguments that a study's own command takes, quoted for a shell."""
+    notes = {"command": line.command}
+    if line.missing:
+        notes["not in the arguments"] = ", ".join(line.missing)
+    if line.own:
+        notes["of the trial, beside parameters"] = ", ".join(f"{name} {value}" for name, value in line.own.items())
+    return _commented([shlex.join(line.words)], {**provenance, **notes})
 
 
 def override_line(values: Values) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from hpsearch.config.config import ExportFormat
 from hpsearch.errors import InputError
+from hpsearch.objectives.arguments import ArgumentLine
 from hpsearch.system.documents.places import bare_name
 from hpsearch.system.documents.scalars import plain, text_of, yaml_text
 from hpsearch.text import did_you_mean
@@ -28,6 +29,7 @@ class Place:
             merged into without a key.
         names: Names in the file by names in the config; dots lead into mappings. An empty one leaves a value out.
         only: The names to write; empty for all.
+        line: For `args`: what the study's own command takes; None for an option for each value.
         add: Whether an existing file gets what it does not have yet, and mappings for it.
         to_commit: Whether to merge into the file of the last commit, so that the new commit holds no other change.
     """
@@ -36,6 +38,7 @@ class Place:
     key: str | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     only: tuple[str, ...] = ()
+    line: ArgumentLine | None = None
     add: bool = False
     to_commit: bool = False
 

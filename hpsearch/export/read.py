@@ -51,14 +51,39 @@ def read_config(
         raise InputError(f"{path}: has no mapping at {key}; allowed: one that has the parameters (--key)")
     places = {name: names.get(name, bare_name(name)) for name in space.names if not only or name in only}
     found = {name: _at(place, where, path) for name, where in places.items() if where}
-    known = {name: value for name, value in (otherwise or {}).items() if name not in found}
-    found = known | {name: _typed(value, name, space, path) for name, value in found.items() if value is not _ABSENT}
+    found = {name: value for name, value in found.items() if value is not _ABSENT}
+    return whole_config(path, found, places, space, otherwise=otherwise, under="" if key == "." else f" under {key}")
+
+
+def whole_config(
+    path: Path,
+    found: Mapping[str, Any],
+    places: Mapping[str, str],
+    space: Space,
+    *,
+    otherwise: Mapping[str, Any] | None = None,
+    under: str = "",
+) -> dict[str, Any]:
+    """Return what was found in a file as a config, in the types that trials get.
+
+    Args:
+        path: The file, for messages.
+        found: Values by name.
+        places: The names that the file should have, with what they are called there; an empty one is not in the file.
+        space: Names and types.
+        otherwise: As in `read_config`.
+        under: Where in the file, for messages.
+
+    Raises:
+        InputError: A parameter is missing, or has the wrong type.
+    """
+    known = {name: value for name, value in (otherwise or {}).items() if not places.get(name)}
+    found = known | {name: _typed(value, name, space, path) for name, value in found.items()}
     active = space.active(_stored_names(found, space))
     wanted = [name for name in space.names if name in space.constants or name in active]
     missing = [places.get(name) or name for name in wanted if name not in found]
     if missing:
-        where = "" if key == "." else f" under {key}"
-        raise InputError(f"{path}: lacks {', '.join(missing)}{where}; allowed: a file with all of the config, or --map")
+        raise InputError(f"{path}: lacks {', '.join(missing)}{under}; allowed: a file with all of the config, or --map")
     return {name: value for name, value in found.items() if name in wanted}
 
 
@@ -79,7 +104,7 @@ def _load(path: Path) -> Any:
     kind = SUFFIXES.get(path.suffix.lower())
     python = path.suffix.lower() == ".py"
     if kind is None and not python:
-        raise InputError(f"{path}: can't be read back; allowed: {', '.join(SUFFIXES)}, .py")
+        raise InputError(f"{path}: can't be read back; allowed: {', '.join(SUFFIXES)}, .py, .args")
     try:
         text, _ = decoded(path.read_bytes(), str(path), kind or "python-assign")
         if kind is None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from hpsearch.config.config import ExportFormat
 from hpsearch.errors import InputError
-from hpsearch.export.formats import FORMATS, SUFFIXES, frozen_trial, nested, new_file
+from hpsearch.export.formats import FORMATS, SUFFIXES, argument_file, frozen_trial, nested, new_file
 from hpsearch.export.into import merged_into
 from hpsearch.export.place import ASSIGNMENTS, Place, chosen, placed
 from hpsearch.system.documents import FILE_FORMATS
@@ -172,6 +172,8 @@ def _new(
         raise InputError(f"{target}: its folder {target.parent} is not there; allowed: a file in an existing folder")
     if kind == "optuna":
         return frozen_trial(trial or {}, str(target), provenance)
+    if kind == "args" and place.line is not None:
+        return argument_file(place.line, provenance)
     values = {where: value for where, (_, value) in places.items()}
     mapped = {where for where, (name, _) in places.items() if name in place.names}
     if kind in FILE_FORMATS and any("." in name for name in mapped):

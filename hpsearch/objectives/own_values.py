@@ -29,6 +29,11 @@ class OwnValues:
         return asdict(self)
 
 
+def values_by_hand(number: int, seed: int, epochs: int, *, gpus: int = 1) -> OwnValues:
+    """Return the own values of a trial that is trained again by hand, in a new folder of the working directory."""
+    return OwnValues(seed=seed, epochs=epochs, trial_dir=f"trial-{number:05d}-again", number=number, gpus=gpus)
+
+
 OWN_VALUES = tuple(field.name for field in fields(OwnValues))
 OWN_NUMBERS = tuple(field.name for field in fields(OwnValues) if field.type in (int, "int"))
 """Those that arithmetic may have."""

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from hpsearch.config.config import StudyConfig
 from hpsearch.config.objectives import ObjectiveSection
+from hpsearch.objectives.arguments import Arguments
 from hpsearch.objectives.base import Objective
 from hpsearch.objectives.own_values import OwnValues
 from hpsearch.space.space import Space
@@ -37,6 +38,7 @@ class Way(Generic[SectionT]):
         by_hand: Returns the working directory and the arguments that train a config again in a shell. It is given the
             section, the config, the trial's own values, and the folder of the attempt to repeat. It raises FieldError.
             None: there is no such command.
+        arguments: Returns what the section's command takes of configs as arguments. None: there is no such command.
         cautions: Returns what to know before anything is trained, a line each. It is given the section and the study,
             and takes milliseconds. None: there is nothing.
     """
@@ -48,4 +50,5 @@ class Way(Generic[SectionT]):
     check: Callable[[SectionT, StudyConfig, str | None], None] | None = None
     check_bounds: Callable[[Space, str], None] | None = None
     by_hand: Callable[[SectionT, Config, OwnValues, Path | None], tuple[str | None, list[str]]] | None = None
+    arguments: Callable[[SectionT], Arguments] | None = None
     cautions: Callable[[SectionT, StudyConfig], list[str]] | None = None

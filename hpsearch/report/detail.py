@@ -14,7 +14,7 @@ from rich.text import Text
 
 from hpsearch.config.config import StudyConfig
 from hpsearch.errors import FieldError, InputError
-from hpsearch.objectives.own_values import OwnValues
+from hpsearch.objectives.own_values import values_by_hand
 from hpsearch.objectives.registry import way_of
 from hpsearch.report.curve import curve
 from hpsearch.report.layout import cell, facts, heading, whole
@@ -54,7 +54,7 @@ def trial_detail(study: Study, number: int) -> RenderableType:
     parts += [
         Text(""),
         heading("To train it again"),
-        *_again(study.config, record, study.folder, study.full_epochs(record.stage, record.number)),
+        *_again(study, record),
     ]
     return Group(*parts)
 
@@ -140,23 +140,34 @@ def _tail(path: Path) -> list[str]:
         return file.read().decode(errors="replace").splitlines()[-_LOG_LINES:]
 
 
-def _again(config: StudyConfig, record: TrialRecord, folder: Path, epochs: int) -> list[RenderableType]:
+def _again(study: Study, record: TrialRecord) -> list[RenderableType]:
+    config = study.config
     resolved, line = shown_config(record, config), way_of(config.objective).by_hand
     by_hand: list[RenderableType] = [facts([("config", _json(resolved)), ("seed", str(record.seed))])]
     if line is None or not resolved:
         return by_hand
-    again = f"trial-{record.number:05d}-again"
-    own = OwnValues(seed=record.seed, epochs=epochs, trial_dir=again, number=record.number, gpus=config.gpus_per_trial)
+    own = values_by_hand(
+        record.number, record.seed, study.full_epochs(record.stage, record.number), gpus=config.gpus_per_trial
+    )
     try:
-        cwd, arguments = line(config.objective, resolved, own, last_folder(record, folder))
+        cwd, arguments = line(config.objective, resolved, own, last_folder(record, study.folder))
     except FieldError as error:
         return [*by_hand, cell(error, "yellow")]
-    return [*by_hand, *map(whole, _shell_lines(["cd", cwd, "&&"] if cwd else [], arguments))]
+    before = [*_into(cwd, study.store.get("cwd")), "mkdir", "-p", own.trial_dir, "&&"]
+    variables = [f"HPSEARCH_SEED={own.seed}", f"HPSEARCH_TRIAL_DIR={own.trial_dir}"]
+    return [*by_hand, *map(whole, _shell_lines([*before, *variables], arguments))]
+
+
+def _into(cwd: str | None, made_in: str | None) -> list[str]:
+    """Return the words that go where the command runs: into its own folder, or where the study was made."""
+    if cwd is None and made_in is not None and Path(made_in).is_dir() and Path(made_in) != Path.cwd():
+        cwd = made_in
+    return [] if cwd is None else ["cd", cwd, "&&"]
 
 
 def _shell_lines(before: Sequence[str], arguments: Sequence[str]) -> list[str]:
     """Return a command for a shell, on several lines if it is long."""
-    words = [word if word == "&&" else shlex.quote(clean(word)) for word in (*before, *arguments)]
+    words = [word if word == "&&" else _quoted(word) for word in (*before, *arguments)]
     lines = [words[0]]
     for word in words[1:]:
         if len(lines[-1]) + len(word) + 3 > _SHELL_CHARACTERS:
@@ -164,3 +175,11 @@ def _shell_lines(before: Sequence[str], arguments: Sequence[str]) -> list[str]:
         else:
             lines[-1] += f" {word}"
     return [f"{line} \\" for line in lines[:-1]] + lines[-1:]
+
+
+def _quoted(word: str) -> str:
+    """Return a word for a shell; what a terminal would not show as it is gets escapes, as bash and zsh read them."""
+    if clean(word) == word:
+        return shlex.quote(word)
+    escaped = word.encode("unicode_escape", "surrogatepass").decode().replace("'", "\\'")
+    return f"$'{escaped}'"

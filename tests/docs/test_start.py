@@ -23,7 +23,7 @@ _SPEC.loader.exec_module(make_start)
 
 INLINE = " --executor inline"
 RUN = "hpsearch run train.hpsearch.yaml"
-SMALL = f"{INLINE} --trials 5 --set finalists.configs=1 --set finalists.seeds=2"
+SMALL = f"{INLINE} --trials 5 --set finalists.configs=1 --set finalists.seeds=8"
 MORE = {RUN: SMALL, f"{RUN} --smoke": INLINE, "hpsearch verify train --from config.yaml --key optim": INLINE}
 
 

@@ -3,6 +3,7 @@
 import json
 import random
 import shutil
+import statistics
 import sys
 import tempfile
 from contextlib import closing
@@ -11,16 +12,17 @@ from pathlib import Path
 import pytest
 
 from hpsearch.driver.session import Caller
-from hpsearch.driver.verification import Exported
+from hpsearch.driver.verification import Exported, Verification
 from hpsearch.driver.verification import verify as verify_study
 from hpsearch.errors import InputError, StudyError
 from hpsearch.export.read import read_config
-from hpsearch.selection.ranking import prediction_interval
+from hpsearch.selection.ranking import prediction_interval, seed_statistics
+from hpsearch.selection.telling import SeedsToTell
 from hpsearch.space.parsing import parse_space
 from hpsearch.store.store import Store
 from hpsearch.trial.events import Notice, TrialScored
 from hpsearch.trial.seeding import derive_seed
-from hpsearch.trial.trial import Stage
+from hpsearch.trial.trial import Direction, Stage
 from support.bench import INLINE, Bench, begin
 from support.cli import invoke, said
 from support.documents import with_sections
@@ -36,7 +38,7 @@ SEEDS = []
 def train(config, trial):
     SEEDS.append(trial.seed)
     for epoch in trial.epochs():
-        yield {"score": 1 - abs(config["lr"] - 0.1) + random.gauss(0, 0.01) + SHIFT, "config": config["wd"]}
+        yield {"score": 1 - abs(config["lr"] - 0.1) + random.gauss(0, 0.001) + SHIFT, "config": config["wd"]}
 """
 
 
@@ -178,6 +180,58 @@ def test_another_finalist_and_one_that_is_none(bench: Bench, study):
         verify(bench, trial=99)
 
 
+def test_an_interval_that_is_wide_beside_the_search_does_not_tell(bench: Bench, monkeypatch):
+    monkeypatch.setattr(sys, "path", [str(bench.folder), *sys.path])
+    monkeypatch.delitem(sys.modules, "noisy", raising=False)
+    (bench.folder / "noisy.py").write_text(NOISY.replace("0.001", "0.3"))
+    path = bench.space(ensemble=None, finalists={"configs": 1, "seeds": 3})
+    study = bench.run(with_sections(path, objective={"python": "noisy:train", "epochs": 2}))
+    said("export", "sample", "--to", "best.yaml")
+    shown = ("verify", "sample", "--from", "best.yaml", "--executor", "inline")
+    printed = invoke(*shown, code=3).stdout
+    assert "\ntoo few seeds to tell: the mean is within " in printed
+    assert "where a mean of 3 new seeds lies in 95 of 100 cases, but that is " in printed
+    content = json.loads(invoke(*shown, "--json", code=3).stdout)
+    assert (content["within"], content["verdict"]) == (None, "too few seeds")
+    values = [record.value for record in study.store.records(Stage.SEARCH)]
+    assert content["tells"] == pytest.approx((max(values) - statistics.median(values)) / 2)
+    needed = content["seeds_to_tell"]
+    assert needed["new"] is None
+    assert f"; about {needed['each']} new seeds of a finalist with as many would tell" in printed
+
+
+def verification(promised, found, spread):
+    """A comparison of two lists of values."""
+    return Verification(
+        trial=0,
+        metric="score",
+        direction=Direction.MAXIMIZE,
+        config={},
+        differences={},
+        outside={},
+        promised=seed_statistics(promised),
+        found=seed_statistics(found),
+        interval=prediction_interval(promised, len(found)),
+        spread=spread,
+        code=(None, None),
+    )
+
+
+def test_the_verdict_by_hand():
+    # Deviation 1, 3 seeds and 3 new ones: 1 +- 4.3027 * sqrt(2/3), so 7.026 wide.
+    assert verification([0, 1, 2], [1, 1, 1], 14.1).verdict == "within"
+    narrow = verification([0, 1, 2], [1, 1, 1], 14.0)
+    assert (narrow.verdict, narrow.within, narrow.tells) == ("too few seeds", None, 7.0)
+    # 4 new seeds: 2 * 4.3027 * sqrt(1/3 + 1/4) is 6.57. Pooled: 2 * 4.3027 * sqrt(1/3), 4.97.
+    assert narrow.seeds_to_tell == SeedsToTell(new=4, each=3)
+    outside = verification([0, 1, 2], [9, 9, 9], 14.0)
+    assert (outside.verdict, outside.within, outside.seeds_to_tell) == ("not within", False, None)
+    for spread in (None, 0.0):
+        assert verification([0, 1, 2], [1, 1, 1], spread).verdict == "within"
+    alone = verification([1], [1], 5.0)
+    assert (alone.verdict, alone.within, alone.seeds_to_tell) == ("too few seeds", None, None)
+
+
 def test_a_config_that_fails_is_an_error(bench: Bench, study, monkeypatch):
     monkeypatch.setattr(noisy().random, "gauss", lambda *_: float("nan"))
     with pytest.raises(StudyError, match="none of 2 trials ended with a value"):
@@ -191,10 +245,11 @@ def test_what_can_not_be_compared_is_refused(bench: Bench):
     assert study.document()["finalists"] == []
 
 
-def test_one_seed_is_not_judged(bench: Bench):
+def test_one_seed_does_not_tell(bench: Bench):
     bench.run(bench.space("climb", finalists={"configs": 1, "seeds": 1}, ensemble=None))
     said("export", "sample", "--to", "best.toml")
-    assert "not judged" in said("verify", "sample", "--from", "best.toml", "--executor", "inline")
+    result = invoke("verify", "sample", "--from", "best.toml", "--executor", "inline", code=3)
+    assert "\ntoo few seeds to tell: a finalist with one seed does not show" in result.stdout
     assert [e.stage for e in bench.events if isinstance(e, TrialScored)][-1] is Stage.FINALISTS
 
 

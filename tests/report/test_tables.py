@@ -30,7 +30,7 @@ def study(tmp_path):
 
 def lines(renderable, width=120):
     file = io.StringIO()
-    Console(file=file, width=width).print(renderable)
+    Console(file=file, width=width).print(renderable, crop=False)
     return [line.rstrip() for line in file.getvalue().splitlines()]
 
 
@@ -192,11 +192,46 @@ def test_an_unknown_trial_is_the_users_error(study):
 def test_a_command_is_shown_as_a_shell_reads_it(study):
     command = ["python", "my train.py", "--epochs", "{epochs}", "--out", "{trial_dir}", "{args}"]
     one = searched(study, config(objective={"command": command, "epochs": 20}, ensemble=None))
-    text = lines(trial_detail(one, 1), 80)
-    start = next(i for i, line in enumerate(text) if line.startswith("python"))
-    words = shlex.split("\n".join(text[start:]))
-    assert words[:6] == ["python", "my train.py", "--epochs", "20", "--out", "trial-00001-again"]
+    words = again(one, 1)
+    assert words[:4] == ["mkdir", "-p", "trial-00001-again", "&&"]
+    assert words[4:6] == ["HPSEARCH_SEED=101", "HPSEARCH_TRIAL_DIR=trial-00001-again"]
+    assert words[6].endswith("python")
+    assert words[7:12] == ["my train.py", "--epochs", "20", "--out", "trial-00001-again"]
     assert words[words.index("--head") + 1] == "[256, 64]"
+
+
+def again(one, number):
+    """Return the words of the command that trains a trial again."""
+    text = lines(trial_detail(one, number), 80)
+    start = next(i for i, line in enumerate(text) if line.startswith(("mkdir", "cd")))
+    return shlex.split("\n".join(text[start:]).replace("\\\n", ""))
+
+
+def test_the_shown_command_trains_the_trial_again(study, tmp_path):
+    place = tmp_path / "it's here"
+    place.mkdir()
+    program = "import os, sys; print(os.getcwd(), *sys.argv[1:], sorted(os.listdir(os.environ['HPSEARCH_TRIAL_DIR'])))"
+    command = [sys.executable, "-c", f"{program}; print(os.environ['HPSEARCH_SEED'])", "--b={batch_size}", "a\033[1mb"]
+    command += ["--lr", "{lr}", "{head}", "{dropout}", "{optimizer}"]
+    one = searched(study, config(objective={"command": command, "epochs": 20, "cwd": str(place)}, ensemble=None))
+    text = lines(trial_detail(one, 1), 80)
+    start = next(i for i, line in enumerate(text) if line.startswith("cd"))
+    run = subprocess.run(["bash", "-c", "\n".join(text[start:])], capture_output=True, text=True, check=True)
+    trained = one.config.space.config_of(one.store.record(Stage.SEARCH, 1).params)
+    first, second = run.stdout.splitlines()
+    assert first.startswith(f"{place} --b={trained['batch_size']} a\033[1mb --lr {trained['lr']} ")
+    assert first.endswith(" adamw []")
+    assert second == "101"
+
+
+def test_a_command_is_trained_again_where_the_study_was_made(study, tmp_path, monkeypatch):
+    one = searched(study, config(objective={"command": "./train {args}", "epochs": 20}, ensemble=None))
+    one.store.put("cwd", str(tmp_path))
+    assert again(one, 1)[:4] == ["cd", str(tmp_path), "&&", "mkdir"]
+    monkeypatch.chdir(tmp_path)
+    assert again(one, 1)[0] == "mkdir"
+    one.store.put("cwd", str(tmp_path / "gone"))
+    assert again(one, 1)[0] == "mkdir"
 
 
 def test_the_table_of_a_long_curve_keeps_both_ends_and_the_best(study):

@@ -25,7 +25,7 @@ def check_command(settings: Command, space: Space) -> None:
             one that is neither true nor false, arithmetic with one that is no number, an empty command, unbalanced
             quotes or braces, `{args}` inside other text, or a folder, an interpreter or a template that is not there.
     """
-    read = read_command(settings, _possible_values(space))
+    read = read_command(settings, possible_values(space))
     _check_names(settings, space, read)
     if settings.cwd is not None and not Path(settings.cwd).is_dir():
         raise FieldError(("objective", "cwd"), f"found {settings.cwd!r}", "a folder that is there")
@@ -34,7 +34,8 @@ def check_command(settings: Command, space: Space) -> None:
         check_config_file(settings.config_file, space)
 
 
-def _possible_values(space: Space) -> dict[str, Sequence[Any]]:
+def possible_values(space: Space) -> dict[str, Sequence[Any]]:
+    """Return values of each parameter and constant: all of a choice, and some of a range."""
     values: dict[str, Sequence[Any]] = {}
     for name in space.names:
         axis = space.parameters.get(name)

@@ -41,9 +41,13 @@ def shell_words(text: str) -> list[str]:
     Raises:
         ValueError: Its quotes are not balanced.
     """
-    # Python's splitting keeps the newline of a continued line, a shell drops it.
-    hidden = TOKEN.sub(_hidden, _CONTINUATION.sub(r"\1", text))
+    hidden = TOKEN.sub(_hidden, unbroken(text))
     return [word.translate(_SHOWN) for word in shlex.split(hidden)]
+
+
+def unbroken(text: str) -> str:
+    """Return text without the newlines of continued lines: Python's splitting keeps them, a shell drops them."""
+    return _CONTINUATION.sub(r"\1", text)
 
 
 def _hidden(match: re.Match[str]) -> str:

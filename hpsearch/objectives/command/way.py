@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 
 from hpsearch.config.config import StudyConfig
+from hpsearch.objectives.arguments import Arguments
 from hpsearch.objectives.base import Objective
 from hpsearch.objectives.command.section import Command
 from hpsearch.objectives.own_values import OwnValues
@@ -39,7 +42,21 @@ def _by_hand(settings: Command, config: Config, own: OwnValues, attempt: Path | 
 
     made = settings.config_file
     kept = None if made is None or attempt is None else config_file_path(made, attempt)
-    return settings.cwd, command_line(settings, config, own, config_file=kept)
+    program, *arguments = command_line(settings, config, own, config_file=kept)
+    return settings.cwd, [_of_here(program), *arguments]
+
+
+def _of_here(program: str) -> str:
+    """Return the path of a program in this Python's own virtual environment, which another shell may not know."""
+    found = shutil.which(program)
+    in_own = found is not None and sys.prefix != sys.base_prefix and Path(found).parent == Path(sys.prefix, "bin")
+    return str(found) if in_own else program
+
+
+def _arguments(settings: Command) -> Arguments:
+    from hpsearch.objectives.command.arguments import CommandArguments
+
+    return CommandArguments(settings)
 
 
 def _cautions(settings: Command, study: StudyConfig) -> list[str]:
@@ -55,5 +72,6 @@ COMMAND = Way(
     code_folder=_code_folder,
     check=_check,
     by_hand=_by_hand,
+    arguments=_arguments,
     cautions=_cautions,
 )

@@ -1,0 +1,65 @@
+"""The command in the text of `sh -c TEXT`, where that has the placeholders."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+
+from hpsearch.objectives.command.program import SHELLS
+from hpsearch.objectives.command.tokens import TOKEN, bodies
+
+_TEXT_FOLLOWS = re.compile(r"-[a-z]*c")
+_BEFORE = re.compile(r"\w+=.*|exec|command|time|nohup|\{", re.DOTALL)  # assignments, and words of the shell
+_FIRST_HIDDEN = 0xE000  # private characters, one for each placeholder
+_MOST_HIDDEN = 0x1900
+
+
+def command_in(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments of the command that the values go to: those in a shell's text, or the same ones.
+
+    Of several commands in the text, it is the first that has a placeholder, without its redirections.
+
+    Args:
+        arguments: As the space file has them.
+    """
+    if arguments[0].rpartition("/")[2] not in SHELLS:
+        return list(arguments)
+    at = next((at for at, one in enumerate(arguments) if _TEXT_FOLLOWS.fullmatch(one)), len(arguments))
+    text = "".join(arguments[at + 1 : at + 2])
+    found = [match[0] for match in TOKEN.finditer(text)]
+    if not any(bodies(text)) or len(found) > _MOST_HIDDEN:
+        return list(arguments)
+    places = iter(range(len(found)))
+    hidden = TOKEN.sub(lambda _: chr(_FIRST_HIDDEN + next(places)), text)
+    for command in _commands(hidden):
+        words = [_shown(word, found) for word in command]
+        if any(body for word in words for body in bodies(word)):
+            return words
+    return list(arguments)
+
+
+def _commands(text: str) -> list[list[str]]:
+    """Return the commands of a shell's text, without redirections; none if it can't be split."""
+    tokens = shlex.shlex(text, posix=True, punctuation_chars=True)
+    tokens.whitespace_split, tokens.commenters = True, ""
+    commands: list[list[str]] = [[]]
+    try:
+        for token in tokens:
+            if "<" in token or ">" in token:
+                if commands[-1] and commands[-1][-1].isdigit():
+                    commands[-1].pop()
+                next(tokens, "")
+            elif token and not set(token) - set(";&|()\n"):
+                commands.append([])
+            elif commands[-1] or not _BEFORE.fullmatch(token):
+                commands[-1].append(token)
+    except ValueError:
+        return []
+    return [command for command in commands if command]
+
+
+def _shown(word: str, found: Sequence[str]) -> str:
+    return "".join(
+        found[ord(one) - _FIRST_HIDDEN] if 0 <= ord(one) - _FIRST_HIDDEN < len(found) else one for one in word
+    )
