@@ -15,7 +15,7 @@ from hpsearch.system.files import STDOUT
 def init(
     source: Annotated[
         Path,
-        typer.Argument(metavar="SCRIPT", help="A script with argparse options or Hydra, or a config. It is not run."),
+        typer.Argument(metavar="SCRIPT", help="A script with options or Hydra, or a config. It is not run."),
     ],
     *,
     to: Annotated[
@@ -38,7 +38,7 @@ def init(
     if script is not None and not _is_file(script):
         raise InputError(f"--script {script}: not found; allowed: an existing Python script")
     folder = Path() if target == STDOUT else target.parent
-    deliver(plan_space(source, folder=folder, script=script), target, check="check")
+    deliver(plan_space(source, folder=folder, script=script), target, check="unsure")
 
 
 def _is_file(path: Path) -> bool:

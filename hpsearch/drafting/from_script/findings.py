@@ -24,6 +24,8 @@ class Findings:
         sorted: What becomes of the settings.
         measured: Where the measurements seem to be.
         notes: What could not be read.
+        words: What stands after the script in the command, before the options of its subcommand.
+        weights: The file that the script seems to write its last weights to; empty if none is known.
     """
 
     source: Path
@@ -32,6 +34,8 @@ class Findings:
     sorted: Sorted
     measured: Measurements
     notes: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    weights: str = ""
 
     @property
     def epochs_setting(self) -> Setting | None:

@@ -12,6 +12,7 @@ from hpsearch.drafting.from_script.findings import Findings
 from hpsearch.drafting.from_script.measurements import Measurements, guess_measurements
 from hpsearch.drafting.from_script.objective import objective
 from hpsearch.drafting.from_script.parameters import sort_settings
+from hpsearch.drafting.from_script.paths import last_weights, usage_of
 from hpsearch.drafting.from_script.script import parse, read_script
 from hpsearch.drafting.space_file import Comment, Entry, SpaceFile
 from hpsearch.errors import InputError
@@ -47,9 +48,17 @@ def _of_script(source: Path) -> Findings:
     if script.hydra is not None:
         path, name = script.hydra
         return _of_config(hydra_config(source.parent / path, name), source)
-    result = sort_settings(script.settings, str(source), keep_rest=False)
-    measured = guess_measurements(script.tree)
-    return Findings(source=source, script=source, way="args", sorted=result, measured=measured, notes=script.notes)
+    usage = usage_of(script.module.trees)
+    return Findings(
+        source=source,
+        script=source,
+        way="args",
+        sorted=sort_settings(script.settings, str(source), keep_rest=False, usage=usage),
+        measured=guess_measurements(script.tree),
+        notes=script.notes,
+        words=script.words,
+        weights=last_weights(usage),
+    )
 
 
 def _of_config(source: Path, script: Path | None) -> Findings:
@@ -83,6 +92,7 @@ def _space_file(findings: Findings, study: str, folder: Path) -> SpaceFile:
     measured = findings.measured
     guess = "found in the script" if measured.known else "not found in the script; what does it report?"
     rest = Comment(f"everything else stays as {findings.source.name} has it")
+    is_left = findings.way != "args" or findings.sorted.kept > 0
     no_seed = "CHECK: no seed was found; without one, the finalists' seeds make no difference"
     return SpaceFile(
         head=(
@@ -92,7 +102,7 @@ def _space_file(findings: Findings, study: str, folder: Path) -> SpaceFile:
         study=study,
         goal=(Entry("metric", measured.metric, f"CHECK: {guess}"), Entry("direction", measured.direction, "CHECK")),
         objective=objective(findings, folder),
-        space=(*findings.sorted.space, *((rest,) if findings.way != "args" else ())),
+        space=(*findings.sorted.space, *((rest,) if is_left else ())),
         search=(Entry("trials", DEFAULT_TRIALS),),
         finalists=(Entry("configs", 3), Entry("seeds", 5)),
         tail=() if findings.has_seed else (no_seed,),
