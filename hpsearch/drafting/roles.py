@@ -18,6 +18,7 @@ TAKEN = frozenset((*RESERVED, *Command.model_fields))
 _EPOCHS = re.compile(
     r"(n|nb|num|number_of|max|total|train|training|num_train|num_training|max_train)?_?(epochs?)|nepochs?|nepoch|maxepochs?"
     r"|epochs?_(num|max|total)|max_num_epochs|n_train_epochs|epochs?_to_train"
+    r"|(n|num|nb|max|total|global|comm)_rounds?|num_boost_rounds?|n_boost_rounds?|comm_rounds?"
 )
 _SEED = re.compile(
     r"(random|rand|rng|manual|global|torch|main|base|init|training|train)?_?seed|random_state|seed_everything"

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from hpsearch.drafting.from_script.calls import Call, calls_of
-from hpsearch.drafting.from_script.literals import Named
+from hpsearch.drafting.from_script.literals import Named, dotted
 from hpsearch.drafting.from_script.modules import Module
 from hpsearch.drafting.from_script.setting import UNKNOWN, Setting
 
+_GROUPS = {"add_argument_group", "add_mutually_exclusive_group"}
 _WANTED = frozenset(
-    ["add_argument", "add_parser", "add_subparsers", "set_defaults", "add_dict_to_argparser", "add_argparse_args"]
+    ["add_argument", "add_parser", "set_defaults", "add_dict_to_argparser", "add_argparse_args", *_GROUPS]
 )
 _FLAGS = {"store_true", "store_false", "store_const", "append_const", "count", "BooleanOptionalAction"}
+_RESTS = {"REMAINDER", "...", "PARSER", "A..."}
 _SILENT = {"help", "version"}
 _TRAINING = ("train", "fit", "training", "run", "main")  # what a subcommand that trains is called
 _OPTION = re.compile(r"--?[A-Za-z][\w.-]*", re.ASCII)
@@ -43,26 +46,47 @@ def read_argparse(module: Module) -> ArgparseOptions:
     changed: dict[str, Any] = {}
     unnamed: set[int] = set()
     commands: list[str] = []
+    parents: dict[str, set[str]] = {}  # a subcommand to the variables of the parsers whose options it takes over
     for call in calls_of(module, _WANTED):
         if call.name == "add_parser":
             name = call.arguments[0] if call.arguments and isinstance(call.arguments[0], str) else ""
             parsers[call.target] = name
             commands.append(name)
+            parents.setdefault(name, set()).update(_parents(call))
+        elif call.name in _GROUPS:
+            parsers[call.target] = parsers.get(_receiver(call), "")
         elif call.name == "set_defaults":
             changed |= call.keywords
         else:
-            command = parsers.get(call.receiver, "")
+            command = parsers.get(_receiver(call)) or f"@{_receiver(call)}"
             for setting in _added(call):
                 if setting is None:
                     unnamed.add(id(call.node))
                     continue
                 unnamed.discard(id(call.node))
-                found.setdefault((command, setting.name), replace(setting, command=command))
+                found.setdefault((command, setting.name), setting)
     chosen = _chosen(commands)
-    own = [_finished(s, changed) for (command, name), s in found.items() if name and command in {"", chosen}]
+    taken_over = {f"@{name}" for name in parents.get(chosen, set())}
+    own = [
+        replace(_finished(setting, changed), command=chosen if command in {chosen, *taken_over} else "")
+        for (command, name), setting in found.items()
+        if name and (command == chosen or command.startswith("@"))
+    ]
     return ArgparseOptions(
         settings=tuple(own), command=chosen, notes=tuple(_notes(module, len(unnamed), commands, chosen))
     )
+
+
+def _receiver(call: Call) -> str:
+    """Return the variable of a call's parser; that of the caller, if a function takes it as an argument."""
+    value = call.names.get(call.receiver)
+    return value.name if isinstance(value, Named) else call.receiver
+
+
+def _parents(call: Call) -> Iterator[str]:
+    for keyword in call.node.keywords:
+        if keyword.arg == "parents" and isinstance(keyword.value, (ast.List, ast.Tuple)):
+            yield from map(dotted, keyword.value.elts)
 
 
 def _notes(module: Module, unnamed: int, commands: list[str], chosen: str) -> Iterator[str]:
@@ -126,7 +150,7 @@ def _option(words: tuple[Any, ...], keywords: Mapping[str, Any]) -> Setting | No
         default=_default(keywords),
         positional=positional,
         choices=_choices(choices),
-        required=(positional and not is_optional) or keywords.get("required") is True,
+        required=(positional and not is_optional and nargs not in _RESTS) or keywords.get("required") is True,
         count="" if nargs in {"", "?", "1"} else nargs,
         switch=_switch(flag, action),
     )
@@ -162,7 +186,7 @@ def _obstacle(setting: Setting, action: str, nargs: str) -> str:
         return "a flag, which takes no value"
     if action not in {"", "store"}:
         return f"its action is {action}"
-    if nargs in {"REMAINDER", "...", "PARSER", "A..."}:
+    if nargs in _RESTS:
         return "takes all other arguments"
     if setting.flag and not _OPTION.fullmatch(setting.flag):
         return "its name has other characters"
@@ -173,7 +197,7 @@ def _finished(setting: Setting, changed: Mapping[str, Any]) -> Setting:
     """Return a setting with its default as argparse makes it, or as `set_defaults` changes it."""
     default = changed.get(setting.name.replace("-", "_"), setting.default)
     default = UNKNOWN if isinstance(default, Named) else default
-    if isinstance(default, str) and setting.type in {"int", "float"}:
+    if isinstance(default, str) and setting.type not in {"", "str"}:
         default = _as_number(default)
     if setting.type == "int" and isinstance(default, float) and default.is_integer():
         default = int(default)

@@ -230,13 +230,13 @@ def _is_helper(function: Definition, wanted: set[str] | frozenset[str]) -> bool:
     if isinstance(function, ast.ClassDef):
         return False
     arguments = function.args
-    own = {a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)} - {"self", "cls", "parser"}
+    own = {a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)} - {"self", "cls"}
     own |= {a.arg for a in (arguments.vararg, arguments.kwarg) if a is not None}
     if not own:
         return False
     calls = [part for part in ast.walk(function) if isinstance(part, ast.Call) and called(part) in wanted]
     loops = [part.iter for part in ast.walk(function) if isinstance(part, ast.For)]
-    parts = [argument for call in calls for argument in (*call.args, *(k.value for k in call.keywords))]
+    parts = [part for call in calls for part in (call.func, *call.args, *(k.value for k in call.keywords))]
     return any(isinstance(n, ast.Name) and n.id in own for part in (*parts, *loops) for n in ast.walk(part))
 
 

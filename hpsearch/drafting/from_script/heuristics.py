@@ -137,6 +137,8 @@ def _log_range(setting: Setting, factor: float, standard: tuple[float, float], f
     if not _SMALLEST <= default <= _LARGEST:
         return None
     bounds = (nice(default / factor), nice(default * factor))
+    if "eta" in tokens(setting.name) and default <= 1 < bounds[1]:
+        bounds = (bounds[0], 1.0)  # of boosted trees, whose rate is at most 1
     return Suggestion(kind="loguniform", arguments=bounds, family=family)
 
 

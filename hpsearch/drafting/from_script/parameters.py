@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -106,7 +106,19 @@ def _planned(settings: list[Setting], usage: Usage, *, in_file: bool) -> _Plan:
     if not any(one.sure for one in suggestions.values()):
         suggestions |= _fallback([setting for setting in free if setting.name not in TAKEN], suggestions)
     chosen = choose((setting, suggestions[setting.name]) for setting in free if setting.name in suggestions)
+    suggestions |= dict(_borrowed(free, suggestions, chosen))
     return _Plan(in_file=in_file, roles=roles, suggestions=suggestions, chosen=chosen)
+
+
+def _borrowed(
+    free: list[Setting], suggestions: Mapping[str, Suggestion], chosen: Chosen
+) -> Iterator[tuple[str, Suggestion]]:
+    """Yield the range of a rival for a searched setting without a default: both are of one size."""
+    by_name = {setting.name: setting for setting in free}
+    for rival, name in chosen.rivals.items():
+        if by_name[name].number is None and by_name[rival].number and suggestions[rival].kind == suggestions[name].kind:
+            note = f"CHECK: no default; {by_name[rival].shown} has {flow(by_name[rival].default)}"
+            yield name, replace(suggestions[rival], note=note)
 
 
 def _fallback(free: list[Setting], suggestions: Mapping[str, Suggestion]) -> dict[str, Suggestion]:

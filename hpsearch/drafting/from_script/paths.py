@@ -34,6 +34,11 @@ _RESUME_HELP = re.compile(r"\b(resum\w*|continue training|restart\w*( training)?
 _PLACE = re.compile(
     r"(dir|dirs|directory|folder|path|file|filename|root|checkpoint|ckpt|snapshot|model|log|logs|logfile)"
 )
+_EPOCHS_HELP = re.compile(
+    r"(the |total |max(imum)? )*(number|num|no\.?|#) of (total |training |max(imum)? )*epochs"
+    r"( (to|for) (train|run)\w*.*)?$",
+    re.IGNORECASE,
+)
 _CHECKPOINT = {"checkpoint", "ckpt", "snapshot", "checkpoints", "load", "restore", "continue"}
 _WEIGHTS = re.compile(r"[\w-]+\.(?:pt|pth|ckpt|tar|pth\.tar|pt\.tar|pkl|h5|keras|safetensors|bin|msgpack|npz|joblib)")
 _LATEST = ("last", "latest", "checkpoint", "ckpt", "snapshot", "state", "current", "resume")
@@ -82,6 +87,8 @@ def role_of(setting: Setting, usage: Usage) -> str:
         return ""
     default = None if setting.default is UNKNOWN or setting.default is False else setting.default
     found = role(setting.name, default) or next((r for r in map(role, setting.aliases) if r), "")
+    if not found and setting.is_integer and _EPOCHS_HELP.match(setting.help):
+        found = "{epochs}"
     if found in {"{epochs}", "{seed}"} or setting.choices or not (default is None or isinstance(default, str)):
         return found if found in {"{epochs}", "{seed}"} and not setting.choices else ""
     return _path_role(setting, default or "", found, usage)
@@ -90,6 +97,8 @@ def role_of(setting: Setting, usage: Usage) -> str:
 def _path_role(setting: Setting, default: str, found: str, usage: Usage) -> str:
     words = tokens(setting.name)
     name = setting.name.rpartition(".")[2]
+    if name == "project" and not default and _WRITTEN_HELP.search(setting.help):
+        return place_in_folder("")
     if found == RESUME or (
         _CHECKPOINT & set(words) and _RESUME_HELP.search(setting.help) and name not in usage.written
     ):
