@@ -38,7 +38,7 @@ def init(
     if script is not None and not _is_file(script):
         raise InputError(f"--script {script}: not found; allowed: an existing Python script")
     folder = Path() if target == STDOUT else target.parent
-    deliver(plan_space(source, folder=folder, script=script), target, check="unsure")
+    deliver(plan_space(source, folder=folder, script=script), target, check="check")
 
 
 def _is_file(path: Path) -> bool:

@@ -17,8 +17,8 @@ from hpsearch.errors import InputError, StudyError
 from hpsearch.executors.planning import claimed_resources
 from hpsearch.export.read import read_config
 from hpsearch.objectives.loading import check_objective
-from hpsearch.selection.divergence import DivergenceRule
 from hpsearch.selection.ranking import Finalist, SeedStatistics, prediction_interval, seed_statistics, winner
+from hpsearch.selection.rules import divergence_rule
 from hpsearch.space.distributions import Range
 from hpsearch.space.space import Space
 from hpsearch.store.store import Store
@@ -216,4 +216,4 @@ def _train(session: Session, source: int, used: int, count: int) -> None:
         return new_replicate(number, Params({}), config.seed, source, used + number)
 
     session.publish(StageStarted(stage="finalists", total=count, done=0, epochs=config.objective.epochs))
-    Dispatcher(session, Stage.FINALISTS, (DivergenceRule(),)).run(range(count), plan)
+    Dispatcher(session, Stage.FINALISTS, (divergence_rule(config),)).run(range(count), plan)

@@ -40,12 +40,14 @@ class Findings:
     @property
     def epochs_setting(self) -> Setting | None:
         """The setting for the epochs of a trial; None if there is none."""
-        return next((setting for setting, text in self.sorted.spelled if text == "{epochs}"), None)
+        named = next((setting for setting, text in self.sorted.spelled if text == "{epochs}"), None)
+        return named or (self.sorted.steps.setting if self.sorted.steps.each else None)
 
     @property
     def default_epochs(self) -> int | None:
         """The default of the setting for the epochs; None if it can't be read."""
         number = None if self.epochs_setting is None else self.epochs_setting.number
+        number = number // self.sorted.steps.each if number and self.sorted.steps.each else number
         return int(number) if number is not None and 1 <= number < _MOST_EPOCHS else None
 
     @property
@@ -72,3 +74,16 @@ class Findings:
         if not self.has_seed:
             found.append("the seed: no setting for it was found")
         return (*found, *self.notes)
+
+    @property
+    def unsure(self) -> tuple[str, ...]:
+        """What was guessed and may be wrong, each with what to look at."""
+        resume = self.sorted.resume
+        place = f"resume: {resume.shown} {{resume_from}}/NAME" if resume is not None else ""
+        said = (
+            f"which file the script writes for it; then write {place}"
+            if resume is not None and not self.weights
+            else ""
+        )
+        going_on = (f"{resume.shown}: {said}",) if resume is not None and said else ()
+        return tuple(dict.fromkeys((*self.sorted.unsure, *going_on, *self.measured.unsure)))

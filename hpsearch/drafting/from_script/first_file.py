@@ -40,7 +40,8 @@ def plan_space(source: Path, *, folder: Path, script: Path | None = None) -> Dra
         findings = _of_config(source, script)
     else:
         raise InputError(f"{source}: not read; allowed: a .py script, or a config that ends in {', '.join(SUFFIXES)}")
-    return drafted(_space_file(findings, study_name(source.stem), folder), str(source), checks=findings.checks)
+    file = _space_file(findings, study_name(source.stem), folder)
+    return drafted(file, str(source), checks=findings.checks, unsure=findings.unsure)
 
 
 def _of_script(source: Path) -> Findings:

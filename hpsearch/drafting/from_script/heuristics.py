@@ -26,31 +26,20 @@ from hpsearch.drafting.from_script.families import Family, family_of
 from hpsearch.drafting.from_script.setting import Setting
 from hpsearch.drafting.roles import tokens
 
-_WIDTHS = frozenset(
-    [
-        "hidden",
-        "width",
-        "depth",
-        "layers",
-        "channels",
-        "filters",
-        "units",
-        "heads",
-        "dim",
-        "dims",
-        "embed",
-        "embedding",
-        "blocks",
-    ]
-)
-_CHOSEN = frozenset(
-    ["opt", "optim", "optimizer", "optimiser", "activation", "act", "scheduler", "sched", "nonlinearity"]
-)
+_WIDTHS = frozenset([
+    "hidden", "width", "depth", "layers", "channels", "filters", "units", "heads", "dim", "dims", "embed",
+    "embedding", "blocks",
+])  # fmt: skip
+_CHOSEN = frozenset([
+    "opt", "optim", "optimizer", "optimiser", "activation", "act", "scheduler", "sched", "nonlinearity",
+])  # fmt: skip
 _NOT_CHOSEN = frozenset(["path", "file", "name", "config", "resume", "checkpointing", "state", "epochs", "unit", "on"])
 _MOST_CHOICES = 8  # more are a zoo
-_SWITCHES = frozenset(
-    ["nesterov", "amsgrad", "batch_norm", "batchnorm", "use_bn", "layer_norm", "use_batchnorm", "bias"]
-)
+_SWITCHES = frozenset([
+    "nesterov", "amsgrad", "batch_norm", "batchnorm", "bn", "layer_norm", "layernorm", "bias", "amp", "mixed_precision",
+    "fp16", "bf16", "augment", "augmentation", "normalize", "cosine", "cos", "ema", "model_ema", "tied", "mixup",
+    "cutmix",
+])  # fmt: skip
 _SMALLEST, _LARGEST = 1e-12, 1e6  # a default outside is no rate, whatever its name
 _LARGEST_BATCH = 2**24
 _MOST_LAYERS = 8  # a larger number is a width
@@ -98,7 +87,10 @@ def suggest(setting: Setting) -> Suggestion | None:
 
 def is_switch(setting: Setting) -> bool:
     """Return whether an option that takes no value is a hyperparameter."""
-    return bool(setting.switch) and "_".join(tokens(setting.name)) in _SWITCHES
+    key = "_".join(tokens(setting.name))
+    return bool(setting.switch) and any(
+        key.removeprefix(word) in _SWITCHES for word in ("use_", "with_", "enable_", "no_")
+    )
 
 
 def _is_no_number(setting: Setting) -> bool:

@@ -32,6 +32,7 @@ class Measurements:
         way: `json`, `regex`, `csv` or `tensorboard`; empty if none was found.
         place: The regular expression, the file or the folder.
         first_epoch: The number of the first epoch in the script's log.
+        unsure: What was guessed and may be wrong, each with what to look at.
     """
 
     metric: str = DEFAULT_METRIC
@@ -39,6 +40,7 @@ class Measurements:
     way: str = ""
     place: str = ""
     first_epoch: int = 1
+    unsure: tuple[str, ...] = ()
 
     @property
     def direction(self) -> str:

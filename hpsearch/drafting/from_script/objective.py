@@ -56,7 +56,8 @@ def _epochs(findings: Findings) -> Entry:
     elif default is None:
         comment = f"CHECK: {setting.shown} has no default that can be read"
     else:
-        comment = f"the default of {setting.shown}"
+        each = findings.sorted.steps.each
+        comment = f"{setting.number or 0:g} / {each}, the defaults" if each else f"the default of {setting.shown}"
     return Entry("epochs", default or DEFAULT_EPOCHS, comment)
 
 

@@ -13,6 +13,7 @@ from hpsearch.drafting.from_script.candidates import Chosen, choose
 from hpsearch.drafting.from_script.heuristics import Suggestion, is_switch, suggest
 from hpsearch.drafting.from_script.paths import Usage, role_of
 from hpsearch.drafting.from_script.setting import Setting
+from hpsearch.drafting.from_script.steps import Steps, steps_of
 from hpsearch.drafting.roles import RESUME, TAKEN, tokens
 from hpsearch.drafting.space_file import FILL_IN, Comment, Entry, Line, constants_in, literal, searched_in
 from hpsearch.errors import InputError
@@ -34,6 +35,8 @@ class Sorted:
         resume: The option that names what to resume from; None if there is none.
         checks: What the user should check.
         kept: How many settings stay as the script has them.
+        steps: How the steps of a script without epochs follow from a study's epochs.
+        unsure: What was guessed and may be wrong, each with what to look at.
     """
 
     space: list[Line] = field(default_factory=list)
@@ -42,6 +45,8 @@ class Sorted:
     resume: Setting | None = None
     checks: list[str] = field(default_factory=list)
     kept: int = 0
+    steps: Steps = field(default_factory=lambda: Steps(roles={}))
+    unsure: list[str] = field(default_factory=list)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -58,12 +63,14 @@ class _Plan:
         roles: What the settings are for each trial.
         suggestions: What could be searched.
         chosen: Which of them are not, for another one is.
+        steps: How the steps of a script without epochs follow from a study's epochs.
     """
 
     in_file: bool
     roles: Mapping[str, str]
     suggestions: Mapping[str, Suggestion]
     chosen: Chosen
+    steps: Steps
 
 
 def sort_settings(settings: Iterable[Setting], file: str, *, keep_rest: bool, usage: Usage | None = None) -> Sorted:
@@ -79,13 +86,13 @@ def sort_settings(settings: Iterable[Setting], file: str, *, keep_rest: bool, us
     """
     settings = [_scalar(setting) for setting in settings]
     plan = _planned(settings, usage or Usage(), in_file=keep_rest)
-    result = Sorted()
+    result = Sorted(steps=plan.steps, unsure=list(plan.steps.unsure))
     for setting in settings:
         _place(result, setting, plan)
     if not searched_in(result.space):
         problem = f"none of its {len(settings)} settings could be searched"
         raise InputError(f"{file}: {problem}; allowed: at least one number")
-    result.checks += plan.chosen.doubts
+    result.unsure += plan.chosen.doubts
     result.space += result.ideas[:_MOST_IDEAS]
     _spell_all(result, settings)
     return result
@@ -100,6 +107,9 @@ def _scalar(setting: Setting) -> Setting:
 
 def _planned(settings: list[Setting], usage: Usage, *, in_file: bool) -> _Plan:
     roles = {setting.name: role_of(setting, usage) for setting in settings}
+    has_epochs = in_file or "{epochs}" in roles.values()
+    steps = Steps(roles={}) if has_epochs else steps_of([setting for setting in settings if not roles[setting.name]])
+    roles |= steps.roles
     free = [s for s in settings if not s.left_out and not s.count and not roles[s.name]]
     found = {setting.name: suggestion for setting in free if (suggestion := suggest(setting)) is not None}
     suggestions = {name: one for name, one in found.items() if _distribution(one) is not None}
@@ -107,7 +117,7 @@ def _planned(settings: list[Setting], usage: Usage, *, in_file: bool) -> _Plan:
         suggestions |= _fallback([setting for setting in free if setting.name not in TAKEN], suggestions)
     chosen = choose((setting, suggestions[setting.name]) for setting in free if setting.name in suggestions)
     suggestions |= dict(_borrowed(free, suggestions, chosen))
-    return _Plan(in_file=in_file, roles=roles, suggestions=suggestions, chosen=chosen)
+    return _Plan(in_file=in_file, roles=roles, suggestions=suggestions, chosen=chosen, steps=steps)
 
 
 def _borrowed(
@@ -156,7 +166,7 @@ def _search(result: Sorted, setting: Setting, suggestion: Suggestion) -> None:
     if suggestion.note:
         result.checks.append(f"the range of {setting.name}")
     elif suggestion.kind == "choice" and suggestion.family is None:
-        result.checks.append(f"{setting.shown}: all of its choices share the other ranges")
+        result.unsure.append(f"{setting.shown} is searched: does one range of each rate suit all its choices?")
     comment = suggestion.note or (f"default {flow(setting.default)}" if is_known else "")
     result.space.append(Entry(setting.name, _distribution(suggestion), comment))
     if _is_spelled(setting):
@@ -197,8 +207,17 @@ def _suggest(result: Sorted, setting: Setting, plan: _Plan) -> None:
     if value is not None and setting.name not in TAKEN:
         spelled = "" if plan.in_file else f"  # with {' '.join(spelled_as(setting, word))} in the command"
         result.ideas.append(Comment(f"{flow(setting.name)}: {flow(value)}{spelled}"))
-    elif is_switch(setting) and not plan.in_file:
-        result.ideas.append(Comment(f"{setting.shown}: a flag, which could be searched too"))
+    elif is_switch(setting) and not plan.in_file and setting.name not in TAKEN:
+        spelled = f"with {flag_word(setting)} in the command"
+        result.ideas.append(Comment(f"{flow(setting.name)}: {{choice: [false, true]}}  # {spelled}"))
+
+
+def flag_word(setting: Setting) -> str:
+    """Return the placeholder for an option that takes no value: its spelling for true, and for false."""
+    when_true, when_false = setting.switch
+    if when_true != f"--{setting.name}":
+        return f"{{flag:{setting.name}|{when_true}|{when_false}}}"
+    return f"{{flag:{setting.name}|{when_false}}}" if when_false else f"{{flag:{setting.name}}}"
 
 
 def spelled_as(setting: Setting, text: str) -> tuple[str, ...]:

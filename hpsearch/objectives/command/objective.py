@@ -14,7 +14,7 @@ from pathlib import Path
 from hpsearch.errors import ObjectiveError
 from hpsearch.objectives.base import TrainsOnly
 from hpsearch.objectives.command.config import CONFIG_FILE, write_config_file
-from hpsearch.objectives.command.line import check_command, command_line, interpreter_of
+from hpsearch.objectives.command.line import command_line, interpreter_of
 from hpsearch.objectives.command.metrics import Row, Source, source_of
 from hpsearch.objectives.command.process import RunningCommand, kept_lines
 from hpsearch.objectives.command.section import Command
@@ -22,8 +22,6 @@ from hpsearch.objectives.own_values import OwnValues
 from hpsearch.trial.folder import LOG, MANIFEST, PRINTED
 from hpsearch.trial.handle import Inside, Metrics, Trial, inside
 from hpsearch.trial.trial import Config
-
-__all__ = ["CommandObjective", "check_command", "command_line"]
 
 
 class CommandObjective(TrainsOnly):

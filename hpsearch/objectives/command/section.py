@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from hpsearch.config.objectives import ObjectiveSection
 from hpsearch.config.section import Section
+from hpsearch.objectives.command.tokens import mentions
 from hpsearch.system.place import Place
 
 _LINE = "text that is split as a shell would, or a list of text; not empty"
@@ -91,7 +92,7 @@ class Command(ObjectiveSection):
 
     def _is_told(self, name: str) -> bool:
         in_file = self.config_file is not None and name in self.config_file.map
-        return in_file or f"{{{name}}}" in str(self.command)
+        return in_file or mentions(self.command, name)
 
     def relocated(self, place: Place) -> Self:
         """Return the section with the working directory, the interpreter and the template in a copy."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hpsearch.drafting.from_script import plan_space
 from hpsearch.errors import InputError
-from hpsearch.objectives.command.line import check_command
+from hpsearch.objectives.command.checks import check_command
 from hpsearch.objectives.space_files import load_space_file
 from support.cli import invoke
 
@@ -81,7 +81,8 @@ def test_an_argparse_script_runs_unchanged():
     said = invoke("init", "code/train.py")
     assert "4 parameters to search" in said.stderr
     assert "next: hpsearch run train.hpsearch.yaml --smoke" in said.stderr
-    assert said.stderr.splitlines()[-1].startswith("unsure: ")
+    assert "not sure of:" in said.stderr
+    assert said.stderr.splitlines()[-1].startswith("  - ")
     config = load_space_file(Path("train.hpsearch.yaml"))
     assert (config.metric, config.direction.value, config.objective.epochs) == ("val_loss", "minimize", 3)
     assert list(config.space.parameters) == ["learning_rate", "weight_decay", "batch_size", "optimizer"]
