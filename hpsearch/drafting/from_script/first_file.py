@@ -12,7 +12,7 @@ from hpsearch.drafting.from_script.findings import Findings
 from hpsearch.drafting.from_script.measurements import Measurements, guess_measurements
 from hpsearch.drafting.from_script.objective import objective
 from hpsearch.drafting.from_script.parameters import sort_settings
-from hpsearch.drafting.from_script.paths import last_weights, usage_of
+from hpsearch.drafting.from_script.usage import last_weights, usage_of
 from hpsearch.drafting.from_script.script import parse, read_script
 from hpsearch.drafting.space_file import Comment, Entry, SpaceFile
 from hpsearch.errors import InputError

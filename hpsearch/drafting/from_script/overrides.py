@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.drafting.from_script.configs import read_config
-from hpsearch.drafting.from_script.frameworks import Options
+from hpsearch.drafting.from_script.libraries import Options
 from hpsearch.drafting.from_script.literals import assigned, called, dotted, evaluate
 from hpsearch.drafting.from_script.modules import Module, parse
 from hpsearch.drafting.from_script.setting import UNKNOWN, Setting

@@ -11,7 +11,7 @@ from typing import Any
 from hpsearch.drafting.flow import flow
 from hpsearch.drafting.from_script.candidates import Chosen, choose
 from hpsearch.drafting.from_script.heuristics import Suggestion, is_switch, suggest
-from hpsearch.drafting.from_script.paths import Usage, role_of
+from hpsearch.drafting.from_script.usage import Usage, role_of
 from hpsearch.drafting.from_script.setting import Setting
 from hpsearch.drafting.from_script.steps import Steps, steps_of
 from hpsearch.drafting.roles import RESUME, TAKEN, tokens

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.drafting.from_script.argparse_options import ArgparseOptions, read_argparse
-from hpsearch.drafting.from_script.frameworks import Options, read_frameworks
+from hpsearch.drafting.from_script.libraries import Options, read_libraries
 from hpsearch.drafting.from_script.literals import called, evaluate
 from hpsearch.drafting.from_script.modules import Module, module_of, parse
 from hpsearch.drafting.from_script.overrides import read_overrides
@@ -67,7 +67,7 @@ def _read(module: Module) -> Script:
     if hydra is not None:
         return Script(tree=module.tree, module=module, hydra=hydra)
     added = read_argparse(module)
-    made = read_frameworks(module) or Options()
+    made = read_libraries(module) or Options()
     overridden = read_overrides(module, added.settings) or Options()
     if not (added.settings or made.settings or overridden.settings):
         added = _imported(module)

@@ -35,7 +35,7 @@ class Options:
     notes: tuple[str, ...] = ()
 
 
-def read_frameworks(module: Module) -> Options | None:
+def read_libraries(module: Module) -> Options | None:
     """Return the options that one of the known libraries makes of a script's source; None if it uses none of them."""
     for read in (_click, _typer, _absl, _classes, _functions):
         found = read(module)
