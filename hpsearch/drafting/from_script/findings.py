@@ -78,12 +78,16 @@ class Findings:
     @property
     def unsure(self) -> tuple[str, ...]:
         """What was guessed and may be wrong, each with what to look at."""
+        measured = self.measured.unsure
+        if self.epochs_setting is not None or self.sorted.steps.setting is not None:  # said there, with its name
+            measured = tuple(text for text in measured if not text.startswith("epochs:"))
+        return tuple(dict.fromkeys((*self.sorted.unsure, *self._going_on, *measured)))
+
+    @property
+    def _going_on(self) -> tuple[str, ...]:
+        """What is unsure about how a trial goes on from an earlier attempt."""
         resume = self.sorted.resume
-        place = f"resume: {resume.shown} {{resume_from}}/NAME" if resume is not None else ""
-        said = (
-            f"which file the script writes for it; then write {place}"
-            if resume is not None and not self.weights
-            else ""
-        )
-        going_on = (f"{resume.shown}: {said}",) if resume is not None and said else ()
-        return tuple(dict.fromkeys((*self.sorted.unsure, *going_on, *self.measured.unsure)))
+        if resume is None or self.weights:
+            return ()
+        place = f"resume: {resume.shown} {{resume_from}}/NAME"
+        return (f"{resume.shown}: which file the script writes for it; then write {place}",)

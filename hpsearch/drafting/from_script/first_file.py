@@ -11,9 +11,9 @@ from hpsearch.drafting.from_script.configs import hydra_config, read_config
 from hpsearch.drafting.from_script.findings import Findings
 from hpsearch.drafting.from_script.measurements import Measurements, guess_measurements
 from hpsearch.drafting.from_script.objective import objective
-from hpsearch.drafting.from_script.parameters import sort_settings
-from hpsearch.drafting.from_script.usage import last_weights, usage_of
+from hpsearch.drafting.from_script.parameters import give_options, sort_settings
 from hpsearch.drafting.from_script.script import parse, read_script
+from hpsearch.drafting.from_script.usage import last_weights, usage_of
 from hpsearch.drafting.space_file import Comment, Entry, SpaceFile
 from hpsearch.errors import InputError
 from hpsearch.system.documents import SUFFIXES
@@ -50,12 +50,15 @@ def _of_script(source: Path) -> Findings:
         path, name = script.hydra
         return _of_config(hydra_config(source.parent / path, name), source)
     usage = usage_of(script.module.trees)
+    result = sort_settings(script.settings, str(source), keep_rest=False, usage=usage)
+    measured = guess_measurements(script.tree)
+    give_options(result, script.settings, measured.options)
     return Findings(
         source=source,
         script=source,
         way="args",
-        sorted=sort_settings(script.settings, str(source), keep_rest=False, usage=usage),
-        measured=guess_measurements(script.tree),
+        sorted=result,
+        measured=measured,
         notes=script.notes,
         words=script.words,
         weights=last_weights(usage),

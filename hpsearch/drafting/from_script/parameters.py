@@ -11,9 +11,9 @@ from typing import Any
 from hpsearch.drafting.flow import flow
 from hpsearch.drafting.from_script.candidates import Chosen, choose
 from hpsearch.drafting.from_script.heuristics import Suggestion, is_switch, suggest
-from hpsearch.drafting.from_script.usage import Usage, role_of
 from hpsearch.drafting.from_script.setting import Setting
 from hpsearch.drafting.from_script.steps import Steps, steps_of
+from hpsearch.drafting.from_script.usage import Usage, role_of
 from hpsearch.drafting.roles import RESUME, TAKEN, tokens
 from hpsearch.drafting.space_file import FILL_IN, Comment, Entry, Line, constants_in, literal, searched_in
 from hpsearch.errors import InputError
@@ -96,6 +96,24 @@ def sort_settings(settings: Iterable[Setting], file: str, *, keep_rest: bool, us
     result.space += result.ideas[:_MOST_IDEAS]
     _spell_all(result, settings)
     return result
+
+
+def give_options(result: Sorted, settings: Iterable[Setting], options: Mapping[str, str]) -> None:
+    """Let the command give values to options, so that the script's log lies where it is read.
+
+    Args:
+        result: What becomes of the settings; changed.
+        settings: All of the script's.
+        options: The values by the names of the options.
+    """
+    settings = list(settings)
+    given = {setting.name for setting, _ in result.spelled}
+    for setting in settings:
+        if setting.name in options and setting.name not in given:
+            result.space = [line for line in result.space if not isinstance(line, Entry) or line.name != setting.name]
+            result.spelled.append((setting, literal(options[setting.name])))
+    order = [setting.name for setting in settings]
+    result.spelled.sort(key=lambda pair: order.index(pair[0].name))
 
 
 def _scalar(setting: Setting) -> Setting:
