@@ -26,7 +26,7 @@ _SEED = re.compile(
 )
 _FOLDER = re.compile(
     r"(out|outputs?|saved?|saving|checkpoints?|ckpts?|logs?|logging|results?|work|working|runs?|exp|exps|expr|experiments?|models?"
-    r"|tb|tensorboard|summary|summaries|snapshots?|artifacts?|writer|dump|training_output|model_output|model_save|save_model"
+    r"|tb|tb_log|tensorboard|tensorboard_log|summary|summaries|snapshots?|artifacts?|writer|dump|training_output|model_output|model_save|save_model"
     r"|checkpoint_save|save_checkpoint|log_save|trainer_default_root)"
     r"_?(dir|dirs|directory|folder|path|root|loc|location)|out|output|outputs|save|outdir|logdir|savedir|workdir"
     r"|default_root_dir|outf|(output|save|log|results?)_(file|filename|to|name)|logfile|outfile|save_model_as"

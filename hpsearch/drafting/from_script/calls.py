@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hpsearch.drafting.from_script.literals import assigned, called, described, dotted, evaluate
+from hpsearch.drafting.from_script.literals import Named, assigned, called, described, dotted, evaluate
 from hpsearch.drafting.from_script.modules import Definition, Module
 from hpsearch.drafting.from_script.setting import UNKNOWN
 
@@ -60,7 +60,7 @@ class _Walk:
         self._wanted = wanted
         self._visited: set[int] = set()
         self._left = _MOST_CALLS
-        self._aliases = _aliases(module.tree)
+        self._aliases = {name: alias for name, alias in _aliases(module.tree).items() if alias in wanted}
 
     def block(self, module: Module, body: list[ast.stmt], names: dict[str, Any], depth: int) -> Iterator[Call]:
         """Yield the calls of some statements. `names` is updated by their assignments."""
@@ -271,6 +271,8 @@ def _bound(
         found[name] = described(default, names)
     for parameter, node in zip(spec.kwonlyargs, spec.kw_defaults, strict=True):
         found[parameter.arg] = UNKNOWN if node is None else described(node, names)
+    if positional[:1] in (["self"], ["cls"]) and arguments[:1] != (Named("self"),):
+        positional = positional[1:]
     found |= dict(zip(positional, arguments, strict=False))
     known = {*positional, *(a.arg for a in spec.kwonlyargs)}
     found |= {name: value for name, value in keywords.items() if name in known}

@@ -25,6 +25,7 @@ class Findings:
         measured: Where the measurements seem to be.
         notes: What could not be read.
         words: What stands after the script in the command, before the options of its subcommand.
+        ends: What stands at the end of the command.
         weights: The file that the script seems to write its last weights to; empty if none is known.
     """
 
@@ -35,6 +36,7 @@ class Findings:
     measured: Measurements
     notes: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
+    ends: tuple[str, ...] = ()
     weights: str = ""
 
     @property

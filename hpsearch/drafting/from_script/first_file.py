@@ -10,7 +10,7 @@ from hpsearch.drafting.drafted_file import DraftedFile, drafted
 from hpsearch.drafting.from_script.configs import hydra_config, read_config
 from hpsearch.drafting.from_script.findings import Findings
 from hpsearch.drafting.from_script.measurements import Measurements, guess_measurements
-from hpsearch.drafting.from_script.objective import objective
+from hpsearch.drafting.from_script.objective import LIGHTNING_LOGGER, objective
 from hpsearch.drafting.from_script.parameters import give_options, sort_settings
 from hpsearch.drafting.from_script.script import parse, read_script
 from hpsearch.drafting.from_script.usage import last_weights, usage_of
@@ -50,17 +50,19 @@ def _of_script(source: Path) -> Findings:
         path, name = script.hydra
         return _of_config(hydra_config(source.parent / path, name), source)
     usage = usage_of(script.module.trees)
-    result = sort_settings(script.settings, str(source), keep_rest=False, usage=usage)
+    result = sort_settings(script.settings, str(source), keep_rest=script.is_structured, usage=usage)
     measured = guess_measurements(script.tree)
+    measured = _of_lightning(measured) if script.is_lightning else measured
     give_options(result, script.settings, measured.options)
     return Findings(
         source=source,
         script=source,
-        way="args",
+        way="hydra" if script.is_structured else "args",
         sorted=result,
         measured=measured,
         notes=script.notes,
         words=script.words,
+        ends=LIGHTNING_LOGGER if script.is_lightning else (),
         weights=last_weights(usage),
     )
 
@@ -71,10 +73,14 @@ def _of_config(source: Path, script: Path | None) -> Findings:
         script = _hydra_neighbour(source)
     result = sort_settings(config.settings, str(source), keep_rest=True)
     measured = Measurements() if script is None else guess_measurements(parse(read_text(script), str(script)))
-    if config.kind == "lightning":
-        metric = measured if measured.known else Measurements()
-        measured = replace(metric, way="csv", place="{trial_dir}/lightning_logs/version_0/metrics.csv", first_epoch=0)
+    measured = _of_lightning(measured) if config.kind == "lightning" else measured
     return Findings(source=source, script=script, way=config.kind, sorted=result, measured=measured, notes=config.notes)
+
+
+def _of_lightning(measured: Measurements) -> Measurements:
+    """Return where the CSV log is that the command lets Lightning keep."""
+    metric = measured if measured.known else Measurements()
+    return replace(metric, way="csv", place="{trial_dir}/lightning_logs/version_0/metrics.csv", first_epoch=0)
 
 
 def _hydra_neighbour(config: Path) -> Path | None:

@@ -28,10 +28,12 @@ class Options:
         settings: Its options.
         words: What stands after the script, before the options.
         notes: What could not be read.
+        is_lightning: Whether it is Lightning's command line, which can be told to keep a CSV log.
     """
 
     settings: tuple[Setting, ...] = ()
     words: tuple[str, ...] = ()
+    is_lightning: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -211,17 +213,23 @@ def _classes(module: Module) -> Options | None:
             found += _lightning(module, call)
             words = ("fit",)
     found += _wrapped(module) if not found else []
-    return Options(settings=tuple({setting.name: setting for setting in found}.values()), words=words)
+    settings = tuple({setting.name: setting for setting in found}.values())
+    return Options(settings=settings, words=words, is_lightning=words == ("fit",))
 
 
 def _wrapped(module: Module) -> Iterator[Setting]:
-    """Yield the fields of the class that a function with `@pyrallis.wrap()` takes, or of pydantic's settings."""
+    """Yield the fields of the class that a function with `@pyrallis.wrap()` takes, or of one that parses options."""
     for function in _functions_in(module):
         if any(isinstance(d, ast.Call) and called(d) == "wrap" for d in function.decorator_list):
             nodes = [a.annotation for a in function.args.args[:1] if a.annotation is not None]
             yield from _of_types(module, nodes, spell=_plain)
     for definition in module.definitions.values():
-        if isinstance(definition, ast.ClassDef) and "cli_parse_args=True" in ast.unparse(definition):
+        # Settings of pydantic, and a typed-argument-parser's `Tap`.
+        is_parser = isinstance(definition, ast.ClassDef) and (
+            "cli_parse_args=True" in ast.unparse(definition)
+            or any(dotted(b) in {"Tap", "tap.Tap"} for b in definition.bases)
+        )
+        if is_parser:
             yield from (_plain(setting) for setting in settings_of(fields_of(module, definition)))
 
 
@@ -276,7 +284,10 @@ def _lightning(module: Module, call: ast.Call) -> Iterator[Setting]:
             found += [_plain(replace(setting, name=f"{prefix}.{setting.name}")) for setting in settings]
     if not found:
         return
-    yield Setting(name="trainer.max_epochs", flag="--trainer.max_epochs", default=None, type="int")
+    keywords = {k.arg: evaluate(k.value, module.names) for k in call.keywords if k.arg}
+    defaults = keywords.get("trainer_defaults")
+    epochs = defaults.get("max_epochs") if isinstance(defaults, dict) else None
+    yield Setting(name="trainer.max_epochs", flag="--trainer.max_epochs", default=epochs, type="int")
     yield Setting(name="seed_everything", flag="--seed_everything", default=True, type="int")
     yield Setting(name="trainer.default_root_dir", flag="--trainer.default_root_dir", default=None, type="str")
     yield from found

@@ -123,8 +123,9 @@ def _described(tree: ast.Module, path: Path, loaded: dict[Path, Module | None]) 
         other = module._local(source) if source.strip(".") else None  # noqa: SLF001 - of the same class
         if other is not None and not inner:
             module.names |= {f"{name}.{key}": value for key, value in other.names.items()}
-        elif other is not None and inner in other.names:
-            module.names[name] = other.names[inner]
+        elif other is not None:
+            whole = {key: value for key, value in other.names.items() if key == inner or key.startswith(f"{inner}.")}
+            module.names |= {f"{name}{key[len(inner) :]}": value for key, value in whole.items()}
     return module
 
 

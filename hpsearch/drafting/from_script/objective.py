@@ -9,6 +9,7 @@ from hpsearch.drafting.from_script.findings import Findings
 from hpsearch.drafting.from_script.measurements import Measurements
 from hpsearch.drafting.from_script.parameters import spelled_as
 from hpsearch.drafting.from_script.setting import Setting
+from hpsearch.drafting.roles import tokens
 from hpsearch.drafting.space_file import (
     DEFAULT_EPOCHS,
     FILL_IN,
@@ -22,10 +23,15 @@ from hpsearch.drafting.space_file import (
 )
 
 _OWN = ("{epochs}", "{seed}", "{trial_dir}")
+LIGHTNING_LOGGER = (
+    "--trainer.logger", "CSVLogger", "--trainer.logger.save_dir", "{trial_dir}",
+    "--trainer.logger.version", "version_0",
+)  # fmt: skip
+"""Options of Lightning's command line that let it keep a CSV log in the trial's folder."""
+
 _LIGHTNING = (
     "fit", "--config", "{config_file}", "--seed_everything", "{seed}", "--trainer.max_epochs", "{epochs}",
-    "--trainer.default_root_dir", "{trial_dir}", "--trainer.logger", "CSVLogger",
-    "--trainer.logger.save_dir", "{trial_dir}", "--trainer.logger.version", "version_0",
+    "--trainer.default_root_dir", "{trial_dir}", *LIGHTNING_LOGGER,
 )  # fmt: skip
 
 
@@ -86,7 +92,8 @@ def _of_options(findings: Findings) -> list[tuple[str, ...]]:
     before = [(setting, text) for setting, text in spelled if has_subcommand and not setting.command]
     after = [pair for pair in spelled if pair not in before]
     groups = [*_groups(before), *((literal(word),) for word in words), *_groups(after)]
-    return [*groups, *([("{args}",)] if any(name not in named for name in findings.sorted.names) else [])]
+    rest = [("{args}",)] if any(name not in named for name in findings.sorted.names) else []
+    return [*groups, *rest, *((word,) for word in findings.ends)]
 
 
 def _groups(spelled: list[tuple[Setting, str]]) -> list[tuple[str, ...]]:
@@ -113,6 +120,8 @@ def _resume(findings: Findings) -> tuple[Line, ...]:
         words = (f"{name}={place}",) if equals else (name, place)
         return (Entry("resume", " ".join(words), "CHECK: the script's newest checkpoint"),)
     option = f"{name}={{resume_from}}" if equals else f"{name} {{resume_from}}"
+    if gets_folder and ({"dir", "folder", "directory"} & set(tokens(setting.name))):
+        return (Entry("resume", option, "CHECK: the folder of an earlier attempt"),)
     return (Comment(f"resume: {option}  # the folder of an earlier attempt; add the name of the file"),)
 
 

@@ -102,6 +102,20 @@ def _omegaconf(module: Module) -> Options | None:
     return None
 
 
+def read_structured(module: Module, name: str) -> tuple[Setting, ...]:
+    """Return the fields of the class that a script stores as Hydra's config of some name."""
+    for call in (node for node in ast.walk(module.tree) if isinstance(node, ast.Call) and called(node) == "store"):
+        words = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
+        names = [*call.args[:1], *(words[key] for key in ("name",) if key in words)]
+        nodes = [*call.args[1:2], *(words[key] for key in ("node",) if key in words)]
+        is_group = "group" in words or len(call.args) > 2  # noqa: PLR2004 - the third argument is the group
+        if names and nodes and not is_group and evaluate(names[0], module.names) == name.removesuffix(".yaml"):
+            node = nodes[0].func if isinstance(nodes[0], ast.Call) else nodes[0]
+            place = module.find(dotted(node))
+            return tuple(settings_of(fields_of(*place))) if place is not None else ()
+    return ()
+
+
 def _sacred(module: Module) -> Options | None:
     """Return the variables of a function with sacred's `@ex.config`, which `with name=value` changes."""
     for function in module.definitions.values():

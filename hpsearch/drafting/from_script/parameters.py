@@ -198,15 +198,16 @@ def _require(result: Sorted, setting: Setting) -> None:
         result.checks.append(f"{setting.shown} is required, but not in the command")
         return
     value = _guess(setting)
-    result.checks.append(f"{setting.shown} is required: its value, {flow(value)}")
+    said = "put its value in place of FILL_IN" if value == FILL_IN else f"is {flow(value)} right?"
+    result.checks.append(f"{setting.shown} is required: {said}")
     if setting.count or setting.name in TAKEN:
         times = int(setting.count) if setting.count.isdecimal() else 1
         result.spelled += [(setting, literal(str(value)))] * max(1, min(times, 20))
         return
     if _is_spelled(setting):
         result.spelled.append((setting, f"{{{setting.name}}}"))
-    said = f" ({setting.help})" if setting.help and setting.help.isprintable() else ""
-    result.space.append(Entry(setting.name, value, f"CHECK: required{said}"[:_LONGEST_TEXT]))
+    meaning = f" ({setting.help})" if setting.help and setting.help.isprintable() else ""
+    result.space.append(Entry(setting.name, value, f"CHECK: required{meaning}"[:_LONGEST_TEXT]))
 
 
 def _guess(setting: Setting) -> Any:

@@ -12,7 +12,7 @@ from hpsearch.drafting.from_script.argparse_options import ArgparseOptions, read
 from hpsearch.drafting.from_script.libraries import Options, read_libraries
 from hpsearch.drafting.from_script.literals import called, evaluate
 from hpsearch.drafting.from_script.modules import Module, module_of, parse
-from hpsearch.drafting.from_script.overrides import read_overrides
+from hpsearch.drafting.from_script.overrides import read_overrides, read_structured
 from hpsearch.drafting.from_script.setting import Setting
 from hpsearch.errors import InputError
 
@@ -36,6 +36,8 @@ class Script:
         words: What stands after the script in the command, before the options of its subcommand.
         hydra: `config_path` and `config_name` of its `@hydra.main`; None if it has none.
         notes: What could not be read.
+        is_lightning: Whether it is a script with Lightning's command line.
+        is_structured: Whether its `@hydra.main` reads a config that the script's own classes make; they are `settings`.
     """
 
     tree: ast.Module
@@ -44,6 +46,8 @@ class Script:
     words: tuple[str, ...] = ()
     hydra: tuple[str, str] | None = None
     notes: tuple[str, ...] = ()
+    is_lightning: bool = False
+    is_structured: bool = False
 
 
 def read_script(text: str, file: str) -> Script:
@@ -65,6 +69,9 @@ def read_script(text: str, file: str) -> Script:
 def _read(module: Module) -> Script:
     hydra = _hydra_main(module.tree, module.names)
     if hydra is not None:
+        structured = read_structured(module, hydra[1])
+        if structured:
+            return Script(tree=module.tree, module=module, settings=structured, is_structured=True)
         return Script(tree=module.tree, module=module, hydra=hydra)
     added = read_argparse(module)
     made = read_libraries(module) or Options()
@@ -79,6 +86,7 @@ def _read(module: Module) -> Script:
         settings=tuple(reversed(settings.values())),
         words=(*command, *made.words, *overridden.words),
         notes=(*added.notes, *made.notes, *overridden.notes),
+        is_lightning=made.is_lightning,
     )
 
 

@@ -26,6 +26,7 @@ class Field:
         annotation: Its type; None if it has none.
         value: Its default; None if it has none.
         extra: What stands beside the type in `Annotated`.
+        said: The text below it, as dataclasses document their fields; may be empty.
         module: Where its names are known.
     """
 
@@ -34,6 +35,7 @@ class Field:
     value: ast.expr | None
     extra: tuple[ast.expr, ...]
     module: Module
+    said: str = ""
 
 
 def parameters_of(module: Module, function: Definition) -> Iterator[Field]:
@@ -63,11 +65,12 @@ def fields_of(module: Module, definition: Definition, depth: int = 0) -> Iterato
         place = module.find(dotted(base))
         if place is not None:
             found |= {field.name: field for field in fields_of(*place, depth + 1)}
-    for node in definition.body:
+    for node, below in zip(definition.body, [*definition.body[1:], None], strict=True):
         if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
             continue
         if "ClassVar" not in ast.unparse(node.annotation):
-            found[node.target.id] = _field(module, node.target.id, node.annotation, node.value)
+            field = _field(module, node.target.id, node.annotation, node.value)
+            found[node.target.id] = replace(field, said=_text_of(below))
     yield from found.values()
 
 
@@ -93,7 +96,7 @@ def setting_of(field: Field) -> Setting:
         type=kind,
         choices=choices,
         count=count,
-        help=said,
+        help=said or field.said,
         required=default is None and _is_bare(field),
     )
     return replace(setting, left_out="a flag, which takes no value") if is_bool else setting
@@ -112,6 +115,11 @@ def _field(module: Module, name: str, annotation: ast.expr | None, value: ast.ex
         parts = annotation.slice.elts if isinstance(annotation.slice, ast.Tuple) else [annotation.slice]
         annotation, extra = parts[0] if parts else None, tuple(parts[1:])
     return Field(name=name, annotation=annotation, value=value, extra=extra, module=module)
+
+
+def _text_of(node: ast.stmt | None) -> str:
+    value = node.value if isinstance(node, ast.Expr) else None
+    return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else ""
 
 
 def _parsed(text: str) -> ast.expr | None:

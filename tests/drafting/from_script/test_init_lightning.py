@@ -79,3 +79,16 @@ def test_a_lightning_cli_runs_unchanged(cli):
     assert (trial["state"], trial["epochs"]) == ("COMPLETE", 2)
     assert (cli.folder / "config.yaml").read_text() == CONFIG
     assert not (cli.folder / "lightning_logs").exists()
+
+
+@pytest.mark.slow
+def test_a_script_with_a_lightning_cli_needs_no_config(cli):
+    (cli.folder / "fit.py").write_text(SCRIPT)
+    cli.run_warm("init", "fit.py")
+    written = load_space_file(cli.folder / "fit.hpsearch.yaml")
+    assert set(written.space.parameters) == {"model.lr", "model.dropout", "data.batch_size"}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    small = ("--set", "search.trials=1", "--set", "objective.epochs=2", "--set", "finalists=null")
+    cli.run_warm("run", "fit.hpsearch.yaml", *small, "--executor", "inline", PATH=path)
+    (trial,) = json.loads(cli.run_warm("show", "fit", "--json").stdout)["trials"]
+    assert (trial["state"], trial["epochs"]) == ("COMPLETE", 2)
