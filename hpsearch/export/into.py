@@ -20,11 +20,9 @@ from hpsearch.system.documents import (
     MergeFormat,
     Placing,
     candidates,
+    find_places,
     merge,
     open_document,
-)
-from hpsearch.system.documents import (
-    place as place_in,
 )
 from hpsearch.system.documents.encoding import decoded
 
@@ -62,7 +60,7 @@ def merged_into(
     document = open_document(text, str(target), known)
     values = {name: value for name, (_, value) in places.items()}
     key = TOP if place.key is None else place.key
-    placing = place_in(document, key, values)
+    placing = find_places(document, key, values)
     lacking = {*placing.lacking(keyed=place.key is not None, add=place.add), *_elsewhere(document, placing)}
     if lacking:
         raise _no_place(
