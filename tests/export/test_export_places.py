@@ -287,6 +287,15 @@ def test_a_value_that_a_group_sets_anew_is_not_written_in_vain(export, tmp_path)
     error = refused(export, before, {"optimizer.lr": 0.2, "optimizer.eps": 0.5}, key=".")
     assert error.head == "config.yaml: has no place for optimizer.lr"
     assert error.lines[0].startswith("--to optimizer/sgd.yaml --key . --only optimizer.lr --map optimizer.lr=lr")
+    assert (
+        refused(export, before, {"lr": 0.2}, key="optimizer")
+        .lines[0]
+        .endswith("--map lr=lr (Hydra takes optimizer.lr from that file)")
+    )
+    assert export(before, {"eps": 0.5}, key="optimizer")[0] == before.replace("eps: 1", "eps: 0.5")
+    with pytest.raises(InputError, match=r"no key 'optimizer'; .* Hydra takes optimizer from optimizer/sgd"):
+        export("defaults: [optimizer: sgd]\nx: 1\n", {"lr": 0.2}, key="optimizer")
+    refused(export, before.replace("lr: 1, ", ""), {"optimizer.lr": 0.2}, add=True)
     for text in (before.replace("_self_, ", ""), before.replace("_self_, optimizer: sgd", "optimizer: sgd, _self_")):
         assert export(text, {"optimizer.lr": 0.2}, key=".")[0] == text.replace("lr: 1", "lr: 0.2")
 
