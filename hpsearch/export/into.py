@@ -24,7 +24,9 @@ from hpsearch.system.documents import (
     merge,
     open_document,
 )
+from hpsearch.system.documents.document import Member
 from hpsearch.system.documents.encoding import decoded
+from hpsearch.system.documents.places import find
 
 _MERGED: tuple[MergeFormat, ...] = (*FILE_FORMATS, "python-assign")
 
@@ -125,10 +127,12 @@ def _advice(document: Document, placing: Placing, where: str, name: str, at: str
         options = shlex.join(("--to", str(path), "--key", TOP, "--only", name, "--map", f"{name}={key}"))
         return f"{options} (Hydra takes {at}{where} from that file)"
     found = candidates(placing.target, where, placing.there)
+    outside = "" if found or not at else _outside(document, where)
     gap = placing.gaps.get(where)
     why = [
         f"or {' or '.join(found[1:])}" if found[1:] else "",
-        "nothing has such a name" if not found and where not in placing.nowhere else "",
+        "nothing has such a name" if not found and not outside and where not in placing.nowhere else "",
+        f"{outside} is there, but not under {at[:-1]}" if outside else "",
         f"{where} is not there" if where != name else "",
         placing.nowhere.get(where, ""),
         f"{gap.name} has a merge key (<<), which may have it" if gap is not None and gap.inherits else "",
@@ -136,3 +140,14 @@ def _advice(document: Document, placing: Placing, where: str, name: str, at: str
     shown = "; ".join(filter(None, why))
     line = shlex.join(("--map", f"{name}={found[0] if found else 'PLACE'}"))
     return f"{line} ({shown})" if shown else line
+
+
+def _outside(document: Document, name: str) -> str:
+    """Return the place from the top level that a name may mean; empty if there is none."""
+    if document.root is None:
+        return ""
+    return (
+        name
+        if isinstance(find(document, document.root, name), Member)
+        else "".join(candidates(document.root, name)[:1])
+    )

@@ -152,6 +152,16 @@ seed: 1
     assert all(name in str(error) for name in config if name != "seed")
 
 
+def test_a_place_outside_of_the_key_is_named(export):
+    text = "optim: {lr: 1}\nmodel: {dropout: 0.1}\nwidth: 8\n"
+    error = refused(export, text, {"model.dropout": 0.5, "net.width": 9, "no.such": 1}, key="optim")
+    assert error.lines[:3] == (
+        "--map model.dropout=PLACE (model.dropout is there, but not under optim)",
+        "--map net.width=PLACE (width is there, but not under optim)",
+        "--map no.such=PLACE (nothing has such a name)",
+    )
+
+
 def test_a_mapped_place_that_is_not_there_is_no_place(export):
     error = refused(export, LIGHTNING, {"lr": 0.1}, names={"lr": "model.init_args.lrr"})
     assert error.lines[0] == "--map lr=model.init_args.lr (model.init_args.lrr is not there)"
