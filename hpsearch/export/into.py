@@ -20,13 +20,13 @@ from hpsearch.system.documents import (
     MergeFormat,
     Placing,
     candidates,
+    find_places,
     merge,
     open_document,
 )
-from hpsearch.system.documents import (
-    place as place_in,
-)
+from hpsearch.system.documents.document import Member
 from hpsearch.system.documents.encoding import decoded
+from hpsearch.system.documents.places import find
 
 _MERGED: tuple[MergeFormat, ...] = (*FILE_FORMATS, "python-assign")
 
@@ -61,13 +61,11 @@ def merged_into(
     text, encoding = decoded(before, str(target), known)
     document = open_document(text, str(target), known)
     values = {name: value for name, (_, value) in places.items()}
-    key = TOP if place.key is None else place.key
-    placing = place_in(document, key, values)
-    lacking = {*placing.lacking(keyed=place.key is not None, add=place.add), *_elsewhere(document, placing)}
+    placing = _places(document, TOP if place.key is None else place.key, values)
+    lacking = {*placing.lacking(keyed=place.key is not None, add=place.add), *_elsewhere(document, placing, place)}
     if lacking:
-        raise _no_place(
-            document, placing, {where: name for where, (name, _) in places.items() if where in lacking}, place
-        )
+        names = {where: name for where, (name, _) in places.items() if where in lacking}
+        raise _no_place(document, placing, names, place)
     merged = merge(document, placing, values)
     try:
         return merged.text.encode(encoding), merged, _alike(placing, merged.added)
@@ -86,12 +84,23 @@ def _alike(placing: Placing, added: tuple[str, ...]) -> dict[str, str]:
     }
 
 
-def _elsewhere(document: Document, placing: Placing) -> list[str]:
+def _places(document: Document, key: str, values: Mapping[str, Any]) -> Placing:
+    try:
+        return find_places(document, key, values)
+    except InputError as error:
+        found = [group_file(Path(document.file), document.text, f"{key}.{where}") for where in values]
+        files = dict.fromkeys(str(path) for path, _ in filter(None, found))
+        if not files:
+            raise
+        raise InputError(f"{error}; Hydra takes {key} from {', '.join(files)}: --to that file") from None
+
+
+def _elsewhere(document: Document, placing: Placing, place: Place) -> list[str]:
     """Return the names that a Hydra config has elsewhere: in its defaults list, or in a group's file."""
-    if placing.target is not document.root:
-        return []
-    groups, path = set(defaults_of(document.text)), Path(document.file)
-    overridden = (name for name in placing.there if is_overridden(path, document.text, name))
+    path, at = Path(document.file), "" if place.key in (None, TOP) else f"{place.key}."
+    groups = set() if at else set(defaults_of(document.text))
+    known = (*placing.there, *placing.gaps)
+    overridden = (name for name in known if is_overridden(path, document.text, f"{at}{name}"))
     return [*(name for name in placing.gaps if name in groups), *overridden]
 
 
@@ -101,26 +110,29 @@ def _no_place(document: Document, placing: Placing, lacking: Mapping[str, str], 
     Args:
         lacking: The names in the config, by the names in the file.
     """
-    lines = [_advice(document, placing, where, name) for where, name in lacking.items()]
-    under = f" under {place.key}" if place.key not in (None, TOP) else ""
+    at = "" if place.key in (None, TOP) else f"{place.key}."
+    lines = [_advice(document, placing, where, name, at) for where, name in lacking.items()]
+    under = f" under {place.key}" if at else ""
     more = "--map NAME= leaves one out, --only NAME writes only some"
     if any(where in placing.gaps for where in lacking):
         more += ", --add adds what is not there"
     return NoPlaceError(f"{document.file}: has no place{under} for {', '.join(lacking.values())}", (*lines, more))
 
 
-def _advice(document: Document, placing: Placing, where: str, name: str) -> str:
+def _advice(document: Document, placing: Placing, where: str, name: str, at: str) -> str:
     """Return the line for one name: the option to write, and what was found."""
-    group = group_file(Path(document.file), document.text, where)
+    group = group_file(Path(document.file), document.text, f"{at}{where}")
     if group is not None:
         path, key = group
         options = shlex.join(("--to", str(path), "--key", TOP, "--only", name, "--map", f"{name}={key}"))
-        return f"{options} (Hydra takes {where} from that file)"
+        return f"{options} (Hydra takes {at}{where} from that file)"
     found = candidates(placing.target, where, placing.there)
+    outside = "" if found or not at else _outside(document, where)
     gap = placing.gaps.get(where)
     why = [
         f"or {' or '.join(found[1:])}" if found[1:] else "",
-        "nothing has such a name" if not found and where not in placing.nowhere else "",
+        "nothing has such a name" if not found and not outside and where not in placing.nowhere else "",
+        f"{outside} is there, but not under {at[:-1]}" if outside else "",
         f"{where} is not there" if where != name else "",
         placing.nowhere.get(where, ""),
         f"{gap.name} has a merge key (<<), which may have it" if gap is not None and gap.inherits else "",
@@ -128,3 +140,14 @@ def _advice(document: Document, placing: Placing, where: str, name: str) -> str:
     shown = "; ".join(filter(None, why))
     line = shlex.join(("--map", f"{name}={found[0] if found else 'PLACE'}"))
     return f"{line} ({shown})" if shown else line
+
+
+def _outside(document: Document, name: str) -> str:
+    """Return the place from the top level that a name may mean; empty if there is none."""
+    if document.root is None:
+        return ""
+    return (
+        name
+        if isinstance(find(document, document.root, name), Member)
+        else "".join(candidates(document.root, name)[:1])
+    )

@@ -216,3 +216,14 @@ def test_a_python_file_gets_its_assignments(bench: Bench, study):
     exec(path.read_text(), values)  # noqa: S102 - what was written
     assert {name: values[name] for name in ("lr", "wd")} == study.best.config
     assert "  # by hand\n" in path.read_text()
+
+
+def test_a_zoo_of_settings_with_yamls_own_tags(bench: Bench, study):
+    path = bench.folder / "ppo.yml"
+    path.write_text("Walk-v2:\n  n_steps: !!int 64  # short\n  learning_rate: !!float 1e-3\n  ent_coef: !!float 0\n")
+    printed = said("export", "sample", "--to", path, "--key", "Walk-v2", "--map", "lr=learning_rate")
+    assert printed.endswith("ppo.yml under Walk-v2\nadded: wd\n")
+    best = study.best.config
+    found = read_yaml(path.read_text())["Walk-v2"]
+    assert found == {"n_steps": 64, "learning_rate": best["lr"], "ent_coef": 0.0, "wd": best["wd"]}
+    assert path.read_text().startswith("Walk-v2:\n  n_steps: !!int 64  # short\n  learning_rate: !!float ")

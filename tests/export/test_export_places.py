@@ -152,6 +152,16 @@ seed: 1
     assert all(name in str(error) for name in config if name != "seed")
 
 
+def test_a_place_outside_of_the_key_is_named(export):
+    text = "optim: {lr: 1}\nmodel: {dropout: 0.1}\nwidth: 8\n"
+    error = refused(export, text, {"model.dropout": 0.5, "net.width": 9, "no.such": 1}, key="optim")
+    assert error.lines[:3] == (
+        "--map model.dropout=PLACE (model.dropout is there, but not under optim)",
+        "--map net.width=PLACE (width is there, but not under optim)",
+        "--map no.such=PLACE (nothing has such a name)",
+    )
+
+
 def test_a_mapped_place_that_is_not_there_is_no_place(export):
     error = refused(export, LIGHTNING, {"lr": 0.1}, names={"lr": "model.init_args.lrr"})
     assert error.lines[0] == "--map lr=model.init_args.lr (model.init_args.lrr is not there)"
@@ -287,6 +297,15 @@ def test_a_value_that_a_group_sets_anew_is_not_written_in_vain(export, tmp_path)
     error = refused(export, before, {"optimizer.lr": 0.2, "optimizer.eps": 0.5}, key=".")
     assert error.head == "config.yaml: has no place for optimizer.lr"
     assert error.lines[0].startswith("--to optimizer/sgd.yaml --key . --only optimizer.lr --map optimizer.lr=lr")
+    assert (
+        refused(export, before, {"lr": 0.2}, key="optimizer")
+        .lines[0]
+        .endswith("--map lr=lr (Hydra takes optimizer.lr from that file)")
+    )
+    assert export(before, {"eps": 0.5}, key="optimizer")[0] == before.replace("eps: 1", "eps: 0.5")
+    with pytest.raises(InputError, match=r"no key 'optimizer'; .* Hydra takes optimizer from optimizer/sgd"):
+        export("defaults: [optimizer: sgd]\nx: 1\n", {"lr": 0.2}, key="optimizer")
+    refused(export, before.replace("lr: 1, ", ""), {"optimizer.lr": 0.2}, add=True)
     for text in (before.replace("_self_, ", ""), before.replace("_self_, optimizer: sgd", "optimizer: sgd, _self_")):
         assert export(text, {"optimizer.lr": 0.2}, key=".")[0] == text.replace("lr: 1", "lr: 0.2")
 

@@ -12,7 +12,7 @@ from hpsearch.errors import FieldError, InputError
 from hpsearch.objectives.command.section import ConfigFile
 from hpsearch.objectives.own_values import OWN_VALUES, OwnValues
 from hpsearch.space.space import Space
-from hpsearch.system.documents import SUFFIXES, Placing, candidates, merge, open_document, place
+from hpsearch.system.documents import SUFFIXES, Placing, candidates, find_places, merge, open_document
 from hpsearch.system.documents.document import TOP
 from hpsearch.system.documents.places import bare_name
 from hpsearch.system.files import atomic_write
@@ -54,7 +54,7 @@ def render_config_file(settings: ConfigFile, values: Mapping[str, Any], own: Own
         raise FieldError((*_FIELD, "template"), problem, "a text file that is there") from None
     try:
         document = open_document(text, settings.template, kind)
-        placing = place(document, settings.key, merged)
+        placing = find_places(document, settings.key, merged)
         lacking = placing.lacking(keyed=False, add=settings.add)
         if not lacking:
             return merge(document, placing, merged).text

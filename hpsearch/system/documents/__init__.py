@@ -4,7 +4,7 @@ from hpsearch.system.documents.candidates import candidates
 from hpsearch.system.documents.document import TOP, Document
 from hpsearch.system.documents.merge import Merged, merge
 from hpsearch.system.documents.open import MergeFormat, open_document
-from hpsearch.system.documents.places import Placing, place
+from hpsearch.system.documents.places import Placing, find_places
 from hpsearch.system.documents.reading import FILE_FORMATS, SUFFIXES, FileFormat
 
 __all__ = [
@@ -17,7 +17,7 @@ __all__ = [
     "Merged",
     "Placing",
     "candidates",
+    "find_places",
     "merge",
     "open_document",
-    "place",
 ]

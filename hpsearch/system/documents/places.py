@@ -70,7 +70,7 @@ def bare_name(name: str) -> str:
     return _PREFIX.sub("", name, count=1) if name.startswith("+") else name
 
 
-def place(document: Document, key: str, config: Mapping[str, Any]) -> Placing:
+def find_places(document: Document, key: str, config: Mapping[str, Any]) -> Placing:
     """Return where the names of a config lead.
 
     Args:

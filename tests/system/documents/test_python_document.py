@@ -11,7 +11,7 @@ from hpsearch.export import plan_export
 from hpsearch.export.read import read_config
 from hpsearch.export.write import Place
 from hpsearch.space.parsing import parse_space
-from hpsearch.system.documents import merge, open_document, place
+from hpsearch.system.documents import find_places, merge, open_document
 
 SCRIPT = '''\
 #!/usr/bin/env python3
@@ -53,7 +53,7 @@ exec(open('configurator.py').read()) # overrides from the command line
 
 def merged(config, text=SCRIPT, key="."):
     document = open_document(text, "f.py", "python-assign")
-    return merge(document, place(document, key, config), config)
+    return merge(document, find_places(document, key, config), config)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_an_expression_that_is_replaced_is_said():
     ],
 )
 def test_what_is_no_plain_assignment_has_no_place(name, says):
-    placing = place(open_document(SCRIPT, "f.py", "python-assign"), ".", {name: 5})
+    placing = find_places(open_document(SCRIPT, "f.py", "python-assign"), ".", {name: 5})
     assert says in placing.nowhere[name]
 
 
@@ -135,7 +135,7 @@ def test_what_is_no_plain_assignment_has_no_place(name, says):
     ],
 )
 def test_a_name_that_is_set_twice_or_in_another_way_is_left_alone(text):
-    assert "lr" in place(open_document(text, "f.py", "python-assign"), ".", {"lr": 5}).nowhere
+    assert "lr" in find_places(open_document(text, "f.py", "python-assign"), ".", {"lr": 5}).nowhere
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_other_scopes_do_not_count(text):
 
 def test_dictionaries_that_take_from_elsewhere_are_left_alone():
     for text in ("m = dict(base, lr=1)\n", "m = dict(lr=1, **base)\n", "m = {'lr': 1, **base}\n"):
-        placing = place(open_document(text, "f.py", "python-assign"), ".", {"m.lr": 5})
+        placing = find_places(open_document(text, "f.py", "python-assign"), ".", {"m.lr": 5})
         assert "m takes members from elsewhere, in line 1" in placing.nowhere["m.lr"]
     assert merged({"m": 5}, "m = [*a, 1]\n").text == "m = 5\n"
 

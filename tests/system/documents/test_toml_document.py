@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpsearch.errors import InputError
-from hpsearch.system.documents import merge, open_document, place
+from hpsearch.system.documents import find_places, merge, open_document
 
 TEXT = """\
 # top
@@ -42,7 +42,7 @@ width = 4
 
 def merged(key, config, text=TEXT):
     document = open_document(text, "f.toml", "toml")
-    return merge(document, place(document, key, config), config).text
+    return merge(document, find_places(document, key, config), config).text
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_invalid_toml_names_its_line():
 
 def test_a_nested_name_needs_its_mapping():
     names = ["sgd.momentum", "sgd.eps", "adam.eps", "name.x"]
-    placing = place(open_document(TEXT, "f.toml", "toml"), "optim", dict.fromkeys(names, 1))
+    placing = find_places(open_document(TEXT, "f.toml", "toml"), "optim", dict.fromkeys(names, 1))
     assert list(placing.there) == ["sgd.momentum"]
     assert {name: gap.keys for name, gap in placing.gaps.items()} == {"sgd.eps": ("eps",), "adam.eps": ("adam", "eps")}
     assert placing.nowhere == {"name.x": "optim.name is \"'adam'\""}
