@@ -48,12 +48,24 @@ def test_steps_before_an_epochs_line_are_no_epochs(step):
     assert values(dumped(*without)) == {1: 0.25, 2: 0.5, 3: 0.75}
 
 
+def test_lines_of_the_training_before_an_epochs_line_are_no_epochs():
+    lines = [line for e in (1, 2) for line in ({"phase": "train", "acc": 0.9}, {"epoch": e, "acc": e / 4})]
+    assert values(dumped(lines[0], *lines)) == {1: 0.25, 2: 0.5}
+
+
+def test_what_does_not_count_is_no_step():
+    assert values(dumped(*({"batch": 64, "acc": n / 4} for n in (1, 2, 3)))) == {1: 0.25, 2: 0.5, 3: 0.75}
+    assert read(dumped(*({"batch": 64, "acc": n / 4} for n in (1, 2, 3))))[1] == []
+
+
 @given(st.lists(st.sampled_from(["epoch", "step", "plain"]), max_size=12))
 def test_lines_with_an_epoch_never_mix_with_others(kinds):
     epoch, lines = 0, []
-    for kind in kinds:
+    for step, kind in enumerate(kinds):
         epoch += kind == "epoch"
-        lines.append({"acc": 0.5, **({"epoch": epoch} if kind == "epoch" else {"step": 1} if kind == "step" else {})})
+        lines.append(
+            {"acc": 0.5, **({"epoch": epoch} if kind == "epoch" else {"step": step} if kind == "step" else {})}
+        )
     named = kinds.count("epoch")
     mixed = named and "plain" in kinds[: kinds.index("epoch")]
     if mixed:
