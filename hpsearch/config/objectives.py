@@ -27,6 +27,7 @@ class ObjectiveSection(Section):
         files: Fields that name files, as keys below `objective`. The space file gives them relative to itself.
         links: Fields like `files`, but a symbolic link stays as it is.
         modules: Large modules that its worker needs, whatever the settings are. Importing them changes nothing else.
+        losses: Metrics that are NaN or infinite only if the training has diverged.
     """
 
     # Built at the first use: to read a study takes one of the models.
@@ -38,6 +39,7 @@ class ObjectiveSection(Section):
     files: ClassVar[tuple[tuple[str, ...], ...]] = ()
     links: ClassVar[tuple[tuple[str, ...], ...]] = ()
     modules: ClassVar[tuple[str, ...]] = ()
+    losses: ClassVar[tuple[str, ...]] = ()
 
     epochs: int = Field(ge=1, description="an integer >= 1, the full length of a trial")
 

@@ -191,21 +191,17 @@ class _Checker:
         return self._error(found, ", ".join(usable), nearest(name, usable))
 
     def _refusal(self, node: ast.expr) -> FieldError:
+        form = self._expression.form
         match node:
             case ast.Constant(value=str()):
                 return self._error(f"{self._piece(node)} is text", "numbers here")
             case ast.Compare() | ast.BoolOp() | ast.UnaryOp(op=ast.Not()):
                 found = f"{self._piece(node)} is a comparison, where a number or a parameter is needed"
-                allowed = (
-                    "comparisons joined by and, or, not" if self._expression.form == FORM else self._expression.form
-                )
-                return self._error(found, allowed)
+                return self._error(found, "comparisons joined by and, or, not" if form == FORM else form)
             case ast.BinOp(op=ast.BitXor()):
                 return self._error(f"{self._piece(node)} has an unknown operator", "+ - * / // % **", "**")
         near = {"True": "true", "False": "false", "None": "null"}.get(self._expression.source(node), "")
-        return self._expression.misnamed() or self._error(
-            f"{self._piece(node)} is not allowed", self._expression.form, near
-        )
+        return self._expression.misnamed() or self._error(f"{self._piece(node)} is not allowed", form, near)
 
 
 def _listed(kinds: set[Kind]) -> str:

@@ -38,6 +38,7 @@ from hpsearch.trial.events import (
 from hpsearch.trial.folder import LOG, AttemptWriter
 from hpsearch.trial.handle import Metrics, Said, Trial, inside
 from hpsearch.trial.manifest import Manifest
+from hpsearch.trial.metric import check_came
 from hpsearch.trial.trial import PAUSE, Answer, Decision, Measurement, PredictSpec, StopReason, TrialSpec
 
 Events = Generator[TrialEvent, Answer | None, None]
@@ -192,10 +193,13 @@ class Worker:
         with _closing(iterate(objective.train, spec.config, trial), trial.log) as measured:
             while (metrics := _next(measured, self._check)) is not _OVER:
                 measurement = trial.measure(metrics, time.monotonic() - began)
-                decision = spec.verdict((*writer.manifest.measurements, measurement))
+                history = (*writer.manifest.measurements, measurement)
+                decision = spec.verdict(history)
+                if decision.reason is StopReason.FINISHED:
+                    check_came(history, spec.metric)
                 writer.commit(measurement, decision)
                 yield self._measured(spec, measurement, decision)
-                if decision.reason is None and measurement.epoch >= until:
+                if decision.reason is None and measurement.epoch >= until and _is_comparable(spec, writer.manifest):
                     answer = (yield self._leg_ended(spec, writer.manifest)) or PAUSE
                     if answer.until is None:
                         return answer.decision
@@ -205,6 +209,7 @@ class Worker:
                         _next(measured, self._check)  # a command may still have a model to write
                     return decision
                 began = time.monotonic()
+        check_came(writer.manifest.measurements, spec.metric)
         return Decision(StopReason.FINISHED)
 
     def _measured(self, spec: TrialSpec, measurement: Measurement, decision: Decision) -> TrialMeasured:
@@ -299,6 +304,11 @@ def _is_whole(path: Path) -> bool:
             return all(file[name] is not None for name in ("probabilities", "labels"))
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return False
+
+
+def _is_comparable(spec: TrialSpec, manifest: Manifest) -> bool:
+    """Return whether there is a value to compare rivals by; a leg goes on until there is one."""
+    return any(spec.metric in measurement.metrics for measurement in manifest.measurements)
 
 
 _OVER: Metrics = {}

@@ -16,7 +16,7 @@ from hpsearch.objectives.base import TrainsOnly
 from hpsearch.objectives.command.config import CONFIG_FILE, write_config_file
 from hpsearch.objectives.command.ending import let_end
 from hpsearch.objectives.command.epochs import COUNT_ALL
-from hpsearch.objectives.command.line import check_command, command_line, interpreter_of
+from hpsearch.objectives.command.line import command_line, interpreter_of
 from hpsearch.objectives.command.logs import Logs
 from hpsearch.objectives.command.metrics import Row, Source, source_of
 from hpsearch.objectives.command.near_logs import near_log
@@ -28,8 +28,6 @@ from hpsearch.text import counted
 from hpsearch.trial.folder import LOG, MANIFEST, PRINTED
 from hpsearch.trial.handle import Inside, Metrics, Trial, inside
 from hpsearch.trial.trial import Config
-
-__all__ = ["CommandObjective", "check_command", "command_line"]
 
 
 class CommandObjective(TrainsOnly):

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from hpsearch.config.objectives import ObjectiveSection
 from hpsearch.config.section import Section
+from hpsearch.objectives.command.tokens import mentions
 from hpsearch.system.place import Place
 
 _ENDING_S = 10.0  # more than the supervisor takes
@@ -19,15 +20,17 @@ class ConfigFile(Section):
     """The config file that a command reads. Each trial gets one, made from one of the user's.
 
     Attributes:
-        template: A YAML, JSON or TOML file; relative to the space file.
+        template: A YAML, JSON or TOML file; relative to the space file. None for a JSON file of the values alone.
         key: The mapping in it that the parameters belong in; `.` is the top level.
         map: Parameters by name to their keys in that mapping, where the two differ. It may also give a key to `seed`,
             `epochs`, `trial_dir`, `number` or `resume_from`.
+        add: Whether the file gets what the template does not have yet.
     """
 
-    template: str
+    template: str | None = None
     key: str = Field(default=".", min_length=1)
     map: dict[str, Annotated[str, Field(min_length=1)]] = Field(default={})
+    add: bool = False
 
 
 class Metrics(Section):
@@ -116,7 +119,7 @@ class Command(ObjectiveSection):
 
     def _is_told(self, name: str) -> bool:
         in_file = self.config_file is not None and name in self.config_file.map
-        return in_file or f"{{{name}}}" in str(self.command)
+        return in_file or mentions(self.command, name)
 
     def relocated(self, place: Place) -> Self:
         """Return the section with the working directory, the interpreter and the template in a copy."""
@@ -124,7 +127,7 @@ class Command(ObjectiveSection):
             return self
         paths = {"cwd": self.cwd, "interpreter": self.interpreter}
         changes: dict[str, Any] = {name: place.of(path) for name, path in paths.items() if path is not None}
-        if self.config_file is not None:
+        if self.config_file is not None and self.config_file.template is not None:
             template = place.of(self.config_file.template)
             changes["config_file"] = self.config_file.model_copy(update={"template": template})
         return self.model_copy(update=changes)

@@ -19,7 +19,9 @@ from hypothesis import strategies as st
 from hpsearch.errors import FieldError, ObjectiveError
 from hpsearch.objectives.base import iterate
 from hpsearch.objectives.command import process as command_process
-from hpsearch.objectives.command.objective import CommandObjective, check_command, command_line
+from hpsearch.objectives.command.checks import check_command
+from hpsearch.objectives.command.line import command_line
+from hpsearch.objectives.command.objective import CommandObjective
 from hpsearch.objectives.command.section import Command
 from hpsearch.objectives.loading import check_objective, load_objective
 from hpsearch.objectives.own_values import OwnValues
