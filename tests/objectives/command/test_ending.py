@@ -137,6 +137,11 @@ def test_an_error_keeps_what_was_measured(end, bench):
     assert bench.load("ends").store.record(Stage.SEARCH, 0).values == {1: 0.25, 2: 0.5}
 
 
+def test_an_error_does_not_make_epochs_of_lines_that_waited(end):
+    scored = end("import json\nfor n in (1, 2): print(json.dumps({'step': n, 'acc': 0.9}))\nraise SystemExit('no')")
+    assert (scored.reason, scored.epochs) == (StopReason.ERROR, 0)
+
+
 # Counted lines
 
 MIXED = """
