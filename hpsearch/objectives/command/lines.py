@@ -25,10 +25,12 @@ Row = tuple[int, Fields]  # an epoch and its metrics
 
 _STEPS = frozenset(
     f"{before}{name}{after}"
-    for name in ("step", "iter", "iteration", "batch", "minibatch", "update")
+    for name in ("step", "it", "itr", "iter", "iteration", "batch", "minibatch", "update")
     for before in ("", "global_", "train_", "num_")
     for after in ("", "s", "_idx", "_index", "_id")
 )
+_PARTS = frozenset(("mode", "phase", "split", "stage", "type", "kind", "event"))
+_OF_STEPS = frozenset(("train", "training", "step", "iter", "batch"))
 _MOST_WAITING = 10_000
 
 
@@ -47,6 +49,7 @@ class JsonLines:
         self.notices: list[str] = []
         self._metric, self._epochs, self._computed, self._waits = metric, epochs, computed, waits
         self._waiting: list[Fields] = []
+        self._first: dict[str, object] = {}  # what looks like a count of steps in the first line that waits
 
     @property
     def counts(self) -> bool:
@@ -72,8 +75,8 @@ class JsonLines:
         epoch = metrics.pop(EPOCH, None)
         if epoch is None and has(found, EPOCH) and at(found, EPOCH) is not None:
             return  # it is about some other time, such as "final"
-        if epoch is None and self._waits and any(key.lower() in _STEPS for key in found):
-            self._wait(metrics)
+        if epoch is None and self._waits and (steps := _steps(found)):
+            yield from self._wait(metrics, steps)
             return
         number = self._epochs.of(epoch)
         if number is not None:
@@ -97,11 +100,19 @@ class JsonLines:
         for metrics in self._waiting:
             yield self._epochs.of(None) or 0, metrics
 
-    def _wait(self, metrics: Fields) -> None:
+    def _wait(self, metrics: Fields, steps: dict[str, object]) -> Iterator[Row]:
+        """Let a line wait. If what looked like a count does not count, as in `"batch": 64`, yield all that wait."""
         if self._epochs.given or self._epochs.counts:
             return
         self._waiting.append(metrics)
-        if len(self._waiting) > _MOST_WAITING:
+        if len(self._waiting) == 1:
+            self._first = steps
+        elif steps == self._first and all(name.lower() in _STEPS for name in steps):
+            self._waits = False
+            for one in self._waiting:
+                yield self._epochs.of(None) or 0, one
+            self._waiting.clear()
+        elif len(self._waiting) > _MOST_WAITING:
             raise ObjectiveError(self._of_steps())
 
     def _of_steps(self) -> str:
@@ -118,6 +129,15 @@ class JsonLines:
                 if number_in(value := at(found, name)) is not None
             )
             self.notices.append(f"numbers are read from text, such as {json.dumps(value)}: print them without quotes")
+
+
+def _steps(found: dict[str, object]) -> dict[str, object]:
+    """Return what in a line without an epoch says that it may be of a step within one."""
+    return {
+        name: value
+        for name, value in found.items()
+        if name.lower() in _STEPS or (name.lower() in _PARTS and str(value).lower() in _OF_STEPS)
+    }
 
 
 class RegexLines:

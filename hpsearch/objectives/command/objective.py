@@ -174,7 +174,8 @@ def _visible_gpus() -> int:
 def _measurements(running: RunningCommand, source: Source, epochs: int) -> Iterator[Row]:
     for line in running.output():
         yield from source.rows(line)
-    yield from source.left(epochs)
+    if running.outcome() == "":
+        yield from source.left(epochs)
 
 
 def _check_order(epoch: int, seen: Inside, *, first: bool) -> None:
@@ -187,8 +188,12 @@ def _check_order(epoch: int, seen: Inside, *, first: bool) -> None:
         msg = f"the first measurement is of epoch {epoch}, but a trial has {counted(seen.total_epochs, 'epoch')}"
         raise ObjectiveError(f"{msg}: if that counts steps or anything else, {COUNT_ALL}")
     if not first and epoch <= seen.epoch():
-        msg = f"found a measurement of epoch {epoch}, but it came after epoch {seen.epoch()}"
-        raise ObjectiveError(f"{msg}; allowed: one for each epoch, in their order; or {COUNT_ALL}")
+        msg = f"found a measurement of epoch {epoch}, but it came after epoch {seen.epoch()}; allowed: "
+        if epoch == seen.epoch():
+            msg += f"one for each epoch. Print {seen.metric!r} in one line of it, or read that line by metrics.regex"
+        else:
+            msg += f"epochs that increase; or {COUNT_ALL}"
+        raise ObjectiveError(msg)
 
 
 def _is_the_commands(path: Path) -> bool:

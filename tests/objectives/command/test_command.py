@@ -294,6 +294,8 @@ def test_given_epochs_may_skip_but_not_go_back(run):
     assert [epoch for epoch, _ in run("""for e in (1, 3): print('{"accuracy": 0, "epoch": %d}' % e)""")] == [1, 3]
     with pytest.raises(ObjectiveError, match="epoch 2, but it came after epoch 2"):
         run("""for _ in range(2): print('{"accuracy": 0, "epoch": 2}')""")
+    with pytest.raises(ObjectiveError, match=r"epoch 1, but it came after epoch 2; .*counted: true"):
+        run("""for epoch in (1, 2, 1): print('{"accuracy": 0, "epoch": %d}' % epoch)""")
     with pytest.raises(ObjectiveError, match=r"epoch 0; .* set metrics\.first_epoch: 0"):
         run("""print('{"accuracy": 0, "epoch": 0}')""")
     with pytest.raises(ObjectiveError, match=r"epoch 1\.5; allowed: whole epochs"):
