@@ -91,8 +91,8 @@ def _of_rounds(study: DrivenStudy, trials: int) -> Iterator[str]:
         before, around = starts[at] + warm, planned[at].around
         if before <= around:
             yield (
-                f"search.rounds: round {at + 1} lies around all {counted(before, 'trial')} before it, for its around is "
-                f"{around}"
+                f"search.rounds: round {at + 1} lies around all {counted(before, 'trial')} before it, "
+                f"for its around is {around}"
             )
 
 
