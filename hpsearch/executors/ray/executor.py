@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
 from collections import Counter
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -52,13 +55,17 @@ class RayExecutor:
         self._resources = resources
         self._failed_starts: Counter[str | None] = Counter()
         self._closed = False
+        self._interrupts = interrupts
         self._slots: list[Slot] = []
         self._stack = ExitStack()
         try:
             self._needs, workplace = self._shared(workplace)
             environment = runtime_environment(workplace) if resources.ship_code else None
             connection = begun or Connection(resources, environment, modules_of(workplace.objective))
+            self._stack.enter_context(interrupts.guarded(connection.mark))  # Ray may hang as it ends
             self._stack.callback(connection.close)
+            self._kill_ray = connection.kill
+            interrupts.on_second(self._force)
             connection.wait(interrupts)
             self._watch = None if resources.address is None else ClusterWatch(living_nodes, unplaced)
             self._local = LocalWatch()
@@ -145,6 +152,19 @@ class RayExecutor:
             with suppress(Exception):  # it ends either way
                 ray.kill(slot.actor)
         self._stack.close()
+        self._interrupts.on_second(None)
+
+    def _force(self, *, hard: bool) -> None:
+        """Kill the workers, and Ray itself if it was started here and nothing else will end it."""
+        if hard:
+            self._kill_ray()
+            return
+        for slot in list(self._slots):
+            if slot.home is not None and slot.home.host == socket.gethostname():
+                with suppress(OSError):  # Ray may take its time, or hang
+                    os.kill(slot.home.pid, signal.SIGKILL)
+            with suppress(Exception):
+                ray.kill(slot.actor)
 
     def _shared(self, workplace: Workplace) -> tuple[Needs, Workplace]:
         """Return what workers must see, and their workplace."""
