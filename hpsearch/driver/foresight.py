@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Iterator
 
 from hpsearch.config.config import StudyConfig
-from hpsearch.config.prune import Prune
+from hpsearch.config.prune import AUTO, Prune
 from hpsearch.config.sampler_section import SamplerClass
 from hpsearch.driver.driven import DrivenStudy
 from hpsearch.objectives.loading import cautions
@@ -33,7 +33,7 @@ def foresight(study: DrivenStudy, total: int) -> list[str]:
     trials = known_total(study.config, total, study.limits)
     lines = cautions(study.config)
     if trials is not None:
-        lines += [*_of_sampler(study, trials), *_of_rounds(study.config, trials), *_of_expand(study, trials, total)]
+        lines += [*_of_sampler(study, trials), *_of_rounds(study, trials), *_of_expand(study, trials, total)]
         lines += _of_prune(study.config, trials)
     return [*lines, *_of_stop(study, trials)]
 
@@ -44,9 +44,10 @@ def _of_sampler(study: DrivenStudy, trials: int) -> Iterator[str]:
     name = sampler if isinstance(sampler, str) else sampler.optuna
     start, before = _start(study, sampler)
     if trials <= start:
-        yield f"search.sampler {name} never acts: {before}, and the search has {trials}"
+        what = "chooses no config by its model" if sampler == "auto" else "never acts"  # its model also promotes
+        yield f"search.sampler {name} {what}: {before}, and the search has {trials}"
     elif trials < 2 * start:
-        yield f"search.sampler {name} acts in at most {trials - start} of {trials} trials: {before}"
+        yield f"search.sampler {name} chooses at most {trials - start} of {trials} configs: {before}"
 
 
 def _start(study: DrivenStudy, sampler: str | SamplerClass) -> tuple[int, str]:
@@ -58,7 +59,7 @@ def _start(study: DrivenStudy, sampler: str | SamplerClass) -> tuple[int, str]:
         from hpsearch.driver.proposals import Proposals
 
         count = Proposals(study, None).chooser().designed
-        return count, f"{counted(count, 'config')} come before its model's"
+        return count, f"{counted(count, 'config')} come before that"
     if sampler not in ("tpe", "gp"):
         return 0, ""
     from hpsearch.samplers.adaptive import START_UP
@@ -79,18 +80,19 @@ def _start_of_class(study: DrivenStudy, sampler: SamplerClass) -> int:
     return count - len(study.store.get("warm_start", [])) if isinstance(count, int) else 0
 
 
-def _of_rounds(config: StudyConfig, trials: int) -> Iterator[str]:
-    planned = planned_rounds(config.search)
+def _of_rounds(study: DrivenStudy, trials: int) -> Iterator[str]:
+    planned, warm = planned_rounds(study.config.search), len(study.store.get("warm_start", []))
     starts = [sum(one.trials for one in planned[:at]) for at in range(len(planned))]
     begun = sum(start < trials for start in starts)
-    count = len(config.search.rounds)
+    count = len(study.config.search.rounds)
     if begun < count:
         yield f"search.rounds: {begun} of {count} can begin in {counted(trials, 'trial')}"
     for at in range(1, begun if count else 0):
-        if starts[at] <= planned[at].around:
+        before, around = starts[at] + warm, planned[at].around
+        if before <= around:
             yield (
-                f"search.rounds: round {at + 1} lies around all {counted(starts[at], 'trial')} before it, for its "
-                f"around is {planned[at].around}"
+                f"search.rounds: round {at + 1} lies around all {counted(before, 'trial')} before it, "
+                f"for its around is {around}"
             )
 
 
@@ -109,14 +111,12 @@ def _of_expand(study: DrivenStudy, trials: int, total: int) -> Iterator[str]:
 def _of_prune(config: StudyConfig, trials: int) -> Iterator[str]:
     """Name the rules of the file that can end no trial; a file that says nothing of `prune` expects nothing."""
     prune = config.prune
-    if prune is None or "prune" not in config.raw:
+    if prune is None or (prune.is_auto and config.raw.get("prune") != AUTO):
         return
     rounds = planned_lengths(config, [first_round(config)], trials)
     longest = max(epochs for epochs, _ in rounds)
     stall = prune.stall if prune.is_auto or "stall" in prune.model_fields_set else None
-    if stall is not None and not any(
-        max(1, stall.warmup) + stall.patience_epochs(epochs) < epochs for epochs, _ in rounds
-    ):
+    if stall is not None and not any(stall.warmup + stall.patience_epochs(epochs) < epochs for epochs, _ in rounds):
         patience = stall.patience_epochs(longest)
         yield (
             f"prune.stall never acts: it waits {counted(patience, 'epoch')} for a new best, and trials have {longest}"

@@ -38,7 +38,7 @@ def test_a_model_that_is_never_asked(tmp_path, name):
         f"search.sampler {name} never acts: {before}, and the search has 10"
     ]
     assert told(tmp_path / "b", **sampler(name, 12)) == [
-        f"search.sampler {name} acts in at most 2 of 12 trials: {before}"
+        f"search.sampler {name} chooses at most 2 of 12 configs: {before}"
     ]
     assert told(tmp_path / "c", **sampler(name, 20)) == []
 
@@ -51,7 +51,9 @@ def test_earlier_trials_count_for_a_model(tmp_path):
 
 def test_auto_proposes_after_its_design(tmp_path):
     (line,) = told(tmp_path / "a", **sampler("auto", 6))
-    assert line == "search.sampler auto never acts: 6 configs come before its model's, and the search has 6"
+    assert (
+        line == "search.sampler auto chooses no config by its model: 6 configs come before that, and the search has 6"
+    )
     assert told(tmp_path / "b", **sampler("auto", 12)) == []
 
 
@@ -59,7 +61,7 @@ def test_auto_proposes_after_its_design(tmp_path):
     ("arguments", "line"),
     [
         ({}, "never acts: n_startup_trials lets it draw 10 configs at random first, and the search has 6"),
-        ({"n_startup_trials": 4}, "acts in at most 2 of 6 trials"),
+        ({"n_startup_trials": 4}, "chooses at most 2 of 6 configs"),
         ({"n_startup_trials": 2}, None),
     ],
 )
@@ -117,10 +119,11 @@ def test_a_budget_of_trials_ends_a_search_before_its_expansions(tmp_path):
         (
             {"stall": {"patience": 5}},
             20,
-            6,
-            "prune.stall never acts: it waits 5 epochs for a new best, and trials have 6",
+            5,
+            "prune.stall never acts: it waits 5 epochs for a new best, and trials have 5",
         ),
-        ({"stall": {"patience": 5}}, 20, 7, None),
+        ({"stall": {"patience": 5}}, 20, 6, None),
+        ({"diverged": ["loss"]}, 2, 2, None),
         ({"stall": {"patience": 5, "warmup": 4}}, 20, 9, "prune.stall never acts"),
         ({"stall": {}}, 20, 4, "prune.stall never acts: it waits 5 epochs"),
         ({"median": {}}, 5, 20, "prune.median never acts: a round here has 5 trials of 20 epochs"),
