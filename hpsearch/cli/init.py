@@ -16,7 +16,7 @@ from hpsearch.system.files import STDOUT
 def init(
     source: Annotated[
         Path,
-        typer.Argument(metavar="SCRIPT", help="A script with argparse options or Hydra, or a config. It is not run."),
+        typer.Argument(metavar="SCRIPT", help="A script with options or Hydra, or a config. It is not run."),
     ],
     *,
     to: Annotated[

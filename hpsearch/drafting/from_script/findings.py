@@ -24,6 +24,8 @@ class Findings:
         sorted: What becomes of the settings.
         measured: Where the measurements seem to be.
         notes: What could not be read.
+        words: What stands after the script in the command, before the options of its subcommand.
+        weights: The file that the script seems to write its last weights to; empty if none is known.
     """
 
     source: Path
@@ -32,16 +34,20 @@ class Findings:
     sorted: Sorted
     measured: Measurements
     notes: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    weights: str = ""
 
     @property
     def epochs_setting(self) -> Setting | None:
         """The setting for the epochs of a trial; None if there is none."""
-        return next((setting for setting, text in self.sorted.spelled if text == "{epochs}"), None)
+        named = next((setting for setting, text in self.sorted.spelled if text == "{epochs}"), None)
+        return named or (self.sorted.steps.setting if self.sorted.steps.each else None)
 
     @property
     def default_epochs(self) -> int | None:
         """The default of the setting for the epochs; None if it can't be read."""
         number = None if self.epochs_setting is None else self.epochs_setting.number
+        number = number // self.sorted.steps.each if number and self.sorted.steps.each else number
         return int(number) if number is not None and 1 <= number < _MOST_EPOCHS else None
 
     @property
@@ -74,4 +80,16 @@ class Findings:
     @property
     def unsure(self) -> tuple[str, ...]:
         """What was guessed and may be wrong, each with what to look at."""
-        return tuple(dict.fromkeys((*self.sorted.unsure, *self.measured.unsure)))
+        measured = self.measured.unsure
+        if self.epochs_setting is not None or self.sorted.steps.setting is not None:  # said there, with its name
+            measured = tuple(text for text in measured if not text.startswith("epochs:"))
+        return tuple(dict.fromkeys((*self.sorted.unsure, *self._going_on, *measured)))
+
+    @property
+    def _going_on(self) -> tuple[str, ...]:
+        """What is unsure about how a trial goes on from an earlier attempt."""
+        resume = self.sorted.resume
+        if resume is None or self.weights:
+            return ()
+        place = f"resume: {resume.shown} {{resume_from}}/NAME"
+        return (f"{resume.shown}: which file the script writes for it; then write {place}",)

@@ -13,6 +13,7 @@ from hpsearch.drafting.from_script.measurements import Measurements, guess_measu
 from hpsearch.drafting.from_script.objective import objective
 from hpsearch.drafting.from_script.parameters import give_options, sort_settings
 from hpsearch.drafting.from_script.script import parse, read_script
+from hpsearch.drafting.from_script.usage import last_weights, usage_of
 from hpsearch.drafting.space_file import Comment, Entry, SpaceFile
 from hpsearch.errors import InputError
 from hpsearch.system.documents import SUFFIXES
@@ -48,10 +49,20 @@ def _of_script(source: Path) -> Findings:
     if script.hydra is not None:
         path, name = script.hydra
         return _of_config(hydra_config(source.parent / path, name), source)
-    result = sort_settings(script.settings, str(source), keep_rest=False)
+    usage = usage_of(script.module.trees)
+    result = sort_settings(script.settings, str(source), keep_rest=False, usage=usage)
     measured = guess_measurements(script.tree)
     give_options(result, script.settings, measured.options)
-    return Findings(source=source, script=source, way="args", sorted=result, measured=measured, notes=script.notes)
+    return Findings(
+        source=source,
+        script=source,
+        way="args",
+        sorted=result,
+        measured=measured,
+        notes=script.notes,
+        words=script.words,
+        weights=last_weights(usage),
+    )
 
 
 def _of_config(source: Path, script: Path | None) -> Findings:
@@ -85,6 +96,7 @@ def _space_file(findings: Findings, study: str, folder: Path) -> SpaceFile:
     measured = findings.measured
     guess = "found in the script" if measured.known else "not found in the script; what does it report?"
     rest = Comment(f"everything else stays as {findings.source.name} has it")
+    is_left = findings.way != "args" or findings.sorted.kept > 0
     no_seed = "CHECK: no seed was found; without one, the finalists' seeds make no difference"
     return SpaceFile(
         head=(
@@ -94,7 +106,7 @@ def _space_file(findings: Findings, study: str, folder: Path) -> SpaceFile:
         study=study,
         goal=(Entry("metric", measured.metric, f"CHECK: {guess}"), Entry("direction", measured.direction, "CHECK")),
         objective=objective(findings, folder),
-        space=(*findings.sorted.space, *((rest,) if findings.way != "args" else ())),
+        space=(*findings.sorted.space, *((rest,) if is_left else ())),
         search=(Entry("trials", DEFAULT_TRIALS),),
         finalists=(Entry("configs", 3), Entry("seeds", 5)),
         tail=() if findings.has_seed else (no_seed,),

@@ -1,76 +1,45 @@
 """What a setting's name and default suggest: a range to search, or a constant.
 
-| name | suggestion |
+| family | suggestion |
 | --- | --- |
-| `lr`, `learning_rate`, `lr_head`, `encoder_lr`, `eta` | `loguniform` from default/30 to default*30 |
-| `weight_decay`, `wd`, `l2` | `loguniform`, two decades around the default |
-| `dropout`, `drop_rate` | `uniform` from 0 to 0.5 |
-| `label_smoothing` | `uniform` from 0 to 0.2 |
-| `momentum`, `beta1` | `uniform` from 0.8 to 0.99 |
-| `batch_size` | `choice` of half, once, twice and four times the default |
-| widths, depths, sizes of hidden layers | a constant, with a `choice` in a comment |
+| learning rates | `loguniform` from default/30 to default*30 |
+| weight decay | `loguniform`, two decades around the default |
+| dropout, drop path | `uniform` from 0 to 0.5 |
+| label smoothing | `uniform` from 0 to 0.2 |
+| momentum, `beta1` | `uniform` from 0.8 to 0.99 |
+| batch size | `choice` of half, once, twice and four times the default |
+| optimisers, schedules, activations with their choices | `choice` of them |
+| widths, depths, sizes of hidden layers; switches of the optimiser | a constant, with a `choice` in a comment |
 | everything else | a constant |
 
-Bounds are rounded to 1, 2 or 5 times a power of ten. A standard range is used if there is no usable default, or if the
-default is 0.
+Which names belong to a family is in `families`. Bounds are rounded to 1, 2 or 5 times a power of ten. A standard range
+is used if there is no usable default, or if the default is 0.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from typing import Any
 
+from hpsearch.drafting.from_script.families import Family, family_of
 from hpsearch.drafting.from_script.setting import Setting
 from hpsearch.drafting.roles import tokens
 
-_NOT_TRAINING = {"eval", "test", "val", "valid", "validation", "inference", "predict", "sampling"}
-_NOT_A_RATE = frozenset(
-    [
-        "min",
-        "max",
-        "final",
-        "end",
-        "init",
-        "start",
-        "decay",
-        "gamma",
-        "step",
-        "steps",
-        "warmup",
-        "scheduler",
-        "schedule",
-        "policy",
-        "milestones",
-        "factor",
-        "patience",
-        "epochs",
-        "ratio",
-        "mult",
-        "scale",
-        "type",
-        "mode",
-        "ema",
-    ]
-)
-_WIDTHS = frozenset(
-    [
-        "hidden",
-        "width",
-        "depth",
-        "layers",
-        "channels",
-        "filters",
-        "units",
-        "heads",
-        "dim",
-        "dims",
-        "embed",
-        "embedding",
-        "blocks",
-    ]
-)
+_WIDTHS = frozenset([
+    "hidden", "width", "depth", "layers", "channels", "filters", "units", "heads", "dim", "dims", "embed",
+    "embedding", "blocks",
+])  # fmt: skip
+_CHOSEN = frozenset([
+    "opt", "optim", "optimizer", "optimiser", "activation", "act", "scheduler", "sched", "nonlinearity",
+])  # fmt: skip
+_NOT_CHOSEN = frozenset(["path", "file", "name", "config", "resume", "checkpointing", "state", "epochs", "unit", "on"])
+_MOST_CHOICES = 8  # more are a zoo
+_SWITCHES = frozenset([
+    "nesterov", "amsgrad", "batch_norm", "batchnorm", "bn", "layer_norm", "layernorm", "bias", "amp", "mixed_precision",
+    "fp16", "bf16", "augment", "augmentation", "normalize", "cosine", "cos", "ema", "model_ema", "tied", "mixup",
+    "cutmix",
+])  # fmt: skip
 _SMALLEST, _LARGEST = 1e-12, 1e6  # a default outside is no rate, whatever its name
 _LARGEST_BATCH = 2**24
 _MOST_LAYERS = 8  # a larger number is a width
@@ -85,12 +54,14 @@ class Suggestion:
         arguments: Its bounds or its choices.
         sure: Whether the setting is searched. If not, it is a constant, and this is a comment beside it.
         note: What the user should check; may be empty.
+        family: The kind of hyperparameter that it is; None for others. One of a family is searched.
     """
 
     kind: str
     arguments: tuple[Any, ...]
     sure: bool = True
     note: str = ""
+    family: Family | None = None
 
 
 def nice(value: float) -> float:
@@ -102,69 +73,75 @@ def nice(value: float) -> float:
 
 def suggest(setting: Setting) -> Suggestion | None:
     """Return the distribution that a setting's name and default suggest, or None for a constant."""
-    words = tokens(setting.name)
     if setting.choices:
         return _among(setting)
-    if setting.type not in {"", "int", "float"} or isinstance(setting.default, (bool, str, list, dict)):
+    if isinstance(setting.default, (bool, str, list, dict)) or _is_no_number(setting):
         return None
-    if _is_batch(words):
-        return _batch(setting)
-    if setting.is_integer:
-        return _size(setting) if _WIDTHS.intersection(words) else None
-    return _rate(setting, "_".join(words), words)
+    family = family_of(setting)
+    if family is None:
+        return _size(setting) if setting.is_integer and _WIDTHS.intersection(tokens(setting.name)) else None
+    if family.name == "batch":
+        return _batch(setting, family)
+    return None if setting.is_integer else _rate(setting, family)
 
 
-def _rate(setting: Setting, key: str, words: tuple[str, ...]) -> Suggestion | None:
-    if re.search(r"weight_?decay|(^|_)(wd|l2)($|_)", key) and not _NOT_A_RATE.intersection(set(words) - {"decay"}):
-        return _log_range(setting, 10, (1e-6, 1e-2))
-    if re.search(r"learning_?rate|(^|_)(lr|eta)($|_)", key) and not _NOT_A_RATE.intersection(words):
-        return _log_range(setting, 30, (1e-5, 1e-1))
+def is_switch(setting: Setting) -> bool:
+    """Return whether an option that takes no value is a hyperparameter."""
+    key = "_".join(tokens(setting.name))
+    return bool(setting.switch) and any(
+        key.removeprefix(word) in _SWITCHES for word in ("use_", "with_", "enable_", "no_")
+    )
+
+
+def _is_no_number(setting: Setting) -> bool:
+    """Return whether a type takes other values than numbers. A function may: then the default has to be a number."""
+    return setting.type not in {"", "int", "float"} and (setting.number is None or "bool" in setting.type.lower())
+
+
+def _rate(setting: Setting, family: Family) -> Suggestion | None:
     default = setting.number
-    return _share(default, key, words) if default is None or 0 <= default <= 1 else None
+    if family.name == "lr":
+        return _log_range(setting, 30, (1e-5, 1e-1), family)
+    if family.name == "weight_decay":
+        return _log_range(setting, 10, (1e-6, 1e-2), family)
+    if default is not None and not 0 <= default <= 1:
+        return None
+    if family.name == "momentum":
+        return _uniform(default, (0.8, 0.99, 0.999), family)
+    return _uniform(default, (0.0, 0.2, 0.5) if family.name == "smoothing" else (0.0, 0.5, 0.9), family)
 
 
-def _share(default: float | None, key: str, words: tuple[str, ...]) -> Suggestion | None:
-    if re.search(r"(^|_)drop_?(out|path)?(_?(rate|prob|p))?($|_)|(^|_)dropout", key) and "last" not in words:
-        return _uniform(default, 0.0, 0.5, 0.9)
-    if "smoothing" in words:
-        return _uniform(default, 0.0, 0.2, 0.5)
-    if re.search(r"(^|_)(momentum|beta_?1)$", key) and not {"bn", "batchnorm", "norm", "ema"}.intersection(words):
-        return _uniform(default, 0.8, 0.99, 0.999)
-    return None
-
-
-def _uniform(default: float | None, low: float, high: float, higher: float) -> Suggestion:
-    """Return a range from `low` to `high`. A larger default extends it to `higher`, a smaller one to 0."""
+def _uniform(default: float | None, bounds: tuple[float, float, float], family: Family) -> Suggestion:
+    """Return a range between the first two bounds. A larger default extends it to the third, a smaller one to 0."""
+    low, high, higher = bounds
     top = high if default is None or default <= high else higher
     if default is not None and default < low:
-        return Suggestion(kind="uniform", arguments=(0.0, top), note=f"CHECK: the default is {default:g}")
-    return Suggestion(kind="uniform", arguments=(low, top))
+        note = f"CHECK: the default is {default:g}"
+        return Suggestion(kind="uniform", arguments=(0.0, top), note=note, family=family)
+    return Suggestion(kind="uniform", arguments=(low, top), family=family)
 
 
-def _log_range(setting: Setting, factor: float, standard: tuple[float, float]) -> Suggestion | None:
+def _log_range(setting: Setting, factor: float, standard: tuple[float, float], family: Family) -> Suggestion | None:
     default = setting.number
     if default is None or default == 0:
         said = "no default that can be read" if default is None else "the default is 0"
-        return Suggestion(kind="loguniform", arguments=standard, note=f"CHECK: {said}")
+        return Suggestion(kind="loguniform", arguments=standard, note=f"CHECK: {said}", family=family)
     if not _SMALLEST <= default <= _LARGEST:
         return None
-    return Suggestion(kind="loguniform", arguments=(nice(default / factor), nice(default * factor)))
+    bounds = (nice(default / factor), nice(default * factor))
+    if "eta" in tokens(setting.name) and default <= 1 < bounds[1]:
+        bounds = (bounds[0], 1.0)  # of boosted trees, whose rate is at most 1
+    return Suggestion(kind="loguniform", arguments=bounds, family=family)
 
 
-def _is_batch(words: tuple[str, ...]) -> bool:
-    key = "_".join(words)
-    named = re.search(r"(^|_)batch_?size($|_)|^(bs|batch|train_batch|per_device_train_batch)$", key)
-    return named is not None and not _NOT_TRAINING.intersection(words)
-
-
-def _batch(setting: Setting) -> Suggestion | None:
+def _batch(setting: Setting, family: Family) -> Suggestion | None:
     default = setting.number
     if default is None:
         note = "CHECK: no default that can be read"
-        return Suggestion(kind="choice", arguments=(16, 32, 64, 128), note=note)
+        return Suggestion(kind="choice", arguments=(16, 32, 64, 128), note=note, family=family)
     if not 1 <= default <= _LARGEST_BATCH or default != int(default):
         return None
-    return Suggestion(kind="choice", arguments=_around(int(default)))
+    return Suggestion(kind="choice", arguments=_around(int(default)), family=family)
 
 
 def _size(setting: Setting) -> Suggestion | None:
@@ -181,4 +158,12 @@ def _around(default: int) -> tuple[int, ...]:
 
 
 def _among(setting: Setting) -> Suggestion | None:
-    return Suggestion(kind="choice", arguments=setting.choices, sure=False) if len(setting.choices) > 1 else None
+    """Return the choices of a hyperparameter. Those of data sets, devices and models are no suggestion."""
+    words = set(tokens(setting.name))
+    values = [value for value in setting.choices if value is not None]
+    named = _CHOSEN & words and not _NOT_CHOSEN & words
+    number = family_of(setting) if all(type(value) in (int, float) for value in values) else None
+    is_size = bool(_WIDTHS & words) and all(type(value) in (int, float) for value in values)
+    if not (named or number or is_size) or not 1 < len(values) <= _MOST_CHOICES:
+        return None
+    return Suggestion(kind="choice", arguments=tuple(values), sure=not is_size, family=number)

@@ -7,6 +7,7 @@ from pathlib import Path, PurePath
 
 from hpsearch.drafting.from_script.findings import Findings
 from hpsearch.drafting.from_script.measurements import Measurements
+from hpsearch.drafting.from_script.parameters import spelled_as
 from hpsearch.drafting.from_script.setting import Setting
 from hpsearch.drafting.space_file import (
     DEFAULT_EPOCHS,
@@ -42,9 +43,7 @@ def objective(findings: Findings, folder: Path) -> tuple[Line, ...]:
     if findings.script is None:
         lines.append(Comment("CHECK: put the script's name above, or run `hpsearch init` again with --script"))
     lines.append(Comment("interpreter: .venv  # the Python of the script, if it is another one than hpsearch's"))
-    if findings.sorted.resume is not None:
-        option = _resume_option(findings.sorted.resume, is_hydra=findings.way == "hydra")
-        lines.append(Comment(f"resume: {option}  # the folder of an earlier attempt; add the name of the file"))
+    lines += _resume(findings)
     if findings.way in ("lightning", "plain"):
         lines.append(_config_file(findings, folder))
     return (*lines, *_metrics(findings.measured))
@@ -57,7 +56,8 @@ def _epochs(findings: Findings) -> Entry:
     elif default is None:
         comment = f"CHECK: {setting.shown} has no default that can be read"
     else:
-        comment = f"the default of {setting.shown}"
+        each = findings.sorted.steps.each
+        comment = f"{setting.number or 0:g} / {each}, the defaults" if each else f"the default of {setting.shown}"
     return Entry("epochs", default or DEFAULT_EPOCHS, comment)
 
 
@@ -67,9 +67,7 @@ def _command(findings: Findings) -> list[tuple[str, ...]]:
     groups: list[tuple[str, ...]] = [("python",), (literal(script),)]
     spelled = findings.sorted.spelled
     if findings.way == "args":
-        groups += [_spelled(setting, text) for setting, text in spelled]
-        named = {setting.name for setting, _ in spelled}
-        groups += [("{args}",)] if any(name not in named for name in findings.sorted.names) else []
+        groups += _of_options(findings)
     elif findings.way == "hydra":
         groups += [(f"{setting.name}={text}",) for setting, text in spelled]
         groups += [("{overrides}",), ("hydra.run.dir={trial_dir}",)]
@@ -80,16 +78,42 @@ def _command(findings: Findings) -> list[tuple[str, ...]]:
     return groups
 
 
-def _spelled(setting: Setting, text: str) -> tuple[str, ...]:
-    if setting.positional:
-        return (text,)
-    # argparse would take -1e-3 for an option.
-    is_negative = text.startswith("-") or (setting.number or 0) < 0
-    return (f"{setting.flag}={text}",) if is_negative else (setting.flag, text)
+def _of_options(findings: Findings) -> list[tuple[str, ...]]:
+    """Return the options of the command. Those of the main parser stand before the name of a subcommand."""
+    spelled, words = findings.sorted.spelled, findings.words
+    named = {setting.name for setting, _ in spelled}
+    has_subcommand = any(setting.command for setting, _ in spelled)
+    before = [(setting, text) for setting, text in spelled if has_subcommand and not setting.command]
+    after = [pair for pair in spelled if pair not in before]
+    groups = [*_groups(before), *((literal(word),) for word in words), *_groups(after)]
+    return [*groups, *([("{args}",)] if any(name not in named for name in findings.sorted.names) else [])]
 
 
-def _resume_option(setting: Setting, *, is_hydra: bool) -> str:
-    return f"{setting.name}={{resume_from}}" if is_hydra else f"{setting.shown} {{resume_from}}"
+def _groups(spelled: list[tuple[Setting, str]]) -> list[tuple[str, ...]]:
+    groups: list[tuple[str, ...]] = []
+    last = ""
+    for setting, text in spelled:
+        # Several values of one option follow its name.
+        groups.append((text,) if setting.name == last else spelled_as(setting, text))
+        last = setting.name
+    return groups
+
+
+def _resume(findings: Findings) -> tuple[Line, ...]:
+    """Return the line that lets a trial go on: a comment, unless it is known which file the script writes."""
+    setting = findings.sorted.resume
+    if setting is None:
+        return ()
+    is_hydra = findings.way == "hydra"
+    name = setting.name if is_hydra else setting.flag or setting.name
+    equals = is_hydra or setting.joined
+    gets_folder = findings.way == "lightning" or any("{trial_dir}" in text for _, text in findings.sorted.spelled)
+    if findings.weights and gets_folder:
+        place = f"{{resume_from}}/{literal(findings.weights)}"
+        words = (f"{name}={place}",) if equals else (name, place)
+        return (Entry("resume", " ".join(words), "CHECK: the script's newest checkpoint"),)
+    option = f"{name}={{resume_from}}" if equals else f"{name} {{resume_from}}"
+    return (Comment(f"resume: {option}  # the folder of an earlier attempt; add the name of the file"),)
 
 
 def _config_file(findings: Findings, folder: Path) -> Entry:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from hpsearch.drafting.flow import flow
-from hpsearch.drafting.from_script.heuristics import Suggestion, suggest
-from hpsearch.drafting.from_script.setting import UNKNOWN, Setting
-from hpsearch.drafting.roles import RESUME, TAKEN, role
+from hpsearch.drafting.from_script.candidates import Chosen, choose
+from hpsearch.drafting.from_script.heuristics import Suggestion, is_switch, suggest
+from hpsearch.drafting.from_script.setting import Setting
+from hpsearch.drafting.from_script.steps import Steps, steps_of
+from hpsearch.drafting.from_script.usage import Usage, role_of
+from hpsearch.drafting.roles import RESUME, TAKEN, tokens
 from hpsearch.drafting.space_file import FILL_IN, Comment, Entry, Line, constants_in, literal, searched_in
 from hpsearch.errors import InputError
 from hpsearch.system.plain import LARGEST_INTEGER
 
 _LONGEST_TEXT = 200  # characters of a text value in the space
+_MOST_IDEAS = 12  # comments about what could be searched too
+_DATA = ("data", "dataset", "datasets")  # folders that a required path to data may mean
 
 
 @dataclass(kw_only=True, slots=True)
@@ -24,16 +30,22 @@ class Sorted:
 
     Attributes:
         space: The lines of the section `space`.
+        ideas: Comments on what could be searched too.
         spelled: Settings that the command names, each with its word there: a placeholder or a literal value.
         resume: The option that names what to resume from; None if there is none.
         checks: What the user should check.
+        kept: How many settings stay as the script has them.
+        steps: How the steps of a script without epochs follow from a study's epochs.
         unsure: What was guessed and may be wrong, each with what to look at.
     """
 
     space: list[Line] = field(default_factory=list)
+    ideas: list[Comment] = field(default_factory=list)
     spelled: list[tuple[Setting, str]] = field(default_factory=list)
     resume: Setting | None = None
     checks: list[str] = field(default_factory=list)
+    kept: int = 0
+    steps: Steps = field(default_factory=lambda: Steps(roles={}))
     unsure: list[str] = field(default_factory=list)
 
     @property
@@ -42,24 +54,46 @@ class Sorted:
         return (*searched_in(self.space), *constants_in(self.space))
 
 
-def sort_settings(settings: Iterable[Setting], file: str, *, keep_rest: bool) -> Sorted:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Plan:
+    """What is known of all settings before each gets its place.
+
+    Attributes:
+        in_file: Whether a config file keeps the settings that are not searched.
+        roles: What the settings are for each trial.
+        suggestions: What could be searched.
+        chosen: Which of them are not, for another one is.
+        steps: How the steps of a script without epochs follow from a study's epochs.
+    """
+
+    in_file: bool
+    roles: Mapping[str, str]
+    suggestions: Mapping[str, Suggestion]
+    chosen: Chosen
+    steps: Steps
+
+
+def sort_settings(settings: Iterable[Setting], file: str, *, keep_rest: bool, usage: Usage | None = None) -> Sorted:
     """Return what becomes of settings.
 
     Args:
         file: What they were read from, for messages.
-        keep_rest: Whether a config file keeps the settings that are not searched. The space then leaves them out.
+        keep_rest: Whether they are values of a config file, which keeps the settings that are not searched.
+        usage: What the script does with paths.
 
     Raises:
         InputError: None of them can be searched.
     """
-    settings = list(settings)
-    forced = None if any(_is_searched(setting) for setting in settings) else _fallback(settings)
-    result = Sorted()
+    settings = [_scalar(setting) for setting in settings]
+    plan = _planned(settings, usage or Usage(), in_file=keep_rest)
+    result = Sorted(steps=plan.steps, unsure=list(plan.steps.unsure))
     for setting in settings:
-        _place(result, setting, keep_rest=keep_rest, forced=forced)
+        _place(result, setting, plan)
     if not searched_in(result.space):
         problem = f"none of its {len(settings)} settings could be searched"
         raise InputError(f"{file}: {problem}; allowed: at least one number")
+    result.unsure += plan.chosen.doubts
+    result.space += result.ideas[:_MOST_IDEAS]
     _spell_all(result, settings)
     return result
 
@@ -82,96 +116,141 @@ def give_options(result: Sorted, settings: Iterable[Setting], options: Mapping[s
     result.spelled.sort(key=lambda pair: order.index(pair[0].name))
 
 
-def _is_searched(setting: Setting) -> bool:
-    suggestion = None if setting.left_out or role(setting.name, setting.default) else suggest(setting)
-    return suggestion is not None and suggestion.sure
+def _scalar(setting: Setting) -> Setting:
+    """Return an option that may take several values, but takes one by default, as one for a single value."""
+    if setting.count in {"+", "*"} and isinstance(setting.default, list) and len(setting.default) == 1:
+        return replace(setting, count="", default=setting.default[0])
+    return setting
 
 
-def _fallback(settings: list[Setting]) -> tuple[str, Suggestion] | None:
+def _planned(settings: list[Setting], usage: Usage, *, in_file: bool) -> _Plan:
+    roles = {setting.name: role_of(setting, usage) for setting in settings}
+    has_epochs = in_file or "{epochs}" in roles.values()
+    steps = Steps(roles={}) if has_epochs else steps_of([setting for setting in settings if not roles[setting.name]])
+    roles |= steps.roles
+    free = [s for s in settings if not s.left_out and not s.count and not roles[s.name]]
+    found = {setting.name: suggestion for setting in free if (suggestion := suggest(setting)) is not None}
+    suggestions = {name: one for name, one in found.items() if _distribution(one) is not None}
+    if not any(one.sure for one in suggestions.values()):
+        suggestions |= _fallback([setting for setting in free if setting.name not in TAKEN], suggestions)
+    chosen = choose((setting, suggestions[setting.name]) for setting in free if setting.name in suggestions)
+    suggestions |= dict(_borrowed(free, suggestions, chosen))
+    return _Plan(in_file=in_file, roles=roles, suggestions=suggestions, chosen=chosen, steps=steps)
+
+
+def _borrowed(
+    free: list[Setting], suggestions: Mapping[str, Suggestion], chosen: Chosen
+) -> Iterator[tuple[str, Suggestion]]:
+    """Yield the range of a rival for a searched setting without a default: both are of one size."""
+    by_name = {setting.name: setting for setting in free}
+    for rival, name in chosen.rivals.items():
+        if by_name[name].number is None and by_name[rival].number and suggestions[rival].kind == suggestions[name].kind:
+            note = f"CHECK: no default; {by_name[rival].shown} has {flow(by_name[rival].default)}"
+            yield name, replace(suggestions[rival], note=note)
+
+
+def _fallback(free: list[Setting], suggestions: Mapping[str, Suggestion]) -> dict[str, Suggestion]:
     """Return something to search if no name suggests it: a size, else a number."""
-    free = [s for s in settings if not s.left_out and not role(s.name, s.default) and s.name not in TAKEN]
     note = "CHECK: nothing looks like a rate"
     for setting in free:
-        found = suggest(setting)
-        if found is not None and _distribution(found) is not None:
-            return setting.name, Suggestion(kind=found.kind, arguments=found.arguments, note=note)
+        if setting.name in suggestions:
+            return {setting.name: replace(suggestions[setting.name], sure=True, note=note)}
     for setting in free:
         value = setting.number
-        if isinstance(value, float) and 1e-9 < value < 1e9 and setting.type in {"", "float"}:  # noqa: PLR2004 - no overflow
-            return setting.name, Suggestion(kind="uniform", arguments=(value / 2, value * 2), note=note)
-    return None
+        is_free = isinstance(value, float) and setting.type in {"", "float"} and not setting.choices
+        if is_free and value is not None and 1e-9 < value < 1e9:  # noqa: PLR2004 - no overflow
+            return {setting.name: Suggestion(kind="uniform", arguments=(value / 2, value * 2), note=note)}
+    return {}
 
 
-def _place(result: Sorted, setting: Setting, *, keep_rest: bool, forced: tuple[str, Suggestion] | None) -> None:
-    own = role(setting.name, setting.default)
-    if setting.left_out:
-        _leave_out(result, setting)
-    elif own == RESUME:
-        result.resume = setting
-    elif own:
+def _place(result: Sorted, setting: Setting, plan: _Plan) -> None:
+    own = plan.roles[setting.name]
+    suggestion = plan.suggestions.get(setting.name)
+    if own == RESUME and not (setting.required and setting.is_unset):
+        result.resume = result.resume or setting
+    elif own and own != RESUME:
         result.spelled.append((setting, own))
+    elif suggestion is not None and suggestion.sure and setting.name not in plan.chosen.rivals:
+        _search(result, setting, suggestion)
+    elif setting.required and (setting.is_unset or plan.in_file):
+        _require(result, setting)
     else:
-        suggestion = forced[1] if forced is not None and forced[0] == setting.name else suggest(setting)
-        _place_in_space(result, setting, suggestion, keep_rest=keep_rest)
+        result.kept += 1
+        _suggest(result, setting, plan)
 
 
-def _leave_out(result: Sorted, setting: Setting) -> None:
-    result.space.append(Comment(f"{setting.shown}: {setting.left_out}"))
-    if setting.required:
-        result.checks.append(f"{setting.shown} is required, but not in the command")
-
-
-def _place_in_space(result: Sorted, setting: Setting, suggestion: Suggestion | None, *, keep_rest: bool) -> None:
-    value = None if suggestion is None else _distribution(suggestion)
-    if suggestion is not None and value is not None and suggestion.sure:
-        _search(result, setting, value, suggestion.note)
-    elif not keep_rest or setting.required:
-        _keep(result, setting, value)
-    elif value is not None:
-        result.space.append(Comment(f"{flow(setting.name)}: {flow(value)}"))
-
-
-def _search(result: Sorted, setting: Setting, value: Mapping[str, Any], note: str) -> None:
-    is_known = setting.default not in (None, UNKNOWN) and _is_writable(setting.default)
-    if note:
+def _search(result: Sorted, setting: Setting, suggestion: Suggestion) -> None:
+    is_known = not setting.is_unset and _is_writable(setting.default)
+    if suggestion.note:
         result.checks.append(f"the range of {setting.name}")
-    result.space.append(Entry(setting.name, value, note or (f"default {flow(setting.default)}" if is_known else "")))
+    elif suggestion.kind == "choice" and suggestion.family is None:
+        result.unsure.append(f"{setting.shown} is searched: does one range of each rate suit all its choices?")
+    comment = suggestion.note or (f"default {flow(setting.default)}" if is_known else "")
+    result.space.append(Entry(setting.name, _distribution(suggestion), comment))
     if _is_spelled(setting):
         result.spelled.append((setting, f"{{{setting.name}}}"))
 
 
-def _keep(result: Sorted, setting: Setting, suggestion: Mapping[str, Any] | None) -> None:
-    value = _constant(setting)
-    if value is None or isinstance(value, bool) or not _is_writable(value):
-        result.space.append(Comment(f"{setting.shown}: {_why_not(value)}; the script decides"))
+def _require(result: Sorted, setting: Setting) -> None:
+    """Give a required setting a constant that the user fills in."""
+    if setting.left_out:
+        result.space.append(Comment(f"{setting.shown}: {setting.left_out}; required: add it to the command"))
+        result.checks.append(f"{setting.shown} is required, but not in the command")
         return
-    comment = f"or {flow(suggestion)}" if suggestion else ""
-    if setting.required and setting.default in (None, UNKNOWN):
-        comment = "CHECK: required"
-        result.checks.append(f"{setting.shown} is required: its value, {value}")
-    if setting.positional or setting.name in TAKEN:
-        result.spelled.append((setting, literal(str(value))))
+    value = _guess(setting)
+    result.checks.append(f"{setting.shown} is required: its value, {flow(value)}")
+    if setting.count or setting.name in TAKEN:
+        times = int(setting.count) if setting.count.isdecimal() else 1
+        result.spelled += [(setting, literal(str(value)))] * max(1, min(times, 20))
         return
     if _is_spelled(setting):
         result.spelled.append((setting, f"{{{setting.name}}}"))
-    result.space.append(Entry(setting.name, value, comment))
+    said = f" ({setting.help})" if setting.help and setting.help.isprintable() else ""
+    result.space.append(Entry(setting.name, value, f"CHECK: required{said}"[:_LONGEST_TEXT]))
 
 
-def _why_not(value: Any) -> str:
-    if value is None:
-        return "has no default"
-    return "true or false" if isinstance(value, bool) else "its default can't be written here"
+def _guess(setting: Setting) -> Any:
+    if setting.choices and _is_writable(setting.choices[0]):
+        return setting.choices[0]
+    if {"data", "dataset", "root"} & set(tokens(setting.name)):
+        return next((name for name in _DATA if Path(name).is_dir()), FILL_IN)
+    return FILL_IN
 
 
-def _constant(setting: Setting) -> Any:
-    if setting.required and setting.default in (None, UNKNOWN):
-        return setting.choices[0] if setting.choices else FILL_IN
-    return setting.default
+def _suggest(result: Sorted, setting: Setting, plan: _Plan) -> None:
+    """Add a comment on a setting that could be searched too."""
+    suggestion = plan.suggestions.get(setting.name)
+    value = None if suggestion is None else _distribution(suggestion)
+    word = f"{{{setting.name}}}"
+    if value is not None and setting.name not in TAKEN:
+        spelled = "" if plan.in_file else f"  # with {' '.join(spelled_as(setting, word))} in the command"
+        result.ideas.append(Comment(f"{flow(setting.name)}: {flow(value)}{spelled}"))
+    elif is_switch(setting) and not plan.in_file and setting.name not in TAKEN:
+        spelled = f"with {flag_word(setting)} in the command"
+        result.ideas.append(Comment(f"{flow(setting.name)}: {{choice: [false, true]}}  # {spelled}"))
+
+
+def flag_word(setting: Setting) -> str:
+    """Return the placeholder for an option that takes no value: its spelling for true, and for false."""
+    when_true, when_false = setting.switch
+    if when_true != f"--{setting.name}":
+        return f"{{flag:{setting.name}|{when_true}|{when_false}}}"
+    return f"{{flag:{setting.name}|{when_false}}}" if when_false else f"{{flag:{setting.name}}}"
+
+
+def spelled_as(setting: Setting, text: str) -> tuple[str, ...]:
+    """Return the words of a command for a setting and its value there."""
+    if setting.positional:
+        return (text,)
+    # argparse would take -1e-3 for an option.
+    is_negative = (setting.number or 0) < 0 or any(str(choice).startswith("-") for choice in setting.choices)
+    return (f"{setting.flag}={text}",) if is_negative or setting.joined else (setting.flag, text)
 
 
 def _is_spelled(setting: Setting) -> bool:
     """Return whether the command must name a setting, because `{args}` can't pass it."""
-    return setting.positional or setting.name in TAKEN or setting.flag not in {"", f"--{setting.name}"}
+    own = setting.positional or setting.name in TAKEN or setting.joined or setting.command
+    return bool(own) or setting.flag not in {"", f"--{setting.name}"}
 
 
 def _spell_all(result: Sorted, settings: Sequence[Setting]) -> None:
@@ -181,8 +260,8 @@ def _spell_all(result: Sorted, settings: Sequence[Setting]) -> None:
     if not names & spelled:
         return
     result.spelled += [(setting, f"{{{setting.name}}}") for setting in settings if setting.name in names - spelled]
-    order = [setting.name for setting in settings]
-    result.spelled.sort(key=lambda pair: order.index(pair[0].name))
+    order = {setting.name: number for number, setting in enumerate(settings)}
+    result.spelled.sort(key=lambda pair: order[pair[0].name])
 
 
 def _distribution(suggestion: Suggestion) -> dict[str, list[Any]] | None:

@@ -25,8 +25,15 @@ class Setting:
         type: `int`, `float`, `str`, or another name as written; empty if none is given.
         choices: The allowed values; empty if any value is.
         flag: The option as written, such as `--lr`; empty for a positional argument or a value of a config file.
+        aliases: Its other spellings, without hyphens: other names that say what it is.
+        help: What the script says about it; may be empty.
         positional: Whether it is an argument without a flag.
         required: Whether the user must give it.
+        count: How many values it takes, if they are several: `2`, `+` or the like; empty for one.
+        switch: The spellings of an option that takes no value: for true, and for false if it has one; either may be
+            empty. An empty tuple for all others.
+        command: The subcommand that it belongs to; empty for none.
+        joined: Whether its value is written `--name=value`, with no blank.
         left_out: Why a command can't get it as `--name value`; empty if it can.
     """
 
@@ -35,8 +42,14 @@ class Setting:
     type: str = ""
     choices: tuple[Any, ...] = ()
     flag: str = ""
+    aliases: tuple[str, ...] = ()
+    help: str = ""
     positional: bool = False
     required: bool = False
+    count: str = ""
+    switch: tuple[str, ...] = ()
+    command: str = ""
+    joined: bool = False
     left_out: str = ""
 
     @property
@@ -53,3 +66,8 @@ class Setting:
     def number(self) -> float | None:
         """The default, if it is a number, else None."""
         return self.default if isinstance(self.default, (int, float)) and not isinstance(self.default, bool) else None
+
+    @property
+    def is_unset(self) -> bool:
+        """Whether it has no default that can be read."""
+        return self.default is None or self.default is UNKNOWN

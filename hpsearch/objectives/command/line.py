@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from hpsearch.objectives.command.placeholders import (
     Named,
     Part,
     Reader,
+    Variable,
     number_text,
     switched,
 )
@@ -32,6 +34,7 @@ __all__ = [
     "as_option",
     "as_text",
     "command_line",
+    "filled_arguments",
     "filled_in",
     "interpreter_of",
     "named_values",
@@ -86,13 +89,28 @@ def command_line(settings: Command, config: Config, own: OwnValues, *, config_fi
     Raises:
         FieldError: For the reasons of `read_command`; or a number that is to be computed does not exist.
     """
-    read = read_command(settings, {name: (value,) for name, value in config.items()})
-    values = named_values(settings, config, own, config_file)
-    going_on = read.resume if own.resume_from is not None else ()
-    line = [part for argument in (*read.arguments, *going_on) for part in filled_in(argument, config, values)]
+    pairs = filled_arguments(settings, config, own, config_file=config_file)
+    line = [part for _, parts in pairs for part in parts]
     if settings.interpreter is not None and line[0] in PYTHONS:
         line[0] = str(interpreter_of(settings.interpreter))
     return line
+
+
+def filled_arguments(
+    settings: Command, config: Config, own: OwnValues, *, config_file: Path | None = None
+) -> list[tuple[Argument, list[str]]]:
+    """Return each argument, with what it becomes for one trial: one argument, several or none.
+
+    Args:
+        own: As in `command_line`, and so is `config_file`.
+
+    Raises:
+        FieldError: For the reasons of `command_line`.
+    """
+    read = read_command(settings, {name: (value,) for name, value in config.items()})
+    values = named_values(settings, config, own, config_file)
+    going_on = read.resume if own.resume_from is not None else ()
+    return [(argument, filled_in(argument, config, values)) for argument in (*read.arguments, *going_on)]
 
 
 def named_values(
@@ -113,7 +131,7 @@ def filled_in(argument: Argument, config: Config, values: Mapping[str, Any]) -> 
         values: By name, of `named_values`. A flag that they lack is no argument.
 
     Raises:
-        FieldError: A number that is to be computed does not exist.
+        FieldError: A number that is to be computed does not exist, or an environment variable is not set.
     """
     match argument.parts:
         case (Named(name="args"),):
@@ -131,6 +149,10 @@ def _text(part: Part, values: Mapping[str, Any]) -> str:
     match part:
         case Named(name=name):
             return as_text(values[name])
+        case Variable(name=name):
+            if name not in os.environ:
+                raise FieldError(FIELD, f"the environment variable {name} is not set", "a value for {env:NAME}")
+            return os.environ[name]
         case Computed() as computed:
             try:
                 return number_text(computed.value(values))

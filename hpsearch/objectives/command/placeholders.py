@@ -1,4 +1,4 @@
-"""The placeholders of commands: `{name}`, `{flag:name}`, `{name = arithmetic}`, and those for several arguments."""
+"""The placeholders of commands: `{name}`, `{flag:name}`, `{name = arithmetic}`, `{env:NAME}`, and those for several."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from hpsearch.errors import FieldError
 from hpsearch.objectives.command.config import CONFIG_FILE
-from hpsearch.objectives.command.tokens import ARITHMETIC, DEFINITION, FLAG, TOKEN, bodies
+from hpsearch.objectives.command.tokens import ARITHMETIC, DEFINITION, FLAG, TOKEN, VARIABLE, bodies
 from hpsearch.objectives.own_values import OWN_NUMBERS, OWN_VALUES
 from hpsearch.space.formulas import Formula, parse_formula
 from hpsearch.text import FieldPath, nearest, shown
@@ -88,7 +88,19 @@ class Computed:
         return self.formula.value({**values, **{name: one.value(values) for name, one in self.inner.items()}})
 
 
-Part = str | Named | Flag | Computed
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Variable:
+    """The value of an environment variable of the worker."""
+
+    name: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """No parameter, constant or own value."""
+        return ()
+
+
+Part = str | Named | Flag | Computed | Variable
 """A part of an argument: text as it is, or a placeholder."""
 
 
@@ -170,6 +182,8 @@ class Reader:
             return self._computed[body]
         if body.startswith(FLAG):
             return self._flag(body, place)
+        if variable := VARIABLE.fullmatch(body):
+            return Variable(name=variable[1])
         if definition := DEFINITION.fullmatch(body):
             return self._computed[definition[1]]
         raise self._unknown(body, place)

@@ -24,10 +24,8 @@ def split(command: str | list[str], field: FieldPath) -> list[str]:
         FieldError: Its quotes are not balanced, or it is empty.
     """
     if isinstance(command, str):
-        # Python's splitting keeps the newline of a continued line, a shell drops it.
-        text = TOKEN.sub(_hidden, _CONTINUATION.sub(r"\1", command))
         try:
-            arguments = [argument.translate(_SHOWN) for argument in shlex.split(text)]
+            arguments = shell_words(command)
         except ValueError as error:
             raise FieldError(field, f"can't be split: {str(error).lower()}", "balanced quotes") from None
     else:
@@ -35,6 +33,17 @@ def split(command: str | list[str], field: FieldPath) -> list[str]:
     if not arguments or not arguments[0].strip():
         raise FieldError(field, "is empty", "a program and its arguments, such as: python train.py {args}")
     return arguments
+
+
+def shell_words(text: str) -> list[str]:
+    """Return the words that a shell splits text into, but for blanks and quotes inside a placeholder.
+
+    Raises:
+        ValueError: Its quotes are not balanced.
+    """
+    # Python's splitting keeps the newline of a continued line, a shell drops it.
+    hidden = TOKEN.sub(_hidden, _CONTINUATION.sub(r"\1", text))
+    return [word.translate(_SHOWN) for word in shlex.split(hidden)]
 
 
 def _hidden(match: re.Match[str]) -> str:

@@ -14,6 +14,9 @@ DEFINITION = re.compile(r"\s*([^\W\d][\w.-]*)\s*=(?!=)(.*)", re.DOTALL)
 ARITHMETIC = re.compile(r"[\w.\s()*/+%,-]*(?:[*/+%]|\s-\s)[\w.\s()*/+%,-]*")
 """A body such as `20 * epochs`, which lacks its name."""
 
+VARIABLE = re.compile(r"env:\s*([^\W\d]\w*)\s*")
+"""A body such as `env:HOME`, with the environment variable as the group."""
+
 FLAG = "flag:"
 """How the body of a flag begins."""
 

@@ -68,10 +68,10 @@ def reads(settings: Command, variable: str) -> bool | None:
         return True
     folder = Path(settings.cwd or ".").resolve()
     named = list(_named(arguments, folder))
-    if settings.config_file is not None:
+    if settings.config_file is not None and settings.config_file.template is not None:
         named.append(Path(settings.config_file.template))
     if not named:
-        return None
+        return False if "-c" in arguments else None
     folders = dict.fromkeys([*(path.parent for path in named), folder])
     files = itertools.chain(named, *(_code_below(one, _DEPTH) for one in folders))
     for count, path in enumerate(files):

@@ -79,26 +79,30 @@ def hydra_repo() -> Path:
 def test_an_argparse_script_runs_unchanged():
     put("code/train.py", SCRIPT)
     said = invoke("init", "code/train.py")
-    assert "3 parameters to search" in said.stderr
+    assert "4 parameters to search" in said.stderr
     assert "next: hpsearch run train.hpsearch.yaml --smoke" in said.stderr
+    assert "not sure of:" in said.stderr
+    assert said.stderr.splitlines()[-1].startswith("  - ")
     config = load_space_file(Path("train.hpsearch.yaml"))
     assert (config.metric, config.direction.value, config.objective.epochs) == ("val_loss", "minimize", 3)
-    assert list(config.space.parameters) == ["learning_rate", "weight_decay", "batch_size"]
-    assert dict(config.space.constants) == {"hidden": 64, "optimizer": "sgd", "data": "data/x y"}
+    assert list(config.space.parameters) == ["learning_rate", "weight_decay", "batch_size", "optimizer"]
+    assert not config.space.constants
     text = Path("train.hpsearch.yaml").read_text()
     # Hyphens are argparse's: the names in the space are Python's, as a config has them.
     command = " ".join(config.objective.command.replace("\\\n", "").split())
     assert command == (
         "python code/train.py --learning-rate {learning_rate} --weight-decay {weight_decay} --batch-size {batch_size} "
-        "--hidden {hidden} --optimizer {optimizer} --data {data} --epochs {epochs} --seed {seed} --out {trial_dir}"
+        "--optimizer {optimizer} --epochs {epochs} --seed {seed} --out {trial_dir}"
     )
-    for comment in (
-        "# --amp: a flag",
-        "# --layers: takes several",
+    for line in (
         "# resume: --resume {resume_from}",
-        "{choice: [sgd, adam]}",
+        "optimizer: {choice: [sgd, adam]}",
+        "# hidden: {choice: [32, 64, 128, 256]}  # with --hidden {hidden} in the command",
+        "# everything else stays as train.py has it",
     ):
-        assert comment in text
+        assert line in text
+    assert "--amp" not in text
+    assert "--layers" not in text
     assert "smoke test passed" in invoke("run", "train.hpsearch.yaml", "--smoke", "--executor", "inline").output
 
 
@@ -203,8 +207,8 @@ p.add_argument("--kind", choices=["a", "b"], required=True)
 p.set_defaults(beta=2.0)
 """
     plan, config = loaded(put("a.py", text))
-    assert "python a.py FILL_IN -lr {lr} --metrics 'a {{b}}' --beta {beta} --kind {kind}\n" in plan.text
-    assert dict(config.space.constants) == {"beta": 2.0, "kind": "a"}
+    assert "python a.py {data} -lr {lr} --kind {kind}\n" in plan.text
+    assert dict(config.space.constants) == {"data": "FILL_IN", "kind": "a"}
     assert any("data is required" in check for check in plan.checks)
 
 
@@ -219,8 +223,11 @@ def test_what_is_missing_is_said():
 
 
 def test_a_negative_value_is_no_option_of_its_own():
-    text = "p.add_argument('--weight-decay', type=float, default=0.1)\np.add_argument('--beta', default=-1.0)\n"
-    assert "--weight-decay {weight_decay} --beta={beta}\n" in loaded(put("a.py", text))[0].text
+    text = (
+        "p.add_argument('--level', type=float, default=-1)\np.add_argument('--weight-decay', type=float, default=0.1)\n"
+    )
+    text += "p.add_argument('--kind', choices=['-a', '-b'], required=True)\n"
+    assert "--weight-decay {weight_decay} --kind={kind}\n" in loaded(put("a.py", text))[0].text
 
 
 _VALUES = st.one_of(

@@ -214,6 +214,18 @@ def test_a_number_that_does_not_exist_is_an_error_of_the_trial():
         line("t {n = 1 / blocks}", {"blocks": 0})
 
 
+# The environment
+
+
+def test_an_environment_variable_is_that_of_the_process_that_trains(monkeypatch):
+    monkeypatch.setenv("DATA_DIR", "/data of mine")
+    assert line("t --data={env:DATA_DIR}/train", {}) == ["--data=/data of mine/train"]
+    monkeypatch.delenv("DATA_DIR")
+    check_command(settings(ALL + "{env:DATA_DIR}"), SPACE)
+    with pytest.raises(FieldError, match="the environment variable DATA_DIR is not set"):
+        line("t {env:DATA_DIR}", {})
+
+
 # Splitting
 
 

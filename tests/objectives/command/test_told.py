@@ -125,6 +125,11 @@ def test_a_program_without_files_may_read_it():
     )
 
 
+def test_code_in_the_command_is_all_of_it():
+    assert said(["python", "-c", "print(0)", "{args}"]) == (True, True)
+    assert "unless" not in cautions(config(["python", "-c", "print(0)", "{args}"]))[0]
+
+
 def test_not_everything_is_read(repository):
     for number in range(450):
         (repository / f"module_{number:03d}.py").write_text("x = 1\n")

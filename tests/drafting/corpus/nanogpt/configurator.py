@@ -1,0 +1,20 @@
+import sys
+from ast import literal_eval
+
+for argument in sys.argv[1:]:
+    if "=" not in argument:
+        assert not argument.startswith("--")
+        with open(argument) as file:
+            exec(file.read())
+    else:
+        assert argument.startswith("--")
+        key, value = argument.split("=")
+        key = key[2:]
+        if key not in globals():
+            raise ValueError(f"Unknown config key: {key}")
+        try:
+            attempt = literal_eval(value)
+        except (SyntaxError, ValueError):
+            attempt = value
+        assert type(attempt) == type(globals()[key])
+        globals()[key] = attempt
