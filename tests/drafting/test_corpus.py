@@ -27,7 +27,7 @@ def drafted(tmp_path, monkeypatch):
         shutil.copytree(CORPUS / name, folder)
         monkeypatch.chdir(folder)
         said = invoke("init", KINDS[name]["script"], "--to", "made.yaml").stderr
-        assert "check: " in said
+        assert "not sure of:" in said
         return Path("made.yaml").read_text()
 
     return draft

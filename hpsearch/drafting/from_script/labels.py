@@ -18,6 +18,7 @@ _UNIT = re.compile(r"\((?:%|[^()]{0,12})\)|\[(?:%|[^\[\]]{0,12})\]")
 _CLAUSE = re.compile(r"[|,;\t\[\](){}<>]|\s{2,}|\s[-\u2013\u2014*]\s|->|\.\s|={2,}|-{2,}|\*")
 _NOT_A_NUMBER = set("xXbcoq,_")
 _WHOLE_SPEC = re.compile(r".*(?:\.0[fe%]|d)")
+_FOLLOWS = re.compile(r"\s*(?:/\s*\d+\s*)?[(\[/]\s*")  # such as the second of `loss 0.21 (0.25)`
 _AFTER_A_SLASH = re.compile(r"\s*/\s*$")
 _GOES_ON = {"the", "of", "on", "for", "in", "over", "with", "at", "after", "from", "to"}  # the value names no metric
 _FRACTION = {"correct", "hits", "total", "n_correct", "num_correct"}
@@ -46,7 +47,7 @@ class Named:
 
 def clause_of(text: str) -> str:
     """Return the last part of the text before a value, which names it: `valid loss` of `5.2s | valid loss `."""
-    bare = _UNIT.sub(" ", _ANSI.sub("", text).rstrip(" \t:=~->'\"")).rstrip(" \t:=~->'\"")
+    bare = _UNIT.sub(" ", _ANSI.sub("", text).rstrip(" \t:=~->|'\"")).rstrip(" \t:=~->|'\"")
     return _CLAUSE.split(bare)[-1].strip(" :='\"")
 
 
@@ -76,9 +77,10 @@ def metrics_of(pieces: Template, epoch: int | None, place: str = "") -> list[Nam
             continue
         text = _before(pieces, index)
         clause = clause_of(text)
-        follows = text.strip() in {"(", "[", "/"}  # such as `loss 0.21 (0.25)`
+        follows = _FOLLOWS.fullmatch(text) is not None
         label, is_part = inherited if follows else (clause, _is_fraction(pieces, index))
-        inherited = (label, is_part and text.strip() != "(")
+        is_part = is_part and not text.endswith(("(", "["))
+        inherited = (label, is_part and not text.endswith(("(", "[")))
         if words_of(label)[-1:] and words_of(label)[-1] in _GOES_ON:
             before = label  # such as `accuracy on the 100 test images: `
             continue
@@ -124,7 +126,8 @@ def _before(pieces: Template, index: int) -> str:
 def _is_fraction(pieces: Template, index: int) -> bool:
     """Return whether a value is the first of two with a slash between them, such as 97/100."""
     after = pieces[index + 1] if index + 1 < len(pieces) else ""
-    return isinstance(after, str) and re.match(r"\s*/\s*$", after) is not None and index + 2 < len(pieces)
+    is_last = index + 2 >= len(pieces)
+    return isinstance(after, str) and re.match(r"\s*/\s*\d" if is_last else r"\s*/\s*(?:$|\d)", after) is not None
 
 
 def _is_number(value: Value, pieces: Template, index: int) -> bool:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from hpsearch.drafting.from_script.epochs import first_epoch
+from hpsearch.drafting.from_script.epochs import batch_of, first_epoch
 from hpsearch.drafting.from_script.framework_prints import Prints, find_prints
 from hpsearch.drafting.from_script.labels import Named, epoch_of, metrics_of
 from hpsearch.drafting.from_script.literals import called
@@ -225,12 +225,18 @@ def _drafted(line: _Line, lines: list[_Line], outputs: list[Output], source: Sou
             unsure.append(f"the epoch: the log seems to begin at {known}, so its lines are counted instead")
             epoch = None
         first = known if known in (0, 1) else 1
+    pieces, others = line.output.pieces, [one.pieces for one in outputs if one.pieces != line.output.pieces]
+    batch = (
+        batch_of(pieces, source, line.output.call) if epoch is not None and line.output.place.often == "batch" else None
+    )
+    if batch is not None:
+        others.append(pieces)
+        pieces = (*pieces[: batch.index], batch.first, *pieces[batch.index + 1 :])
+        unsure.append("metrics.regex: of the lines of an epoch it finds the one of the first batch")
     beside = [one for one in line.metrics if one is not line.best and not one.past and not one.coarse]
     for kept in ([line.best, *beside[: _MOST_GROUPS - 2]], [line.best]):
         metrics = sorted(kept, key=lambda one: one.index)
-        others = [one.pieces for one in outputs if one.pieces != line.output.pieces]
-        is_logged = not line.output.plain
-        text, alone = regex_of(line.output.pieces, epoch, metrics, others, logged=is_logged)
+        text, alone = regex_of(pieces, epoch, metrics, others, logged=not line.output.plain)
         if text:
             break
     else:
