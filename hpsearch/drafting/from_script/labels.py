@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from hpsearch.drafting.from_script.epochs import is_epoch
 from hpsearch.drafting.from_script.literals import called
-from hpsearch.drafting.from_script.metric_names import is_metric, is_past, short_name, split_of, words_of
+from hpsearch.drafting.from_script.metric_names import is_metric, is_past, is_plain, short_name, split_of, words_of
 from hpsearch.drafting.from_script.outputs import Output
 from hpsearch.drafting.from_script.places import Source
 from hpsearch.drafting.from_script.templates import Template, Value
@@ -89,7 +89,9 @@ def metrics_of(pieces: Template, epoch: int | None, place: str = "") -> list[Nam
         before = ""
         if index == epoch or not _is_number(piece, pieces, index) or is_part or _AFTER_A_SLASH.search(text):
             continue
-        one = _named(piece, index, words_of(label), header, place)
+        # Such as `Loaded map {path}`: a text that may be no number, and words that may mean something else.
+        sure = epoch is not None or text.rstrip()[-1:] in {":", "="} or is_plain(words_of(label))
+        one = _named(piece, index, words_of(label), header=header, place=place, sure=sure)
         if one is None:
             continue
         earlier = found.get(one.name)
@@ -98,10 +100,10 @@ def metrics_of(pieces: Template, epoch: int | None, place: str = "") -> list[Nam
     return sorted(found.values(), key=lambda one: one.index)
 
 
-def _named(piece: Value, index: int, label: tuple[str, ...], header: str, place: str) -> Named | None:
+def _named(piece: Value, index: int, label: tuple[str, ...], *, header: str, place: str, sure: bool) -> Named | None:
     own = words_of(_expression_name(piece))
     words = label if is_metric(label) else own
-    if not is_metric(words):
+    if not is_metric(words) or (piece.bare and words is label and not is_metric(own) and not sure):
         return None
     split = split_of(words) or (split_of(own) if is_metric(own) else "") or header or place
     return Named(

@@ -18,7 +18,6 @@ from hpsearch.drafting.from_script.places import Often, Source, is_epoch_name
 from hpsearch.drafting.from_script.regexes import regex_of, sample
 from hpsearch.drafting.from_script.templates import Value
 from hpsearch.drafting.space_file import DEFAULT_METRIC
-from hpsearch.objectives.command.section import Metrics
 
 __all__ = ["Measurements", "direction_of", "guess_measurements"]
 
@@ -104,7 +103,7 @@ def guess_measurements(tree: ast.AST) -> Measurements:
     source = Source(tree)
     outputs = [*outputs_of(source), *meter_lines(source)]
     found = _json(source, outputs)
-    if found is not None and (found.first_epoch or _lines_count_from_0()):
+    if found is not None:
         return found
     lines = _lines(source, outputs)
     line = min(lines, key=lambda one: one.rank, default=None)
@@ -120,15 +119,6 @@ def guess_measurements(tree: ast.AST) -> Measurements:
         return _of_log(log)
     best = _any_name(tree)
     return drafted or Measurements(metric=best or DEFAULT_METRIC, known=bool(best))
-
-
-def _lines_count_from_0() -> bool:
-    """Return whether lines of JSON may count their epochs from 0; else a regular expression reads them."""
-    try:
-        Metrics.model_validate({"first_epoch": 0})
-    except ValueError:
-        return False
-    return True
 
 
 def _of_prints(prints: Prints) -> Measurements:

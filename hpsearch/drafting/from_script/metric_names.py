@@ -61,6 +61,11 @@ def is_metric(words: tuple[str, ...]) -> bool:
     return any(map(_is_known, words)) and not _OTHER.intersection(words[-1:])
 
 
+def is_plain(words: tuple[str, ...]) -> bool:
+    """Return whether words say nothing but a metric and its split."""
+    return all(_is_known(word) or word in _SPLITS or word in _NOISE for word in words)
+
+
 def is_past(words: tuple[str, ...]) -> bool:
     """Return whether words speak of the best so far, not of this epoch."""
     return bool(_PAST.intersection(words))
