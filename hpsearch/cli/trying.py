@@ -56,7 +56,7 @@ def _report(tried: Tried, file: Path, name: str) -> Iterator[str]:
     if tried.measurements:
         yield f"{said}; {_sources(command, matched)}" if isinstance(command, Command) else said
         yield from _shown_lines(tried, matched)
-        yield from _values(tried)
+        yield from _values(tried, len(matched))
         if tried.error:
             yield f"then it failed: {tried.error}"
         return
@@ -77,7 +77,9 @@ def _headline(tried: Tried) -> str:
 def _sources(command: Command, matched: list[int]) -> str:
     settings = command.metrics
     place = None if settings is None else settings.csv or settings.tensorboard
-    return f"its measurements are in {place}" if place else f"{len(matched)} of them were measurements"
+    if place:
+        return f"its measurements are in {place}"
+    return "1 of them was a measurement" if len(matched) == 1 else f"{len(matched)} of them were measurements"
 
 
 def _shown_lines(tried: Tried, matched: list[int]) -> Iterator[str]:
@@ -85,8 +87,8 @@ def _shown_lines(tried: Tried, matched: list[int]) -> Iterator[str]:
         yield f"  line {at + 1}: {_cut(tried.lines[at])}"
 
 
-def _values(tried: Tried) -> Iterator[str]:
-    """Yield the metrics of each epoch, and how long one takes."""
+def _values(tried: Tried, lines: int) -> Iterator[str]:
+    """Yield the metrics of each epoch, how long one takes, and whether there were more lines than epochs."""
     metric = tried.config.metric
     for one in tried.measurements:
         others = [f"{name} {value:.6g}" for name, value in one.metrics.items() if name != metric]
@@ -94,6 +96,8 @@ def _values(tried: Tried) -> Iterator[str]:
     seconds = [one.seconds for one in tried.measurements]
     slow = sum(seconds[1:]) / len(seconds[1:]) if len(seconds) > 1 else seconds[0]
     yield f"seconds an epoch: {slow:.2g} (the first one took {seconds[0]:.2g}, with the start of the script)"
+    if lines > len(seconds):
+        yield f"{lines} lines for {counted(len(seconds), 'epoch')}: does it train longer, or print several an epoch?"
     epochs = [one.epoch for one in tried.measurements]
     if epochs != list(range(1, len(epochs) + 1)):
         yield f"its epochs are {', '.join(map(str, epochs))}, not 1, 2, ...: see metrics.first_epoch"

@@ -61,6 +61,12 @@ def test_a_printed_space_file_can_be_tried():
     assert [path.name for path in Path().iterdir()] == ["train.py"]
 
 
+def test_more_lines_than_epochs_are_doubted():
+    said = tried("for i in range(4):\n    print(json.dumps({'val_loss': 1.0}), flush=True)")
+    assert "4 of them were measurements" in said
+    assert "4 lines for 2 epochs: does it train longer" in said
+
+
 def test_a_file_is_read_too():
     body = """
 os.makedirs(a.out_dir, exist_ok=True)
@@ -112,7 +118,7 @@ def test_a_missing_value_names_the_line_to_edit():
     rows = Path("train.hpsearch.yaml").read_text().splitlines()
     number = next(number for number, row in enumerate(rows, start=1) if "FILL_IN" in row)
     assert f"edit line {number} of train.hpsearch.yaml: " in said
-    hidden = 'for name in ("--alpha",):\n    p.add_argument(name, required=True)'
+    hidden = 'p.add_argument("--" + chr(97) + "lpha", required=True)'
     Path("train.hpsearch.yaml").unlink()
     said = tried("", more=hidden, code=1)
     rows = Path("train.hpsearch.yaml").read_text().splitlines()

@@ -29,11 +29,13 @@ class ConfigSource:
         kind: Whose config it is.
         settings: Its values.
         notes: What could not be read.
+        defaults: A Hydra config's list of defaults.
     """
 
     kind: ConfigKind
     settings: tuple[Setting, ...]
     notes: tuple[str, ...] = ()
+    defaults: tuple[Any, ...] = ()
 
 
 def read_config(path: Path) -> ConfigSource:
@@ -130,7 +132,8 @@ def _read_hydra(path: Path, raw: Mapping[str, Any]) -> ConfigSource:
         prefix = _package(file, group)
         found |= {setting.name: setting for setting in _flat(_load(file), prefix, "hydra")}
     found |= {setting.name: setting for setting in _flat(raw, "", "hydra")}
-    return ConfigSource(kind="hydra", settings=tuple(found.values()), notes=tuple(notes))
+    defaults = tuple(entries) if isinstance(entries, list) else ()
+    return ConfigSource(kind="hydra", settings=tuple(found.values()), notes=tuple(notes), defaults=defaults)
 
 
 def _package(file: Path, group: str) -> str:

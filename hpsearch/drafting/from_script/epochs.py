@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import dataclass
 
 from hpsearch.drafting.from_script.literals import called, evaluate
 from hpsearch.drafting.from_script.places import Source, is_epoch_loop, is_epoch_name
-from hpsearch.drafting.from_script.templates import Value
+from hpsearch.drafting.from_script.templates import Template, Value
 
 _DEPTH = 5
 _COUNTS = {"range", "trange", "arange"}
@@ -58,6 +59,37 @@ def _begin(loop: ast.For | ast.While, name: str, source: Source, place: ast.AST)
     if isinstance(loop, ast.For):
         return _start(loop, name, source)
     return _counted_by_hand(loop, name, source, place)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """The number of a batch on a printed line.
+
+    Attributes:
+        index: Its place in the line's pieces.
+        first: What the first batch that prints a line has there.
+    """
+
+    index: int
+    first: str
+
+
+def batch_of(pieces: Template, source: Source, call: ast.Call) -> Batch | None:
+    """Return the number of the batch on a line that is printed for each; None if its first value is not known."""
+    loop = next((one for one in source.loops(call) if isinstance(one, ast.For)), None)
+    if loop is None or is_epoch_loop(loop):
+        return None
+    guards = [one.test for one in source.around(call) if isinstance(one, ast.If) and loop in source.around(one)]
+    remainders = [part for test in guards for part in ast.walk(test) if isinstance(part, ast.BinOp)]
+    if any(isinstance(part.op, ast.Mod) and not isinstance(part.left, ast.Name) for part in remainders):
+        return None  # such as (i + 1) % 100
+    for index, piece in enumerate(pieces):
+        if isinstance(piece, Value) and set(piece.spec) <= {"d"}:
+            base, offset = _without_offset(piece.node)
+            start = _start(loop, base.id, source) if isinstance(base, ast.Name) else None
+            if start is not None:
+                return Batch(index=index, first=str(start + offset))
+    return None
 
 
 def _without_offset(node: ast.expr | None) -> tuple[ast.expr | None, int]:

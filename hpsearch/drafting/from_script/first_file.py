@@ -9,10 +9,12 @@ from hpsearch.config.config import DEFAULT_TRIALS
 from hpsearch.drafting.drafted_file import DraftedFile, drafted
 from hpsearch.drafting.from_script.configs import hydra_config, read_config
 from hpsearch.drafting.from_script.findings import Findings
+from hpsearch.drafting.from_script.hydra_logger import csv_logger
 from hpsearch.drafting.from_script.measurements import Measurements, guess_measurements
 from hpsearch.drafting.from_script.objective import LIGHTNING_LOGGER, objective
 from hpsearch.drafting.from_script.parameters import give_options, sort_settings
 from hpsearch.drafting.from_script.script import parse, read_script
+from hpsearch.drafting.from_script.setting import Setting
 from hpsearch.drafting.from_script.usage import last_weights, usage_of
 from hpsearch.drafting.space_file import Comment, Entry, SpaceFile
 from hpsearch.errors import InputError
@@ -73,6 +75,10 @@ def _of_config(source: Path, script: Path | None) -> Findings:
         script = _hydra_neighbour(source)
     result = sort_settings(config.settings, str(source), keep_rest=True)
     measured = Measurements() if script is None else guess_measurements(parse(read_text(script), str(script)))
+    found = csv_logger(source, config.defaults) if config.kind == "hydra" and not measured.way else None
+    if found is not None:
+        measured, override = found
+        result.spelled.append((Setting(name=override), "csv"))
     measured = _of_lightning(measured) if config.kind == "lightning" else measured
     return Findings(source=source, script=script, way=config.kind, sorted=result, measured=measured, notes=config.notes)
 

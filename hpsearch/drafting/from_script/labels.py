@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from hpsearch.drafting.from_script.epochs import is_epoch
 from hpsearch.drafting.from_script.literals import called
-from hpsearch.drafting.from_script.metric_names import is_metric, is_past, short_name, split_of, words_of
+from hpsearch.drafting.from_script.metric_names import is_metric, is_past, is_plain, short_name, split_of, words_of
 from hpsearch.drafting.from_script.outputs import Output
 from hpsearch.drafting.from_script.places import Source
 from hpsearch.drafting.from_script.templates import Template, Value
@@ -18,6 +18,7 @@ _UNIT = re.compile(r"\((?:%|[^()]{0,12})\)|\[(?:%|[^\[\]]{0,12})\]")
 _CLAUSE = re.compile(r"[|,;\t\[\](){}<>]|\s{2,}|\s[-\u2013\u2014*]\s|->|\.\s|={2,}|-{2,}|\*")
 _NOT_A_NUMBER = set("xXbcoq,_")
 _WHOLE_SPEC = re.compile(r".*(?:\.0[fe%]|d)")
+_FOLLOWS = re.compile(r"\s*(?:/\s*\d+\s*)?[(\[/]\s*")  # such as the second of `loss 0.21 (0.25)`
 _AFTER_A_SLASH = re.compile(r"\s*/\s*$")
 _GOES_ON = {"the", "of", "on", "for", "in", "over", "with", "at", "after", "from", "to"}  # the value names no metric
 _FRACTION = {"correct", "hits", "total", "n_correct", "num_correct"}
@@ -46,7 +47,7 @@ class Named:
 
 def clause_of(text: str) -> str:
     """Return the last part of the text before a value, which names it: `valid loss` of `5.2s | valid loss `."""
-    bare = _UNIT.sub(" ", _ANSI.sub("", text).rstrip(" \t:=~->'\"")).rstrip(" \t:=~->'\"")
+    bare = _UNIT.sub(" ", _ANSI.sub("", text).rstrip(" \t:=~->|'\"")).rstrip(" \t:=~->|'\"")
     return _CLAUSE.split(bare)[-1].strip(" :='\"")
 
 
@@ -76,9 +77,10 @@ def metrics_of(pieces: Template, epoch: int | None, place: str = "") -> list[Nam
             continue
         text = _before(pieces, index)
         clause = clause_of(text)
-        follows = text.strip() in {"(", "[", "/"}  # such as `loss 0.21 (0.25)`
+        follows = _FOLLOWS.fullmatch(text) is not None
         label, is_part = inherited if follows else (clause, _is_fraction(pieces, index))
-        inherited = (label, is_part and text.strip() != "(")
+        is_part = is_part and not text.endswith(("(", "["))
+        inherited = (label, is_part and not text.endswith(("(", "[")))
         if words_of(label)[-1:] and words_of(label)[-1] in _GOES_ON:
             before = label  # such as `accuracy on the 100 test images: `
             continue
@@ -87,7 +89,9 @@ def metrics_of(pieces: Template, epoch: int | None, place: str = "") -> list[Nam
         before = ""
         if index == epoch or not _is_number(piece, pieces, index) or is_part or _AFTER_A_SLASH.search(text):
             continue
-        one = _named(piece, index, words_of(label), header, place)
+        # Such as `Loaded map {path}`: a text that may be no number, and words that may mean something else.
+        sure = epoch is not None or text.rstrip()[-1:] in {":", "="} or is_plain(words_of(label))
+        one = _named(piece, index, words_of(label), header=header, place=place, sure=sure)
         if one is None:
             continue
         earlier = found.get(one.name)
@@ -96,10 +100,10 @@ def metrics_of(pieces: Template, epoch: int | None, place: str = "") -> list[Nam
     return sorted(found.values(), key=lambda one: one.index)
 
 
-def _named(piece: Value, index: int, label: tuple[str, ...], header: str, place: str) -> Named | None:
+def _named(piece: Value, index: int, label: tuple[str, ...], *, header: str, place: str, sure: bool) -> Named | None:
     own = words_of(_expression_name(piece))
     words = label if is_metric(label) else own
-    if not is_metric(words):
+    if not is_metric(words) or (piece.bare and words is label and not is_metric(own) and not sure):
         return None
     split = split_of(words) or (split_of(own) if is_metric(own) else "") or header or place
     return Named(
@@ -124,7 +128,8 @@ def _before(pieces: Template, index: int) -> str:
 def _is_fraction(pieces: Template, index: int) -> bool:
     """Return whether a value is the first of two with a slash between them, such as 97/100."""
     after = pieces[index + 1] if index + 1 < len(pieces) else ""
-    return isinstance(after, str) and re.match(r"\s*/\s*$", after) is not None and index + 2 < len(pieces)
+    is_last = index + 2 >= len(pieces)
+    return isinstance(after, str) and re.match(r"\s*/\s*\d" if is_last else r"\s*/\s*(?:$|\d)", after) is not None
 
 
 def _is_number(value: Value, pieces: Template, index: int) -> bool:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from hpsearch.drafting.from_script.epochs import first_epoch
+from hpsearch.drafting.from_script.epochs import batch_of, first_epoch
 from hpsearch.drafting.from_script.framework_prints import Prints, find_prints
 from hpsearch.drafting.from_script.labels import Named, epoch_of, metrics_of
 from hpsearch.drafting.from_script.literals import called
@@ -18,7 +18,6 @@ from hpsearch.drafting.from_script.places import Often, Source, is_epoch_name
 from hpsearch.drafting.from_script.regexes import regex_of, sample
 from hpsearch.drafting.from_script.templates import Value
 from hpsearch.drafting.space_file import DEFAULT_METRIC
-from hpsearch.objectives.command.section import Metrics
 
 __all__ = ["Measurements", "direction_of", "guess_measurements"]
 
@@ -104,7 +103,7 @@ def guess_measurements(tree: ast.AST) -> Measurements:
     source = Source(tree)
     outputs = [*outputs_of(source), *meter_lines(source)]
     found = _json(source, outputs)
-    if found is not None and (found.first_epoch or _lines_count_from_0()):
+    if found is not None:
         return found
     lines = _lines(source, outputs)
     line = min(lines, key=lambda one: one.rank, default=None)
@@ -120,15 +119,6 @@ def guess_measurements(tree: ast.AST) -> Measurements:
         return _of_log(log)
     best = _any_name(tree)
     return drafted or Measurements(metric=best or DEFAULT_METRIC, known=bool(best))
-
-
-def _lines_count_from_0() -> bool:
-    """Return whether lines of JSON may count their epochs from 0; else a regular expression reads them."""
-    try:
-        Metrics.model_validate({"first_epoch": 0})
-    except ValueError:
-        return False
-    return True
 
 
 def _of_prints(prints: Prints) -> Measurements:
@@ -225,12 +215,18 @@ def _drafted(line: _Line, lines: list[_Line], outputs: list[Output], source: Sou
             unsure.append(f"the epoch: the log seems to begin at {known}, so its lines are counted instead")
             epoch = None
         first = known if known in (0, 1) else 1
+    pieces, others = line.output.pieces, [one.pieces for one in outputs if one.pieces != line.output.pieces]
+    batch = (
+        batch_of(pieces, source, line.output.call) if epoch is not None and line.output.place.often == "batch" else None
+    )
+    if batch is not None:
+        others.append(pieces)
+        pieces = (*pieces[: batch.index], batch.first, *pieces[batch.index + 1 :])
+        unsure.append("metrics.regex: of the lines of an epoch it finds the one of the first batch")
     beside = [one for one in line.metrics if one is not line.best and not one.past and not one.coarse]
     for kept in ([line.best, *beside[: _MOST_GROUPS - 2]], [line.best]):
         metrics = sorted(kept, key=lambda one: one.index)
-        others = [one.pieces for one in outputs if one.pieces != line.output.pieces]
-        is_logged = not line.output.plain
-        text, alone = regex_of(line.output.pieces, epoch, metrics, others, logged=is_logged)
+        text, alone = regex_of(pieces, epoch, metrics, others, logged=not line.output.plain)
         if text:
             break
     else:

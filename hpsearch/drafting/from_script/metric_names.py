@@ -11,7 +11,7 @@ def _set(words: str) -> frozenset[str]:
 
 _MAXIMIZED = _set(
     "accuracy acc precision prec recall f1 f2 fscore fbeta auc auroc aupr auprc roc ap map miou iou dice jaccard bleu "
-    "sacrebleu rouge rougel chrf meteor cider spice psnr ssim r2 score reward return ndcg mrr hit hits mcc kappa "
+    "sacrebleu rouge rougel chrf meteor cider spice psnr ssim r2 score reward return ret ndcg mrr hit hits mcc kappa "
     "pearson spearman correlation specificity sensitivity pck hota mota nds clipscore winrate"
 )
 _MINIMIZED = _set(
@@ -39,15 +39,16 @@ _PAST = _set("best max min lowest highest previous prev improved decreased incre
 _SINGULAR = {"losses": "loss", "accs": "acc", "accuracies": "accuracy", "errors": "error", "scores": "score"}
 _NOISE = _set(
     "average avg the of on for is current set total overall our with at a an and mean epoch in this after model "
-    "network images data dataset cur now here"
+    "network images data dataset cur now here s"
 )
+_COUNT = re.compile(r"\d{3,}")  # of images
 _MOST_WORDS = 4
 
 
 def words_of(name: str) -> tuple[str, ...]:
     """Return the words of a name or a label in lower case: `val` and `acc1` for `Val Acc@1`."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", " ", name.replace("mIoU", "miou").replace("mAP", "map"))
-    joined = re.sub(r"(?<=[A-Za-z])[@\-_ ]?(?=\d)", "", spaced)
+    joined = re.sub(r"(?<=[A-Za-z])[@\-_]?(?=\d)", "", spaced)
     found: list[str] = []
     for word in re.split(r"[^a-z0-9]+", joined.lower()):
         composite = _JOINED.fullmatch(word)
@@ -58,6 +59,11 @@ def words_of(name: str) -> tuple[str, ...]:
 def is_metric(words: tuple[str, ...]) -> bool:
     """Return whether words name a metric."""
     return any(map(_is_known, words)) and not _OTHER.intersection(words[-1:])
+
+
+def is_plain(words: tuple[str, ...]) -> bool:
+    """Return whether words say nothing but a metric and its split."""
+    return all(_is_known(word) or word in _SPLITS or word in _NOISE for word in words)
 
 
 def is_past(words: tuple[str, ...]) -> bool:
@@ -72,7 +78,7 @@ def direction_of(metric: str) -> str:
 
 def split_of(words: tuple[str, ...]) -> str:
     """Return the first word that names a split; empty if none does."""
-    return next((word for word in words if word in _SPLITS), "")
+    return next((stem for word in words if (stem := word.rstrip("0123456789")) in _SPLITS), "")
 
 
 def split_rank(split: str, *, evaluates: bool = False) -> int:
@@ -103,7 +109,7 @@ def short_name(words: tuple[str, ...], split: str) -> str:
         words: They name a metric.
         split: Goes in front if none of the words names one.
     """
-    kept = [word for word in words if word not in _NOISE]
+    kept = [word for word in words if word not in _NOISE and not _COUNT.fullmatch(word)]
     if len(kept) > _MOST_WORDS:
         own = split_of(words)
         kept = [*([own] if own else []), next(word for word in words if _is_known(word))]

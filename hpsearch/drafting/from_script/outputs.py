@@ -43,7 +43,7 @@ def outputs_of(source: Source) -> list[Output]:
     found: list[Output] = []
     open_line: tuple[Template, ast.AST | None] = ((), None)
     for call in source.calls:
-        if not is_output(call):
+        if not is_output(call) or any(isinstance(one, ast.ExceptHandler) for one in source.around(call)):
             continue
         place = source.place(call)
         for pieces in _variants(call, source):

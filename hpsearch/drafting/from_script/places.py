@@ -64,7 +64,10 @@ class Source:
     def callers(self) -> dict[str, list[ast.Call]]:
         """The calls by the name of what they call."""
         found: dict[str, list[ast.Call]] = {}
+        decorators = {one for node in ast.walk(self.tree) for one in getattr(node, "decorator_list", ())}
         for call in self.calls:
+            if call in decorators:
+                continue
             found.setdefault(called(call), []).append(call)
         return found
 

@@ -22,6 +22,7 @@ _DIGITS = re.compile(
     r"|(?<![A-Za-z@_\d])\d+"  # a part of something else, such as 5 in 5s
 )
 _EPOCH_BEFORE = re.compile(r"[Ee]poch\W*$|[Ee]poch\(\w+\) *\[$")
+_COUNT = re.compile(r"(?<![\d.])(\d{1,9}) ?/ ?(\d{1,9})(?![\d.])")
 _WHOLE = re.compile(r"\d+")
 _WRAPPED = re.compile(r"(?:tensor|np\.float\d+)\($")
 _EPOCH_IN_BRACKETS = 2  # pieces: `[` and the number
@@ -114,7 +115,7 @@ def _of_text(lines: Sequence[str]) -> Iterator[Hint]:
         if len(shapes) < _MOST_SHAPES or shape in shapes:
             shapes.setdefault(shape, []).append(at)
     templates = {shape: as_template(lines[places[-1]]) for shape, places in shapes.items()}
-    kinds = [_Kind.of(shape, templates[shape], places) for shape, places in shapes.items()]
+    kinds = [_Kind.of(shape, templates[shape], places, lines[places[-1]]) for shape, places in shapes.items()]
     for one in sorted((kind for kind in kinds if kind is not None), key=lambda kind: kind.rank):
         others = [template for shape, template in templates.items() if shape != one.shape]
         text, _ = regex_of(templates[one.shape], one.epoch, [one.best], others, logged=True)
@@ -138,6 +139,7 @@ class _Kind:
         epoch: The index of the epoch among their pieces.
         best: The metric to judge by.
         count: How many there are.
+        in_epoch: Whether they count batches, as in 100/391.
         last: The index of the last one.
     """
 
@@ -145,19 +147,30 @@ class _Kind:
     epoch: int | None
     best: Named
     count: int
+    in_epoch: bool
     last: int
 
     @classmethod
-    def of(cls, shape: tuple[str, ...], pieces: Template, places: list[int]) -> _Kind | None:
+    def of(cls, shape: tuple[str, ...], pieces: Template, places: list[int], line: str) -> _Kind | None:
         """Return the kind of some lines; None if they have no metric."""
         epoch = _epoch(pieces)
         best = min(metrics_of(pieces, epoch), key=_rank, default=None)
-        return None if best is None else cls(shape=shape, epoch=epoch, best=best, count=len(places), last=places[-1])
+        if best is None:
+            return None
+        counts = [match for match in _COUNT.finditer(line) if not _EPOCH_BEFORE.search(line[: match.start()])]
+        return cls(
+            shape=shape,
+            epoch=epoch,
+            best=best,
+            count=len(places),
+            in_epoch=any(int(match[1]) < int(match[2]) for match in counts),
+            last=places[-1],
+        )
 
     @property
     def rank(self) -> tuple[int, ...]:
         """Where they stand: the smallest is the first to look at."""
-        return (*_rank(self.best), int(self.epoch is None), self.count, -self.last)
+        return (int(self.in_epoch), *_rank(self.best), int(self.epoch is None), self.count, -self.last)
 
 
 def as_template(line: str) -> Template:
@@ -166,10 +179,11 @@ def as_template(line: str) -> Template:
     end = 0
     for match in _DIGITS.finditer(line):
         text = line[end : match.start()]
+        wrapper = _WRAPPED.search(text)
+        text = text if wrapper is None else text[: wrapper.start()]
         pieces += [text] if text else []
         is_whole = _WHOLE.fullmatch(match[0]) is not None
-        is_wrapped = _WRAPPED.search(text) is not None
-        pieces.append(Value(name="number", spec="d" if is_whole else "", bare=is_wrapped))
+        pieces.append(Value(name="number", spec="d" if is_whole else "", bare=wrapper is not None))
         end = match.end()
     return (*pieces, line[end:]) if line[end:] else tuple(pieces)
 

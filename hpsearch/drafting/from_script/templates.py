@@ -125,7 +125,7 @@ def _text_of(node: ast.expr, variables: Variables, depth: int) -> list[Piece] | 
     if isinstance(node, ast.Name):
         parts = variables.text_parts(node)
         if parts:
-            return [piece for part in parts for piece in template_of(part, variables.before(node), depth)]
+            return [piece for part, seen in parts for piece in template_of(part, seen, depth)]
         entries = variables.entries(node)
         return _of_dict(entries, "'") if entries else None
     return None

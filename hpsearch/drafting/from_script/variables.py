@@ -11,6 +11,7 @@ from hpsearch.drafting.from_script.literals import called
 Entries = dict[str, ast.expr | None]
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _DEPTH = 6
+_MOST_PARTS = 40
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,19 +31,20 @@ class Variables:
     bound: Mapping[str, ast.expr]
     depth: int = 0
 
-    def before(self, node: ast.expr) -> Variables:
-        """Return what is seen from the place of a name, one step deeper."""
-        del node
-        return replace(self, depth=self.depth + 1)
+    def before(self, line: int) -> Variables:
+        """Return what a statement sees: what stands before its line."""
+        return replace(self, depth=self.depth + 1, line=line - 1)
 
-    def text_parts(self, node: ast.Name) -> list[ast.expr]:
-        """Return the parts that a name's text was put together from; empty if they are no text."""
+    def text_parts(self, node: ast.Name) -> list[tuple[ast.expr, Variables]]:
+        """Return the parts that a name's text was put together from, with what each sees; empty if they are no text."""
         if self.depth > _DEPTH:
             return []
         if node.id in self.bound:
-            return [self.bound[node.id]]
-        parts = [value for _, way, value, _ in self._since(node.id) if way in ("=", "+=")]
-        return parts if parts and any(map(_is_text, parts)) else []
+            return [(self.bound[node.id], self.before(self.line))]
+        parts = [(line, value) for line, way, value, _ in self._since(node.id) if way in ("=", "+=")]
+        if not any(_is_text(value) for _, value in parts):
+            return []
+        return [(value, self.before(line)) for line, value in parts[-_MOST_PARTS:]]
 
     def items(self, node: ast.expr) -> list[ast.expr]:
         """Return the items of a list, also of one that was built first; empty if they are not known."""
