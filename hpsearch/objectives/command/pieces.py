@@ -97,16 +97,23 @@ def _tokens(arguments: Sequence[Argument], start: int) -> list[_Token]:
     found, at = [], start
     while at < len(arguments):
         role, count = _role(arguments[at]), 1
-        follows = at + 1 < len(arguments) and _role(arguments[at + 1]) is _Role.PLAIN
-        if has_keys and role is _Role.PLAIN and follows and _is_key(arguments[at].text):
-            role, count = _Role.LABELLED, 2
+        after = arguments[at + 1] if at + 1 < len(arguments) else None
+        if role is _Role.PLAIN and after is not None and _role(after) is _Role.PLAIN:
+            if _is_named(arguments[at], after) or (has_keys and _is_key(arguments[at].text)):
+                role, count = _Role.LABELLED, 2
         found.append(_Token(role, tuple(range(at, at + count))))
         at += count
     return found
 
 
-def _is_key(argument: str) -> bool:
-    return _KEY.fullmatch(argument) is not None or _SHORT_KEY.fullmatch(argument) is not None
+def _is_key(text: str) -> bool:
+    return _KEY.fullmatch(text) is not None or _SHORT_KEY.fullmatch(text) is not None
+
+
+def _is_named(argument: Argument, after: Argument) -> bool:
+    """Return whether a word is the name of the parameter after it: `lr {lr}`, `optim.batch-size {batch_size}`."""
+    own = argument.text.rpartition(".")[2].replace("-", "_")
+    return own in {name.rpartition(".")[2].replace("-", "_") for name in after.names} and not argument.names
 
 
 def _role(argument: Argument) -> _Role:
