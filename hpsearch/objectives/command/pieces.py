@@ -96,11 +96,11 @@ def _tokens(arguments: Sequence[Argument], start: int) -> list[_Token]:
     has_keys = any(_KEY.fullmatch(one.text) and other.names for one, other in pairwise(arguments))
     found, at = [], start
     while at < len(arguments):
-        role, count = _role(arguments[at]), 1
-        after = arguments[at + 1] if at + 1 < len(arguments) else None
-        if role is _Role.PLAIN and after is not None and _role(after) is _Role.PLAIN:
-            if _is_named(arguments[at], after) or (has_keys and _is_key(arguments[at].text)):
-                role, count = _Role.LABELLED, 2
+        here, after = arguments[at], arguments[at + 1] if at + 1 < len(arguments) else None
+        role, count = _role(here), 1
+        is_pair = after is not None and role is _Role.PLAIN and _role(after) is _Role.PLAIN
+        if is_pair and (_is_named(here, after) or (has_keys and _is_key(here.text))):
+            role, count = _Role.LABELLED, 2
         found.append(_Token(role, tuple(range(at, at + count))))
         at += count
     return found
@@ -110,10 +110,14 @@ def _is_key(text: str) -> bool:
     return _KEY.fullmatch(text) is not None or _SHORT_KEY.fullmatch(text) is not None
 
 
-def _is_named(argument: Argument, after: Argument) -> bool:
+def _is_named(argument: Argument, after: Argument | None) -> bool:
     """Return whether a word is the name of the parameter after it: `lr {lr}`, `optim.batch-size {batch_size}`."""
-    own = argument.text.rpartition(".")[2].replace("-", "_")
-    return own in {name.rpartition(".")[2].replace("-", "_") for name in after.names} and not argument.names
+    names = () if after is None or argument.names else after.names
+    return _last_part(argument.text) in map(_last_part, names)
+
+
+def _last_part(name: str) -> str:
+    return name.rpartition(".")[2].replace("-", "_")
 
 
 def _role(argument: Argument) -> _Role:
