@@ -30,6 +30,23 @@ class ArgumentLine:
     config_file: str = ""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShellCommand:
+    """What trains a config again in a shell.
+
+    Attributes:
+        folder: Where to go first; None for here.
+        inside: Whether the command runs in the trial's folder, which is made there.
+        variables: Of the environment.
+        arguments: The program and its arguments.
+    """
+
+    folder: str | None
+    inside: bool
+    variables: Mapping[str, str]
+    arguments: Sequence[str]
+
+
 class Arguments(Protocol):
     """What a command takes of configs as arguments."""
 

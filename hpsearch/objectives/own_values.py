@@ -14,6 +14,7 @@ class OwnValues:
         epochs: The full length of the trial.
         trial_dir: The attempt's folder.
         resume_from: The folder of the attempt to go on from; None on a fresh start.
+        gpus: How many GPUs the trial has; 1 on CPUs too, for it is the number of processes to start.
     """
 
     seed: int
@@ -21,15 +22,16 @@ class OwnValues:
     trial_dir: str
     number: int
     resume_from: str | None = None
+    gpus: int = 1
 
     def as_dict(self) -> dict[str, Any]:
         """Return the values by name."""
         return asdict(self)
 
 
-def values_by_hand(number: int, seed: int, epochs: int) -> OwnValues:
+def values_by_hand(number: int, seed: int, epochs: int, gpus: int) -> OwnValues:
     """Return the own values of a trial that is trained again by hand, in a new folder of the working directory."""
-    return OwnValues(seed=seed, epochs=epochs, trial_dir=f"trial-{number:05d}-again", number=number)
+    return OwnValues(seed=seed, epochs=epochs, trial_dir=f"trial-{number:05d}-again", number=number, gpus=gpus)
 
 
 OWN_VALUES = tuple(field.name for field in fields(OwnValues))

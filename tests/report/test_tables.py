@@ -234,6 +234,22 @@ def test_a_command_is_trained_again_where_the_study_was_made(study, tmp_path, mo
     assert again(one, 1)[0] == "mkdir"
 
 
+def test_a_command_in_its_own_folder_is_trained_again_in_one(study, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train.py").write_text("import os, sys, lib; print(os.getcwd(), sys.argv[1:])\n")
+    (tmp_path / "lib.py").touch()
+    command = [sys.executable, "-m", "train", "--out", "{trial_dir}", "{args}"]
+    objective = {"command": command, "epochs": 20, "workdir": "trial"}
+    one = searched(study, config(objective=objective, ensemble=None))
+    words = again(one, 1)
+    assert words[:6] == ["mkdir", "-p", "trial-00001-again", "&&", "cd", "trial-00001-again"]
+    text = lines(trial_detail(one, 1))
+    start = next(i for i, line in enumerate(text) if line.startswith("mkdir"))
+    run = subprocess.run(["bash", "-c", "\n".join(text[start:])], capture_output=True, text=True, check=True)
+    folder = tmp_path / "trial-00001-again"
+    assert run.stdout.startswith(f"{folder} ['--out', '{folder}', '--lr'")
+
+
 def test_the_table_of_a_long_curve_keeps_both_ends_and_the_best(study):
     one = make(study)
     add(one, 0, [0.1] * 100 + [0.9] + [0.2] * 100, StopReason.FINISHED)
