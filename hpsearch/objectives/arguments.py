@@ -37,12 +37,14 @@ class ShellCommand:
     Attributes:
         folder: Where to go first; None for here.
         inside: Whether the command runs in the trial's folder, which is made there.
+        before: The words of a command that comes first; `>` is a redirection. Empty for none.
         variables: Of the environment.
         arguments: The program and its arguments.
     """
 
     folder: str | None
     inside: bool
+    before: Sequence[str] = ()
     variables: Mapping[str, str]
     arguments: Sequence[str]
 

@@ -154,6 +154,7 @@ def _again(study: Study, record: TrialRecord) -> list[RenderableType]:
         return [*by_hand, cell(error, "yellow")]
     before = [] if shell.folder is None else ["cd", shell.folder, "&&"]
     before += ["mkdir", "-p", own.trial_dir, "&&", *(["cd", own.trial_dir, "&&"] if shell.inside else [])]
+    before += [*shell.before, "&&"] if shell.before else []
     variables = [f"{name}={value}" for name, value in shell.variables.items()]
     return [*by_hand, *map(whole, _shell_lines([*before, *variables], shell.arguments))]
 
@@ -166,7 +167,7 @@ def _made_in(study: Study) -> Path:
 
 def _shell_lines(before: Sequence[str], arguments: Sequence[str]) -> list[str]:
     """Return a command for a shell, on several lines if it is long."""
-    words = [word if word == "&&" else _quoted(word) for word in (*before, *arguments)]
+    words = [word if word in ("&&", ">") else _quoted(word) for word in (*before, *arguments)]
     lines = [words[0]]
     for word in words[1:]:
         if len(lines[-1]) + len(word) + 3 > _SHELL_CHARACTERS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from dataclasses import replace
@@ -47,6 +48,11 @@ def _by_hand(settings: Command, config: Config, own: OwnValues, attempt: Path | 
     own = replace(own, trial_dir=str(base / own.trial_dir)) if inside else own
     made = settings.config_file
     kept = None if made is None or attempt is None else config_file_path(made, attempt)
+    before: tuple[str, ...] = ()
+    if made is not None and attempt is not None and kept is not None and "trial_dir" in made.map:
+        # The attempt's own file names the attempt's folder, where the study's checkpoints are.
+        copy, old, new = f"{own.trial_dir}/{kept.name}", _in_sed(str(attempt)), _in_sed(own.trial_dir)
+        before, kept = ("sed", f"s|{old}|{new}|g", str(kept), ">", copy), Path(copy)
     line = command_line(settings, config, own, config_file=kept)
     program, *arguments = in_folder(line, base) if inside else line
     variables = {"HPSEARCH_SEED": str(own.seed), "HPSEARCH_TRIAL_DIR": own.trial_dir}
@@ -56,9 +62,15 @@ def _by_hand(settings: Command, config: Config, own: OwnValues, attempt: Path | 
     return ShellCommand(
         folder=str(base) if settings.cwd is not None or base != Path.cwd() else None,
         inside=inside,
+        before=before,
         variables=variables,
         arguments=(_of_here(program), *arguments),
     )
+
+
+def _in_sed(text: str) -> str:
+    """Return text as itself on either side of sed's `s` with bars."""
+    return re.sub(r"[][\\.*^$&|]", r"\\\g<0>", text)
 
 
 def _of_here(program: str) -> str:
