@@ -27,7 +27,7 @@ def command_arguments(study: Study, best: Best, only: Collection[str]) -> Argume
     if arguments is None:
         return None
     seed, epochs = study.store.record(Stage.SEARCH, best.trial).seed, study.full_epochs(Stage.SEARCH, best.trial)
-    own = values_by_hand(best.trial, seed, epochs, gpus=study.config.gpus_per_trial)
+    own = values_by_hand(best.trial, seed, epochs, study.config.gpus_per_trial)
     line = arguments(section).line(best.config, own, only)
     if not line.words:
         how, other = "has no parameter among its script's arguments", "another format, such as json"

@@ -30,6 +30,25 @@ class ArgumentLine:
     config_file: str = ""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShellCommand:
+    """What trains a config again in a shell.
+
+    Attributes:
+        folder: Where to go first; None for here.
+        inside: Whether the command runs in the trial's folder, which is made there.
+        before: The words of a command that comes first; `>` is a redirection. Empty for none.
+        variables: Of the environment.
+        arguments: The program and its arguments.
+    """
+
+    folder: str | None
+    inside: bool
+    before: Sequence[str] = ()
+    variables: Mapping[str, str]
+    arguments: Sequence[str]
+
+
 class Arguments(Protocol):
     """What a command takes of configs as arguments."""
 

@@ -29,7 +29,7 @@ class OwnValues:
         return asdict(self)
 
 
-def values_by_hand(number: int, seed: int, epochs: int, *, gpus: int = 1) -> OwnValues:
+def values_by_hand(number: int, seed: int, epochs: int, gpus: int) -> OwnValues:
     """Return the own values of a trial that is trained again by hand, in a new folder of the working directory."""
     return OwnValues(seed=seed, epochs=epochs, trial_dir=f"trial-{number:05d}-again", number=number, gpus=gpus)
 

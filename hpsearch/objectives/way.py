@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from hpsearch.config.config import StudyConfig
 from hpsearch.config.objectives import ObjectiveSection
-from hpsearch.objectives.arguments import Arguments
+from hpsearch.objectives.arguments import Arguments, ShellCommand
 from hpsearch.objectives.base import Objective
 from hpsearch.objectives.own_values import OwnValues
 from hpsearch.space.space import Space
@@ -35,9 +35,9 @@ class Way(Generic[SectionT]):
             section, the study, and the folder that `load` gets. It raises InputError. None: `load` is the check.
         check_bounds: Refuses bounds of a parameter, by its name in a space, that the objective is known not to take.
             It raises FieldError, and imports neither torch nor the user's code. None: nothing is known.
-        by_hand: Returns the working directory and the arguments that train a config again in a shell. It is given the
-            section, the config, the trial's own values, and the folder of the attempt to repeat. It raises FieldError.
-            None: there is no such command.
+        by_hand: Returns what trains a config again in a shell. It is given the section, the config, the trial's own
+            values, the folder of the attempt to repeat, and the working directory that the study was made in. It raises
+            FieldError. None: there is no such command.
         arguments: Returns what the section's command takes of configs as arguments. None: there is no such command.
         cautions: Returns what to know before anything is trained, a line each. It is given the section and the study,
             and takes milliseconds. None: there is nothing.
@@ -49,6 +49,6 @@ class Way(Generic[SectionT]):
     code_folder: Callable[[SectionT, str, str | None], Path]
     check: Callable[[SectionT, StudyConfig, str | None], None] | None = None
     check_bounds: Callable[[Space, str], None] | None = None
-    by_hand: Callable[[SectionT, Config, OwnValues, Path | None], tuple[str | None, list[str]]] | None = None
+    by_hand: Callable[[SectionT, Config, OwnValues, Path | None, Path], ShellCommand] | None = None
     arguments: Callable[[SectionT], Arguments] | None = None
     cautions: Callable[[SectionT, StudyConfig], list[str]] | None = None

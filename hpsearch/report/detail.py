@@ -146,28 +146,28 @@ def _again(study: Study, record: TrialRecord) -> list[RenderableType]:
     by_hand: list[RenderableType] = [facts([("config", _json(resolved)), ("seed", str(record.seed))])]
     if line is None or not resolved:
         return by_hand
-    own = values_by_hand(
-        record.number, record.seed, study.full_epochs(record.stage, record.number), gpus=config.gpus_per_trial
-    )
+    epochs = study.full_epochs(record.stage, record.number)
+    own = values_by_hand(record.number, record.seed, epochs, config.gpus_per_trial)
     try:
-        cwd, arguments = line(config.objective, resolved, own, last_folder(record, study.folder))
+        shell = line(config.objective, resolved, own, last_folder(record, study.folder), _made_in(study))
     except FieldError as error:
         return [*by_hand, cell(error, "yellow")]
-    before = [*_into(cwd, study.store.get("cwd")), "mkdir", "-p", own.trial_dir, "&&"]
-    variables = [f"HPSEARCH_SEED={own.seed}", f"HPSEARCH_TRIAL_DIR={own.trial_dir}"]
-    return [*by_hand, *map(whole, _shell_lines([*before, *variables], arguments))]
+    before = [] if shell.folder is None else ["cd", shell.folder, "&&"]
+    before += ["mkdir", "-p", own.trial_dir, "&&", *(["cd", own.trial_dir, "&&"] if shell.inside else [])]
+    before += [*shell.before, "&&"] if shell.before else []
+    variables = [f"{name}={value}" for name, value in shell.variables.items()]
+    return [*by_hand, *map(whole, _shell_lines([*before, *variables], shell.arguments))]
 
 
-def _into(cwd: str | None, made_in: str | None) -> list[str]:
-    """Return the words that go where the command runs: into its own folder, or where the study was made."""
-    if cwd is None and made_in is not None and Path(made_in).is_dir() and Path(made_in) != Path.cwd():
-        cwd = made_in
-    return [] if cwd is None else ["cd", cwd, "&&"]
+def _made_in(study: Study) -> Path:
+    """Return where the study was made, or here if that folder is gone or not known."""
+    folder = study.store.get("cwd")
+    return Path(folder) if folder is not None and Path(folder).is_dir() else Path.cwd()
 
 
 def _shell_lines(before: Sequence[str], arguments: Sequence[str]) -> list[str]:
     """Return a command for a shell, on several lines if it is long."""
-    words = [word if word == "&&" else _quoted(word) for word in (*before, *arguments)]
+    words = [word if word in ("&&", ">") else _quoted(word) for word in (*before, *arguments)]
     lines = [words[0]]
     for word in words[1:]:
         if len(lines[-1]) + len(word) + 3 > _SHELL_CHARACTERS:

@@ -1,4 +1,5 @@
 import io
+import json
 import shlex
 import subprocess
 import sys
@@ -232,6 +233,36 @@ def test_a_command_is_trained_again_where_the_study_was_made(study, tmp_path, mo
     assert again(one, 1)[0] == "mkdir"
     one.store.put("cwd", str(tmp_path / "gone"))
     assert again(one, 1)[0] == "mkdir"
+
+
+def test_a_trial_with_a_config_file_is_trained_again_beside_its_files(study, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "base.json").write_text('{"lr": 1, "out": ""}')
+    made = {"template": "base.json", "map": {"trial_dir": "out"}, "add": True}
+    command = [sys.executable, "-c", "import sys; print(open(sys.argv[1]).read())", "{config_file}"]
+    one = searched(study, config(objective={"command": command, "epochs": 20, "config_file": made}, ensemble=None))
+    attempt = study / "trials" / "00001" / "attempt-1"
+    (attempt / "config_file.json").write_text(json.dumps({"lr": 0.5, "out": str(attempt)}))
+    text = lines(trial_detail(one, 1))
+    start = next(i for i, line in enumerate(text) if line.startswith("mkdir"))
+    run = subprocess.run(["bash", "-c", "\n".join(text[start:])], capture_output=True, text=True, check=True)
+    assert json.loads(run.stdout) == {"lr": 0.5, "out": "trial-00001-again"}
+
+
+def test_a_command_in_its_own_folder_is_trained_again_in_one(study, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train.py").write_text("import os, sys, lib; print(os.getcwd(), sys.argv[1:])\n")
+    (tmp_path / "lib.py").touch()
+    command = [sys.executable, "-m", "train", "--out", "{trial_dir}", "{args}"]
+    objective = {"command": command, "epochs": 20, "workdir": "trial"}
+    one = searched(study, config(objective=objective, ensemble=None))
+    words = again(one, 1)
+    assert words[:6] == ["mkdir", "-p", "trial-00001-again", "&&", "cd", "trial-00001-again"]
+    text = lines(trial_detail(one, 1))
+    start = next(i for i, line in enumerate(text) if line.startswith("mkdir"))
+    run = subprocess.run(["bash", "-c", "\n".join(text[start:])], capture_output=True, text=True, check=True)
+    folder = tmp_path / "trial-00001-again"
+    assert run.stdout.startswith(f"{folder} ['--out', '{folder}', '--lr'")
 
 
 def test_the_table_of_a_long_curve_keeps_both_ends_and_the_best(study):

@@ -96,17 +96,28 @@ def _tokens(arguments: Sequence[Argument], start: int) -> list[_Token]:
     has_keys = any(_KEY.fullmatch(one.text) and other.names for one, other in pairwise(arguments))
     found, at = [], start
     while at < len(arguments):
-        role, count = _role(arguments[at]), 1
-        follows = at + 1 < len(arguments) and _role(arguments[at + 1]) is _Role.PLAIN
-        if has_keys and role is _Role.PLAIN and follows and _is_key(arguments[at].text):
+        here, after = arguments[at], arguments[at + 1] if at + 1 < len(arguments) else None
+        role, count = _role(here), 1
+        is_pair = after is not None and role is _Role.PLAIN and _role(after) is _Role.PLAIN
+        if is_pair and (_is_named(here, after) or (has_keys and _is_key(here.text))):
             role, count = _Role.LABELLED, 2
         found.append(_Token(role, tuple(range(at, at + count))))
         at += count
     return found
 
 
-def _is_key(argument: str) -> bool:
-    return _KEY.fullmatch(argument) is not None or _SHORT_KEY.fullmatch(argument) is not None
+def _is_key(text: str) -> bool:
+    return _KEY.fullmatch(text) is not None or _SHORT_KEY.fullmatch(text) is not None
+
+
+def _is_named(argument: Argument, after: Argument | None) -> bool:
+    """Return whether a word is the name of the parameter after it: `lr {lr}`, `optim.batch-size {batch_size}`."""
+    names = () if after is None or argument.names else after.names
+    return _last_part(argument.text) in map(_last_part, names)
+
+
+def _last_part(name: str) -> str:
+    return name.rpartition(".")[2].replace("-", "_")
 
 
 def _role(argument: Argument) -> _Role:

@@ -11,6 +11,7 @@ from hpsearch.objectives.command.tokens import TOKEN, bodies
 
 _TEXT_FOLLOWS = re.compile(r"-[a-z]*c")
 _BEFORE = re.compile(r"\w+=.*|exec|command|time|nohup|\{", re.DOTALL)  # assignments, and words of the shell
+_DESCRIPTOR = re.compile(r"(?<!\S)\d(?=[<>])")  # as in 2>&1
 _FIRST_HIDDEN = 0xE000  # private characters, one for each placeholder
 _MOST_HIDDEN = 0x1900
 
@@ -41,14 +42,12 @@ def command_in(arguments: Sequence[str]) -> list[str]:
 
 def _commands(text: str) -> list[list[str]]:
     """Return the commands of a shell's text, without redirections; none if it can't be split."""
-    tokens = shlex.shlex(text, posix=True, punctuation_chars=True)
+    tokens = shlex.shlex(_DESCRIPTOR.sub("", text), posix=True, punctuation_chars=True)
     tokens.whitespace_split, tokens.commenters = True, ""
     commands: list[list[str]] = [[]]
     try:
         for token in tokens:
             if "<" in token or ">" in token:
-                if commands[-1] and commands[-1][-1].isdigit():
-                    commands[-1].pop()
                 next(tokens, "")
             elif token and not set(token) - set(";&|()\n"):
                 commands.append([])

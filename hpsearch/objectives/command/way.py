@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from hpsearch.config.config import StudyConfig
-from hpsearch.objectives.arguments import Arguments
+from hpsearch.objectives.arguments import Arguments, ShellCommand
 from hpsearch.objectives.base import Objective
 from hpsearch.objectives.command.section import Command
 from hpsearch.objectives.own_values import OwnValues
@@ -36,14 +39,38 @@ def _code_folder(settings: Command, folder: str, module_folder: str | None) -> P
     return Path(folder, settings.cwd or ".")
 
 
-def _by_hand(settings: Command, config: Config, own: OwnValues, attempt: Path | None) -> tuple[str | None, list[str]]:
+def _by_hand(settings: Command, config: Config, own: OwnValues, attempt: Path | None, made_in: Path) -> ShellCommand:
     from hpsearch.objectives.command.config import config_file_path
     from hpsearch.objectives.command.line import command_line
+    from hpsearch.objectives.command.workdir import environment_in_folder, in_folder
 
+    base, inside = (made_in / (settings.cwd or "")).absolute(), settings.workdir is not None
+    own = replace(own, trial_dir=str(base / own.trial_dir)) if inside else own
     made = settings.config_file
     kept = None if made is None or attempt is None else config_file_path(made, attempt)
-    program, *arguments = command_line(settings, config, own, config_file=kept)
-    return settings.cwd, [_of_here(program), *arguments]
+    before: tuple[str, ...] = ()
+    if made is not None and attempt is not None and kept is not None and "trial_dir" in made.map:
+        # The attempt's own file names the attempt's folder, where the study's checkpoints are.
+        copy, old, new = f"{own.trial_dir}/{kept.name}", _in_sed(str(attempt)), _in_sed(own.trial_dir)
+        before, kept = ("sed", f"s|{old}|{new}|g", str(kept), ">", copy), Path(copy)
+    line = command_line(settings, config, own, config_file=kept)
+    program, *arguments = in_folder(line, base) if inside else line
+    variables = {"HPSEARCH_SEED": str(own.seed), "HPSEARCH_TRIAL_DIR": own.trial_dir}
+    if inside:
+        moved = environment_in_folder(os.environ, line, base, Path(own.trial_dir))
+        variables |= {name: value for name, value in moved.items() if name == "PYTHONPATH"}
+    return ShellCommand(
+        folder=str(base) if settings.cwd is not None or base != Path.cwd() else None,
+        inside=inside,
+        before=before,
+        variables=variables,
+        arguments=(_of_here(program), *arguments),
+    )
+
+
+def _in_sed(text: str) -> str:
+    """Return text as itself on either side of sed's `s` with bars."""
+    return re.sub(r"[][\\.*^$&|]", r"\\\g<0>", text)
 
 
 def _of_here(program: str) -> str:
