@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 
@@ -225,7 +226,7 @@ def test_values_of_other_types_beside_booleans_are_no_flag():
         ({"method": None, "metric": {}}, ("tpe", "val_loss", "minimize"), ("sampler", "metric", "direction")),
         ({"method": "Bayes", "metric": {"name": "acc"}}, ("tpe", "acc", "minimize"), ("direction, minimize: as in",)),
         ({"method": "RANDOM", "metric": {"goal": "MAXIMIZE"}}, ("random", "val_loss", "maximize"), ("metric",)),
-        ({"method": "grid", "metric": {"name": "f1", "goal": "max"}}, ("jittered_grid", "f1", "maximize"), ()),
+        ({"method": "grid", "metric": {"name": "f1", "goal": "maximum"}}, ("jittered_grid", "f1", "maximize"), ()),
         (
             {"scheduler": {"job": "team/p/scheduler:latest", "num_workers": 4}, "job": "team/p/train:v2", "run_cap": 5},
             ("tpe", "val_loss", "minimize"),
@@ -241,6 +242,41 @@ def test_what_is_missing_becomes_a_guess(more, expected, guesses):
     for guess in guesses:
         assert any(check.startswith(guess) for check in plan.checks), guess
     assert plan.text.count("set this: ") >= len(guesses)
+
+
+def test_a_macro_with_the_name_of_a_parameter_is_its_value():
+    command = ["uv", "run", "t.py", "-lr", "${lr}", "--name=run-${net-name}", "-e", "${epochs}", "-b", "${resume}"]
+    values = {"lr": {"min": 0.0, "max": 1.0}, "net-name": {"value": "a"}, "epochs": {"value": 9}}
+    raw = {"command": command, **parameters(**values, resume={"values": [8, 16]})}
+    plan, config = imported(put(json.dumps(raw)))
+    assert split(config.objective.command, ()) == [
+        *("uv", "run", "t.py", "-lr", "{lr}", "--name=run-{net-name}", "-e", "{epochs}", "-b", "{resume_value}"),
+    ]
+    assert not any("no argument" in check for check in plan.checks)
+    raw["parameters"]["wd"] = {"values": [0, 1]}
+    plan = planned_of(raw)
+    assert plan.text.count("--wd={wd}") == 1
+    assert any("it has no argument for wd," in check for check in plan.checks)
+
+
+def test_a_sweep_below_a_key_of_its_own():
+    plan, config = imported(put("sweep: {method: bayes, parameters: {on: {values: [no, 'no', off, Yes]}}}"))
+    assert config.search.sampler == "tpe"
+    assert config.space.parameters["on"].values == (False, "no", True)  # as in YAML 1.1
+    assert any("listed twice" in note for note in plan.notes)
+
+
+@pytest.mark.parametrize("kind", [None, "wandb"])
+def test_a_sweep_in_python(monkeypatch, kind):
+    monkeypatch.syspath_prepend(Path.cwd())
+    name = f"sweep_module_{kind}"
+    Path(f"{name}.py").write_text(
+        f"import math\nprint('loud')\nsweep_config = {parameters(lr={'min': 0.0, 'max': 1.0})}\n"
+    )
+    plan, config = imported(f"{name}:sweep_config", kind)
+    assert list(config.space.parameters) == ["lr"]
+    assert config.search.sampler == "random"
+    assert "From the W&B sweep" in plan.text
 
 
 def test_the_workers_of_a_scheduler_are_named():
