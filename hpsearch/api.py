@@ -14,7 +14,7 @@ from typing import Any, Unpack
 
 from hpsearch.config.config import StudyConfig
 from hpsearch.config.file import find_space
-from hpsearch.config.small import small
+from hpsearch.config.small import left_out, small
 from hpsearch.driver.asked import AskedResume, AskedRun, ResumeOptions, RunOptions, listing
 from hpsearch.driver.edits import Beside, Edit, drift, edit_of
 from hpsearch.driver.goals import Goals
@@ -109,6 +109,8 @@ def smoke(
     """
     config = load_space_file(find_space(str(space)), overrides)
     all_overrides = [*overrides, *small(config)]
+    if parts := left_out(config):
+        publish(Notice(message=f"the smoke test leaves out {', '.join(parts)}"))
     with tempfile.TemporaryDirectory(prefix="hpsearch-smoke-", ignore_cleanup_errors=True) as folder:
         written = WrittenFiles.of(config.objective, Path(folder), publish)
         told = written.pass_on

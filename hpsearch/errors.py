@@ -5,6 +5,7 @@ HpsearchError
 ├── InputError           bad input: nothing was started, or nothing was changed      exit code 2
 │   ├── FieldError           a field of a space file, before its file and line are known
 │   ├── SpaceFileError       the same with file and line
+│   ├── NoPlaceError         a file has no place for some parameters
 │   ├── StudyNotFoundError   no study of that name or path
 │   ├── StudyExistsError     an explicit name that is taken
 │   ├── StudyLockedError     another driver holds the study
@@ -89,6 +90,22 @@ class SpaceFileError(InputError):
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"
         return printable(f"{place}: {self.message}")
+
+
+class NoPlaceError(InputError):
+    """A file has no place for some parameters.
+
+    Args:
+        head: Which file, and which parameters.
+        lines: What to write for each, and what else there is.
+    """
+
+    def __init__(self, head: str, lines: tuple[str, ...]) -> None:
+        super().__init__(head, lines)
+        self.head, self.lines = head, lines
+
+    def __str__(self) -> str:
+        return printable(f"{self.head}; allowed: {'; '.join(self.lines)}")
 
 
 class StudyNotFoundError(InputError):

@@ -27,6 +27,7 @@ class ObjectiveSection(Section):
         files: Fields that name files, as keys below `objective`. The space file gives them relative to itself.
         links: Fields like `files`, but a symbolic link stays as it is.
         modules: Large modules that its worker needs, whatever the settings are. Importing them changes nothing else.
+        losses: Metrics that are NaN or infinite only if the training has diverged.
     """
 
     # Built at the first use: to read a study takes one of the models.
@@ -38,6 +39,7 @@ class ObjectiveSection(Section):
     files: ClassVar[tuple[tuple[str, ...], ...]] = ()
     links: ClassVar[tuple[tuple[str, ...], ...]] = ()
     modules: ClassVar[tuple[str, ...]] = ()
+    losses: ClassVar[tuple[str, ...]] = ()
 
     epochs: int = Field(ge=1, description="an integer >= 1, the full length of a trial")
 
@@ -61,6 +63,11 @@ class ObjectiveSection(Section):
         if not self.can_pause:
             return 0
         return epoch if self.own_processes else checkpoint  # such processes keep their own checkpoints
+
+    @property
+    def ending_s(self) -> float:
+        """How long the processes of a trial may still run after its last epoch is committed, in seconds."""
+        return 0.0
 
     @property
     def is_told_epochs(self) -> bool:

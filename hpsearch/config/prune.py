@@ -15,6 +15,7 @@ MIN_SHARE_EPOCHS = 2  # after one epoch, trials with a slow schedule stand behin
 AUTO = "auto"
 
 Epochs = Annotated[int, Field(ge=1)] | Share
+_MetricName = Annotated[str, Field(min_length=1, description="names of metrics")]
 Order = Literal["number", "arrival"]
 
 
@@ -105,6 +106,8 @@ class Prune(Section):
     """What ends a trial early. A diverged trial always ends.
 
     Attributes:
+        diverged: Further metrics that end a trial when they are NaN or infinite, as the study's own always does. None
+            for those that the objective itself knows: the losses of what is built in.
         audit: The share of outclassed trials that are trained to their end all the same.
     """
 
@@ -114,6 +117,7 @@ class Prune(Section):
     median: Median | None = None
     screen: Screen | None = None
     audit: float = Field(default=0.0, ge=0, le=0.5)
+    diverged: list[_MetricName] | None = None
 
     @property
     def is_auto(self) -> bool:

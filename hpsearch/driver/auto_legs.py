@@ -12,7 +12,7 @@ from hpsearch.samplers.auto import AutoChooser, Choice, Seen
 from hpsearch.selection.enough import Worth
 from hpsearch.selection.ranking import leading
 from hpsearch.selection.rivals import in_words, outclassed
-from hpsearch.trial.trial import PAUSE, Answer, Decision, Direction, State, TrialRecord
+from hpsearch.trial.trial import PAUSE, Answer, Decision, Direction, State, StopReason, TrialRecord
 
 _FEWEST_RIVALS = 3  # with fewer, a trial that can't be paused goes on
 
@@ -85,6 +85,8 @@ class AutoLegs:
             saved: The epoch after which the trial would go on if it were paused now; 0 for the start.
         """
         self._is_idle, self._trained = False, None
+        if not math.isfinite(record.values.get(epoch, math.nan)):
+            return Answer(until=epoch + 1)  # the model learns nothing from an epoch without the metric
         if not saved:
             return self._at_once(record, epoch)
         if saved < epoch:
@@ -228,10 +230,12 @@ def _trained(record: TrialRecord) -> int:
 
 def _seen(record: TrialRecord, paused: Mapping[int, int]) -> Seen:
     running = record.state is State.RUNNING and record.number not in paused
+    # A value that is not finite means elsewhere that an epoch lacks the metric.
+    diverged = record.stop_reason is StopReason.DIVERGED
     return Seen(
         number=record.number,
         params=record.params,
-        values=record.values,
+        values=record.values if diverged else {at: x for at, x in record.values.items() if math.isfinite(x)},
         until=record.until if running else None,
         ended=record.state is not State.RUNNING,
     )

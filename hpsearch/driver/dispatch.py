@@ -14,7 +14,8 @@ from dataclasses import replace
 from hpsearch.driver.adoption import committed, warn_if_fruitless
 from hpsearch.driver.code_drift import CodeDrift
 from hpsearch.driver.ends import End, Ends
-from hpsearch.driver.legs import GoOn, Legs, RivalLegs
+from hpsearch.driver.legs import GoOn, Legs, RivalLegs, has_value
+from hpsearch.driver.metric_watch import MetricWatch
 from hpsearch.driver.session import Session
 from hpsearch.driver.tasks import Progress, TaskRunner
 from hpsearch.selection.ranking import leading
@@ -80,6 +81,7 @@ class Dispatcher:
         self._runner = TaskRunner(session, self, clock)
         self._ends = Ends(session, stage)
         self._code = CodeDrift(session)
+        self._metrics = MetricWatch(session)
         self._legs = legs or RivalLegs(None, self._config.direction, self._epochs)
         self._replayed = False  # whether the legs know what earlier drivers have stored
         self._plan: Plan = lambda _: None
@@ -124,7 +126,7 @@ class Dispatcher:
         if record.paused_at is not None:
             return
         epoch = max(record.values, default=0)
-        if record.until is None or epoch < record.until:
+        if record.until is None or epoch < record.until or not has_value(record):
             warn_if_fruitless(self._session, record)
             self._unfinished.append(number)
             return
@@ -247,7 +249,9 @@ class Dispatcher:
         elif isinstance(event, TrialMeasured):
             metric, measurement = self._config.metric, event.measurement
             self._store.add_measurement(self._stage, event.number, measurement, metric)
-            self._heard[event.number].append(replace(measurement, metrics={metric: measurement.metrics[metric]}))
+            own = {name: value for name, value in measurement.metrics.items() if name == metric}
+            self._heard[event.number].append(replace(measurement, metrics=own))
+            self._metrics.measured(event)
         elif isinstance(event, LegEnded):
             self._leg_ended(event)
         self._session.publish(event)
@@ -326,13 +330,22 @@ class Dispatcher:
         self._end(record.number, end)
         return True
 
+    def _tell(self, event: TrialEnded) -> None:
+        """Publish what the objective says of the study's trials, once."""
+        for text in event.notices:
+            if text not in self._session.told:
+                self._session.told.add(text)
+                self._session.publish(Notice(message=f"{self.name(event.key)}: {text}"))
+
     def _ended(self, event: TrialEnded) -> Progress:
         """End a trial. One that ran out of memory beside others is tried again alone, from its checkpoint."""
+        self._tell(event)
         if event.reason is StopReason.OOM and event.packed and event.number not in self._alone:
             self._alone.add(event.number)
             what = f"trial {event.number}: out of memory beside others on its GPU; tried again alone"
             self._session.publish(Notice(message=what))
             return Progress.AGAIN
+        self._metrics.ended(event)
         end = End(
             decision=Decision(event.reason, event.why),
             history=self._history(event),

@@ -5,6 +5,7 @@ The rule keeps no state in the store. After a restart it is told the stored meas
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -233,7 +234,11 @@ class RivalLegs:
     def _reach(self, record: TrialRecord, epoch: int) -> None:
         """Tell the rule of all rungs up to an epoch."""
         assert self._rule is not None  # noqa: S101 - checked by the callers
-        number, gone_to = record.number, max(record.until or 0, record.epochs)
+        number = record.number
+        # A leg goes on past its end until there is a value, perhaps past the next rung too.
+        gone_to = max(record.until or 0, record.epochs, max(record.values, default=0))
+        if record.state is State.RUNNING and not has_value(record):
+            return  # a driver was killed in such a leg
         for rung, following in pairwise(self._rule.rungs(number)):
             if self._told.get(number, 0) < rung <= epoch:
                 self._told[number] = rung
@@ -242,8 +247,12 @@ class RivalLegs:
                 self._take(self._rule.reached(number, rung, self._best(record, rung), went_on=went_on))
 
     def _best(self, record: TrialRecord, epoch: int) -> float | None:
-        found = self._direction.best([value for at, value in sorted(record.values.items()) if at <= epoch])
-        return None if found is None else found[1]
+        """Return the best value up to an epoch, or else the first one after it: not every epoch has the metric."""
+        values = sorted(record.values.items())
+        found = self._direction.best([value for at, value in values if at <= epoch])
+        if found is not None:
+            return found[1]
+        return next((value for at, value in values if at > epoch and math.isfinite(value)), None)
 
     def _compared(self, record: TrialRecord, epoch: int) -> float | None:
         """Return the value by which an ended trial is compared: None if it has diverged or failed."""
@@ -264,6 +273,11 @@ class RivalLegs:
                 self._ending.append((number, verdict.decision))
             else:
                 self._ready.append(GoOn(number, self._paused[number], until))
+
+
+def has_value(record: TrialRecord) -> bool:
+    """Return whether any epoch of a trial had the metric."""
+    return any(map(math.isfinite, record.values.values()))
 
 
 def _is_outclassed(record: TrialRecord) -> bool:

@@ -156,7 +156,7 @@ def noise_of(
         return True, seeds
     complete = [one for one in trials if one.eligible and one.value is not None]
     complete.sort(key=lambda one: -direction.sign * (one.value or 0.0))
-    curves = curve_noise([list(one.values.values()) for one in complete[:_CURVES]])
+    curves = curve_noise([[*filter(math.isfinite, one.values.values())] for one in complete[:_CURVES]])
     return None if curves is None else (False, curves)
 
 

@@ -13,8 +13,10 @@ from hpsearch.selection.screen import ScreenRule
 from hpsearch.selection.stall import StallRule
 from hpsearch.trial.trial import Direction, StopRule
 
+FEWEST = 9
+"""Epochs, and trials, of a round that `prune: auto` compares: with less there is little to save, and too few rivals."""
+
 _AUTO_ETA, _AUTO_SHARE = 3, 1 / 9
-_FEWEST = 9  # epochs, and trials: with less there is little to save, and too few rivals to trust
 
 
 def local_rules(config: StudyConfig, epochs: int) -> tuple[StopRule, ...]:
@@ -25,7 +27,7 @@ def local_rules(config: StudyConfig, epochs: int) -> tuple[StopRule, ...]:
     """
     stall = config.prune.stall if config.prune is not None else None
     if stall is None:
-        return (DivergenceRule(),)
+        return (divergence_rule(config),)
     rule = StallRule(
         metric=config.metric,
         direction=config.direction,
@@ -33,7 +35,17 @@ def local_rules(config: StudyConfig, epochs: int) -> tuple[StopRule, ...]:
         min_delta=stall.min_delta,
         warmup_epochs=stall.warmup,
     )
-    return (DivergenceRule(), rule)
+    return (divergence_rule(config), rule)
+
+
+def divergence_rule(config: StudyConfig) -> DivergenceRule:
+    """Return the rule that ends diverged trials, finalists too: by the metric, and by others that a study watches.
+
+    These are those that its space file names, or else those that the objective itself knows as losses.
+    """
+    named = None if config.prune is None else config.prune.diverged
+    others = config.objective.losses if named is None else named
+    return DivergenceRule(metrics=tuple(dict.fromkeys((config.metric, *others))))
 
 
 def rival_rule(
@@ -54,7 +66,7 @@ def rival_rule(
         return None
     if not prune.is_auto:
         return _named_rule(prune, epochs, start, total, direction)
-    if epochs < _FEWEST or (total is not None and total < _FEWEST):
+    if epochs < FEWEST or (total is not None and total < FEWEST):
         return None
     rungs = rung_epochs(epochs, _AUTO_ETA, _AUTO_SHARE, MIN_SHARE_EPOCHS)
     return AshaRule(rungs=rungs, direction=direction, members=start.__add__, eta=_AUTO_ETA)

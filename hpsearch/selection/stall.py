@@ -27,14 +27,19 @@ class StallRule:
     warmup_epochs: int = 0
 
     def __call__(self, history: Sequence[Measurement]) -> Decision:
-        """Return whether the trial goes on, or that it has stalled, and since when."""
+        """Return whether the trial goes on, or that it has stalled, and since when.
+
+        An epoch without the metric counts for the patience, but ends no trial: what comes next may be a new best.
+        """
+        if not history or self.metric not in history[-1].metrics:
+            return GO_ON
         best: float | None = None
         best_epoch = 0
         for measurement in history:
-            value = measurement.metrics[self.metric]
+            value = measurement.metrics.get(self.metric, math.nan)
             if math.isfinite(value) and (best is None or (value - best) * self.direction.sign > self.min_delta):
                 best, best_epoch = value, measurement.epoch
-        since = history[-1].epoch - max(best_epoch, self.warmup_epochs) if history else 0
+        since = history[-1].epoch - max(best_epoch, self.warmup_epochs)
         if since < self.patience_epochs:
             return GO_ON
         in_vain = f"in {counted(since, 'epoch')}"

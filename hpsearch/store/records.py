@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -138,8 +137,3 @@ def final(record: TrialRecord) -> TrialRecord:
         return record
     value = None if record.best_epoch is None else record.values.get(record.best_epoch)
     return replace(record, state=record.stop_reason.state, value=value, paused_at=None)
-
-
-def finite(value: float) -> float:
-    """Return a value, or NaN for one that is not finite: manifests don't tell infinity from NaN."""
-    return value if math.isfinite(value) else math.nan

@@ -28,7 +28,7 @@ from hpsearch.store.location import new_place
 from hpsearch.store.lock import DriverLock
 from hpsearch.store.pointer import FORMAT, STUDY_FILE
 from hpsearch.store.reader import StoreReader
-from hpsearch.store.records import final, finite
+from hpsearch.store.records import final
 from hpsearch.store.url import cause_of, opening, redact, remedy
 from hpsearch.system.files import write_json
 from hpsearch.trial.trial import Decision, Direction, Measurement, Params, Stage, State, StopReason, TrialRecord
@@ -171,8 +171,8 @@ class Store(StoreReader):
             self._set(stage, number, code=code)
 
     def add_measurement(self, stage: Stage, number: int, measurement: Measurement, metric: str) -> None:
-        """Note the metric after an epoch; `flush` writes it."""
-        self._set_value(stage, number, measurement.epoch, finite(measurement.metrics[metric]))
+        """Note the metric after an epoch, NaN for none; `flush` writes it."""
+        self._set_value(stage, number, measurement.epoch, measurement.metrics.get(metric, math.nan))
 
     def _set_value(self, stage: Stage, number: int, epoch: int, value: float) -> None:
         record = self.record(stage, number)
@@ -220,14 +220,14 @@ class Store(StoreReader):
         Returns:
             What has become of the trial.
         """
-        values = {m.epoch: finite(m.metrics[metric]) for m in history}
+        values = {m.epoch: m.metrics.get(metric, math.nan) for m in history}
         epochs = max(values, default=0)
         for epoch in self.record(stage, number).values:
             if epoch < epochs:
                 values.setdefault(epoch, math.nan)  # measured by an earlier attempt, and not by this one
         for epoch, value in values.items():
             self._set_value(stage, number, epoch, value)
-        best = self._direction.best([m.metrics[metric] for m in history])
+        best = self._direction.best([m.metrics.get(metric, math.nan) for m in history])
         reason = decision.reason or StopReason.FINISHED
         if best is None and reason.state is State.COMPLETE:
             reason = StopReason.DIVERGED

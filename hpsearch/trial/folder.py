@@ -134,7 +134,8 @@ class AttemptWriter:
     def commit(self, measurement: Measurement, decision: Decision = GO_ON) -> None:
         """Commit an epoch's metrics, together with the checkpoint that was staged for it.
 
-        `best` is the best of the epochs that have a checkpoint: an objective may save only every few epochs.
+        `best` is the best of the epochs that have a checkpoint and the metric: an objective may save only every few
+        epochs.
 
         Args:
             measurement: The epoch's metrics.
@@ -170,10 +171,14 @@ class AttemptWriter:
         self._at_risk_s += measurement.seconds
         self._write(durable=decision.reason is not None or self._at_risk_s >= _RISK_S)
 
-    def _better(self, new: Checkpoint, old: Checkpoint | None, measurements: Sequence[Measurement]) -> Checkpoint:
+    def _better(
+        self, new: Checkpoint, old: Checkpoint | None, measurements: Sequence[Measurement]
+    ) -> Checkpoint | None:
+        if self._spec.metric not in measurements[-1].metrics:
+            return old  # nobody knows how good it is
         if old is None:
             return new
-        values = {m.epoch: m.metrics[self._spec.metric] for m in measurements}
+        values = {m.epoch: m.metrics.get(self._spec.metric, math.nan) for m in measurements}
         best = self._spec.direction.best([values.get(old.epoch, math.nan), values[new.epoch]])
         return new if best is not None and best[0] == 1 else old
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import numbers
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,21 @@ from hpsearch.trial.trial import Measurement, TrialSpec
 
 Metrics = Mapping[str, float]
 HandOver = Callable[[Metrics], None]
-_SHOWN_METRICS = 10
 _MOST_METRICS = 10_000  # each epoch writes the metrics of all epochs before it again
 _LONGEST_NAME = 1000  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What an objective says to people, besides its measurements.
+
+    Attributes:
+        of_end: Added to the words on why the trial ended.
+        once: Told once a study.
+    """
+
+    of_end: list[str] = field(default_factory=list)
+    once: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +45,7 @@ class Inside:
         adopt: Takes over the measurements of earlier attempts up to an epoch, and returns the last one's epoch, or 0.
         check_trained: Raises ObjectiveError for an objective that ended without a measurement and had epochs left.
         report_to: Sets what `trial.report` hands metrics to; None if the objective has to yield them.
+        said: What people are to be told; the objective adds to it.
     """
 
     metric: str
@@ -44,6 +56,7 @@ class Inside:
     adopt: Callable[[int], int]
     check_trained: Callable[[], None]
     report_to: Callable[[HandOver | None], None]
+    said: Said
 
 
 class Trial:
@@ -77,6 +90,7 @@ class Trial:
         self._measured = False
         self._resumed_at = 0  # the epoch after which it went on from an earlier attempt
         self._hand_over: HandOver | None = None
+        self._said = Said()
         self._set_random_state = set_random_state
         self._random: Mapping[str, Any] | None = None  # of the checkpoint that was loaded
 
@@ -96,7 +110,7 @@ class Trial:
         """Report an epoch's metrics from code that can't yield.
 
         Args:
-            metrics: At least the study's metric.
+            metrics: By name. Epochs without the study's metric count as trained.
             checkpoint: What `save_checkpoint` takes.
 
         Raises:
@@ -161,7 +175,7 @@ class Trial:
         """Return the measurement for what the objective gave; hpsearch calls this, objectives don't.
 
         Raises:
-            ObjectiveError: It is no mapping of names to numbers, lacks the metric, or is the epoch's second.
+            ObjectiveError: It is no mapping of names to numbers, or is the epoch's second.
         """
         if self._iterating:
             if not self._open:
@@ -171,7 +185,7 @@ class Trial:
             self._epoch += 1
         self._open = False
         self._measured = True
-        return Measurement(epoch=self._epoch, metrics=_numbers(metrics, self._metric), seconds=seconds)
+        return Measurement(epoch=self._epoch, metrics=_numbers(metrics), seconds=seconds)
 
     def _inside(self) -> Inside:
         return Inside(
@@ -183,6 +197,7 @@ class Trial:
             adopt=self._adopt,
             check_trained=self._check_trained,
             report_to=self._report_to,
+            said=self._said,
         )
 
     def _at_epoch(self, epoch: int) -> None:
@@ -220,20 +235,17 @@ def inside(trial: Trial) -> Inside:
     return trial._inside()  # noqa: SLF001 - private, so that users don't see it
 
 
-def _numbers(metrics: object, required: str) -> dict[str, float]:
+def _numbers(metrics: object) -> dict[str, float]:
     if not isinstance(metrics, Mapping):
         msg = f"the objective yielded a {type(metrics).__name__}; allowed: a mapping of metric names to numbers"
-        raise ObjectiveError(msg)
-    if required not in metrics:
-        more = ", ..." if len(metrics) > _SHOWN_METRICS else ""
-        found = ", ".join(shown_in_python(name) for name in itertools.islice(metrics, _SHOWN_METRICS)) or "nothing"
-        msg = f"the objective yielded {found}{more}, without the study's metric {required!r}"
         raise ObjectiveError(msg)
     if len(metrics) > _MOST_METRICS:
         msg = f"the objective yielded {len(metrics)} metrics; allowed: at most {_MOST_METRICS}"
         raise ObjectiveError(msg)
     values = {}
     for name, value in metrics.items():
+        if value is None:
+            continue  # not measured in this epoch
         number = _number(value)
         if not isinstance(name, str) or len(name) > _LONGEST_NAME or number is None:
             what = f"metric {shown_in_python(name)} is {shown_in_python(value)}"

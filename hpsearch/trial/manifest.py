@@ -110,8 +110,15 @@ def _check(content: bytes, manifest_format: int) -> None:
 
 
 def _read_measurement(raw: Mapping[str, Any]) -> Measurement:
+    # JSON has no infinity: it is the text `inf` or `-inf`, and was null before, as NaN is.
     metrics = {name: math.nan if value is None else float(value) for name, value in raw["metrics"].items()}
     return Measurement(epoch=int(raw["epoch"]), metrics=metrics, seconds=float(raw["seconds"]))
+
+
+def _jsonable(value: float) -> float | str | None:
+    if math.isnan(value):
+        return None
+    return value if math.isfinite(value) else str(value)
 
 
 def encode(manifest: Manifest) -> bytes:
@@ -127,7 +134,7 @@ def encode(manifest: Manifest) -> bytes:
         {
             "epoch": m.epoch,
             "seconds": m.seconds,
-            "metrics": {name: value if math.isfinite(value) else None for name, value in m.metrics.items()},
+            "metrics": {name: _jsonable(value) for name, value in m.metrics.items()},
         }
         for m in manifest.measurements
     ]

@@ -119,7 +119,7 @@ class Measurement:
 
     Attributes:
         epoch: Counted from 1.
-        metrics: Finite or not; at least the study's metric.
+        metrics: Finite or not. Not every epoch has the study's metric.
         seconds: Wall time of the epoch, without its commit.
     """
 
@@ -211,7 +211,7 @@ class TrialRecord:
 
     Attributes:
         params: As drawn, before rounding; constants are not among them.
-        values: The study's metric after each epoch, by epoch; NaN where it was not finite.
+        values: The study's metric after each epoch, by epoch; NaN where it was NaN or missing.
         value: The best epoch's value; None if there is none.
         best_epoch: None if there is no value.
         seconds: Wall time of its epochs; an epoch that was trained twice counts once.

@@ -44,6 +44,7 @@ class ImageClassifier(ObjectiveSection):
     can_predict: ClassVar[bool | None] = True
     files: ClassVar[tuple[tuple[str, ...], ...]] = (("data_dir",),)
     modules: ClassVar[tuple[str, ...]] = ("hpsearch.vision.training",)
+    losses: ClassVar[tuple[str, ...]] = ("train_loss", "val_loss")
 
     use: Literal["image_classifier"]
     data: Literal["digits", "mnist", "fashion_mnist", "cifar10", "svhn"]

@@ -32,7 +32,7 @@ class Bench(ScriptedStudy):
     """A study in a store, and a dispatcher for one of its stages."""
 
     def dispatcher(self, executor: Scripted | None, stage: Stage = Stage.SEARCH) -> Dispatcher:
-        return Dispatcher(self.session(executor), stage, (DivergenceRule(),), clock=lambda: self.now)
+        return Dispatcher(self.session(executor), stage, (DivergenceRule(metrics=("score",)),), clock=lambda: self.now)
 
     def run(self, script: Script, trials: int = 1, slots: int = 1) -> Scripted:
         executor = Scripted(script, slots)

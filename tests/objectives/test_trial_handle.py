@@ -163,10 +163,8 @@ def test_a_checkpoint_that_could_not_be_read_back_is_refused_by_name(tmp_path, s
     ("metrics", "problem"),
     [
         (0.5, "a float"),
-        ({"loss": 1.0}, "without the study's metric 'accuracy'"),
         ({"accuracy": "0.5"}, "'accuracy' is '0.5'"),
         ({"accuracy": True}, "'accuracy' is True"),
-        ({"accuracy": None}, "'accuracy' is None"),
         ({"accuracy": np.zeros(2)}, "'accuracy' is array"),
         ({"accuracy": 10**400}, "'accuracy' is 1000"),
         ({"accuracy": 1.0, 3: 1.0}, "metric 3"),
@@ -176,6 +174,40 @@ def test_what_is_no_mapping_of_names_to_numbers_is_refused(tmp_path, metrics, pr
     trial, _ = make(tmp_path)
     with pytest.raises(ObjectiveError, match=problem):
         trial.measure(metrics, 0.0)
+
+
+@pytest.mark.parametrize("metrics", [{}, {"loss": 1.0}, {"accuracy": None, "loss": 1.0}])
+def test_an_epoch_may_lack_the_metric(tmp_path, metrics):
+    trial, writer = make(tmp_path)
+    writer.commit(trial.measure(metrics, 0.0))
+    assert "accuracy" not in writer.manifest.measurements[0].metrics
+
+
+def test_only_a_checkpoint_of_an_epoch_with_the_metric_is_the_best(tmp_path):
+    def every_second(_config, trial):
+        for epoch in trial.epochs():
+            trial.save_checkpoint({"epoch": epoch})
+            yield {"loss": 1.0} if epoch % 2 else {"accuracy": -epoch}
+
+    trial, writer = make(tmp_path)
+    drive(every_second, trial, writer, stop_after=1)
+    assert (writer.manifest.last.epoch, writer.manifest.best) == (1, None)
+    trial, writer = make(tmp_path, attempt=2)
+    drive(every_second, trial, writer)
+    assert writer.manifest.best.epoch == 2
+
+
+def test_manifests_tell_infinity_from_nan(tmp_path):
+    trial, writer = make(tmp_path)
+    metrics = {"accuracy": 0.5, "high": math.inf, "low": -math.inf, "none": math.nan}
+    writer.commit(trial.measure(metrics, 0.0))
+    (measurement,) = read_manifest(writer.folder).measurements
+    assert {name: str(value) for name, value in measurement.metrics.items()} == {
+        "accuracy": "0.5",
+        "high": "inf",
+        "low": "-inf",
+        "none": "nan",
+    }
 
 
 @pytest.mark.parametrize("number", [1, 1.0, np.float32(1), np.int64(1), np.ones(1), np.array(1)])

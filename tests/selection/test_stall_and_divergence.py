@@ -9,6 +9,8 @@ from hpsearch.selection.stall import StallRule
 from hpsearch.trial.trial import GO_ON, Decision, Direction, Measurement, StopReason
 from support import strategies
 
+DIVERGED = DivergenceRule(metrics=("acc", "loss"))
+
 
 def history(values, *, first=1):
     return [Measurement(epoch=first + i, metrics={"acc": v}) for i, v in enumerate(values)]
@@ -58,7 +60,7 @@ def test_gaps_between_measurements_count_as_epochs():
 
 def test_no_history_goes_on():
     assert stall()([]) == GO_ON
-    assert DivergenceRule()([]) == GO_ON
+    assert DIVERGED([]) == GO_ON
 
 
 @given(strategies.curves, st.integers(1, 10), st.integers(1, 10), st.sampled_from(Direction))
@@ -90,16 +92,30 @@ def test_never_before_the_patience(values, patience):
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-def test_any_metric_that_is_not_finite_has_diverged(bad):
+def test_a_watched_metric_that_is_not_finite_has_diverged(bad):
     good = Measurement(epoch=1, metrics={"acc": 0.1, "loss": 2.0})
-    assert DivergenceRule()([good]) == GO_ON
+    assert DIVERGED([good]) == GO_ON
     worse = Measurement(epoch=2, metrics={"acc": 0.1, "loss": bad})
-    assert DivergenceRule()([good, worse]) == Decision(StopReason.DIVERGED, f"epoch 2: loss was {bad}")
+    assert DIVERGED([good, worse]) == Decision(StopReason.DIVERGED, f"epoch 2: loss was {bad}")
+
+
+@pytest.mark.parametrize("metrics", [{"acc": 0.1, "norm": math.inf}, {"norm": math.nan}, {}])
+def test_other_metrics_may_be_infinite_or_missing(metrics):
+    assert DIVERGED([Measurement(epoch=1, metrics=metrics)]) == GO_ON
+
+
+def test_a_trial_stalls_at_an_epoch_with_the_metric():
+    measurements = [
+        Measurement(epoch=e, metrics={"acc": v} if v else {"loss": 1.0})
+        for e, v in [(1, 0.5), (2, 0), (3, 0), (4, 0), (5, 0), (6, 0.4)]
+    ]
+    assert [stall()(measurements[:count]).reason for count in range(7)] == [None] * 6 + [StopReason.STALLED]
+    assert stall(patience=6)(measurements) == GO_ON
 
 
 def test_only_the_last_measurement_counts():
     bad = Measurement(epoch=1, metrics={"acc": math.nan})
-    assert DivergenceRule()([bad, Measurement(epoch=2, metrics={"acc": 0.5})]) == GO_ON
+    assert DIVERGED([bad, Measurement(epoch=2, metrics={"acc": 0.5})]) == GO_ON
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ DIRECTION = Direction.MAXIMIZE
 _OVER = (TrialEnded, TrialPaused, WorkerLost, PredictionsReady)
 ANY = "any_of_them"  # the sample objective that `does` of the config names
 UNSAVED = {"lr": 0.1, "does": "climb", "saves": False}  # a separate worker would import torch for a checkpoint
-RULES = (DivergenceRule(), StallRule(metric="score", direction=DIRECTION, patience_epochs=4))
+RULES = (DivergenceRule(metrics=("score",)), StallRule(metric="score", direction=DIRECTION, patience_epochs=4))
 
 
 def workplace(function: str, **changes: object) -> Workplace:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hpsearch.driver.dispatch import Dispatcher
 from hpsearch.driver.session import Session
-from hpsearch.selection.divergence import DivergenceRule
 from hpsearch.selection.ranking import identical_replicates, top, winner
+from hpsearch.selection.rules import divergence_rule
 from hpsearch.trial.events import Notice, StageEnded, StageStarted
 from hpsearch.trial.seeding import derive_seed
 from hpsearch.trial.trial import Params, Stage, State, TrialRecord
@@ -39,7 +39,9 @@ def finalists(session: Session) -> None:
         source, replicate = pairs[number]
         return new_replicate(number, params[source], config.seed, source, replicate)
 
-    Dispatcher(session, Stage.FINALISTS, (DivergenceRule(),), space=session.study.explored_space).run(to_run, plan)
+    Dispatcher(session, Stage.FINALISTS, (divergence_rule(config),), space=session.study.explored_space).run(
+        to_run, plan
+    )
     _report(session)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import re
 import shlex
@@ -75,11 +76,13 @@ class RunningCommand:
             msg = f"the command can't be started: {error}"
             raise ObjectiveError(msg) from error
         self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._deadline = math.inf
         self._stderr: deque[str] = deque(maxlen=_STDERR_LINES)
         self._pumps = [
             threading.Thread(target=self._pump, args=pair, daemon=True)
             for pair in ((self._process.stdout, self._put), (self._process.stderr, self._put_error))
         ]
+        self._reading = len(self._pumps)
         for pump in self._pumps:
             pump.start()
 
@@ -104,12 +107,13 @@ class RunningCommand:
     def output(self) -> Iterator[str | None]:
         """Yield the lines that the source wants as they come, until the command has ended and all is read.
 
-        For a source that polls files, None comes from time to time between them, and once at the end.
+        For a source that polls files, None comes from time to time between them, and once at the end. It goes on where
+        an earlier call was left, and ends early at the end of the grace.
         """
-        reading, silent_since = len(self._pumps), time.monotonic()
-        while reading:
+        silent_since = time.monotonic()
+        while self._reading and time.monotonic() < self._deadline:
             try:
-                line = self._queue.get(timeout=_POLL_S if self._source.polls else _ESCAPED_S)
+                line = self._queue.get(timeout=self._wait_s())
             except queue.Empty:
                 if self._process.poll() is not None and time.monotonic() - silent_since > _ESCAPED_S:
                     break  # a process that still holds the pipe has escaped the supervisor
@@ -118,11 +122,37 @@ class RunningCommand:
                 continue
             silent_since = time.monotonic()
             if line is None:
-                reading -= 1
+                self._reading -= 1
             else:
                 yield line
         if self._source.polls:
             yield None
+
+    def _wait_s(self) -> float:
+        longest = _POLL_S if self._source.polls else _ESCAPED_S
+        return max(0.0, min(longest, self._deadline - time.monotonic()))
+
+    def end_within(self, grace_s: float) -> None:
+        """Begin the grace: `output` ends when it is over, whether the command has ended or not."""
+        self._deadline = time.monotonic() + grace_s
+
+    def outcome(self) -> str | None:
+        """Wait until the command has ended or the grace is over.
+
+        Returns:
+            How it ended, with the last line of its standard error; empty if it ended without an error, and None if it
+            still runs.
+        """
+        try:
+            left_s = self._deadline - time.monotonic()
+            code = self._process.wait(None if left_s == math.inf else max(0.0, left_s))
+        except subprocess.TimeoutExpired:
+            return None
+        if code == 0:
+            return ""
+        how = f"exit code {code}" if code > 0 else _signal_name(-code)
+        last = next((line.strip() for line in reversed(self._stderr) if line.strip()), "")
+        return f"{how}: {last}" if last else how
 
     def check(self) -> None:
         """Wait until the command has ended.
@@ -130,13 +160,12 @@ class RunningCommand:
         Raises:
             ObjectiveError: It ended with an error. The message has the last lines of its standard error.
         """
-        code = self._process.wait()
-        if code == 0:
+        how = self.outcome()
+        if not how:
             return
-        how = f"exit code {code}" if code > 0 else _signal_name(-code)
-        last = next((line.strip() for line in reversed(self._stderr) if line.strip()), "")
-        tail = "\n".join((f": {last}", "The end of its standard error:", *self._stderr)) if last else ""
-        msg = f"the command ended with {how}{tail}"
+        said = any(line.strip() for line in self._stderr)
+        tail = ("The end of its standard error:", *self._stderr) if said else ()
+        msg = "\n".join((f"the command ended with {how}", *tail))
         if any(_OUT_OF_MEMORY.search(line) for line in self._stderr):
             raise CommandOutOfMemoryError(msg)
         raise ObjectiveError(msg)

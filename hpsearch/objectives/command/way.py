@@ -42,4 +42,18 @@ def _by_hand(settings: Command, config: Config, own: OwnValues, attempt: Path | 
     return settings.cwd, command_line(settings, config, own, config_file=kept)
 
 
-COMMAND = Way(key="command", section=Command, load=_load, code_folder=_code_folder, check=_check, by_hand=_by_hand)
+def _cautions(settings: Command, study: StudyConfig) -> list[str]:
+    from hpsearch.objectives.command.told import cautions
+
+    return cautions(settings, study)
+
+
+COMMAND = Way(
+    key="command",
+    section=Command,
+    load=_load,
+    code_folder=_code_folder,
+    check=_check,
+    by_hand=_by_hand,
+    cautions=_cautions,
+)

@@ -176,13 +176,13 @@ class Conformance(Stores):
             assert {k: (type(v), v) for k, v in record.params.items()} == {k: (type(v), v) for k, v in drawn.items()}
             assert CONFIG.space.config_of(record.params) == CONFIG.space.config_of(drawn)
 
-    def test_what_is_not_finite_is_nan_and_never_the_value(self, create, reopen):
+    def test_what_is_not_finite_is_kept_and_never_the_value(self, create, reopen):
         store = create()
         add(store, 0, StopReason.FINISHED, math.inf, 0.5, -math.inf, math.nan)
         add(store, 1, StopReason.FINISHED, math.nan, math.inf)
         assert contents(reopen()) == contents(store)
         first, second = store.records(Stage.SEARCH)
-        assert [str(v) for v in first.values.values()] == ["nan", "0.5", "nan", "nan"]
+        assert [str(v) for v in first.values.values()] == ["inf", "0.5", "-inf", "nan"]
         assert (first.value, first.best_epoch, first.epochs) == (0.5, 2, 4)
         assert (second.value, second.stop_reason, second.state) == (None, StopReason.DIVERGED, State.PRUNED)
 
