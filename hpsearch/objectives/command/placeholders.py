@@ -11,7 +11,7 @@ from hpsearch.errors import FieldError
 from hpsearch.objectives.command.config import CONFIG_FILE
 from hpsearch.objectives.command.tokens import ARITHMETIC, DEFINITION, FLAG, TOKEN, VARIABLE, bodies
 from hpsearch.objectives.own_values import OWN_NUMBERS, OWN_VALUES
-from hpsearch.space.formulas import Formula, parse_formula
+from hpsearch.space.formulas import Formula, parse_formula, shortest
 from hpsearch.text import FieldPath, nearest, shown
 
 WHOLE = ("args", "overrides")
@@ -22,7 +22,6 @@ RESERVED = (*OWN_VALUES, CONFIG_FILE, *WHOLE)
 
 _FORMS = "{flag:NAME}, {flag:NAME|FALSE} or {flag:NAME|TRUE|FALSE}, such as {flag:amp|--no-amp}"
 _MOST_FORMS = 2
-_EXACT = 2**53
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -238,4 +237,4 @@ def switched(name: str, value: Any, place: FieldPath) -> bool:
 
 def number_text(number: float) -> str:
     """Return a computed number as an argument: whole numbers as integers."""
-    return str(int(number)) if number == int(number) and abs(number) < _EXACT else str(number)
+    return str(shortest(number))
