@@ -30,9 +30,11 @@ class Named:
 
     Attributes:
         name: A parameter, a constant, one of the trial's own values, or one of `WHOLE`.
+        without: Which parameters one of `WHOLE` leaves out, because the command has flags for them.
     """
 
     name: str
+    without: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -149,7 +151,9 @@ class Reader:
             for body in bodies(text):
                 if body not in self._known and (definition := DEFINITION.fullmatch(body)):
                     self._define(definition[1], definition[2], place)
-        return [Argument(text=text, parts=tuple(self._parts(text, place))) for text in texts]
+        read = [Argument(text=text, parts=tuple(self._parts(text, place))) for text in texts]
+        flags = tuple(part.name for argument in read for part in argument.parts if isinstance(part, Flag))
+        return [_leaving_out(flags, argument) for argument in read]
 
     def _define(self, name: str, text: str, place: FieldPath) -> None:
         if name in self._known:
@@ -215,6 +219,13 @@ class Reader:
         if ARITHMETIC.fullmatch(body):
             allowed = f"a name before arithmetic, such as {{steps = {body}}}; or {allowed}"
         return FieldError(place, f"has an unknown placeholder '{{{body}}}'", allowed, nearest(body, known))
+
+
+def _leaving_out(flags: tuple[str, ...], argument: Argument) -> Argument:
+    match argument.parts:
+        case (Named(name=name),) if name in WHOLE and flags:
+            return Argument(text=argument.text, parts=(Named(name=name, without=flags),))
+    return argument
 
 
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")

@@ -98,6 +98,13 @@ def test_a_flag_of_a_parameter_that_the_config_lacks_is_nothing():
     assert "{ema} stands for a parameter that not every config has" in str(refused(f"t {names} {{ema}}"))
 
 
+def test_what_has_a_flag_is_left_out_of_all_the_others():
+    config = {"lr": 0.5, "amp": True, "trainer.benchmark": False}
+    assert line("t {args} {flag:amp}", config) == ["--lr", "0.5", "--trainer.benchmark", "false", "--amp"]
+    assert line("t {flag:amp|amp=1|amp=0} {overrides}", config) == ["amp=1", "lr=0.5", "trainer.benchmark=false"]
+    assert line("t {args}", config, resume="{flag:amp}", resume_from="/old")[2:4] == ["--amp", "true"]
+
+
 def test_a_flag_is_a_use_of_its_parameter():
     space = Space({"amp": Choice((True, False), (True, False))})
     check_command(settings("t {flag:amp}"), space)
