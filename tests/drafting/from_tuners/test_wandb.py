@@ -177,6 +177,25 @@ def test_a_script_gets_its_values_as_from_wandb(macro):
         assert sorted(line[2:]) == sorted(as_in_wandb(macro, given))
 
 
+@pytest.mark.parametrize(
+    ("macro", "expected"),
+    [
+        ("args_no_equals", ["{args}", "{flag:amp|--amp True|--amp False}"]),
+        ("args_no_hyphens", ["{overrides}", "{flag:amp|amp=True|amp=False}"]),
+        ("args_no_boolean_flags", ["--lr={lr}", "{flag:amp}"]),
+    ],
+)
+def test_a_command_with_booleans_is_short(macro, expected):
+    values = {name: VALUES[name] for name in ("lr", "amp")}
+    raw = {"program": "t.py", "command": f"python ${{program}} ${{{macro}}}", **parameters(**values)}
+    plan, config = imported(put(json.dumps(raw)))
+    assert split(config.objective.command, ())[2:] == expected
+    assert f"    python t.py {' '.join(expected)}\n" in plan.text
+    for one in drawn(config, 4):
+        line = command_line(config.objective, one, OwnValues(seed=7, epochs=4, trial_dir="t", number=0))
+        assert sorted(line[2:]) == sorted(as_in_wandb(macro, one))
+
+
 def nested(config):
     kept = {name: value for name, value in config.items() if not name.startswith("sched.") and name != "resume_value"}
     sched = {key: config[f"sched.{key}"] for key in ("kind", "gamma")}
