@@ -35,8 +35,8 @@ LEFT_OUT = {
     "controller": "there is no server",
     "scheduler": "hpsearch proposes configs itself; num_workers is its option --workers",
     "metrics": "a study has one metric",
-    "job": "the command runs on this machine",
-    "image_uri": "the command runs on this machine",
+    "job": "name what it trains: a command, or a function in Python",
+    "image_uri": "name what it trains: a command, or a function in Python",
 }
 
 

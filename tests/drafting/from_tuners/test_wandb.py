@@ -285,6 +285,11 @@ def test_a_sweep_below_a_key_of_its_own():
     assert any("listed twice" in note for note in plan.notes)
 
 
+def test_whole_bounds_next_to_each_other_are_doubted():
+    assert any("k: both of its bounds are integers" in note for note in planned(k={"min": 0, "max": 1}).notes)
+    assert planned(k={"min": 0, "max": 1.0}, m={"min": 0, "max": 2}, x={"values": [1, 2]}).notes == ()
+
+
 @pytest.mark.parametrize("kind", [None, "wandb"])
 def test_a_sweep_in_python(monkeypatch, kind):
     monkeypatch.syspath_prepend(Path.cwd())
@@ -359,7 +364,7 @@ def test_values_that_need_care(raw, expected):
 def test_exponents_that_look_like_values_are_doubted():
     plan = planned(lr={"distribution": "log_uniform", "min": 0.0001, "max": 0.1})
     assert any("1.00011 to 1.10517" in note and "log_uniform_values" in note for note in plan.notes)
-    assert not planned(lr={"distribution": "log_uniform", "min": -9, "max": -2}).notes
+    assert not planned(x={"distribution": "log_uniform", "min": -9, "max": -2}).notes
 
 
 @pytest.mark.parametrize(
