@@ -78,6 +78,7 @@ class RunningCommand:
         self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._deadline = math.inf
         self._stderr: deque[str] = deque(maxlen=_STDERR_LINES)
+        self._last: deque[str] = deque(maxlen=_STDERR_LINES)
         self._pumps = [
             threading.Thread(target=self._pump, args=pair, daemon=True)
             for pair in ((self._process.stdout, self._put), (self._process.stderr, self._put_error))
@@ -91,6 +92,7 @@ class RunningCommand:
             with stream:
                 for line in _lines(stream):
                     self._log.info("%s", line)
+                    self._last.append(line)
                     keep(line)
         finally:
             self._queue.put(None)
@@ -131,6 +133,11 @@ class RunningCommand:
     def _wait_s(self) -> float:
         longest = _POLL_S if self._source.polls else _ESCAPED_S
         return max(0.0, min(longest, self._deadline - time.monotonic()))
+
+    @property
+    def last(self) -> tuple[str, ...]:
+        """The last lines of both outputs."""
+        return tuple(self._last)
 
     def end_within(self, grace_s: float) -> None:
         """Begin the grace: `output` ends when it is over, whether the command has ended or not."""
