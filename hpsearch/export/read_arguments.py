@@ -14,10 +14,10 @@ from hpsearch.errors import InputError
 from hpsearch.export.read import whole_config
 from hpsearch.objectives.arguments import Arguments
 from hpsearch.objectives.command.arguments import CommandArguments
-from hpsearch.objectives.command.checks import possible_values
 from hpsearch.objectives.command.line import as_text
 from hpsearch.objectives.command.splitting import unbroken
 from hpsearch.space.distributions import Range
+from hpsearch.space.formulas import possible_values
 from hpsearch.space.space import Space
 from hpsearch.text import reason_of
 

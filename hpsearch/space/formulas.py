@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hpsearch.space.constraints import Compiler
+from hpsearch.space.distributions import Choice
 from hpsearch.space.expressions import ARITHMETIC_FORM, Expression
 from hpsearch.space.kinds import check_number
+from hpsearch.space.space import Space
 from hpsearch.text import FieldPath
+
+_EXACT = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,11 @@ class Formula:
             raise ValueError(msg) from None
 
 
+def shortest(number: float) -> float:
+    """Return a number as an integer if it is a whole one that floats hold exactly."""
+    return int(number) if number == int(number) and abs(number) < _EXACT else number
+
+
 def parse_formula(text: str, values: Mapping[str, Sequence[Any]], path: FieldPath) -> Formula:
     """Return the formula that a text describes.
 
@@ -57,3 +66,15 @@ def parse_formula(text: str, values: Mapping[str, Sequence[Any]], path: FieldPat
     tree = expression.tree()
     names = check_number(tree, expression, values)
     return Formula(expression.text, names, Compiler(set(names)).number(tree))
+
+
+def possible_values(space: Space) -> dict[str, Sequence[Any]]:
+    """Return values of each parameter and constant: all of a choice, and some of a range."""
+    values: dict[str, Sequence[Any]] = {}
+    for name in space.names:
+        axis = space.parameters.get(name)
+        if axis is None:
+            values[name] = (space.constants[name],)
+        else:
+            values[name] = axis.values if isinstance(axis, Choice) else (axis.low, axis.draw(0.5), axis.high)
+    return values

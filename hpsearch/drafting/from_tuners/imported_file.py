@@ -9,13 +9,15 @@ from typing import Any
 from hpsearch.drafting.drafted_file import DraftedFile, drafted
 from hpsearch.drafting.flow import flow
 from hpsearch.drafting.from_tuners.nni import read_search_space
-from hpsearch.drafting.from_tuners.ray_tune import read_param_space
+from hpsearch.drafting.from_tuners.nni_experiment import is_experiment, read_experiment
+from hpsearch.drafting.from_tuners.ray_tune import param_space, read_param_space
 from hpsearch.drafting.from_tuners.source import Kind, is_module, kind_of, read_mapping
 from hpsearch.drafting.from_tuners.translation import SET, Field, Translation
-from hpsearch.drafting.from_tuners.wandb import read_sweep
+from hpsearch.drafting.from_tuners.wandb import is_sweep, read_sweep
 from hpsearch.drafting.space_file import CommandText, Comment, Entry, Line, SpaceFile, how_to_measure
 from hpsearch.errors import FieldError, InputError
 from hpsearch.system.names import study_name
+from hpsearch.system.plain import plain
 
 
 def plan_import(source: str, kind: Kind | None = None) -> DraftedFile:
@@ -28,8 +30,8 @@ def plan_import(source: str, kind: Kind | None = None) -> DraftedFile:
     Raises:
         InputError: The source can't be read, breaks its tool's rules, or has nothing to search.
     """
-    if is_module(source) and kind in (None, "ray"):
-        translation = read_param_space(source, source.partition(":")[0].rpartition(".")[2])
+    if is_module(source) and kind in (None, "ray", "wandb"):
+        translation = _imported(source, kind)
     elif kind == "ray":
         raise InputError(f"{source}: not read; allowed: module:name of a Ray Tune param_space, such as search:space")
     else:
@@ -46,9 +48,19 @@ def _read(raw: Mapping[str, Any], source: str, kind: Kind) -> Translation:
     path = Path(source)
     read = read_sweep if kind == "wandb" else read_search_space
     try:
+        if kind == "nni" and is_experiment(raw):
+            return read_experiment(raw, path)
         return read(raw, path.name, path.stem)
     except FieldError as error:
         raise InputError(f"{source}: {error}") from None
+
+
+def _imported(source: str, kind: Kind | None) -> Translation:
+    study = source.partition(":")[0].rpartition(".")[2]
+    space = param_space(source)
+    if kind == "wandb" or (kind is None and is_sweep(space)):
+        return read_sweep(plain(dict(space)), source, study)
+    return read_param_space(space, source, study)
 
 
 def _checks(translation: Translation) -> tuple[str, ...]:

@@ -30,19 +30,31 @@ _MAX_DEPTH = 20  # a mapping may contain itself
 _FIELD = ("FILE",)
 
 
-def read_param_space(target: str, study: str) -> Translation:
-    """Return the translation of a `param_space`. Its module is imported; if it is a function, it is called.
+def param_space(target: str) -> Mapping[Any, Any]:
+    """Return a mapping of the user's Python. Its module is imported; if it is a function, it is called.
 
     Args:
         target: `module:name`.
-        study: The study's name.
 
     Raises:
-        FieldError: The target does not exist, or is not a search space.
+        FieldError: The target does not exist, or is no mapping.
     """
     # Standard output may be the space file, so what the module prints must not go there.
     with contextlib.redirect_stdout(sys.stderr):
-        space = _space(target)
+        return _space(target)
+
+
+def read_param_space(space: Mapping[Any, Any], target: str, study: str) -> Translation:
+    """Return the translation of a `param_space`.
+
+    Args:
+        space: What Ray Tune is given.
+        target: Where it is, as `module:name`.
+        study: The study's name.
+
+    Raises:
+        FieldError: It is not a search space.
+    """
     translation = Translation(origin=f"Ray Tune's {target}", study=study)
     module = target.partition(":")[0]
     translation.python = Field(f"{module}:{FILL_IN}", note=translation.python.note)

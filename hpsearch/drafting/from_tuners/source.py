@@ -9,17 +9,23 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import SafeConstructor
+from ruamel.yaml.nodes import ScalarNode
+
 from hpsearch.config.section import MODULE_AND_NAME
 from hpsearch.errors import FieldError, InputError
-from hpsearch.system.documents.reading import YAML_ERRORS, load_yaml, problem_of
+from hpsearch.system.documents.reading import YAML_ERRORS, problem_of
 from hpsearch.system.files import read_text
 from hpsearch.system.plain import plain
 
 Kind = Literal["wandb", "nni", "ray"]
+_SPACE_OF_NNI = {"searchSpaceFile", "searchSpacePath", "searchSpace"}  # in the config of an experiment
+_BOOLEANS = {"yes": True, "on": True, "no": False, "off": False}
 _LONGEST_NAME = 200  # characters of `module:name`, and of a key in a message
 _ALLOWED = (
     "a W&B sweep (a file with method and parameters), an NNI search space (a file with NAME: {_type: ..., "
-    "_value: ...}), or module:name of a Ray Tune param_space"
+    "_value: ...}) or experiment, or module:name of a Ray Tune param_space"
 )
 
 
@@ -45,7 +51,13 @@ def read_mapping(path: Path) -> dict[str, Any]:
         content: dict[str, Any] = plain(raw)
     except FieldError as error:
         raise InputError(f"{path}: {error}") from None
-    return content
+    return _unwrapped(content)
+
+
+def _unwrapped(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the sweep of a file that has it below a key of its own, such as `sweep:`; any other content as it is."""
+    inner = [value for value in content.values() if isinstance(value, dict) and "parameters" in value]
+    return inner[0] if len(inner) == 1 and not {"parameters", "method"} & content.keys() else content
 
 
 def _parsed(text: str, path: Path) -> Any:
@@ -54,11 +66,43 @@ def _parsed(text: str, path: Path) -> Any:
             with suppress(ValueError):  # a mapping in braces can be YAML that is not JSON
                 # JSON writes a character beyond 16 bits as two escapes; YAML would read two characters.
                 return json.loads(text)
-        return load_yaml(text)
+        return _with_booleans(_loader().load(text))
     except YAML_ERRORS as error:
         mark = getattr(error, "problem_mark", None)
         line = "" if mark is None else f":{mark.line + 1}"
         raise InputError(f"{path}{line}: not valid YAML or JSON: {problem_of(error)}") from None
+
+
+class _Word(str):
+    """A word without quotes that is true or false in YAML 1.1, which these tools read."""
+
+    __slots__ = ()
+
+
+class _Constructor(SafeConstructor):
+    """Builds what YAML 1.2 says, and marks the words that the tools read as true or false."""
+
+    def construct_yaml_str(self, node: ScalarNode) -> str:
+        text = str(super().construct_yaml_str(node))
+        return _Word(text) if node.style is None and text.lower() in _BOOLEANS else text
+
+
+_Constructor.add_constructor("tag:yaml.org,2002:str", _Constructor.construct_yaml_str)
+
+
+def _loader() -> YAML:
+    # YAML 1.2 reads 1e-4 as the number that is meant; to YAML 1.1, which these tools read, it is text.
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Constructor = _Constructor
+    return yaml
+
+
+def _with_booleans(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key) if isinstance(key, _Word) else key: _with_booleans(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_with_booleans(one) for one in value]
+    return _BOOLEANS[value.lower()] if isinstance(value, _Word) else value
 
 
 def kind_of(raw: Mapping[str, Any], source: str) -> Kind:
@@ -69,11 +113,9 @@ def kind_of(raw: Mapping[str, Any], source: str) -> Kind:
     """
     if "parameters" in raw or raw.get("method") in ("grid", "random", "bayes"):
         return "wandb"
-    if any(isinstance(value, Mapping) and "_type" in value for value in raw.values()):
+    if any(isinstance(value, Mapping) and "_type" in value for value in raw.values()) or _SPACE_OF_NNI & raw.keys():
         return "nni"
     found = f"has {', '.join(name[:_LONGEST_NAME] for name in list(raw)[:5])}"
-    if {"searchSpaceFile", "searchSpacePath", "searchSpace"} & set(raw):
-        found = "is an NNI experiment, and its search space is in another file"
-    elif {"study", "space", "objective"} <= set(raw):
+    if {"study", "space", "objective"} <= set(raw):
         found = "is a space file already"
     raise InputError(f"{source}: {found}; allowed: {_ALLOWED}")

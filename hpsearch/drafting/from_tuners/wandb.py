@@ -20,7 +20,10 @@ from hpsearch.text import nearest, shown
 SAMPLERS = {"grid": "jittered_grid", "random": "random", "bayes": "tpe"}
 _METHODS = (*SAMPLERS, "custom")
 _GUESS = "tpe"  # what Optuna's scheduler for W&B uses
-_GOALS = {"min": "minimize", "max": "maximize", "minimise": "minimize", "maximise": "maximize"}
+_GOALS = {
+    **dict.fromkeys(("min", "minimum", "minimise"), "minimize"),
+    **dict.fromkeys(("max", "maximum", "maximise"), "maximize"),
+}
 _MOST_TRIALS = 10_000  # a larger grid is not trained to its end
 _COUNTED = 10**15
 _READ = ("method", "metric", "parameters", "name", "program", "command", "run_cap", "early_terminate")
@@ -32,9 +35,15 @@ LEFT_OUT = {
     "controller": "there is no server",
     "scheduler": "hpsearch proposes configs itself; num_workers is its option --workers",
     "metrics": "a study has one metric",
-    "job": "the command runs on this machine",
-    "image_uri": "the command runs on this machine",
+    "job": "name what it trains: a command, or a function in Python",
+    "image_uri": "name what it trains: a command, or a function in Python",
 }
+
+
+def is_sweep(raw: Mapping[Any, Any]) -> bool:
+    """Return whether a mapping of Python is a sweep and no space of another tool."""
+    parameters = raw.get("parameters")
+    return isinstance(parameters, Mapping) and all(isinstance(value, Mapping) for value in parameters.values())
 
 
 def read_sweep(raw: Mapping[str, Any], origin: str, study: str) -> Translation:

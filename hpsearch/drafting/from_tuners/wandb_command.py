@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hpsearch.drafting.flow import short
@@ -40,9 +40,9 @@ def set_objective(translation: Translation, raw: Mapping[str, Any]) -> None:
     if not words and program is None:
         keep_python(translation)
         return
-    parts = _parts(translation, words or list(_DEFAULT), program)
     own = _take_own(translation)
-    translation.command = _with_arguments(translation, parts, own)
+    given = _given(translation, own)
+    translation.command = _command(translation, words or list(_DEFAULT), program, given)
     if not any(placeholder == "{seed}" for _, placeholder in own):
         translation.checks.append(
             "the seed: no parameter for it was found; without one, the finalists' seeds make no difference"
@@ -65,30 +65,45 @@ def _words(command: Any) -> list[str]:
     return [str(word) for word in command]
 
 
-def _parts(translation: Translation, words: list[str], program: str | None) -> list[str | Values]:
-    """Return the words of the command. At least one is a `Values`, which gives the script its values."""
-    parts: list[str | Values] = []
+def _command(translation: Translation, words: list[str], program: str | None, given: Sequence[Given]) -> list[Words]:
+    """Return the command. It gets each value: where a macro has the value's name, or by a macro for all the others."""
+    texts = {one.there: one.text for one in given}
+    named = {match[1] for word in words for match in _MACRO.finditer(word)} & texts.keys()
+    others = [one for one in given if one.there not in named]
+    result: list[Words] = []
+    is_given = not others and bool(named)
     for word in words:
         whole = _MACRO.fullmatch(word)
-        if whole is None:
-            parts.append(_filled(translation, word, program))
-        elif whole[1] in VALUES:
-            parts.append(VALUES[whole[1]])
-        elif whole[1] != "env":  # it looks for the program on the PATH, as hpsearch does
-            parts.append(_filled(translation, word, program))
-    if not any(isinstance(part, Values) for part in parts):
+        if whole is not None and whole[1] in VALUES:
+            is_given = True
+            result += _all(translation, VALUES[whole[1]], others)
+        elif word != "${env}":  # it looks for the program on the PATH, as hpsearch does
+            result.append((_filled(translation, word, program, texts),))
+    if not is_given:
+        which = ", ".join(one.there for one in others) if named else "the values"
         translation.checks.append(
-            "the command: it has no argument for the values, because the script reads wandb.config; they are added"
+            f"the command: it has no argument for {which}, because the script reads wandb.config; they are added"
         )
-        parts.append(VALUES["args"])
-    return parts
+        result += _all(translation, VALUES["args"], others)
+    return result
 
 
-def _filled(translation: Translation, word: str, program: str | None) -> str:
-    """Return a word of the command with its macros replaced, and the braces of other text doubled."""
+def _all(translation: Translation, values: Values, given: Sequence[Given]) -> list[Words]:
+    translation.checks += values.doubts(given)
+    translation.config_file = values.config_file(given) or translation.config_file
+    return values.words(given)
+
+
+def _filled(translation: Translation, word: str, program: str | None, texts: Mapping[str, str]) -> str:
+    """Return a word of the command with its macros replaced, and the braces of other text doubled.
+
+    Args:
+        texts: The placeholders of values by their names in the sweep, which may stand as macros.
+    """
     end, text = 0, ""
     for match in _MACRO.finditer(word):
-        text += literal(word[end : match.start()]) + _text(translation, match, program)
+        found = texts.get(match[1]) or _text(translation, match, program)
+        text += literal(word[end : match.start()]) + found
         end = match.end()
     return text + literal(word[end:])
 
@@ -120,22 +135,14 @@ def _take_own(translation: Translation) -> list[tuple[str, str]]:
     return own
 
 
-def _with_arguments(translation: Translation, parts: list[str | Values], own: list[tuple[str, str]]) -> list[Words]:
-    names = _names(translation)
-    keys = translation.keys
+def _given(translation: Translation, own: list[tuple[str, str]]) -> list[Given]:
+    """Return what the command gets: the trial's own values first, then those of the space."""
+    names, keys = _names(translation), translation.keys
     given = [Given(there=name, keys=keys.get(name, (name,)), text=placeholder) for name, placeholder in own]
     for name, there in names.items():
-        values = _values(translation.carried[name])
-        given.append(
-            Given(there=there, keys=keys.get(there, (there,)), text=f"{{{name}}}", name=name, values=tuple(values))
-        )
-    result: list[Words] = []
-    for part in parts:
-        result += [(part,)] if isinstance(part, str) else part.words(given)
-        if isinstance(part, Values):
-            translation.checks += part.doubts(given)
-            translation.config_file = part.config_file(given) or translation.config_file
-    return result
+        values = tuple(_values(translation.carried[name]))
+        given.append(Given(there=there, keys=keys.get(there, (there,)), text=f"{{{name}}}", name=name, values=values))
+    return given
 
 
 def _names(translation: Translation) -> dict[str, str]:

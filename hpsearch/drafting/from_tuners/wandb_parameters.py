@@ -16,6 +16,7 @@ from hpsearch.errors import FieldError
 from hpsearch.text import FieldPath, nearest, shown
 
 _KEYS = ("distribution", "value", "values", "probabilities", "min", "max", "q", "mu", "sigma", "a", "b")
+_UNITS = ([0, 1], [-1, 0])  # rather meant as 0.0 to 1.0
 _LISTED = ("constant", "categorical", "categorical_w_probabilities")
 _FORM = "{value: V}, {values: [...]}, {min: A, max: B}, {distribution: NAME, ...} or {parameters: {...}}"
 
@@ -47,14 +48,18 @@ def parameter(raw: Any, path: FieldPath) -> Found:
     for key in given:
         if key not in _KEYS:
             raise FieldError((*path, key), f"unknown key {shown(key)}", ", ".join(_KEYS), nearest(key, _KEYS))
-    kind = str(given.get("distribution", "")).lower().strip() or _implied(given, path)
+    named = str(given.get("distribution", "")).lower().strip()
+    kind = named or _implied(given, path)
     if kind not in DISTRIBUTIONS:
         known = tuple(DISTRIBUTIONS)
         raise FieldError((*path, "distribution"), f"found {shown(kind)}", ", ".join(known), nearest(str(kind), known))
     listed = _listed(given)
     if kind not in _LISTED and listed and "min" not in given:
         return DISTRIBUTIONS[listed](given, path).noting(f"it has no bounds for {kind}: its values are taken")
-    return DISTRIBUTIONS[kind](given, path)
+    found = DISTRIBUTIONS[kind](given, path)
+    if kind == "int_uniform" and not named and isinstance(found.raw, Mapping) and found.raw.get("randint") in _UNITS:
+        return found.noting("both of its bounds are integers, so that W&B draws integers")
+    return found
 
 
 def _listed(given: Mapping[str, Any]) -> str:

@@ -63,9 +63,9 @@ class Values:
         """Return the words of the command that give these values."""
         own = [one for one in given if not one.name]
         of_space = [one for one in given if one.name]
-        as_named = all(one.name == one.there and not self._is_flag(one) for one in of_space)
-        if self.shorthand and as_named:
-            return [*map(self._words, own), (self.shorthand,)]
+        if self.shorthand and all(one.name == one.there for one in of_space):
+            flags = [one for one in of_space if self._is_flag(one)]  # which the shorthand leaves out
+            return [*map(self._words, own), (self.shorthand,), *map(self._words, flags)]
         return [*map(self._words, own), *map(self._words, of_space)]
 
     def doubts(self, given: Sequence[Given]) -> list[str]:

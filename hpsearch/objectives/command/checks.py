@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from hpsearch.errors import FieldError
 from hpsearch.objectives.command.config import CONFIG_FILE, check_config_file
 from hpsearch.objectives.command.line import FIELD, PYTHONS, ReadCommand, interpreter_of, read_command, split
 from hpsearch.objectives.command.placeholders import RESERVED, WHOLE, Flag
 from hpsearch.objectives.command.section import Command
-from hpsearch.space.distributions import Choice
+from hpsearch.space.formulas import possible_values
 from hpsearch.space.space import Space
 from hpsearch.text import nearest
 
@@ -32,18 +30,6 @@ def check_command(settings: Command, space: Space) -> None:
     _check_interpreter(settings)
     if settings.config_file is not None:
         check_config_file(settings.config_file, space)
-
-
-def possible_values(space: Space) -> dict[str, Sequence[Any]]:
-    """Return values of each parameter and constant: all of a choice, and some of a range."""
-    values: dict[str, Sequence[Any]] = {}
-    for name in space.names:
-        axis = space.parameters.get(name)
-        if axis is None:
-            values[name] = (space.constants[name],)
-        else:
-            values[name] = axis.values if isinstance(axis, Choice) else (axis.low, axis.draw(0.5), axis.high)
-    return values
 
 
 def _check_names(settings: Command, space: Space, read: ReadCommand) -> None:

@@ -10,7 +10,9 @@ from typing import Any
 
 from hpsearch.errors import FieldError, InputError
 from hpsearch.objectives.command.section import ConfigFile
-from hpsearch.objectives.own_values import OWN_VALUES, OwnValues
+from hpsearch.objectives.command.tokens import DEFINITION
+from hpsearch.objectives.own_values import OWN_NUMBERS, OWN_VALUES, OwnValues
+from hpsearch.space.formulas import Formula, parse_formula, possible_values, shortest
 from hpsearch.space.space import Space
 from hpsearch.system.documents import SUFFIXES, Placing, candidates, find_places, merge, open_document
 from hpsearch.system.documents.document import TOP
@@ -40,6 +42,7 @@ def render_config_file(settings: ConfigFile, values: Mapping[str, Any], own: Own
     """
     merged = {settings.map.get(name, bare_name(name)): value for name, value in values.items()}
     merged |= {settings.map[name]: value for name, value in own.as_dict().items() if name in settings.map}
+    merged |= _computed(settings, values, own)
     if settings.template is None:
         return json.dumps(_nested(merged, settings.key), indent=2) + "\n"
     template = Path(settings.template)
@@ -62,6 +65,32 @@ def render_config_file(settings: ConfigFile, values: Mapping[str, Any], own: Own
     except InputError as error:
         raise FieldError(_FIELD, str(error), "values that the template has a place for") from None
     raise FieldError(_FIELD, problem, _advice(placing, lacking, {name: name for name in values} | settings.map))
+
+
+def _computed(settings: ConfigFile, values: Mapping[str, Any], own: OwnValues) -> dict[str, float]:
+    """Return the numbers that `map` has formulas for, by their places."""
+    numbers = {name: value for name, value in own.as_dict().items() if name in OWN_NUMBERS}
+    known = {**values, **numbers}
+    found = {}
+    for key, formula in _formulas(settings, {name: (value,) for name, value in known.items()}).items():
+        try:
+            found[settings.map[key]] = shortest(formula.value(known))
+        except ValueError as error:
+            raise FieldError((*_FIELD, "map", key), str(error), "a formula that gives a number") from None
+    return found
+
+
+def _formulas(settings: ConfigFile, values: Mapping[str, Sequence[Any]]) -> dict[str, Formula]:
+    """Return the formulas of `map` by their keys.
+
+    Args:
+        values: The possible values of each name.
+    """
+    return {
+        key: parse_formula(definition[2], values, (*_FIELD, "map", key))
+        for key in settings.map
+        if key not in values and (definition := DEFINITION.fullmatch(key))
+    }
 
 
 def _advice(placing: Placing, lacking: Sequence[str], places: Mapping[str, str]) -> str:
@@ -101,17 +130,17 @@ def check_config_file(settings: ConfigFile, space: Space) -> None:
     """
     known = (*space.names, *OWN_VALUES)
     for name in settings.map:
-        if name not in known:
+        if name not in known and DEFINITION.fullmatch(name) is None:
             raise FieldError(
                 (*_FIELD, "map", name), f"{name!r} is not a parameter", ", ".join(known), nearest(name, known)
             )
-    places = [
-        settings.map.get(name, bare_name(name))
-        for name in (*space.names, *(n for n in OWN_VALUES if n in settings.map))
-    ]
+    others = (name for name in settings.map if name not in space.names)
+    places = [settings.map.get(name, bare_name(name)) for name in (*space.names, *others)]
     twice = next((place for place in places if places.count(place) > 1), None)
     if twice is not None:
         raise FieldError((*_FIELD, "map"), f"two values go to {twice!r}", "a place for each")
+    always = {name: values for name, values in possible_values(space).items() if name not in space.conditions}
+    _formulas(settings, {**always, **dict.fromkeys(OWN_NUMBERS, (1,))})
     own = OwnValues(seed=0, epochs=1, trial_dir="", number=0)
     everything = replace(space, conditions={})
     values = everything.config_of(Params({name: axis.draw(0.5) for name, axis in space.parameters.items()}))

@@ -134,10 +134,11 @@ def filled_in(argument: Argument, config: Config, values: Mapping[str, Any]) -> 
         FieldError: A number that is to be computed does not exist, or an environment variable is not set.
     """
     match argument.parts:
-        case (Named(name="args"),):
-            return [part for name, value in config.items() for part in as_option(name, as_text(value))]
-        case (Named(name="overrides"),):
-            return [f"{name}={as_text(value)}" for name, value in config.items()]
+        case (Named(name="args", without=flags),):
+            pairs = ((name, value) for name, value in config.items() if name not in flags)
+            return [part for name, value in pairs for part in as_option(name, as_text(value))]
+        case (Named(name="overrides", without=flags),):
+            return [f"{name}={as_text(value)}" for name, value in config.items() if name not in flags]
         case (Flag(name=name) as flag,):
             if name not in values:
                 return []

@@ -11,7 +11,7 @@ from hpsearch.errors import FieldError
 from hpsearch.objectives.command.config import CONFIG_FILE
 from hpsearch.objectives.command.tokens import ARITHMETIC, DEFINITION, FLAG, TOKEN, VARIABLE, bodies
 from hpsearch.objectives.own_values import OWN_NUMBERS, OWN_VALUES
-from hpsearch.space.formulas import Formula, parse_formula
+from hpsearch.space.formulas import Formula, parse_formula, shortest
 from hpsearch.text import FieldPath, nearest, shown
 
 WHOLE = ("args", "overrides")
@@ -22,7 +22,6 @@ RESERVED = (*OWN_VALUES, CONFIG_FILE, *WHOLE)
 
 _FORMS = "{flag:NAME}, {flag:NAME|FALSE} or {flag:NAME|TRUE|FALSE}, such as {flag:amp|--no-amp}"
 _MOST_FORMS = 2
-_EXACT = 2**53
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,9 +30,11 @@ class Named:
 
     Attributes:
         name: A parameter, a constant, one of the trial's own values, or one of `WHOLE`.
+        without: Which parameters one of `WHOLE` leaves out, because the command has flags for them.
     """
 
     name: str
+    without: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -150,7 +151,9 @@ class Reader:
             for body in bodies(text):
                 if body not in self._known and (definition := DEFINITION.fullmatch(body)):
                     self._define(definition[1], definition[2], place)
-        return [Argument(text=text, parts=tuple(self._parts(text, place))) for text in texts]
+        read = [Argument(text=text, parts=tuple(self._parts(text, place))) for text in texts]
+        flags = tuple(part.name for argument in read for part in argument.parts if isinstance(part, Flag))
+        return [_leaving_out(flags, argument) for argument in read]
 
     def _define(self, name: str, text: str, place: FieldPath) -> None:
         if name in self._known:
@@ -218,6 +221,13 @@ class Reader:
         return FieldError(place, f"has an unknown placeholder '{{{body}}}'", allowed, nearest(body, known))
 
 
+def _leaving_out(flags: tuple[str, ...], argument: Argument) -> Argument:
+    match argument.parts:
+        case (Named(name=name),) if name in WHOLE and flags:
+            return Argument(text=argument.text, parts=(Named(name=name, without=flags),))
+    return argument
+
+
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
@@ -238,4 +248,4 @@ def switched(name: str, value: Any, place: FieldPath) -> bool:
 
 def number_text(number: float) -> str:
     """Return a computed number as an argument: whole numbers as integers."""
-    return str(int(number)) if number == int(number) and abs(number) < _EXACT else str(number)
+    return str(shortest(number))

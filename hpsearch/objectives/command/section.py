@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from hpsearch.config.objectives import ObjectiveSection
 from hpsearch.config.section import Section
-from hpsearch.objectives.command.tokens import mentions
+from hpsearch.objectives.command.tokens import has, mentions
 from hpsearch.system.place import Place
 
 _ENDING_S = 10.0  # more than the supervisor takes
@@ -22,8 +22,8 @@ class ConfigFile(Section):
     Attributes:
         template: A YAML, JSON or TOML file; relative to the space file. None for a JSON file of the values alone.
         key: The mapping in it that the parameters belong in; `.` is the top level.
-        map: Parameters by name to their keys in that mapping, where the two differ. It may also give a key to `seed`,
-            `epochs`, `trial_dir`, `number` or `resume_from`.
+        map: Parameters by name to their keys in that mapping, where the two differ. It may also give a key to one of
+            the trial's own values, such as `seed`, and to a number that is computed: `steps = 20 * epochs`.
         add: Whether the file gets what the template does not have yet.
     """
 
@@ -120,7 +120,7 @@ class Command(ObjectiveSection):
         return self._is_told("epochs")
 
     def _is_told(self, name: str) -> bool:
-        in_file = self.config_file is not None and name in self.config_file.map
+        in_file = self.config_file is not None and any(has(key, name) for key in self.config_file.map)
         return in_file or mentions(self.command, name)
 
     def relocated(self, place: Place) -> Self:

@@ -34,10 +34,11 @@ def is_compound(body: str) -> bool:
 def mentions(command: str | list[str], name: str) -> bool:
     """Return whether a placeholder has a name: by itself, as a flag or in arithmetic."""
     texts = [command] if isinstance(command, str) else command
-    return any(_has(body, name) for text in texts for body in bodies(text))
+    return any(has(body, name) for text in texts for body in bodies(text))
 
 
-def _has(body: str, name: str) -> bool:
+def has(body: str, name: str) -> bool:
+    """Return whether a body has a name: it is the name, a flag for it, or arithmetic with it."""
     if body.startswith(FLAG):
         return body.removeprefix(FLAG).partition("|")[0].strip() == name
     if definition := DEFINITION.fullmatch(body):

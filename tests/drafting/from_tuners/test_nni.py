@@ -1,6 +1,7 @@
 """NNI search spaces as they are written, and what is wrong with some."""
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -100,7 +101,7 @@ def test_architectures_are_left_out():
         ({"a": {"_type": "choice", "_value": [1, 2]}, "lr": 3}, "lr: found 3"),
         ({"a": {"_type": "choice", "_value": [{"_name": "x", "b": 3}]}}, "a._value.0.b: found 3"),
         ({"a": {"_type": "choice", "_value": [1]}}, "nothing in it can be searched"),
-        ({"searchSpaceFile": "x.json", "trialCommand": "python x.py"}, "is an NNI experiment"),
+        ({"searchSpaceFile": "x.json", "trialCommand": "python x.py"}, "searchSpaceFile: x.json: "),
         ({"study": "s", "space": {}, "objective": {}}, "is a space file already"),
         ({"a": 1}, "has a; allowed: a W&B sweep"),
         ([1], "holds no mapping"),
@@ -115,3 +116,37 @@ def test_what_is_wrong_is_said_with_its_place(raw, message):
     assert str(caught.value).startswith("search_space.json")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+SPACE = {"lr": {"_type": "loguniform", "_value": [1e-4, 0.1]}}
+EXPERIMENT = {
+    "experimentName": "digits 2",
+    "trialCommand": "python mnist.py",
+    "trialConcurrency": 2,
+    "maxTrialNumber": 12,
+    "tuner": {"name": "TPE", "classArgs": {"optimize_mode": "maximize"}},
+}
+OLD = {
+    "authorName": "me",
+    "maxTrialNum": 5,
+    "searchSpacePath": "spaces/search_space.json",
+    "trial": {"command": "python3 t.py", "codeDir": ".", "gpuNum": 0},
+    "tuner": {"builtinTunerName": "Anneal", "classArgs": {"optimize_mode": "minimize"}},
+}
+
+
+def test_an_experiment_with_its_search_space():
+    plan, config = imported(put(EXPERIMENT | {"searchSpace": SPACE}, "config.yml"))
+    assert (config.study, config.search.sampler, config.search.total) == ("digits-2", "tpe", 12)
+    assert config.direction.value == "maximize"
+    assert list(config.space.parameters) == ["lr"]
+    assert any(note.startswith("trialCommand: ") and "its trials ask nni" in note for note in plan.notes)
+    assert any(check.startswith("metric, val_loss") for check in plan.checks)
+
+
+def test_an_experiment_that_names_the_file_of_its_search_space():
+    Path("spaces").mkdir()
+    put(SPACE, "spaces/search_space.json")
+    plan, config = imported(put(OLD, "config.yml"))
+    assert (config.search.total, config.direction.value) == (5, "minimize")
+    assert any("tuner Anneal: the study gets the default sampler" in note for note in plan.notes)

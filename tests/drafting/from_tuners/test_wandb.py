@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 
@@ -176,6 +177,25 @@ def test_a_script_gets_its_values_as_from_wandb(macro):
         assert sorted(line[2:]) == sorted(as_in_wandb(macro, given))
 
 
+@pytest.mark.parametrize(
+    ("macro", "expected"),
+    [
+        ("args_no_equals", ["{args}", "{flag:amp|--amp True|--amp False}"]),
+        ("args_no_hyphens", ["{overrides}", "{flag:amp|amp=True|amp=False}"]),
+        ("args_no_boolean_flags", ["--lr={lr}", "{flag:amp}"]),
+    ],
+)
+def test_a_command_with_booleans_is_short(macro, expected):
+    values = {name: VALUES[name] for name in ("lr", "amp")}
+    raw = {"program": "t.py", "command": f"python ${{program}} ${{{macro}}}", **parameters(**values)}
+    plan, config = imported(put(json.dumps(raw)))
+    assert split(config.objective.command, ())[2:] == expected
+    assert f"    python t.py {' '.join(expected)}\n" in plan.text
+    for one in drawn(config, 4):
+        line = command_line(config.objective, one, OwnValues(seed=7, epochs=4, trial_dir="t", number=0))
+        assert sorted(line[2:]) == sorted(as_in_wandb(macro, one))
+
+
 def nested(config):
     kept = {name: value for name, value in config.items() if not name.startswith("sched.") and name != "resume_value"}
     sched = {key: config[f"sched.{key}"] for key in ("kind", "gamma")}
@@ -225,7 +245,7 @@ def test_values_of_other_types_beside_booleans_are_no_flag():
         ({"method": None, "metric": {}}, ("tpe", "val_loss", "minimize"), ("sampler", "metric", "direction")),
         ({"method": "Bayes", "metric": {"name": "acc"}}, ("tpe", "acc", "minimize"), ("direction, minimize: as in",)),
         ({"method": "RANDOM", "metric": {"goal": "MAXIMIZE"}}, ("random", "val_loss", "maximize"), ("metric",)),
-        ({"method": "grid", "metric": {"name": "f1", "goal": "max"}}, ("jittered_grid", "f1", "maximize"), ()),
+        ({"method": "grid", "metric": {"name": "f1", "goal": "maximum"}}, ("jittered_grid", "f1", "maximize"), ()),
         (
             {"scheduler": {"job": "team/p/scheduler:latest", "num_workers": 4}, "job": "team/p/train:v2", "run_cap": 5},
             ("tpe", "val_loss", "minimize"),
@@ -241,6 +261,46 @@ def test_what_is_missing_becomes_a_guess(more, expected, guesses):
     for guess in guesses:
         assert any(check.startswith(guess) for check in plan.checks), guess
     assert plan.text.count("set this: ") >= len(guesses)
+
+
+def test_a_macro_with_the_name_of_a_parameter_is_its_value():
+    command = ["uv", "run", "t.py", "-lr", "${lr}", "--name=run-${net-name}", "-e", "${epochs}", "-b", "${resume}"]
+    values = {"lr": {"min": 0.0, "max": 1.0}, "net-name": {"value": "a"}, "epochs": {"value": 9}}
+    raw = {"command": command, **parameters(**values, resume={"values": [8, 16]})}
+    plan, config = imported(put(json.dumps(raw)))
+    assert split(config.objective.command, ()) == [
+        *("uv", "run", "t.py", "-lr", "{lr}", "--name=run-{net-name}", "-e", "{epochs}", "-b", "{resume_value}"),
+    ]
+    assert not any("no argument" in check for check in plan.checks)
+    raw["parameters"]["wd"] = {"values": [0, 1]}
+    plan = planned_of(raw)
+    assert plan.text.count("--wd={wd}") == 1
+    assert any("it has no argument for wd," in check for check in plan.checks)
+
+
+def test_a_sweep_below_a_key_of_its_own():
+    plan, config = imported(put("sweep: {method: bayes, parameters: {on: {values: [no, 'no', off, Yes]}}}"))
+    assert config.search.sampler == "tpe"
+    assert config.space.parameters["on"].values == (False, "no", True)  # as in YAML 1.1
+    assert any("listed twice" in note for note in plan.notes)
+
+
+def test_whole_bounds_next_to_each_other_are_doubted():
+    assert any("k: both of its bounds are integers" in note for note in planned(k={"min": 0, "max": 1}).notes)
+    assert planned(k={"min": 0, "max": 1.0}, m={"min": 0, "max": 2}, x={"values": [1, 2]}).notes == ()
+
+
+@pytest.mark.parametrize("kind", [None, "wandb"])
+def test_a_sweep_in_python(monkeypatch, kind):
+    monkeypatch.syspath_prepend(Path.cwd())
+    name = f"sweep_module_{kind}"
+    Path(f"{name}.py").write_text(
+        f"import math\nprint('loud')\nsweep_config = {parameters(lr={'min': 0.0, 'max': 1.0})}\n"
+    )
+    plan, config = imported(f"{name}:sweep_config", kind)
+    assert list(config.space.parameters) == ["lr"]
+    assert config.search.sampler == "random"
+    assert "From the W&B sweep" in plan.text
 
 
 def test_the_workers_of_a_scheduler_are_named():
@@ -304,7 +364,7 @@ def test_values_that_need_care(raw, expected):
 def test_exponents_that_look_like_values_are_doubted():
     plan = planned(lr={"distribution": "log_uniform", "min": 0.0001, "max": 0.1})
     assert any("1.00011 to 1.10517" in note and "log_uniform_values" in note for note in plan.notes)
-    assert not planned(lr={"distribution": "log_uniform", "min": -9, "max": -2}).notes
+    assert not planned(x={"distribution": "log_uniform", "min": -9, "max": -2}).notes
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,30 @@ def test_a_config_file_is_the_users_with_the_trials_values(train, tmp_path, kind
         )
 
 
+def test_a_config_file_may_have_numbers_that_are_computed(train, tmp_path):
+    (tmp_path / "base.yaml").write_text("lr: 0\noptimizer: {name: sgd}\ntrainer: {max_steps: 1, warmup: 0.0}\n")
+    program = "print('{\"acc\": 1}')"
+    places = {"steps = 20 * epochs": "trainer.max_steps", "warmup = lr / 2": "trainer.warmup"}
+    settings = {"template": str(tmp_path / "base.yaml"), "map": places}
+    train(program, "{config_file}", config_file=settings)
+    made = (tmp_path / "attempt-1" / "config_file.yaml").read_text()
+    assert made == "lr: 0.25\noptimizer: {name: adam}\ntrainer: {max_steps: 60, warmup: 0.125}\n"
+    assert parsed("python t.py {config_file}", config_file=settings).objective.is_told_epochs
+    for formula, says in (("steps = 20 * epohcs", "did you mean 'epochs'?"), ("s = optimizer.name", "numbers here")):
+        changed = settings | {"map": {formula: "trainer.max_steps"}}
+        assert says in refused(command="python t.py {config_file}", config_file=changed)
+
+
+def test_a_config_file_without_a_template_has_the_values_alone(train, tmp_path):
+    program = "import sys; print('{\"acc\": %s}' % open(sys.argv[1]).read().count('0.25'))"
+    settings = {"key": "config", "map": {"seed": "run.seed"}}
+    assert train(program, "{config_file}", config_file=settings) == {1: {"acc": 1.0}}
+    made = json.loads((tmp_path / "attempt-1" / "config_file.json").read_text())
+    assert made == {"config": {"lr": 0.25, "optimizer": {"name": "adam"}, "run": {"seed": 7}}}
+    says = refused(command="t {config_file}", config_file={"map": {"seed": "lr.seed"}})
+    assert "'lr.seed' would lie inside a value" in says
+
+
 def test_a_trial_shows_the_config_file_that_it_had(tmp_path):
     (tmp_path / "base.yaml").write_text("lr: 0.1\n")
     settings = parsed("python t.py {config_file}", config_file={"template": str(tmp_path / "base.yaml")}).objective
