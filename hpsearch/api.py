@@ -6,24 +6,26 @@ What drives a study imports Optuna. A new study imports it once Ray has begun to
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
 from hpsearch.config.config import StudyConfig
 from hpsearch.config.file import find_space
-from hpsearch.config.small import small
+from hpsearch.config.small import left_out, small
 from hpsearch.driver.asked import AskedResume, AskedRun, ResumeOptions, RunOptions, listing
 from hpsearch.driver.edits import Beside, Edit, drift, edit_of
 from hpsearch.driver.goals import Goals
 from hpsearch.driver.naming import is_taken
 from hpsearch.driver.new_study import NewStudy
 from hpsearch.driver.session import Caller, Publish, Start, nothing, silent
+from hpsearch.errors import StudyError, TrialsFailedError
 from hpsearch.executors.planning import claimed_resources
 from hpsearch.executors.resources import ResourceRequest
 from hpsearch.objectives.space_files import load_space_file
+from hpsearch.report.log_words import words_of_failed
 from hpsearch.store.folders import new_folder
 from hpsearch.study.study import DEFAULT_STUDIES, Study, list_studies, load_study
 from hpsearch.system.escalation import removed_at_a_hard_end
@@ -107,14 +109,33 @@ def smoke(
         StudyError: Something does not work.
         Interrupted: A signal came.
     """
-    all_overrides = [*overrides, *small(load_space_file(find_space(str(space)), overrides))]
+    config = load_space_file(find_space(str(space)), overrides)
+    all_overrides = [*overrides, *small(config)]
+    if parts := left_out(config):
+        publish(Notice(message=f"the smoke test leaves out {', '.join(parts)}"))
     with (
         tempfile.TemporaryDirectory(prefix="hpsearch-smoke-", ignore_cleanup_errors=True) as folder,
         removed_at_a_hard_end(folder),
+        _telling_all(Path(folder), publish),
     ):
         study = run(space, overrides=all_overrides, request=request, studies=folder, publish=publish, opened=opened)
         with closing(study):
             return study.document()
+
+
+@contextmanager
+def _telling_all(folder: Path, publish: Publish) -> Iterator[None]:
+    """Publish what the log of a failed trial says, for the log is about to be removed.
+
+    Raises:
+        StudyError: Without the advice on how to go on, since nothing is kept.
+    """
+    try:
+        yield
+    except TrialsFailedError as error:
+        if words := words_of_failed(folder):
+            publish(words)
+        raise StudyError(error.problem) from None
 
 
 def _go_on(study: Study, config: StudyConfig, path: Path, asked: AskedRun) -> Study:

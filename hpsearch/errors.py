@@ -5,11 +5,13 @@ HpsearchError
 ├── InputError           bad input: nothing was started, or nothing was changed      exit code 2
 │   ├── FieldError           a field of a space file, before its file and line are known
 │   ├── SpaceFileError       the same with file and line
+│   ├── NoPlaceError         a file has no place for some parameters
 │   ├── StudyNotFoundError   no study of that name or path
 │   ├── StudyExistsError     an explicit name that is taken
 │   ├── StudyLockedError     another driver holds the study
 │   └── ResourceError        more GPUs or workers asked for than there are
 ├── StudyError           the study failed and can be resumed after a fix             exit code 1
+│   ├── TrialsFailedError    its trials fail, or end without a value
 │   ├── BudgetSpentError     the budget is spent before the study is done
 │   └── UnwritableError      the studies directory can't be written: running trials are held
 │       └── DiskFullError        the disk is full
@@ -91,6 +93,22 @@ class SpaceFileError(InputError):
         return printable(f"{place}: {self.message}")
 
 
+class NoPlaceError(InputError):
+    """A file has no place for some parameters.
+
+    Args:
+        head: Which file, and which parameters.
+        lines: What to write for each, and what else there is.
+    """
+
+    def __init__(self, head: str, lines: tuple[str, ...]) -> None:
+        super().__init__(head, lines)
+        self.head, self.lines = head, lines
+
+    def __str__(self) -> str:
+        return printable(f"{self.head}; allowed: {'; '.join(self.lines)}")
+
+
 class StudyNotFoundError(InputError):
     """There is no such study."""
 
@@ -113,6 +131,22 @@ class SpaceUsedUpError(HpsearchError):
 
 class StudyError(HpsearchError):
     """The study can't go on. It keeps what it has, and can be resumed."""
+
+
+class TrialsFailedError(StudyError):
+    """The trials fail, or end without a value.
+
+    Args:
+        problem: What was found.
+        advice: What to do, for a study that is kept.
+    """
+
+    def __init__(self, problem: str, advice: str) -> None:
+        super().__init__(problem, advice)
+        self.problem, self.advice = problem, advice
+
+    def __str__(self) -> str:
+        return f"{self.problem}; {self.advice}"
 
 
 class BudgetSpentError(StudyError):

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hpsearch.cli.grouped import grouped
-from hpsearch.cli.options import FormatName, MapOption, PlaceOptions, StudyArgument, places
-from hpsearch.errors import InputError
+from hpsearch.cli.options import FormatName, MapOption, OnlyOption, PlaceOptions, StudyArgument, places
+from hpsearch.errors import InputError, NoPlaceError, printable
 from hpsearch.system.files import STDOUT
 
 if TYPE_CHECKING:
     from hpsearch.export.write import Export
     from hpsearch.study.outcome import Best
     from hpsearch.study.study import Study
+
+_EXIT_NO_PLACE = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +30,8 @@ class ExportOptions:
         typer.Option(
             "--to",
             metavar="PATH",
-            help="The file: a new one, or with --key an existing one; - prints. By default the space file's export.to.",
+            help="The file: a new one, or with --key or --map an existing one; - prints. By default the space file's "
+            "export.to.",
         ),
     ] = None
     format_: Annotated[
@@ -37,10 +40,17 @@ class ExportOptions:
     key: Annotated[
         str | None,
         typer.Option(
-            "--key", metavar="A.B", help="Merge into this mapping of an existing file; the rest stays as it is."
+            "--key",
+            metavar="A.B",
+            help="Merge into this mapping of an existing file; the rest stays as it is. It also gets the names that it "
+            "does not have yet.",
         ),
     ] = None
     map_: MapOption = None
+    only: OnlyOption = None
+    add: Annotated[
+        bool, typer.Option("--add", help="Merge into an existing file, and add the names that it does not have yet.")
+    ] = False
     trial: Annotated[
         int | None,
         typer.Option("--trial", min=0, metavar="N", help="Write this search trial's config instead of the best."),
@@ -70,7 +80,11 @@ def export(study: StudyArgument, *, asked: ExportOptions, place: PlaceOptions) -
     if asked.ensemble:
         _write_ensemble(loaded, asked)
     else:
-        _write_config(loaded, asked)
+        try:
+            _write_config(loaded, asked)
+        except NoPlaceError as error:
+            typer.echo("\n  ".join(printable(line) for line in (f"error: {error.head}", *error.lines)), err=True)
+            raise typer.Exit(_EXIT_NO_PLACE) from None
 
 
 def _write_config(study: Study, asked: ExportOptions) -> None:
@@ -89,7 +103,7 @@ def _write_config(study: Study, asked: ExportOptions) -> None:
     if asked.branch is not None:
         done = "would be committed"
         if not asked.dry_run:
-            done = f"committed as {plan.commit(asked.branch, commit_message(study, best))}"
+            done = f"committed as {plan.commit(asked.branch, commit_message(study, best, plan.left_out))}"
         typer.echo(f"{what} {done} on the new branch {asked.branch}, in {where}")
     elif asked.dry_run:
         typer.echo(f"{what} would be written to {where}")
@@ -97,6 +111,15 @@ def _write_config(study: Study, asked: ExportOptions) -> None:
         plan.write()
         done = "written to" if plan.changes else "is there already; nothing changed in"
         typer.echo(f"{what} {done} {where}")
+    for line in _said_too(plan):
+        typer.echo(line)
+
+
+def _said_too(plan: Export) -> list[str]:
+    """Return what a look at the file would show: what is new in it, what was computed, and what is not there."""
+    replaced = ", ".join(f"{name} (was {text})" for name, text in plan.replaced.items())
+    said = {"added": ", ".join(plan.added), "no longer computed": replaced, "left out": ", ".join(plan.left_out)}
+    return [printable(f"{what}: {names}") for what, names in said.items() if names]
 
 
 def _write_ensemble(study: Study, asked: ExportOptions) -> None:
@@ -106,6 +129,8 @@ def _write_ensemble(study: Study, asked: ExportOptions) -> None:
         "--format": asked.format_,
         "--key": asked.key,
         "--map": asked.map_,
+        "--only": asked.only,
+        "--add": asked.add or None,
         "--trial": asked.trial,
         "--branch": asked.branch,
     }
@@ -139,8 +164,8 @@ def _plan(study: Study, best: Best, asked: ExportOptions) -> Export:
     from hpsearch.export import plan_export
     from hpsearch.export.formats import FORMATS
     from hpsearch.export.frozen import trial_content
+    from hpsearch.export.place import Place
     from hpsearch.export.provenance import provenance
-    from hpsearch.export.write import Place
     from hpsearch.trial.trial import Stage
 
     default = study.config.export
@@ -149,14 +174,24 @@ def _plan(study: Study, best: Best, asked: ExportOptions) -> Export:
         if default is None:
             raise InputError(f"study {study.name}: its space file has no export; allowed: --to PATH")
         target, format_ = Path(default.to), format_ or default.format
-    names = {} if default is None else dict(default.map)
+    known = set(study.config.space.names) - set(best.config)  # parameters that this config does not have
+    names = {} if default is None else {name: one for name, one in default.map.items() if name not in known}
     names |= places(asked.map_ or ())
+    only = asked.only or ([] if default is None else [name for name in default.only if name not in known])
+    add = asked.add or (asked.to is None and default is not None and default.add)
     kind = next((one for one in FORMATS if one == format_), None)
     record = next(one for one in study.store.records(Stage.SEARCH) if one.number == best.trial)
     return plan_export(
         best.config,
         target,
-        Place(format=kind, key=_key(study, asked), names=names, to_commit=asked.branch is not None),
+        Place(
+            format=kind,
+            key=_key(study, asked),
+            names=names,
+            only=tuple(only),
+            add=add,
+            to_commit=asked.branch is not None,
+        ),
         provenance=provenance(study, best),
         trial=trial_content(record, study.config, study.explored_space) if kind == "optuna" else None,
     )

@@ -34,6 +34,7 @@ class FormatName(StrEnum):
     ARGS = "args"
     ENV = "env"
     PYTHON = "python"
+    PYTHON_ASSIGN = "python-assign"
     LIGHTNING = "lightning"
     OPTUNA = "optuna"
 
@@ -53,7 +54,17 @@ BudgetOption = Annotated[
 ]
 MapOption = Annotated[
     list[str] | None,
-    typer.Option("--map", metavar="NAME=PLACE", help="The place of a parameter in the file; can be repeated."),
+    typer.Option(
+        "--map",
+        metavar="NAME=PLACE",
+        help="The place of a parameter in the file; NAME= leaves the parameter out. Can be repeated.",
+    ),
+]
+OnlyOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--only", metavar="NAME", help="A parameter that is in the file, without the others; can be repeated."
+    ),
 ]
 
 
@@ -170,7 +181,7 @@ class ShippingWorkerOptions(WorkerOptions):
 
 
 def places(texts: Sequence[str]) -> dict[str, str]:
-    """Return the places that `--map` gives, by parameter.
+    """Return the places that `--map` gives, by parameter; an empty one leaves the parameter out.
 
     Raises:
         InputError: One is not NAME=PLACE.
@@ -178,7 +189,7 @@ def places(texts: Sequence[str]) -> dict[str, str]:
     found = {}
     for text in texts:
         name, equals, place = text.partition("=")
-        if not equals or not all(place.split(".")):
+        if not equals or not name or (place and not all(place.split("."))):
             raise InputError(f"--map {text}: allowed: NAME=PLACE, such as lr=optimizer.lr")
         found[name] = place
     return found

@@ -39,7 +39,7 @@ def check_target(target: Path, *, force: bool = False, allowed: str = "--to with
 
 
 def deliver(file: DraftedFile, target: Path, *, check: str, note: str = "") -> None:
-    """Write or print a space file. Say on standard error what it holds, and what to do next.
+    """Write or print a space file. Say on standard error what it holds, what to do next, and what was guessed.
 
     Args:
         target: The new file, which is written whole or not at all, or standard output.
@@ -59,6 +59,7 @@ def deliver(file: DraftedFile, target: Path, *, check: str, note: str = "") -> N
     lines += [f"{note}: {text}" for text in file.notes]
     lines += [f"{check}: {text}" for text in file.checks]
     lines += [] if target == STDOUT else [f"next: hpsearch run {target} --smoke"]
+    lines += ["not sure of:", *(f"  - {text}" for text in file.unsure)] if file.unsure else []
     for line in lines:
         typer.echo(line, err=True)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hpsearch.cli.grouped import grouped
-from hpsearch.cli.options import MapOption, PlaceOptions, StudyArgument, WorkerOptions, places
+from hpsearch.cli.options import MapOption, OnlyOption, PlaceOptions, StudyArgument, WorkerOptions, places
 from hpsearch.text import counted, mean_and_std, value_format
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class FileOptions:
         typer.Option("--key", metavar="A.B", help="The mapping with the config; by default the file's top level."),
     ] = None
     map_: MapOption = None
+    only: OnlyOption = None
 
 
 @grouped
@@ -60,7 +61,7 @@ def verify(
     from hpsearch.study.study import load_study
 
     request = workers.request()
-    exported = Exported(path=file.from_, key=file.key, names=places(file.map_ or ()))
+    exported = Exported(path=file.from_, key=file.key, names=places(file.map_ or ()), only=tuple(file.only or ()))
     with (
         driving(place.studies) as show,
         closing(load_study(study, studies=place.studies, storage=place.storage)) as loaded,
@@ -84,6 +85,7 @@ def _lines(found: Verification) -> list[str]:
         for name, (ours, theirs) in found.differences.items()
     ]
     lines += [f"{name}: {value} is outside the searched space" for name, value in found.outside.items()]
+    lines += [f"{name}: not from the file; as in trial {found.trial}" for name in found.left_out]
     ours, theirs = found.code
     if ours != theirs:
         lines.append(f"code: {ours or 'in no repository'} now, {theirs or 'in no repository'} when the study was made")

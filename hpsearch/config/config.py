@@ -162,7 +162,7 @@ class Faults(Section):
     max_identical_errors: int = Field(default=3, ge=1)
 
 
-ExportFormat = Literal["yaml", "json", "toml", "hydra", "args", "env", "python", "lightning", "optuna"]
+ExportFormat = Literal["yaml", "json", "toml", "hydra", "args", "env", "python", "python-assign", "lightning", "optuna"]
 
 
 class Export(Section):
@@ -172,13 +172,17 @@ class Export(Section):
         to: The file; relative to the space file.
         format: None for the one that the file's suffix says.
         key: The mapping in it that the values belong in.
-        map: Names in the file, by parameter.
+        map: Names in the file, by parameter; an empty one leaves the parameter out.
+        only: The parameters to write; empty for all.
+        add: Whether a file that is there gets what it does not have yet.
     """
 
     to: str = Field(min_length=1)
     format: ExportFormat | None = None
     key: str | None = Field(default=None, min_length=1)
-    map: dict[str, Annotated[str, Field(min_length=1)]] = Field(default={})
+    map: dict[str, str] = Field(default={})
+    only: list[Annotated[str, Field(min_length=1)]] = Field(default=[])
+    add: bool = False
 
 
 class _File(Section):

@@ -65,6 +65,11 @@ class ObjectiveSection(Section):
         return epoch if self.own_processes else checkpoint  # such processes keep their own checkpoints
 
     @property
+    def ending_s(self) -> float:
+        """How long the processes of a trial may still run after its last epoch is committed, in seconds."""
+        return 0.0
+
+    @property
     def is_told_epochs(self) -> bool:
         """Whether the training learns how many epochs its trial has."""
         return True

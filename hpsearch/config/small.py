@@ -17,3 +17,15 @@ def small(config: StudyConfig) -> list[str]:
     overrides = [f"search.trials={trials}", f"objective.epochs={_EPOCHS}", "search.rounds=[]", "search.expand=null"]
     overrides += ["search.warm_start=null", "budget=null"]
     return overrides if config.finalists is None else [*overrides, "finalists={configs: 1, seeds: 2}"]
+
+
+def left_out(config: StudyConfig) -> list[str]:
+    """Return the parts of a space file that a small study does without, as its paths."""
+    search = config.search
+    parts = {
+        "search.rounds": search.rounds,
+        "search.expand": search.expand,
+        "search.warm_start": search.warm_start,
+        "budget": config.budget,
+    }
+    return [path for path, section in parts.items() if section]

@@ -13,6 +13,7 @@ _WIDTH = 108  # characters of a line of the command, before the indent of its se
 _COLUMN = 44  # no comment is moved farther right than this
 _LONGEST_BESIDE = 60  # characters of a comment beside its line; a longer one goes above
 _UNQUOTED = re.compile(r"[\w@%+=:,./{}-]+", re.ASCII)  # words that need no quotes
+_FLAG = re.compile(r"\{flag:[^{}'\"\\\n]*\}")  # a placeholder, whose blanks separate nothing
 
 
 def text_of(file: SpaceFile) -> str:
@@ -84,7 +85,7 @@ def _command(name: str, command: CommandText) -> list[str]:
 
 
 def _quoted(word: str) -> str:
-    return word if _UNQUOTED.fullmatch(word) else shlex.quote(word)
+    return word if _UNQUOTED.fullmatch(word) or _FLAG.fullmatch(word) else shlex.quote(word)
 
 
 def _continued(parts: Sequence[str]) -> list[str]:

@@ -330,8 +330,16 @@ class Dispatcher:
         self._end(record.number, end)
         return True
 
+    def _tell(self, event: TrialEnded) -> None:
+        """Publish what the objective says of the study's trials, once."""
+        for text in event.notices:
+            if text not in self._session.told:
+                self._session.told.add(text)
+                self._session.publish(Notice(message=f"{self.name(event.key)}: {text}"))
+
     def _ended(self, event: TrialEnded) -> Progress:
         """End a trial. One that ran out of memory beside others is tried again alone, from its checkpoint."""
+        self._tell(event)
         if event.reason is StopReason.OOM and event.packed and event.number not in self._alone:
             self._alone.add(event.number)
             what = f"trial {event.number}: out of memory beside others on its GPU; tried again alone"

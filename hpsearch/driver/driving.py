@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 
 from hpsearch.driver.driven import DrivenStudy
 from hpsearch.driver.edits import Edit
+from hpsearch.driver.foresight import foresight
 from hpsearch.driver.goals import check_limits
 from hpsearch.driver.new_study import remove
 from hpsearch.driver.pipeline import run_pipeline
@@ -72,15 +74,15 @@ def _drive_there(study: DrivenStudy, caller: Caller, edit: Edit, given: Start | 
         caller.opened(study)
         total = goals.settle(here)
         edit.settle(study, total)
-        _announce(study, total, taken, caller, notice)
+        _announce(study, total, taken, caller, [notice, *(foresight(here, total) if given is not None else [])])
         interrupts.check()
         watched = replace(caller, publish=watching(caller.publish, lambda: lock.lost, study.name))
         with in_session(here, given or Start(caller, taken), total, watched) as session:
             run_pipeline(session)
 
 
-def _announce(study: Study, total: int, resources: Resources, caller: Caller, notice: str) -> None:
+def _announce(study: Study, total: int, resources: Resources, caller: Caller, notices: Sequence[str]) -> None:
     plan = plan_line(study.config, total, resources.text, limits=study.limits)
     caller.publish(StudyOpened(name=study.name, plan=plan))
-    for message in filter(None, (resources.notice, notice)):
+    for message in filter(None, (resources.notice, *notices)):
         caller.publish(Notice(message=message))

@@ -14,6 +14,7 @@ from hpsearch.config.config import StudyConfig
 from hpsearch.driver.asked import AskedRun
 from hpsearch.driver.driven import DrivenStudy
 from hpsearch.driver.edits import WRITTEN
+from hpsearch.driver.ignoring import forget_own_ignore, keep_out_of_git
 from hpsearch.driver.naming import free_name, renamed_in_words
 from hpsearch.driver.snapshot import FOLDER, take_snapshot
 from hpsearch.driver.warm_start import EarlierTrials, earlier_trials
@@ -84,7 +85,7 @@ class NewStudy:
         """Make the folder and the store, or neither.
 
         Args:
-            tell: Takes a message on the copy of the code.
+            tell: Takes messages on the copy of the code, and on git.
             begin: Called before the store is made if nothing is left to be refused; for what takes its time beside it.
 
         Raises:
@@ -103,6 +104,8 @@ class NewStudy:
             from hpsearch.store.store import Store  # Optuna, beside what has begun
 
             store = Store.create(self.folder, self.name, self.storage, self.config.direction, attributes)
+        if said := keep_out_of_git(self.folder):
+            tell(said)
         return DrivenStudy(self.name, self.folder, self.config, store)
 
     def _attributes(self, code: CodeState | None) -> dict[str, Any]:
@@ -133,4 +136,5 @@ def remove(study: DrivenStudy) -> None:
     study.store.remove()
     shutil.rmtree(study.folder)
     with suppress(OSError):  # the directory has other studies
+        forget_own_ignore(study.folder.parent)
         study.folder.parent.rmdir()

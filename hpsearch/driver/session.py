@@ -117,6 +117,7 @@ class Session:
         can_predict: Whether the objective has `predict`.
         no_room: Takes a stage, a trial's number and its epochs, and returns why the budget has no room for the trial.
             If there is room, it returns an empty text and counts the trial as begun.
+        told: What objectives have said of their trials; it is told once.
     """
 
     study: DrivenStudy
@@ -128,6 +129,7 @@ class Session:
     check: Callable[[], None]
     can_predict: bool
     no_room: Callable[[Stage, int, int], str] = _always_room
+    told: set[str] = field(default_factory=set)
 
 
 @contextmanager

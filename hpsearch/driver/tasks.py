@@ -11,7 +11,7 @@ from typing import Protocol
 
 from hpsearch.driver.session import Session
 from hpsearch.executors.base import Executor, Task
-from hpsearch.trial.events import Notice, TrialEvent, WorkerLost
+from hpsearch.trial.events import Notice, TrialEvent, TrialMeasured, WorkerLost
 from hpsearch.trial.trial import Key, StopReason
 
 _POLL_S = 0.2
@@ -152,7 +152,7 @@ class TaskRunner:
             del self._out[event.key]
             self._lost(event)
             return
-        out.heard = self._clock()
+        out.heard = self._clock() + (event.ending_s if isinstance(event, TrialMeasured) else 0.0)
         progress = self._work.heard(event)
         if progress is Progress.BEGUN:
             out.sent = out.heard

@@ -44,6 +44,7 @@ class Verification:
         found: The results of the new seeds.
         interval: Holds the mean of as many new seeds in 95 of 100 cases; None for a finalist of one seed.
         code: The states of the trained code and of the study's code; None for one that is unknown.
+        left_out: The parameters that were not to be read from the file. The finalist's values were trained.
     """
 
     trial: int
@@ -56,6 +57,7 @@ class Verification:
     found: SeedStatistics
     interval: tuple[float, float] | None
     code: tuple[CodeState | None, CodeState | None]
+    left_out: tuple[str, ...] = ()
 
     @property
     def within(self) -> bool | None:
@@ -75,11 +77,13 @@ class Exported:
         path: The file; None for the space file's `export.to`.
         key: The mapping in the file. None: the space file's key for the same file, the top level for another.
         names: As `export` takes them; they override the space file's.
+        only: The parameters that the file has; empty for all, or for what the space file says.
     """
 
     path: Path | None = None
     key: str | None = None
     names: Mapping[str, str] = field(default_factory=dict)
+    only: tuple[str, ...] = ()
 
 
 def verify(
@@ -101,12 +105,12 @@ def verify(
         Interrupted: A signal came.
     """
     finalist = _finalist(study, trial)
-    config = _read(study, exported)
+    expected = study.config.space.config_of(finalist.params)
+    config, left_out = _read(study, exported, expected)
     count = seeds or len(study.replicates(finalist.source))
     check_objective(study.config, study.store.get("module_folder"))
     ended = _retrain(study, config, finalist, count, caller)
     values = [record.value for record in ended if record.eligible and record.value is not None]
-    expected = study.config.space.config_of(finalist.params)
     return Verification(
         trial=finalist.source,
         metric=study.config.metric,
@@ -122,6 +126,7 @@ def verify(
         found=seed_statistics(values, count - len(values)),
         interval=prediction_interval(finalist.statistics.values, len(values)),
         code=(CodeState.from_dict(ended[0].code), CodeState.from_dict(study.store.get("code"))),
+        left_out=left_out,
     )
 
 
@@ -141,16 +146,18 @@ def _finalist(study: Study, trial: int | None) -> Finalist:
     return chosen
 
 
-def _read(study: Study, exported: Exported) -> dict[str, Any]:
+def _read(study: Study, exported: Exported, expected: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the config to train, and which of its values are the finalist's because the file was not to have them."""
     default = study.config.export
-    path, key, names = exported.path, exported.key, exported.names
+    path, key, names, only = exported.path, exported.key, exported.names, exported.only
     if path is None:
         if default is None:
             raise InputError(f"study {study.name}: its space file has no export; allowed: --from PATH")
         path = Path(default.to)
     if default is not None and path.resolve() == Path(default.to).resolve():
-        key, names = key or default.key, {**default.map, **names}
-    return read_config(path, key or ".", names, study.config.space)
+        key, names, only = key or default.key, {**default.map, **names}, only or tuple(default.only)
+    config = read_config(path, key or ".", names, study.config.space, only=only, otherwise=expected)
+    return config, tuple(name for name in config if names.get(name) == "" or (only and name not in only))
 
 
 def _outside(config: Mapping[str, Any], space: Space) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from hpsearch.config.config import ExportFormat
 from hpsearch.errors import InputError
 from hpsearch.objectives.command.line import as_option, as_text
 from hpsearch.system import documents
-from hpsearch.system.documents.scalars import plain, toml_text, yaml_text
-from hpsearch.system.documents.toml_document import toml_text_of_key
+from hpsearch.system.documents.places import bare_name
+from hpsearch.system.documents.python_text import is_name, python_text
+from hpsearch.system.documents.scalars import plain, toml_text, toml_text_of_key, yaml_text
 
 FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 SUFFIXES: dict[str, ExportFormat] = {**documents.SUFFIXES, ".py": "python", ".env": "env"}
@@ -79,7 +80,8 @@ def _lightning(values: Values, target: str, provenance: Values) -> str:
 def _hydra(values: Values, target: str, provenance: Values) -> str:
     overrides = override_line(values)
     usage = [f"# As overrides: {overrides}"] if overrides.isprintable() else []  # other values could end the comment
-    return "# @package _global_\n" + _commented([*usage, *_yaml_lines(nested(values, target))], provenance)
+    bare = {bare_name(name): value for name, value in values.items()}  # `+` is for the command line only
+    return "# @package _global_\n" + _commented([*usage, *_yaml_lines(nested(bare, target))], provenance)
 
 
 def _yaml_lines(values: Values, indent: str = "") -> list[str]:
@@ -141,6 +143,13 @@ def _python(values: Values, _: str, provenance: Values) -> str:
     return _commented([*head, "", "", "@dataclass(frozen=True)", "class Config:", *body], provenance)
 
 
+def _assignments(values: Values, target: str, provenance: Values) -> str:
+    wrong = next((name for name in values if not is_name(name)), None)
+    if wrong is not None:
+        raise InputError(f"{target}: {wrong!r} is no name that Python can assign; allowed: --map {wrong}=NAME")
+    return _commented([f"{name} = {python_text(value)}" for name, value in values.items()], provenance)
+
+
 def _python_type(value: Any) -> str:
     return "object" if value is None else type(value).__name__
 
@@ -190,5 +199,6 @@ _WRITERS: dict[str, Callable[[Values, str, Values], str]] = {
     "args": _args,
     "env": _env,
     "python": _python,
+    "python-assign": _assignments,
     "lightning": _lightning,
 }

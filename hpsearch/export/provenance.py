@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,12 +33,16 @@ def provenance(study: Study, best: Best) -> dict[str, Any]:
     }
 
 
-def commit_message(study: Study, best: Best) -> str:
-    """Return the message of the commit that adds a config to a training repo, with the numbers that decided for it."""
+def commit_message(study: Study, best: Best, left_out: Collection[str] = ()) -> str:
+    """Return the message of the commit that adds a config to a training repo, with the numbers that decided for it.
+
+    Args:
+        left_out: The parameters that the commit does not have.
+    """
     number = mean_and_std(best.mean, best.std, value_format([best.mean]))
     basis = f"over {counted(best.n, 'seed')}" if best.n else "in the search, not retrained"
     lines = [f"Tuned by study {study.name}: {study.config.metric} {number} {basis}", ""]
-    lines += [f"{name} = {value}" for name, value in best.config.items()]
+    lines += [f"{name} = {value}" for name, value in best.config.items() if name not in left_out]
     lines += ["", *(f"{name}: {_in_a_line(value)}" for name, value in provenance(study, best).items())]
     return "\n".join(lines) + "\n"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,37 +10,52 @@ from hpsearch.errors import InputError
 from hpsearch.space.distributions import Choice, Range
 from hpsearch.space.space import Space
 from hpsearch.system.documents import SUFFIXES
-from hpsearch.system.documents.reading import YAML_ERRORS, load_text
+from hpsearch.system.documents.encoding import decoded
+from hpsearch.system.documents.places import bare_name
+from hpsearch.system.documents.python_document import PythonDocument
+from hpsearch.system.documents.reading import YAML_ERRORS, load_lenient, load_text
 from hpsearch.text import reason_of
 from hpsearch.trial.trial import Params
 
 _ABSENT = object()
 
 
-def read_config(path: Path, key: str, names: Mapping[str, str], space: Space) -> dict[str, Any]:
+def read_config(
+    path: Path,
+    key: str,
+    names: Mapping[str, str],
+    space: Space,
+    *,
+    only: Collection[str] = (),
+    otherwise: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Return the config in a file, by the names of the space.
 
     Args:
-        path: A YAML, JSON or TOML file.
+        path: A YAML, JSON, TOML or Python file.
         key: The mapping with the values, as keys joined by dots, or `.` for the top level.
-        names: Names in the file by names in the config; dots lead into mappings.
+        names: Names in the file by names in the config; dots lead into mappings. An empty one is not in the file.
         space: Which names to look for, and their types.
+        only: The names that are in the file; empty for all.
+        otherwise: The values of names that are not in the file by `names` or `only`.
 
     Raises:
         InputError: The file can't be read, does not have the mapping, lacks a parameter, or has one of the wrong type.
     """
-    for name in names:
+    for option, name in (*(("--map", name) for name in names), *(("--only", name) for name in only)):
         if name not in space.names:
-            raise InputError(f"--map {name}: is not in the space; allowed: {', '.join(space.names)}")
+            raise InputError(f"{option} {name}: is not in the space; allowed: {', '.join(space.names)}")
     content = _load(path)
-    place = content if key == "." else _at(content, key)
+    place = content if key == "." else _at(content, key, path)
     if not isinstance(place, Mapping):
         raise InputError(f"{path}: has no mapping at {key}; allowed: one that has the parameters (--key)")
-    found = {name: _at(place, names.get(name, name)) for name in space.names}
-    found = {name: _typed(value, name, space, path) for name, value in found.items() if value is not _ABSENT}
+    places = {name: names.get(name, bare_name(name)) for name in space.names if not only or name in only}
+    found = {name: _at(place, where, path) for name, where in places.items() if where}
+    known = {name: value for name, value in (otherwise or {}).items() if name not in found}
+    found = known | {name: _typed(value, name, space, path) for name, value in found.items() if value is not _ABSENT}
     active = space.active(_stored_names(found, space))
     wanted = [name for name in space.names if name in space.constants or name in active]
-    missing = [names.get(name, name) for name in wanted if name not in found]
+    missing = [places.get(name) or name for name in wanted if name not in found]
     if missing:
         where = "" if key == "." else f" under {key}"
         raise InputError(f"{path}: lacks {', '.join(missing)}{where}; allowed: a file with all of the config, or --map")
@@ -62,28 +77,38 @@ def _stored_names(found: Mapping[str, Any], space: Space) -> Params:
 
 def _load(path: Path) -> Any:
     kind = SUFFIXES.get(path.suffix.lower())
-    if kind is None:
-        raise InputError(f"{path}: can't be read back; allowed: {', '.join(SUFFIXES)}")
+    python = path.suffix.lower() == ".py"
+    if kind is None and not python:
+        raise InputError(f"{path}: can't be read back; allowed: {', '.join(SUFFIXES)}, .py")
     try:
-        text = path.read_text(encoding="utf-8-sig")  # json and tomllib refuse a byte order mark
-        return load_text(text, kind)
+        text, _ = decoded(path.read_bytes(), str(path), kind or "python-assign")
+        if kind is None:
+            return PythonDocument(text, str(path)).content()
+        text = text.removeprefix("\ufeff")  # json and tomllib refuse a byte order mark
+        return load_lenient(text) if kind == "yaml" else load_text(text, kind)
     except (OSError, *YAML_ERRORS) as error:
         reason = " ".join(reason_of(error).split())
         raise InputError(f"{path}: can't be read: {reason}") from None
 
 
-def _at(place: Any, dotted: str) -> Any:
-    """Return the value of a dotted name. Its dots may be part of a key, or lead into mappings."""
-    if isinstance(place, Mapping) and dotted in place:
-        return place[dotted]
-    parts = dotted.split(".")
-    for count in range(1, len(parts)):
-        head, rest = ".".join(parts[:count]), ".".join(parts[count:])
-        if isinstance(place, Mapping) and head in place:
-            found = _at(place[head], rest)
-            if found is not _ABSENT:
-                return found
-    return _ABSENT
+def _at(place: Any, dotted: str, path: Path) -> Any:
+    """Return the value of a dotted name. Its dots may be part of a key, or lead into mappings and lists."""
+    found = list(_all_at(place, dotted.split(".")))
+    if len(found) > 1:
+        raise InputError(f"{path}: {dotted!r} is there twice; allowed: once")
+    return found[0] if found else _ABSENT
+
+
+def _all_at(place: Any, parts: Sequence[str]) -> Iterator[Any]:
+    if isinstance(place, list) and parts[0].isascii() and parts[0].isdigit() and int(parts[0][:9]) < len(place):
+        item = place[int(parts[0][:9])]
+        yield from _all_at(item, parts[1:]) if parts[1:] else (item,)
+    if not isinstance(place, Mapping):
+        return
+    for count in range(1, len(parts) + 1):
+        head = ".".join(parts[:count])
+        if head in place:
+            yield from _all_at(place[head], parts[count:]) if parts[count:] else (place[head],)
 
 
 def _typed(value: Any, name: str, space: Space, path: Path) -> Any:

@@ -14,14 +14,13 @@ from typing import Any
 from hpsearch.config.config import ExportFormat
 from hpsearch.errors import InputError
 from hpsearch.export.formats import FORMATS, SUFFIXES, frozen_trial, nested, new_file
-from hpsearch.system.documents import FILE_FORMATS, merge, open_document
-from hpsearch.system.documents.scalars import plain, text_of, yaml_text
+from hpsearch.export.into import merged_into
+from hpsearch.export.place import ASSIGNMENTS, Place, chosen, placed
+from hpsearch.system.documents import FILE_FORMATS
 from hpsearch.system.files import STDOUT, atomic_write, unwritable
 from hpsearch.system.git import commit_files, committed_file
-from hpsearch.text import did_you_mean
 
 _WRITABLE = "a file that can be"
-_LONGEST_PLACE = 1000  # characters; YAML allows 1024 for a key on one line
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +33,9 @@ class Export:
         after: What the file will hold.
         mode: The permission bits to keep; None for a new file.
         beside: Files with the provenance of merged values, and their content.
+        added: The places that an existing file did not have.
+        replaced: The texts of replaced values that were computed from others, by place.
+        left_out: The parameters that are not written.
     """
 
     path: Path
@@ -41,6 +43,9 @@ class Export:
     after: bytes
     mode: int | None
     beside: Mapping[Path, bytes]
+    added: tuple[str, ...] = ()
+    replaced: Mapping[str, str] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
     @property
     def changes(self) -> bool:
@@ -49,8 +54,8 @@ class Export:
 
     def diff(self) -> str:
         """Return the change as a unified diff; empty if nothing changes."""
-        before = (self.before or b"").decode().splitlines(keepends=True)
-        after = self.after.decode().splitlines(keepends=True)
+        before = (self.before or b"").decode(errors="replace").splitlines(keepends=True)
+        after = self.after.decode(errors="replace").splitlines(keepends=True)
         here = Path.cwd()
         name = str(self.path.relative_to(here) if here in self.path.parents else self.path)
         lines = difflib.unified_diff(before, after, name if self.before is not None else "/dev/null", name)
@@ -90,23 +95,6 @@ class Export:
         return commit_files({self.path: (self.after, self.mode), **beside}, branch, message)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
-    """How a config goes into a file.
-
-    Attributes:
-        format: The format; None to go by the suffix.
-        key: The mapping to merge into, as keys joined by dots, or `.` for the top level; None for a new file.
-        names: Names in the file by names in the config; dots lead into mappings.
-        to_commit: Whether to merge into the file of the last commit, so that the new commit holds no other change.
-    """
-
-    format: ExportFormat | None = None
-    key: str | None = None
-    names: Mapping[str, str] = field(default_factory=dict)
-    to_commit: bool = False
-
-
 def plan_export(
     config: Mapping[str, Any],
     target: Path,
@@ -119,8 +107,9 @@ def plan_export(
 
     A new file gets the config and its provenance: as a comment at the top, or under `_hpsearch` in JSON.
 
-    In an existing file the values of the mapping at `place.key` are set, and new keys are added at its end. All else
-    stays byte for byte. The provenance then goes into a file beside it, `NAME.hpsearch.json`.
+    In an existing file the values of the mapping at `place.key` are set. A name with dots leads into mappings, and is
+    never made a key. What the file does not have yet is added to the mapping that `place.key` names, or with
+    `place.add`. All else stays byte for byte. The provenance then goes into a file beside it, `NAME.hpsearch.json`.
 
     Args:
         config: Values by name.
@@ -130,45 +119,34 @@ def plan_export(
         trial: For `optuna`: what `frozen_trial` takes.
 
     Raises:
-        InputError: The target does not have the format, can't be written, exists though no key is given, or has no
-            mapping at the key that can be edited by itself. Or a name is not a parameter's.
+        NoPlaceError: The file has no place for some of the names.
+        InputError: The target does not have the format, can't be written, exists though nothing says where the values
+            go, or has no mapping at the key that can be edited by itself. Or a name is not a parameter's.
     """
     place = place or Place()
     kind = place.format or _format_of(target)
-    values = _named(config, place.names, target, kind)
-    mapped = set(place.names.values())
+    written = chosen(config, place)
+    if kind == "optuna" and len(written) < len(config):
+        raise InputError("--format optuna: holds a whole trial; allowed: no --only, and no --map NAME=")
+    left_out = tuple(name for name in config if name not in written)
+    places = placed(written, place, target, kind)
     try:
         path = target if target == STDOUT else _followed(target)
         there = None if target == STDOUT else committed_file(path) if place.to_commit else _on_disk(path, target)
         if there is None:
-            text = _new(values, target, kind, place.key, mapped, provenance, trial)
-            return Export(path, None, text.encode(), None, {})
+            text = _new(places, target, kind, place, provenance, trial)
+            return Export(path, None, text.encode(), None, {}, left_out=left_out)
         before, mode = there
-        after = _merged(values, target, before, kind, place.key, mapped)
+        if kind == "python" and place.format is None and place.merges:
+            kind = ASSIGNMENTS
+        after, merged = merged_into(before, places, target, kind, place)
         beside = path.with_name(f"{path.name}.hpsearch.json")
         content = json.dumps(dict(provenance), indent=2, ensure_ascii=False, default=str) + "\n"
-        return Export(path, before, after, mode, {beside: content.encode()})
+        return Export(
+            path, before, after, mode, {beside: content.encode()}, merged.added, merged.replaced, left_out=left_out
+        )
     except OSError as error:
         raise unwritable(target, error, allowed=_WRITABLE) from None
-
-
-def _named(config: Mapping[str, Any], places: Mapping[str, str], target: Path, kind: ExportFormat) -> dict[str, Any]:
-    """Return plain values, by their names in the file."""
-    for name in places:
-        if name not in config:
-            hint = did_you_mean(name, list(config))
-            raise InputError(
-                f"--map {name}={places[name]}: {name!r} is not in the config; allowed: {', '.join(config)}{hint}"
-            )
-    found: dict[str, Any] = {}
-    for name, value in config.items():
-        place = text_of(places.get(name, name), f"--map {name}")
-        if len(yaml_text(place)) > _LONGEST_PLACE:
-            raise InputError(f"--map {name}={place}: has {len(place)} characters; allowed: a shorter place")
-        if place in found:
-            raise InputError(f"--map {name}={place}: another value goes there too; allowed: a place for each")
-        found[place] = plain(value, f"{target}: {name}", finite=kind in ("json", "optuna"))
-    return found
 
 
 def _format_of(target: Path) -> ExportFormat:
@@ -180,20 +158,21 @@ def _format_of(target: Path) -> ExportFormat:
 
 
 def _new(
-    values: Mapping[str, Any],
+    places: Mapping[str, tuple[str, Any]],
     target: Path,
     kind: ExportFormat,
-    key: str | None,
-    mapped: set[str],
+    place: Place,
     provenance: Mapping[str, Any],
     trial: Mapping[str, Any] | None,
 ) -> str:
-    if key is not None:
-        raise InputError(f"{target}: is not there to merge into at {key}; allowed: an existing file, or no --key")
+    if place.key is not None:
+        raise InputError(f"{target}: is not there to merge into at {place.key}; allowed: an existing file, or no --key")
     if target != STDOUT and not target.resolve().parent.is_dir():
         raise InputError(f"{target}: its folder {target.parent} is not there; allowed: a file in an existing folder")
     if kind == "optuna":
         return frozen_trial(trial or {}, str(target), provenance)
+    values = {where: value for where, (_, value) in places.items()}
+    mapped = {where for where, (name, _) in places.items() if name in place.names}
     if kind in FILE_FORMATS and any("." in name for name in mapped):
         own = {name: value for name, value in values.items() if name not in mapped}
         led = nested({name: value for name, value in values.items() if name in mapped}, str(target))
@@ -217,24 +196,3 @@ def _on_disk(path: Path, target: Path) -> tuple[bytes, int] | None:
     if not path.is_file():
         raise InputError(f"{target}: is {'a directory' if path.is_dir() else 'no regular file'}; allowed: a file")
     return path.read_bytes(), stat.S_IMODE(path.stat().st_mode)
-
-
-def _merged(
-    values: Mapping[str, Any], target: Path, before: bytes, kind: ExportFormat, key: str | None, mapped: set[str]
-) -> bytes:
-    if kind not in FILE_FORMATS:
-        raise InputError(
-            f"{target}: is there already; allowed: {', '.join(FILE_FORMATS)} to merge into it, or another path"
-        )
-    if key is None:
-        raise InputError(
-            f"{target}: is there already; allowed: --key a.b to merge into its mapping a.b (--key . for its top), "
-            "or another path"
-        )
-    if target.exists() and not os.access(target, os.W_OK):  # a rename would replace even a read-only file
-        raise InputError(f"{target}: is read-only; allowed: a file that can be written")
-    try:
-        text = before.decode()
-    except UnicodeDecodeError as error:
-        raise InputError(f"{target}: is not UTF-8 at byte {error.start}; allowed: text in UTF-8") from None
-    return merge(open_document(text, str(target), kind), key, values, mapped).encode()

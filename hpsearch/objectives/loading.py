@@ -62,3 +62,9 @@ def check_objective(config: StudyConfig, extra_path: str | None = None) -> None:
         way.load(config.objective, extra_path)
     else:
         way.check(config.objective, config, extra_path)
+
+
+def cautions(config: StudyConfig) -> list[str]:
+    """Return what to know of an objective before anything is trained, a line each."""
+    way = way_of(config.objective)
+    return [] if way.cautions is None else way.cautions(config.objective, config)

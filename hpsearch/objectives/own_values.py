@@ -28,3 +28,5 @@ class OwnValues:
 
 
 OWN_VALUES = tuple(field.name for field in fields(OwnValues))
+OWN_NUMBERS = tuple(field.name for field in fields(OwnValues) if field.type in (int, "int"))
+"""Those that arithmetic may have."""

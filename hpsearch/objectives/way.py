@@ -37,6 +37,8 @@ class Way(Generic[SectionT]):
         by_hand: Returns the working directory and the arguments that train a config again in a shell. It is given the
             section, the config, the trial's own values, and the folder of the attempt to repeat. It raises FieldError.
             None: there is no such command.
+        cautions: Returns what to know before anything is trained, a line each. It is given the section and the study,
+            and takes milliseconds. None: there is nothing.
     """
 
     key: str
@@ -46,3 +48,4 @@ class Way(Generic[SectionT]):
     check: Callable[[SectionT, StudyConfig, str | None], None] | None = None
     check_bounds: Callable[[Space, str], None] | None = None
     by_hand: Callable[[SectionT, Config, OwnValues, Path | None], tuple[str | None, list[str]]] | None = None
+    cautions: Callable[[SectionT, StudyConfig], list[str]] | None = None

@@ -33,7 +33,9 @@ from hpsearch.space.space import Space
 from hpsearch.trial.seeding import derive_seed
 from hpsearch.trial.trial import Direction, Params
 
-_START_UP = 10  # ended trials before the model is asked: the default of both samplers in Optuna
+START_UP = 10
+"""Ended trials before the model is asked: the default of both samplers in Optuna."""
+
 _FAILED_PER_SCORED = 9  # TPE calls a tenth of the trials good, and no failed one may be among them
 _ENDS, _STEPS = 8, 32  # ways from a forbidden config to good ones, and the steps of each way
 _FENCE = 1.5  # Tukey, Exploratory Data Analysis (1977): outliers lie this many quartile ranges beyond a quartile
@@ -106,7 +108,7 @@ class AdaptiveSampler(SobolSampler):
     def _is_ready(self, known: Sequence[Past]) -> bool:
         """Return whether there is enough to learn from."""
         ended = [one for one in known if not one.running]
-        return len(ended) >= _START_UP and any(one.value is not None for one in ended)
+        return len(ended) >= START_UP and any(one.value is not None for one in ended)
 
     def _modelled(
         self, number: int, known: Sequence[Past], keys: Collection[Key], direction: Direction

@@ -21,9 +21,11 @@ from hpsearch.space.distributions import MOST_STEPS, Range
 from hpsearch.space.space import Space
 from hpsearch.trial.trial import Direction
 
+FEWEST_WITH_VALUE = 8
+"""Trials with a value; of fewer nothing is said."""
+
 _DEEPEST = 0.25  # of a range; with few trials the outer part would reach the middle
 _OUTER_TIMES_ROOT, _BEST_PER_ROOT = 1.2, 1.45  # find the most bounds in simulations, with under 5 % of false alarms
-_FEWEST_WITH_VALUE = 8
 _LEVEL = 0.05  # of false alarms for a whole study, shared by both sides of all axes
 _HALF = 0.5
 
@@ -99,7 +101,7 @@ def _crowded(
         best: The best of these.
         level: The largest probability with which chance may explain a crowd.
     """
-    if sum(one.value is not None for one in ended) < _FEWEST_WITH_VALUE:
+    if sum(one.value is not None for one in ended) < FEWEST_WITH_VALUE:
         return []
     quantiles = _quantiles(axis, [one.params[name] for one in ended])
     values = [one.params[name] for one in best]

@@ -13,8 +13,10 @@ from hpsearch.selection.screen import ScreenRule
 from hpsearch.selection.stall import StallRule
 from hpsearch.trial.trial import Direction, StopRule
 
+FEWEST = 9
+"""Epochs, and trials, of a round that `prune: auto` compares: with less there is little to save, and too few rivals."""
+
 _AUTO_ETA, _AUTO_SHARE = 3, 1 / 9
-_FEWEST = 9  # epochs, and trials: with less there is little to save, and too few rivals to trust
 
 
 def local_rules(config: StudyConfig, epochs: int) -> tuple[StopRule, ...]:
@@ -64,7 +66,7 @@ def rival_rule(
         return None
     if not prune.is_auto:
         return _named_rule(prune, epochs, start, total, direction)
-    if epochs < _FEWEST or (total is not None and total < _FEWEST):
+    if epochs < FEWEST or (total is not None and total < FEWEST):
         return None
     rungs = rung_epochs(epochs, _AUTO_ETA, _AUTO_SHARE, MIN_SHARE_EPOCHS)
     return AshaRule(rungs=rungs, direction=direction, members=start.__add__, eta=_AUTO_ETA)

@@ -72,16 +72,17 @@ def parse_constraint(text: str, values: Mapping[str, Sequence[Any]], path: Field
     tree = expression.tree()
     names = check(tree, expression, values)
     numeric = {name for name in names if all(kind_of(value) is Kind.NUMBER for value in values[name])}
-    return Constraint(expression.text, names, _Compiler(numeric).truth(tree))
+    return Constraint(expression.text, names, Compiler(numeric).truth(tree))
 
 
 @dataclass(frozen=True, slots=True)
-class _Compiler:
+class Compiler:
     """Makes functions of a checked tree; the names in `numeric` are always numbers."""
 
     numeric: set[str]
 
     def truth(self, node: ast.expr) -> _Test:
+        """Return the test that comparisons, joined by and, or, not, stand for."""
         match node:
             case ast.BoolOp(op=ast.And(), values=parts):
                 return _all([self.truth(part) for part in parts])
@@ -98,10 +99,10 @@ class _Compiler:
 
     def _comparison(self, sign: ast.cmpop, left: ast.expr, right: ast.expr) -> _Test:
         if compare := ORDER.get(type(sign)):
-            return _compared(compare, self._number(left), self._number(right))
+            return _compared(compare, self.number(left), self.number(right))
         if self._is_number(left) and self._is_number(right):
             same = operator.eq if isinstance(sign, ast.Eq) else operator.ne
-            return _compared(same, self._number(left), self._number(right))
+            return _compared(same, self.number(left), self.number(right))
         return _equal(self._value(left), self._value(right), wanted=isinstance(sign, ast.Eq))
 
     def _is_number(self, node: ast.expr) -> bool:
@@ -115,11 +116,12 @@ class _Compiler:
             text = node.value
             return lambda _: text
         if not isinstance(node, ast.Name | ast.Attribute):
-            return self._number(node)
+            return self.number(node)
         name = dotted(node)
         return (lambda _: WORDS[name]) if name in WORDS else _value_of(name)
 
-    def _number(self, node: ast.expr) -> _Number:
+    def number(self, node: ast.expr) -> _Number:
+        """Return the function that arithmetic stands for."""
         match node:
             case ast.Constant(value=int() | float() as value):
                 number = float(value)
@@ -127,14 +129,14 @@ class _Compiler:
             case ast.Name() | ast.Attribute():
                 return _number_of(dotted(node))
             case ast.UnaryOp(op=ast.UAdd(), operand=inner):
-                return self._number(inner)
+                return self.number(inner)
             case ast.UnaryOp(op=ast.USub(), operand=inner):
-                positive = self._number(inner)
+                positive = self.number(inner)
                 return lambda config: -positive(config)
             case ast.BinOp(left=left, op=sign, right=right):
-                return _computed(ARITHMETIC[type(sign)], self._number(left), self._number(right))
+                return _computed(ARITHMETIC[type(sign)], self.number(left), self.number(right))
             case ast.Call(func=ast.Name(id=name), args=parts):
-                return _called(name, [self._number(part) for part in parts])
+                return _called(name, [self.number(part) for part in parts])
         raise TypeError(ast.dump(node))
 
 

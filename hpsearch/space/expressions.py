@@ -1,4 +1,4 @@
-"""The text of a constraint: its words, its syntax tree, and messages on its parts.
+"""The text of a constraint or a formula: its words, its syntax tree, and messages on its parts.
 
 Python's parser reads the text. Nothing here runs it.
 """
@@ -35,15 +35,28 @@ ORDER: Mapping[type[ast.cmpop], Callable[[float, float], bool]] = {
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
 }
-_UNARY: tuple[Callable[[float], float], ...] = (abs, math.log, math.log2, math.log10, math.exp, math.sqrt)
+_UNARY: tuple[Callable[[float], float], ...] = (
+    abs,
+    math.log,
+    math.log2,
+    math.log10,
+    math.exp,
+    math.sqrt,
+    round,
+    int,
+    math.floor,
+    math.ceil,
+)
 FUNCTIONS = {function.__name__: function for function in _UNARY}
 EXTREMES: Mapping[str, Callable[[Sequence[float]], float]] = {"min": min, "max": max}
 FUNCTION_NAMES = (*EXTREMES, *FUNCTIONS)
 WORDS: Mapping[str, bool | None] = {"true": True, "false": False, "null": None}
+_SIGNS = f"+ - * / // % ** ( ) {' '.join(FUNCTION_NAMES)}"
 FORM = (
     "comparisons of parameters, constants, numbers, 'text', true, false and null, such as lr * weight_decay <= 1e-4, "
-    f"with < <= > >= == != and or not + - * / // % ** ( ) {' '.join(FUNCTION_NAMES)}"
+    f"with < <= > >= == != and or not {_SIGNS}"
 )
+ARITHMETIC_FORM = f"arithmetic with names and numbers, such as 20 * epochs, with {_SIGNS}"
 
 
 class Expression:
@@ -53,14 +66,16 @@ class Expression:
         text: An expression of at most 500 characters.
         names: All parameters and constants.
         path: Where the text stands in the file, for messages.
+        form: What the text may be, for messages.
 
     Attributes:
         text: The text without the spaces around it.
+        form: What the text may be.
         usable: The names that an expression can have.
     """
 
-    def __init__(self, text: str, names: Collection[str], path: FieldPath) -> None:
-        self.text, self._names, self._path = text.strip(), names, path
+    def __init__(self, text: str, names: Collection[str], path: FieldPath, form: str = FORM) -> None:
+        self.text, self._names, self._path, self.form = text.strip(), names, path, form
         self.usable = [name for name in names if _is_usable(name)]
 
     def tree(self) -> ast.expr:
@@ -70,7 +85,7 @@ class Expression:
             FieldError: The text is empty, too long or nested too deeply, or it is no expression.
         """
         if not self.text:
-            raise self.error("is empty", FORM)
+            raise self.error("is empty", self.form)
         if len(self.text) > _MAX_CHARACTERS:
             raise self.error(f"has {len(self.text)} characters", f"at most {_MAX_CHARACTERS}")
         try:
@@ -80,7 +95,7 @@ class Expression:
         except SyntaxError as error:
             raise self._unreadable(error) from None
         except (ValueError, RecursionError, MemoryError):  # surrogates and NUL; nested beyond what the parser takes
-            raise self.error(f"{shown(self.text)} can't be read", FORM) from None
+            raise self.error(f"{shown(self.text)} can't be read", self.form) from None
         if _depth(tree) > _MAX_DEPTH:
             raise self.error(f"{shown(self.text)} is nested too deeply", f"at most {_MAX_DEPTH} levels")
         return tree
@@ -103,7 +118,7 @@ class Expression:
             if name not in self.usable and re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", self.text):
                 reserved = name in WORDS or keyword.iskeyword(name)
                 reading = "is a reserved word" if reserved else "reads as something else"
-                found = f"the name {name!r} can't stand in a constraint, where it {reading}"
+                found = f"the name {name!r} can't stand in an expression, where it {reading}"
                 return self.error(found, "names of letters, digits, _ and dots; rename it in the space")
         return None
 
@@ -112,7 +127,7 @@ class Expression:
         rest = self.text.split("\n", (error.lineno or 1) - 1)[-1][offset - 1 :] if offset else ""
         text = shown(self.text)
         found = f"{text} can't be read from {shown(rest)} on" if rest else f"{text} breaks off"
-        return self.misnamed() or self.error(found, FORM)
+        return self.misnamed() or self.error(found, self.form)
 
 
 def dotted(node: ast.expr) -> str:

@@ -1,4 +1,4 @@
-"""The types of the parts of a constraint. A part of the wrong type is refused before anything runs."""
+"""The types of the parts of a constraint or a formula. A part of the wrong type is refused before anything runs."""
 
 from __future__ import annotations
 
@@ -53,6 +53,26 @@ def check(tree: ast.expr, expression: Expression, values: Mapping[str, Sequence[
     return tuple(checker.names)
 
 
+def check_number(tree: ast.expr, expression: Expression, values: Mapping[str, Sequence[Any]]) -> tuple[str, ...]:
+    """Refuse what arithmetic can't have, and return the names in it, in the order of the text.
+
+    Args:
+        tree: Of the whole text.
+        expression: The text, for messages.
+        values: The possible values of each name.
+
+    Raises:
+        FieldError: A part is no arithmetic, has an unknown name, or has a value that is not a number.
+    """
+    checker = _Checker(expression, values)
+    checker.number(tree)
+    for name in checker.names:
+        odd = next((value for value in values[name] if kind_of(value) is not Kind.NUMBER), ...)
+        if odd is not ...:
+            raise expression.error(f"{name} may be {shown(odd)}", "numbers here")
+    return tuple(checker.names)
+
+
 class _Checker:
     """Walks one tree, and collects its names."""
 
@@ -80,8 +100,8 @@ class _Checker:
 
     def _comparison(self, sign: ast.cmpop, left: ast.expr, right: ast.expr) -> None:
         if type(sign) in ORDER:
-            self._number(left)
-            self._number(right)
+            self.number(left)
+            self.number(right)
             return
         if not isinstance(sign, ast.Eq | ast.NotEq):
             found = f"{self._piece(left)} and {self._piece(right)} have in or is between them"
@@ -111,10 +131,11 @@ class _Checker:
         if isinstance(node, ast.Name | ast.Attribute):
             name = self._name(node)
             return {kind_of(value) for value in ([WORDS[name]] if name in WORDS else self._values[name])}
-        self._number(node)
+        self.number(node)
         return {Kind.NUMBER}
 
-    def _number(self, node: ast.expr) -> None:
+    def number(self, node: ast.expr) -> None:
+        """Check arithmetic."""
         match node:
             case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
                 if abs(value) > LARGEST:
@@ -124,10 +145,10 @@ class _Checker:
                 if Kind.NUMBER not in kinds:
                     raise self._error(f"{self._piece(node)} is {_listed(kinds)}", "numbers here")
             case ast.UnaryOp(op=ast.UAdd() | ast.USub(), operand=inner):
-                self._number(inner)
+                self.number(inner)
             case ast.BinOp(left=left, op=sign, right=right) if type(sign) in ARITHMETIC:
-                self._number(left)
-                self._number(right)
+                self.number(left)
+                self.number(right)
             case ast.Call():
                 self._call(node)
             case _:
@@ -137,14 +158,14 @@ class _Checker:
         name = dotted(node.func)
         if name not in FUNCTION_NAMES:
             near = nearest(name.rpartition(".")[2], FUNCTION_NAMES)
-            found = f"{self._piece(node.func)} is not a function that constraints have"
+            found = f"{self._piece(node.func)} is not a function that can stand here"
             raise self._expression.misnamed() or self._error(found, ", ".join(FUNCTION_NAMES), near)
         form = f"{name}(A, B, ...)" if name in EXTREMES else f"{name}(A)"
         enough = len(node.args) > 1 if name in EXTREMES else len(node.args) == 1
         if node.keywords or not enough:
             raise self._error(f"{self._piece(node)} has the wrong arguments", form)
         for argument in node.args:
-            self._number(argument)
+            self.number(argument)
 
     def _name(self, node: ast.expr) -> str:
         """Return a known name or one of the words."""
@@ -170,16 +191,17 @@ class _Checker:
         return self._error(found, ", ".join(usable), nearest(name, usable))
 
     def _refusal(self, node: ast.expr) -> FieldError:
+        form = self._expression.form
         match node:
             case ast.Constant(value=str()):
                 return self._error(f"{self._piece(node)} is text", "numbers here")
             case ast.Compare() | ast.BoolOp() | ast.UnaryOp(op=ast.Not()):
                 found = f"{self._piece(node)} is a comparison, where a number or a parameter is needed"
-                return self._error(found, "comparisons joined by and, or, not")
+                return self._error(found, "comparisons joined by and, or, not" if form == FORM else form)
             case ast.BinOp(op=ast.BitXor()):
                 return self._error(f"{self._piece(node)} has an unknown operator", "+ - * / // % **", "**")
         near = {"True": "true", "False": "false", "None": "null"}.get(self._expression.source(node), "")
-        return self._expression.misnamed() or self._error(f"{self._piece(node)} is not allowed", FORM, near)
+        return self._expression.misnamed() or self._error(f"{self._piece(node)} is not allowed", form, near)
 
 
 def _listed(kinds: set[Kind]) -> str:

@@ -103,6 +103,22 @@ def code_state(folder: Path, exclude: Iterable[Path] = ()) -> CodeState | None:
     return CodeState(commit, _digest(top, diff, untracked))
 
 
+def is_open_to_git(folder: Path) -> bool:
+    """Return whether git would add a folder that it does not track; false outside of a working tree, or without git."""
+    try:
+        return bool(_git(folder.parent, "ls-files", "--others", "--exclude-standard", "--directory", "--", folder.name))
+    except GitError:
+        return False
+
+
+def tracks_any(folder: Path) -> bool:
+    """Return whether git tracks any file in a folder; false outside of a working tree, or without git."""
+    try:
+        return bool(_git(folder, "ls-files", "--", "."))
+    except GitError:
+        return False
+
+
 def listed_files(top: Path, exclude: Iterable[Path]) -> list[str]:
     """Return the files that git tracks, or neither tracks nor ignores, relative to the repository's top folder.
 

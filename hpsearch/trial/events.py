@@ -66,11 +66,13 @@ class TrialMeasured(TrialEvent):
     Attributes:
         gpu: The memory so far; None unless it is being measured.
         last: Whether the trial ends with it.
+        ending_s: How long the trial may now be silent beyond any time limit, in seconds, because its processes end.
     """
 
     measurement: Measurement
     gpu: GpuUse | None = None
     last: bool = False
+    ending_s: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,6 +113,7 @@ class TrialEnded(TrialEvent):
         traceback: The objective's, if it failed.
         packed: Whether other trials may have run on its GPU at the same time.
         gpu: None for a CPU worker.
+        notices: What people are told once a study.
     """
 
     reason: StopReason
@@ -121,6 +124,7 @@ class TrialEnded(TrialEvent):
     traceback: str | None = None
     packed: bool = False
     gpu: GpuUse | None = None
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import numbers
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,19 @@ _MOST_METRICS = 10_000  # each epoch writes the metrics of all epochs before it 
 _LONGEST_NAME = 1000  # characters
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What an objective says to people, besides its measurements.
+
+    Attributes:
+        of_end: Added to the words on why the trial ended.
+        once: Told once a study.
+    """
+
+    of_end: list[str] = field(default_factory=list)
+    once: list[str] = field(default_factory=list)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inside:
     """What hpsearch's own objectives see of a trial, and a user's don't.
@@ -32,6 +45,7 @@ class Inside:
         adopt: Takes over the measurements of earlier attempts up to an epoch, and returns the last one's epoch, or 0.
         check_trained: Raises ObjectiveError for an objective that ended without a measurement and had epochs left.
         report_to: Sets what `trial.report` hands metrics to; None if the objective has to yield them.
+        said: What people are to be told; the objective adds to it.
     """
 
     metric: str
@@ -42,6 +56,7 @@ class Inside:
     adopt: Callable[[int], int]
     check_trained: Callable[[], None]
     report_to: Callable[[HandOver | None], None]
+    said: Said
 
 
 class Trial:
@@ -75,6 +90,7 @@ class Trial:
         self._measured = False
         self._resumed_at = 0  # the epoch after which it went on from an earlier attempt
         self._hand_over: HandOver | None = None
+        self._said = Said()
         self._set_random_state = set_random_state
         self._random: Mapping[str, Any] | None = None  # of the checkpoint that was loaded
 
@@ -181,6 +197,7 @@ class Trial:
             adopt=self._adopt,
             check_trained=self._check_trained,
             report_to=self._report_to,
+            said=self._said,
         )
 
     def _at_epoch(self, epoch: int) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 import torch
@@ -41,6 +41,17 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any
     if precision == "bf16" and device.type == "cuda":
         return torch.autocast("cuda", dtype=torch.bfloat16)
     return nullcontext()
+
+
+@contextmanager
+def deterministic() -> Iterator[None]:
+    """Let cuDNN take only algorithms that give the same bits each time; without it a resumed trial is another one."""
+    before = torch.backends.cudnn.deterministic
+    torch.backends.cudnn.deterministic = True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.deterministic = before
 
 
 def batch_sizes(samples: int, batch_size: int) -> list[int]:
@@ -136,6 +147,7 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.parts = state["parts"]
 
+    @deterministic()
     def epoch(self, number: int) -> dict[str, float]:
         """Train one epoch.
 
@@ -205,6 +217,7 @@ class Trainer:
         return loss.detach(), logits.detach()
 
 
+@deterministic()
 def evaluate(network: Network, data: Tensors, precision: str) -> dict[str, float]:
     """Return `val_loss` (cross-entropy without label smoothing) and `val_accuracy`."""
     logits = logits_of(network, data.images, autocast(data.labels.device, precision))

@@ -91,7 +91,7 @@ BROKEN = [
         "5",
         15,
         "prune: found 5",
-        "auto, or a mapping with stall, asha, hyperband, median, screen, audit, or null",
+        "auto, or a mapping with stall, asha, hyperband, median, screen, audit, diverged, or null",
         "",
     ),
     (STALL, "patience: 0%", 15, "prune.stall.patience: found '0%'", "such as 25%", ""),

@@ -15,7 +15,7 @@ from hpsearch.cli.app import app
 from hpsearch.config import budget_section as config_budget
 from hpsearch.config import config, prune
 from hpsearch.executors.resources import ResourceRequest
-from hpsearch.objectives.command.objective import check_command
+from hpsearch.objectives.command.checks import check_command
 from hpsearch.objectives.command.section import Command
 from hpsearch.objectives.space_files import parse_config
 from hpsearch.report.region import bounds_in_words

@@ -107,6 +107,21 @@ def test_an_exported_config_lands_within_with_new_seeds(bench: Bench, study, mon
     assert list(bench.studies.iterdir()) == [study.folder]
 
 
+@pytest.mark.parametrize("name", ["only.py", "only.yaml"])
+def test_what_is_left_out_of_the_file_is_trained_as_in_the_finalist(bench: Bench, study, name):
+    path = bench.folder / name
+    path.write_text({".py": "rate: float = 1e-1  # ours\n", ".yaml": "rate: !!float 1e-1\n"}[path.suffix])
+    options = ("--map", "lr=rate", "--map", "wd=")
+    assert said("export", "sample", "--to", path, *options).endswith("left out: wd\n")
+    exported = Exported(path=path, names={"lr": "rate", "wd": ""})
+    found = verify(bench, exported, seeds=1)
+    assert (found.config, found.left_out) == (study.best.config, ("wd",))
+    assert verify(bench, Exported(path=path, names={"lr": "rate"}, only=("lr",)), seeds=1).left_out == ("wd",)
+    printed = said("verify", "sample", "--from", path, *options, "--executor", "inline", "--seeds", "1")
+    assert f"wd: not from the file; as in trial {study.best.trial}\n" in printed
+    assert "lacks wd" in said("verify", "sample", "--from", path, "--map", "lr=rate", code=2)
+
+
 def test_code_that_has_become_worse_or_better_is_seen(bench: Bench, study):
     printed = said("verify", "sample", "--executor", "inline")
     assert "\nwithin 0." in printed or "\nwithin 1." in printed

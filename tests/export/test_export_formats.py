@@ -172,3 +172,47 @@ def test_optuna_gets_a_trial_that_a_study_takes(bench: Bench, study):
     path.write_text("{}")
     with pytest.raises(InputError, match="is no trial of hpsearch export"):
         load_frozen_trial(path)
+
+
+SECTION = {"to": "repo.yaml", "map": {"lr": "adam.lr", "wd": ""}, "only": ["lr", "wd"]}
+
+
+def test_what_has_no_place_is_said_line_by_line(bench: Bench, study):
+    path = bench.folder / "other.yaml"
+    path.write_text("model: {lr: 1}\nwd: 0.5\n")
+    refused = said("export", "sample", "--to", path, "--map", "lr=adam.lr", code=2)
+    assert refused.splitlines() == [
+        f"error: {path}: has no place for lr",
+        "  --map lr=model.lr (adam.lr is not there)",
+        "  --map NAME= leaves one out, --only NAME writes only some, --add adds what is not there",
+    ]
+    assert path.read_text() == "model: {lr: 1}\nwd: 0.5\n"
+    best = study.best.config
+    printed = said("export", "sample", "--to", path, "--map", "lr=adam.lr", "--add")
+    assert printed.endswith("\nadded: adam.lr\n")
+    assert read_yaml(path.read_text()) == {"model": {"lr": 1}, "wd": best["wd"], "adam": {"lr": best["lr"]}}
+    path.write_text("wd: ${base}  # mine\n")
+    printed = said("export", "sample", "--to", path, "--only", "wd", "--key", ".")
+    assert printed.endswith(" under .\nno longer computed: wd (was ${base})\nleft out: lr\n")
+    assert path.read_text() == f"wd: {best['wd']}  # mine\n"
+
+
+def test_the_space_file_says_what_is_written(bench: Bench):
+    made = bench.run(bench.space("climb", finalists=None, ensemble=None, export=SECTION))
+    path = bench.folder / "repo.yaml"
+    path.write_text("adam: {lr: 1e-1}\n")
+    assert said("export", "sample").endswith("\nleft out: wd\n")
+    assert read_yaml(path.read_text()) == {"adam": {"lr": made.best.config["lr"]}}
+    assert "has no place for wd" in said("export", "sample", "--map", "wd=wd", code=2)
+    message = said("export", "sample", "--ensemble", "--to", bench.folder / "x", "--only", "lr", code=2)
+    assert "--only can't be combined" in message
+
+
+def test_a_python_file_gets_its_assignments(bench: Bench, study):
+    path = bench.folder / "config.py"
+    path.write_text("lr = 1e-1  # by hand\nwd = 0.5\n")
+    said("export", "sample", "--to", path, "--format", "python-assign", "--map", "lr=lr")
+    values: dict[str, object] = {}
+    exec(path.read_text(), values)  # noqa: S102 - what was written
+    assert {name: values[name] for name in ("lr", "wd")} == study.best.config
+    assert "  # by hand\n" in path.read_text()

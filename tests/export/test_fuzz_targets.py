@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import shutil
@@ -24,6 +25,7 @@ from hpsearch.export.write import Place
 from hpsearch.objectives.space_files import load_space_file
 from hpsearch.space.distributions import Range
 from hpsearch.space.space import Space
+from hpsearch.system.documents.places import bare_name
 from support.documents import read_yaml
 from support.fuzzing import HOSTILE, broken_files, cases, listing, refusal, texts, values
 
@@ -57,7 +59,9 @@ TARGETS = {
     ".yaml": (HYDRA, LIGHTNING),
     ".json": (JSON,),
     ".toml": (TOML,),
-    ".py": ("LR = 1\n",),
+    ".py": (
+        "# coding: utf-8\nlr = 1e-3; notes = 'größe'\noptimizer = dict(name='adam')\nif lr:\n    batch_size = 3\n",
+    ),
     ".ini": ("[a]\nb=1\n",),
 }
 CONFIGS = st.dictionaries(
@@ -65,7 +69,10 @@ CONFIGS = st.dictionaries(
     st.one_of(st.floats(), st.integers(-9, 9), st.booleans(), texts, values),
     max_size=4,
 )
-PLACES = st.sampled_from([None, ".", "train", "train", "train.optimizer", "other", "train.more", "no.such"]) | texts
+PLACES = (
+    st.sampled_from([None, ".", "train", "train", "train.optimizer", "other", "train.more", "no.such", "optimizer"])
+    | texts
+)
 PROVENANCE = {"study": "cnn", "trial": 1, "note": "a\nb \x1b[31m", "mean": 0.9}
 
 
@@ -104,8 +111,8 @@ def targets(draw: st.DrawFn) -> tuple[str, bytes]:
 
 
 @cases(500)
-@given(target=targets(), config=CONFIGS, key=PLACES, names=st.dictionaries(texts, texts, max_size=1))
-def test_a_target_is_changed_in_its_values_or_not_at_all(folder, target, config, key, names):
+@given(target=targets(), config=CONFIGS, key=PLACES, names=st.dictionaries(texts, texts, max_size=1), add=st.booleans())
+def test_a_target_is_changed_in_its_values_or_not_at_all(folder, target, config, key, names, add):
     suffix, content = target
     with fresh(folder) as here:
         path = here / f"target{suffix}"
@@ -113,7 +120,7 @@ def test_a_target_is_changed_in_its_values_or_not_at_all(folder, target, config,
         before = listing(here)
 
         def export() -> None:
-            plan_export(config, path, Place(key=key, names=names), provenance=PROVENANCE).write()
+            plan_export(config, path, Place(key=key, names=names, add=add), provenance=PROVENANCE).write()
 
         message = refusal(export)
         if message is not None:
@@ -132,7 +139,18 @@ def test_a_target_is_changed_in_its_values_or_not_at_all(folder, target, config,
 def read(suffix: str, text: str) -> Any:
     if suffix == ".json":
         return json.loads(text.lstrip("\ufeff"))
+    if suffix == ".py":
+        return statements(text)
     return tomllib.loads(text.lstrip("\ufeff")) if suffix == ".toml" else read_yaml(text)
+
+
+def statements(text: str) -> dict[str, str]:
+    """Return the text of each statement by the name that it sets, or by its text."""
+    found = {}
+    for node in ast.parse(text.lstrip("\ufeff")).body:
+        target, code = node.targets[0] if isinstance(node, ast.Assign) else None, ast.unparse(node)
+        found[target.id if isinstance(target, ast.Name) else code] = code
+    return found
 
 
 def reader(path: Path) -> Any:
@@ -143,7 +161,8 @@ def without(content: Any, key: str, config: dict[str, Any]) -> Any:
     """Return a file's content as text, without what an export may set: all below the first part of its key."""
     if not isinstance(content, dict):
         return repr(content)
-    touched = {name.partition(".")[0] for name in config} | set(config) if key == "." else {key.partition(".")[0]}
+    config = {bare_name(name): value for name, value in config.items()}
+    touched = {name.partition(".")[0] for name in config} | set(config) if key in ("", ".") else {key.partition(".")[0]}
     return repr({name: value for name, value in content.items() if str(name) not in touched and name != key})
 
 

@@ -294,7 +294,7 @@ def test_the_parser_of_python_is_all_of_it_that_is_used():
 )
 def test_says_which_names_cannot_be_used(name):
     error = refusal(f"lr * {name} < 1", {"lr": (0.1,), name: (1.0,)})
-    assert f"the name {name!r} can't stand in a constraint" in error.problem
+    assert f"the name {name!r} can't stand in an expression" in error.problem
     assert "rename it" in error.allowed
     assert parse("lr < 1", {"lr": (0.1,), name: (1.0,)}).names == ("lr",)
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from hpsearch.drafting.from_tuners import plan_import
-from hpsearch.objectives.command.line import check_command
+from hpsearch.objectives.command.checks import check_command
 from hpsearch.objectives.command.section import Command
 from hpsearch.objectives.space_files import load_space_file
 from hpsearch.samplers import choose_levels, make_sampler

@@ -68,3 +68,8 @@ class Findings:
         if not self.has_seed:
             found.append("the seed: no setting for it was found")
         return (*found, *self.notes)
+
+    @property
+    def unsure(self) -> tuple[str, ...]:
+        """What was guessed and may be wrong, each with what to look at."""
+        return tuple(dict.fromkeys((*self.sorted.unsure, *self.measured.unsure)))

@@ -11,7 +11,7 @@ from hpsearch.drafting.from_script.configs import hydra_config, read_config
 from hpsearch.drafting.from_script.findings import Findings
 from hpsearch.drafting.from_script.measurements import Measurements, guess_measurements
 from hpsearch.drafting.from_script.objective import objective
-from hpsearch.drafting.from_script.parameters import sort_settings
+from hpsearch.drafting.from_script.parameters import give_options, sort_settings
 from hpsearch.drafting.from_script.script import parse, read_script
 from hpsearch.drafting.space_file import Comment, Entry, SpaceFile
 from hpsearch.errors import InputError
@@ -39,7 +39,8 @@ def plan_space(source: Path, *, folder: Path, script: Path | None = None) -> Dra
         findings = _of_config(source, script)
     else:
         raise InputError(f"{source}: not read; allowed: a .py script, or a config that ends in {', '.join(SUFFIXES)}")
-    return drafted(_space_file(findings, study_name(source.stem), folder), str(source), checks=findings.checks)
+    file = _space_file(findings, study_name(source.stem), folder)
+    return drafted(file, str(source), checks=findings.checks, unsure=findings.unsure)
 
 
 def _of_script(source: Path) -> Findings:
@@ -49,6 +50,7 @@ def _of_script(source: Path) -> Findings:
         return _of_config(hydra_config(source.parent / path, name), source)
     result = sort_settings(script.settings, str(source), keep_rest=False)
     measured = guess_measurements(script.tree)
+    give_options(result, script.settings, measured.options)
     return Findings(source=source, script=source, way="args", sorted=result, measured=measured, notes=script.notes)
 
 

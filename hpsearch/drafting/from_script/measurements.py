@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from hpsearch.drafting.from_script.literals import called, evaluate
-from hpsearch.drafting.from_script.setting import UNKNOWN
+from hpsearch.drafting.from_script.epochs import first_epoch
+from hpsearch.drafting.from_script.frameworks import Prints, find_prints
+from hpsearch.drafting.from_script.labels import Named, epoch_of, metrics_of
+from hpsearch.drafting.from_script.literals import called
+from hpsearch.drafting.from_script.logs import Log, best_name, find_log, name_rank, texts_in
+from hpsearch.drafting.from_script.meters import meter_lines
+from hpsearch.drafting.from_script.metric_names import direction_of, is_metric, kind_rank, split_rank, words_of
+from hpsearch.drafting.from_script.outputs import Output, is_output, outputs_of
+from hpsearch.drafting.from_script.places import Often, Source, is_epoch_name
+from hpsearch.drafting.from_script.regexes import regex_of, sample
+from hpsearch.drafting.from_script.templates import Value
 from hpsearch.drafting.space_file import DEFAULT_METRIC
+from hpsearch.objectives.command.section import Metrics
 
-_KNOWN = re.compile(
-    r"(?:(?:val|valid|validation|eval|dev|test|train)[_/])?"
-    r"(?:accuracy|acc|acc1|top1|f1|auc|auroc|miou|iou|dice|map|bleu|rouge|psnr|ssim|r2|loss|error|err|rmse|mse|mae|nll|"
-    r"perplexity|ppl|wer|cer|fid)",
-    re.IGNORECASE,
-)
-_MINIMIZE = {"loss", "error", "err", "rmse", "mse", "mae", "nll", "perplexity", "ppl", "wer", "cer", "fid"}
-_VALIDATION = {"val", "valid", "validation", "eval", "dev"}
-_ACCURATE = {"accuracy", "acc", "acc1", "top1"}
+__all__ = ["Measurements", "direction_of", "guess_measurements"]
+
+_OFTEN: dict[Often, int] = {"epoch": 0, "unknown": 1, "step": 2, "once": 3, "batch": 4}
+_MOST_GROUPS = 4  # of a regular expression: the metric, the epoch and what is measured beside it
+_SHOWN_CHARACTERS = 70
+_OFTEN_DOUBTS: dict[Often, tuple[str, ...]] = {
+    "batch": ("how often: that line seems to come several times an epoch; one at each epoch's end is better",),
+    "step": (
+        (
+            "epochs: the script counts steps, and each of those lines counts as an epoch: set epochs to how many of "
+            "them a training prints, and let the command give the steps"
+        ),
+    ),
+    "once": ("how often: that line does not seem to be in the loop over epochs",),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,6 +47,8 @@ class Measurements:
         way: `json`, `regex`, `csv` or `tensorboard`; empty if none was found.
         place: The regular expression, the file or the folder.
         first_epoch: The number of the first epoch in the script's log.
+        options: What the command has to give to options of the script, by their names, so that the log lies there.
+        unsure: What was guessed and may be wrong, each with what to look at.
     """
 
     metric: str = DEFAULT_METRIC
@@ -39,6 +56,8 @@ class Measurements:
     way: str = ""
     place: str = ""
     first_epoch: int = 1
+    options: dict[str, str] = field(default_factory=dict)
+    unsure: tuple[str, ...] = ()
 
     @property
     def direction(self) -> str:
@@ -46,114 +65,204 @@ class Measurements:
         return direction_of(self.metric)
 
 
-def direction_of(metric: str) -> str:
-    """Return `minimize` for a name like a loss or an error, else `maximize`."""
-    return "minimize" if _MINIMIZE.intersection(_words(metric)) else "maximize"
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Line:
+    """A printed line with metrics.
+
+    Attributes:
+        output: The line.
+        epoch: The index of the epoch among its pieces.
+        metrics: All of them.
+        best: The one to judge by.
+    """
+
+    output: Output
+    epoch: int | None
+    metrics: list[Named]
+    best: Named
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the line comes once an epoch and has a metric of validation or test data."""
+        return self.rank[0] <= 1 and not self.best.past and split_rank(self.best.split) <= 1
+
+    @property
+    def rank(self) -> tuple[int, ...]:
+        """Where the line stands among the script's: the smallest is drafted."""
+        place = self.output.place
+        often = _OFTEN[place.often]
+        if place.often == "unknown" and self.epoch is not None:
+            often = 0
+        return (often, *_rank(self.best), 0 if self.epoch is not None else 1, place.line)
 
 
 def guess_measurements(tree: ast.AST) -> Measurements:
     """Return what a script's source suggests.
 
-    Lines of JSON come first, then TensorBoard, a printed line, and CSV files.
+    Lines of JSON come first. Then a line that is printed once an epoch, a log file, and any other line that is printed.
     """
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    names = {called(call) for call in calls}
-    dumped = [text for call in calls if called(call) == "dumps" for text in _texts(call)]
-    if any(called(call) == "print" and any(called(c) == "dumps" for c in _calls_in(call)) for call in calls):
-        return _with_metric(_metrics(dumped) or _metrics(_texts(tree)), way="json")
-    tags = _metrics(text for call in calls if called(call) == "add_scalar" for text in _texts(call))
-    if "SummaryWriter" in names and tags:
-        return _with_metric(tags, way="tensorboard", place="{trial_dir}")
-    printed = _printed(tree, calls)
-    if printed is not None:
-        return printed
-    found = _metrics(_texts(tree))
-    if names & {"DictWriter", "CSVLogger"}:
-        return _with_metric(found, way="csv", place="{trial_dir}/metrics.csv")
-    return _with_metric(found)
+    source = Source(tree)
+    outputs = [*outputs_of(source), *meter_lines(source)]
+    found = _json(source, outputs)
+    if found is not None and (found.first_epoch or _lines_count_from_0()):
+        return found
+    lines = _lines(source, outputs)
+    line = min(lines, key=lambda one: one.rank, default=None)
+    drafted = None if line is None else _drafted(line, lines, outputs, source)
+    if line is not None and drafted is not None and line.is_good:
+        return drafted
+    prints, log = find_prints(source), find_log(source)
+    if log is not None and log.metric and not log.unsure:
+        return _of_log(log)
+    if prints is not None:
+        return _of_prints(prints)
+    if log is not None and drafted is None:
+        return _of_log(log)
+    best = _any_name(tree)
+    return drafted or Measurements(metric=best or DEFAULT_METRIC, known=bool(best))
 
 
-def _with_metric(found: list[str], way: str = "", place: str = "") -> Measurements:
-    best = min(found, key=_rank, default="")
-    return Measurements(metric=best or DEFAULT_METRIC, known=bool(best), way=way, place=place)
+def _lines_count_from_0() -> bool:
+    """Return whether lines of JSON may count their epochs from 0; else a regular expression reads them."""
+    try:
+        Metrics.model_validate({"first_epoch": 0})
+    except ValueError:
+        return False
+    return True
 
 
-def _rank(metric: str) -> int:
-    words = _words(metric)
-    split = 0 if _VALIDATION & words else 3 if "train" in words else 2 if "test" in words else 1
-    return 10 * split + (0 if _ACCURATE & words else 1 if not _MINIMIZE & words else 2)
+def _of_prints(prints: Prints) -> Measurements:
+    return Measurements(
+        metric=prints.metric,
+        known=True,
+        way="regex",
+        place=prints.regex,
+        first_epoch=prints.first_epoch,
+        unsure=prints.unsure,
+    )
 
 
-def _words(metric: str) -> set[str]:
-    return set(re.split(r"[^a-z0-9]+", metric.lower()))
+def _of_log(log: Log) -> Measurements:
+    others = [name for name in log.names if name != log.metric and is_metric(words_of(name))][:4]
+    beside = f"; the log also has {', '.join(others)}" if others else ""
+    metric = f"the metric: {log.metric}" if log.metric else "the metric: its name in the log was not found"
+    return Measurements(
+        metric=log.metric or DEFAULT_METRIC,
+        known=bool(log.metric),
+        way=log.way,
+        place=log.place,
+        first_epoch=log.first_epoch,
+        options=log.options,
+        unsure=(f"{metric}{beside}", *log.unsure),
+    )
 
 
-def _metrics(texts: Iterator[str] | list[str]) -> list[str]:
-    return list(dict.fromkeys(text for text in texts if _KNOWN.fullmatch(text)))
+def _any_name(tree: ast.AST) -> str:
+    return best_name(text for text in texts_in(tree) if len(text.split()) == 1)
 
 
-def _texts(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.value
-        elif isinstance(node, ast.keyword) and node.arg:
-            yield node.arg
+def _rank(one: Named) -> tuple[int, ...]:
+    return (int(one.past), split_rank(one.split), int(one.coarse), kind_rank(one.words))
 
 
-def _calls_in(tree: ast.AST) -> list[ast.Call]:
-    return [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-
-
-def _printed(tree: ast.AST, calls: list[ast.Call]) -> Measurements | None:
-    """Return a regular expression for the printed or logged f-string that has the best metric, if there is one."""
+def _json(source: Source, outputs: list[Output]) -> Measurements | None:
+    """Return the line of JSON that the script prints, if it prints one."""
     found = []
-    for call in calls:
-        if called(call) in {"print", "info", "write"} and call.args and isinstance(call.args[0], ast.JoinedStr):
-            pattern, names = _pattern(call.args[0])
-            metrics = _metrics(list(names))
-            if metrics:
-                found.append((min(metrics, key=_rank), pattern, "epoch" in names))
+    for call in source.calls:
+        if called(call) != "dumps" or not call.args or any(keyword.arg == "indent" for keyword in call.keywords):
+            continue
+        printer = next((one for one in source.around(call) if isinstance(one, ast.Call) and is_output(one)), None)
+        if printer is None or not any(one.call is printer and _is_object(one) for one in outputs):
+            continue
+        entries = source.variables(call).entries(call.args[0])
+        best = best_name(name for name in entries if not is_epoch_name(name)) or _any_name(source.tree)
+        often = _OFTEN[source.often(call)]
+        found.append(((0 if best else 1, often, *(name_rank(best) if best else ())), best, entries.get("epoch"), call))
     if not found:
         return None
-    metric, pattern, counted = min(found, key=lambda one: _rank(one[0]))
-    first = _first_epoch(tree) if counted else 1
-    return Measurements(metric=metric, known=True, way="regex", place=pattern, first_epoch=first)
+    _, best, epoch, call = min(found, key=lambda one: one[0])
+    first = first_epoch(epoch, source, call) if epoch is not None else 1
+    measured = Measurements(metric=best or DEFAULT_METRIC, known=bool(best), way="json")
+    if first == 0:
+        return replace(measured, first_epoch=0)
+    return measured
 
 
-def _pattern(string: ast.JoinedStr) -> tuple[str, set[str]]:
-    """Return a regular expression that matches what an f-string prints, and the names of its groups."""
-    parts, names = [], set[str]()
-    for part in string.values:
-        if isinstance(part, ast.Constant):
-            text = re.sub(r"\s+", " ", str(part.value))
-            parts.append(re.sub(r"([.^$*+?{}\[\]\\|()])", r"\\\1", text).replace(" ", r"\s+"))
-        elif isinstance(part, ast.FormattedValue):
-            name = _named(part.value)
-            is_new = name not in names and (name == "epoch" or bool(_KNOWN.fullmatch(name)))
-            digits = r"\s*\d+" if name == "epoch" else r"\s*[-+.\w]+"
-            parts.append(f"{digits[:3]}(?P<{name}>{digits[3:]})" if is_new else r".*?")
-            names |= {name} if is_new else set()
-    return "".join(parts).strip().removesuffix(r"\s+").removesuffix(".*?"), names
+def _is_object(output: Output) -> bool:
+    """Return whether a line is nothing but what a call gives, or an object of JSON."""
+    first = output.pieces[0]
+    return output.plain and (first.startswith("{") if isinstance(first, str) else len(output.pieces) == 1)
 
 
-def _named(node: ast.expr) -> str:
-    """Return the name of a printed value: `loss` for `loss`, `metrics["loss"]`, `meter.loss` and `loss.item()`."""
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "item":
-        return _named(node.func.value)
-    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
-        return str(node.slice.value) if str(node.slice.value).isidentifier() else ""
-    return node.attr if isinstance(node, ast.Attribute) else ""
+def _lines(source: Source, outputs: list[Output]) -> list[_Line]:
+    found = []
+    for output in outputs:
+        epoch = epoch_of(output, source)
+        metrics = metrics_of(output, epoch)
+        if metrics:
+            found.append(_Line(output=output, epoch=epoch, metrics=metrics, best=min(metrics, key=_rank)))
+    return found
 
 
-def _first_epoch(tree: ast.AST) -> int:
-    """Return where the loop over `epoch` begins: 1 for `range(1, ...)`, 0 for `range(n)`."""
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.For) or not isinstance(node.target, ast.Name) or node.target.id != "epoch":
-            continue
-        loop = next((c for c in _calls_in(node.iter) if called(c) in {"range", "trange"}), None)
-        if loop is not None:
-            start = evaluate(loop.args[0], {}) if len(loop.args) > 1 else 0
-            return 1 if start is UNKNOWN or start != 0 else 0
-    return 1
+def _drafted(line: _Line, lines: list[_Line], outputs: list[Output], source: Source) -> Measurements | None:
+    """Return a regular expression for a printed line; None if none reads what the line prints."""
+    unsure: list[str] = []
+    epoch, first = line.epoch, 1
+    if epoch is not None:
+        value = line.output.pieces[epoch]
+        known = (
+            first_epoch(value.node or ast.Name(value.name), source, line.output.call)
+            if isinstance(value, Value)
+            else None
+        )
+        if known is None:
+            unsure.append("first_epoch: whether the log counts epochs from 0 or from 1 could not be read")
+        elif known not in (0, 1):
+            unsure.append(f"the epoch: the log seems to begin at {known}, so its lines are counted instead")
+            epoch = None
+        first = known if known in (0, 1) else 1
+    beside = [one for one in line.metrics if one is not line.best and not one.past and not one.coarse]
+    for kept in ([line.best, *beside[: _MOST_GROUPS - 2]], [line.best]):
+        metrics = sorted(kept, key=lambda one: one.index)
+        others = [one.pieces for one in outputs if one.pieces != line.output.pieces]
+        is_logged = not line.output.plain
+        text, alone = regex_of(line.output.pieces, epoch, metrics, others, logged=is_logged)
+        if text:
+            break
+    else:
+        return None
+    return Measurements(
+        metric=line.best.name,
+        known=True,
+        way="regex",
+        place=text,
+        first_epoch=first,
+        unsure=(*_doubts(line, lines, epoch, alone=alone), *unsure),
+    )
+
+
+def _doubts(line: _Line, lines: list[_Line], epoch: int | None, *, alone: bool) -> Iterator[str]:
+    """Yield what may be wrong with a line that was chosen."""
+    place, best = line.output.place, line.best
+    others = dict.fromkeys(one.name for other in lines for one in other.metrics if one.name != best.name)
+    beside = f"; the script also prints {', '.join(list(others)[:4])}" if others else ""
+    yield f"the metric: {best.name} of line {place.line}, {_shown(line.output)}{beside}"
+    if epoch is None:
+        yield "the epoch: it is not on that line, so lines are counted: the first one is epoch 1"
+    yield from _OFTEN_DOUBTS.get(place.often, ())
+    if split_rank(best.split) > 1:
+        yield f"the split: nothing says that {best.name} is of validation data"
+    if best.past:
+        yield f"{best.name} seems to be the best so far, which never gets worse"
+    if best.coarse:
+        yield f"{best.name} is printed without decimals: more of them would tell configs apart"
+    if not alone:
+        yield "metrics.regex: it also finds other lines that the script prints"
+    if place.callers > 1:
+        yield f"line {place.line} is in a function that {place.callers} places call: each call prints it"
+
+
+def _shown(output: Output) -> str:
+    text = sample(output.pieces, {}, "…").strip()
+    text = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    return f"`{text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + '…'}`"

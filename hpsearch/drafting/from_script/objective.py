@@ -104,7 +104,9 @@ def _config_file(findings: Findings, folder: Path) -> Entry:
 
 def _metrics(measured: Measurements) -> tuple[Line, ...]:
     if measured.way == "json":
-        return (Comment(f"measurements are lines of JSON on standard output with {measured.metric}"),)
+        lines = Comment(f"measurements are lines of JSON on standard output with {measured.metric}")
+        first = Entry("metrics", Block((Entry("first_epoch", 0, "the script counts epochs from 0"),)))
+        return (lines,) if measured.first_epoch else (lines, first)
     if not measured.way:
         problem = "CHECK: no measurements were found in the script. Let it print a line of JSON"
         return how_to_measure(problem, measured.metric)

@@ -27,12 +27,14 @@ class Sorted:
         spelled: Settings that the command names, each with its word there: a placeholder or a literal value.
         resume: The option that names what to resume from; None if there is none.
         checks: What the user should check.
+        unsure: What was guessed and may be wrong, each with what to look at.
     """
 
     space: list[Line] = field(default_factory=list)
     spelled: list[tuple[Setting, str]] = field(default_factory=list)
     resume: Setting | None = None
     checks: list[str] = field(default_factory=list)
+    unsure: list[str] = field(default_factory=list)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -60,6 +62,24 @@ def sort_settings(settings: Iterable[Setting], file: str, *, keep_rest: bool) ->
         raise InputError(f"{file}: {problem}; allowed: at least one number")
     _spell_all(result, settings)
     return result
+
+
+def give_options(result: Sorted, settings: Iterable[Setting], options: Mapping[str, str]) -> None:
+    """Let the command give values to options, so that the script's log lies where it is read.
+
+    Args:
+        result: What becomes of the settings; changed.
+        settings: All of the script's.
+        options: The values by the names of the options.
+    """
+    settings = list(settings)
+    given = {setting.name for setting, _ in result.spelled}
+    for setting in settings:
+        if setting.name in options and setting.name not in given:
+            result.space = [line for line in result.space if not isinstance(line, Entry) or line.name != setting.name]
+            result.spelled.append((setting, literal(options[setting.name])))
+    order = [setting.name for setting in settings]
+    result.spelled.sort(key=lambda pair: order.index(pair[0].name))
 
 
 def _is_searched(setting: Setting) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from hpsearch.errors import FieldError
@@ -40,11 +41,14 @@ def items(value: Any, path: FieldPath) -> list[Any]:
 
 
 def number(value: Any, path: FieldPath) -> float:
-    """Return a value that must be a finite number. An integer stays one.
+    """Return a value that must be a finite number. An integer stays one; text such as '1e-4' is one.
 
     Raises:
         FieldError: It is not a finite number.
     """
+    if isinstance(value, str):
+        with suppress(ValueError):
+            value = int(value) if value.strip().lstrip("+-").isdigit() else float(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise FieldError(path, f"found {shown(value)}", "a number")
     if not (abs(value) < LARGEST_INTEGER if isinstance(value, int) else math.isfinite(value)):
@@ -78,7 +82,7 @@ def name(value: Any, path: FieldPath) -> str:
 
 
 def exponential(value: float, path: FieldPath) -> float:
-    """Return e to the power of a bound, rounded to 6 digits.
+    """Return e to the power of a number.
 
     Raises:
         FieldError: The result is too large or too small for a float.
@@ -89,7 +93,26 @@ def exponential(value: float, path: FieldPath) -> float:
         result = math.inf
     if not 0 < result < math.inf:
         raise FieldError(path, f"e to the power of {shown(value)} is no number", "an exponent of e, such as -9.21")
-    return rounded(result)
+    return result
+
+
+def inner(low: float, high: float) -> tuple[float, float]:
+    """Return bounds with 6 digits that are inside the exact ones; these themselves if there are none."""
+    ends = _inward(low, up=True), _inward(high, up=False)
+    return ends if ends[0] <= ends[1] else (low, high)
+
+
+def _inward(exact: float, *, up: bool) -> float:
+    """Return a bound with 6 digits that is not beyond the exact one.
+
+    A bound that is a short number but for the digits that its exponent lacks is taken for that number: 1e-4 for e to
+    the power of -9.21034.
+    """
+    near = rounded(exact)
+    if near == float(f"{exact:.3g}") or (near >= exact if up else near <= exact):
+        return near
+    digit = 10.0 ** (math.floor(math.log10(near)) - 5)
+    return rounded(near + digit if up else near - digit)
 
 
 def rounded(value: float) -> float:

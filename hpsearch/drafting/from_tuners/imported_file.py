@@ -88,7 +88,8 @@ def _objective(translation: Translation) -> tuple[Line, ...]:
     problem = f"{SET}: measurements are not read from W&B. Let the script print a line of JSON"
     return (
         epochs,
-        Entry("command", CommandText(tuple((word,) for word in translation.command))),
+        Entry("command", CommandText(tuple(translation.command))),
+        *([Entry("config_file", translation.config_file)] if translation.config_file else []),
         *how_to_measure(problem, str(translation.metric.value)),
     )
 

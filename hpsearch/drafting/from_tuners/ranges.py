@@ -80,18 +80,16 @@ def stepped(low: float, high: float, step: float, path: FieldPath, *, log: bool 
     first, last = _multiple(exact[0], math.ceil), _multiple(exact[1], math.floor)
     first = max(first, 1) if log else first  # a logarithmic range has no 0, which a bound may be next to
     if first > last:
-        return _between(exact, unit, step, whole=whole)
+        note = f"no multiple of {shown(step)} is between its bounds, so there is no step"
+        return _without_step(low, high, path, log=log, whole=whole).noting(note)
     ends = [_value(count * unit, whole=whole) for count in (first, last)]
     if max(-first, last) > MOST_STEPS or any(Fraction(repr(end)) % unit for end in ends):
-        if whole and max(-low, high) < LARGEST_INTEGER:
-            plain = integers(math.ceil(low), math.floor(high), path, log=log)
-        else:
-            plain = interval(low, high, path, log=log)
+        plain = _without_step(low, high, path, log=log, whole=whole)
         return plain.noting(f"multiples of {shown(step)} are too many or too long, so there is no step")
     moved = [
         f"{side} {shown(there)} is no multiple of {shown(step)}: {shown(end)}"
         for side, there, end, count, place in zip(("low", "high"), (low, high), ends, (first, last), exact, strict=True)
-        if abs(place - count) > _CLOSE * max(1, abs(count))
+        if abs(place - count) > _CLOSE * abs(count)
     ]
     if first == last:
         return Found(ends[0], note=f"{shown(ends[0])} is its only value: a constant")
@@ -116,7 +114,7 @@ def normal(mean: float, deviation: float, path: FieldPath, step: float | None = 
     if deviation < 0:
         raise FieldError(path, f"the standard deviation is {shown(deviation)}", "a number of at least 0")
     low, high = mean - _SPREAD * deviation, mean + _SPREAD * deviation
-    low, high = (exponential(end, path) if log else rounded(number(end, path)) for end in (low, high))
+    low, high = (rounded(exponential(end, path) if log else number(end, path)) for end in (low, high))
     name = f"{'log' if log else ''}normal({mean:g}, {deviation:g})"
     note = f"{name} is replaced by a range of 2 standard deviations on each side"
     return _standing_in(low, high, step, path, log=log).noting(note)
@@ -156,16 +154,14 @@ def _check(low: float, high: float, path: FieldPath, *, log: bool) -> None:
 
 def _multiple(place: Fraction, inward: Callable[[Fraction], int]) -> int:
     nearest = round(place)
-    return nearest if abs(place - nearest) <= _CLOSE * max(1, abs(nearest)) else inward(place)
+    return nearest if abs(place - nearest) <= _CLOSE * abs(nearest) else inward(place)
 
 
-def _between(exact: tuple[Fraction, Fraction], unit: Fraction, step: float, *, whole: bool) -> Found:
-    """Return the multiples nearest to bounds that have no multiple between them."""
-    ends = [_value(round(place) * unit, whole=whole) for place in exact]
-    note = f"there is no multiple of {shown(step)} between its bounds"
-    if ends[0] == ends[1]:
-        return Found(ends[0], note=f"{note}: a constant, the nearest one")
-    return Found({"choice": ends}, note=f"{note}: the nearest ones")
+def _without_step(low: float, high: float, path: FieldPath, *, log: bool, whole: bool) -> Found:
+    """Return a range of integers if there are any between its bounds and they are wanted, or of any numbers."""
+    if whole and max(-low, high) < LARGEST_INTEGER and math.ceil(low) <= math.floor(high):
+        return integers(math.ceil(low), math.floor(high), path, log=log)
+    return interval(low, high, path, log=log)
 
 
 def _value(exact: Fraction, *, whole: bool) -> float:

@@ -46,7 +46,10 @@ class Translation:
         found: What each parameter became, by its name in the space file.
         conditions: The conditions of the parameters that have one.
         search: The section `search`.
-        command: Program and arguments, with braces doubled outside of placeholders; empty for an objective in Python.
+        command: Program and arguments, in groups that stay on one line, with braces doubled outside of placeholders;
+            empty for an objective in Python.
+        config_file: The section `config_file` of the command; empty if it has none.
+        keys: Where nested parameters are in the other tool's own config, by their names in the space file.
         python: `module:name` of an objective in Python.
         notes: What could not be carried over, apart from single parameters.
         checks: What the user has to check before the first study.
@@ -60,7 +63,9 @@ class Translation:
     search: dict[str, Field] = field(default_factory=dict)
     found: dict[str, Found] = field(default_factory=dict)
     conditions: dict[str, Condition] = field(default_factory=dict)
-    command: list[str] = field(default_factory=list)
+    command: list[tuple[str, ...]] = field(default_factory=list)
+    config_file: dict[str, Any] = field(default_factory=dict)
+    keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
     python: Field = field(default_factory=lambda: Field(f"{FILL_IN}:train", note="the function that trains"))
     notes: list[str] = field(default_factory=list)
     checks: list[str] = field(default_factory=list)

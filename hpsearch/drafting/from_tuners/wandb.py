@@ -19,6 +19,8 @@ from hpsearch.text import nearest, shown
 
 SAMPLERS = {"grid": "jittered_grid", "random": "random", "bayes": "tpe"}
 _METHODS = (*SAMPLERS, "custom")
+_GUESS = "tpe"  # what Optuna's scheduler for W&B uses
+_GOALS = {"min": "minimize", "max": "maximize", "minimise": "minimize", "maximise": "maximize"}
 _MOST_TRIALS = 10_000  # a larger grid is not trained to its end
 _COUNTED = 10**15
 _READ = ("method", "metric", "parameters", "name", "program", "command", "run_cap", "early_terminate")
@@ -28,7 +30,7 @@ LEFT_OUT = {
     "project": "where W&B keeps its runs",
     "description": "",
     "controller": "there is no server",
-    "scheduler": "hpsearch proposes configs itself",
+    "scheduler": "hpsearch proposes configs itself; num_workers is its option --workers",
     "metrics": "a study has one metric",
     "job": "the command runs on this machine",
     "image_uri": "the command runs on this machine",
@@ -53,7 +55,7 @@ def read_sweep(raw: Mapping[str, Any], origin: str, study: str) -> Translation:
     if any("." in name for name in translation.found):
         translation.notes.append("nested parameters have dotted names, such as optimizer.lr, also in the command")
     _set_metric(translation, raw)
-    if "early_terminate" in raw:
+    if raw.get("early_terminate"):
         _set_early_end(translation, raw["early_terminate"])
     set_objective(translation, raw)
     _set_search(translation, raw)
@@ -65,27 +67,28 @@ def read_sweep(raw: Mapping[str, Any], origin: str, study: str) -> Translation:
 
 
 def _name(raw: Mapping[str, Any]) -> str:
-    name = raw.get("name", "")
-    if not isinstance(name, str):
+    name = raw.get("name") or ""
+    if not isinstance(name, str | int | float):
         raise FieldError(("name",), f"found {shown(name)}", "text")
-    return name
+    return str(name)
 
 
 def _set_metric(translation: Translation, raw: Mapping[str, Any]) -> None:
-    if "metric" not in raw:
+    if not raw.get("metric"):
         translation.metric = Field(translation.metric.value, note="the sweep has no metric")
         translation.direction = Field(translation.direction.value, note="as in W&B without a goal")
         return
     metric = mapping(raw["metric"], ("metric",), "{name: NAME, goal: minimize or maximize}")
-    name = metric.get("name")
+    name = metric.get("name", translation.metric.value)
     if not isinstance(name, str) or not name:
         raise FieldError(("metric", "name"), f"found {shown(name)}", "the name of a metric")
-    goal = metric.get("goal", "minimize")
+    goal = str(metric.get("goal") or "minimize").lower()
+    goal = _GOALS.get(goal, goal)
     if goal not in ("minimize", "maximize"):
         near = nearest(str(goal), ["minimize", "maximize"])
-        raise FieldError(("metric", "goal"), f"found {shown(goal)}", "minimize, maximize", near)
-    translation.metric = Field(name)
-    translation.direction = Field(goal, comment="" if "goal" in metric else "as in W&B without a goal")
+        raise FieldError(("metric", "goal"), f"found {shown(metric['goal'])}", "minimize, maximize", near)
+    translation.metric = Field(name, note="" if "name" in metric else "the sweep's metric has no name")
+    translation.direction = Field(goal, note="" if metric.get("goal") else "as in W&B without a goal")
     for key, value in metric.items():
         if key not in ("name", "goal"):
             end = ": a search ends after its number of trials" if key == "target" else ""
@@ -93,25 +96,26 @@ def _set_metric(translation: Translation, raw: Mapping[str, Any]) -> None:
 
 
 def _set_early_end(translation: Translation, raw: Any) -> None:
-    given = mapping(raw, ("early_terminate",), "{type: hyperband, min_iter: N}, or max_iter and s")
-    translation.notes.append(f"early_terminate: {short(given)}: prune: auto compares trials at epochs of its own")
-    if "max_iter" in given:
-        longest = integer(given["max_iter"], ("early_terminate", "max_iter"))
+    translation.notes.append(f"early_terminate: {short(raw)}: prune: auto compares trials at epochs of its own")
+    if isinstance(raw, Mapping) and raw.get("max_iter") is not None:
+        longest = integer(raw["max_iter"], ("early_terminate", "max_iter"))
         if longest >= 1:
             translation.epochs = Field(longest, note="max_iter of early_terminate")
 
 
 def _set_search(translation: Translation, raw: Mapping[str, Any]) -> None:
-    method = raw.get("method")
-    if method not in _METHODS:
-        found = "is missing" if "method" not in raw else f"found {shown(method)}"
-        raise FieldError(("method",), found, ", ".join(_METHODS), nearest(str(method), _METHODS))
-    if method in SAMPLERS:
+    given = raw.get("method")
+    method = str(given or "").lower().strip()
+    if method and method not in _METHODS:
+        raise FieldError(("method",), f"found {shown(given)}", ", ".join(_METHODS), nearest(method, _METHODS))
+    if not method:
+        translation.search["sampler"] = Field(_GUESS, note="the sweep has no method")
+    elif method in SAMPLERS:
         comment = "W&B uses a Gaussian process; gp is one too" if method == "bayes" else ""
         translation.search["sampler"] = Field(SAMPLERS[method], comment=comment)
     else:
         translation.notes.append(f"method: {method}: the study gets the default sampler")
-    if "run_cap" in raw:
+    if raw.get("run_cap") is not None:
         trials = integer(raw["run_cap"], ("run_cap",))
         if trials < 1:
             raise FieldError(("run_cap",), f"found {trials}", "an integer of at least 1")

@@ -10,6 +10,7 @@ from typing import Any
 from hpsearch.drafting.flow import short
 from hpsearch.drafting.from_tuners.translation import Translation
 from hpsearch.drafting.from_tuners.tuner_space import keep_python
+from hpsearch.drafting.from_tuners.wandb_values import VALUES, Given, Values, Words
 from hpsearch.drafting.roles import TAKEN, role
 from hpsearch.drafting.space_file import FILL_IN, literal
 from hpsearch.errors import FieldError
@@ -17,9 +18,8 @@ from hpsearch.text import shown
 
 _DEFAULT = ("${env}", "${interpreter}", "${program}", "${args}")
 _MACRO = re.compile(r"\$\{([^{}]*)\}")
-_WITH_ARGS = ("args", "args_no_equals", "args_no_boolean_flags", "args_json", "args_json_file")
-_OVERRIDES = "args_no_hyphens"
-MACROS = ("env", "interpreter", "program", *_WITH_ARGS, _OVERRIDES, "envvar")
+_ENVVAR = re.compile(r"\$\{envvar:(\w+)\}")
+MACROS = ("env", "interpreter", "program", *VALUES, "envvar")
 _OWN = ("{epochs}", "{seed}")
 
 
@@ -43,7 +43,6 @@ def set_objective(translation: Translation, raw: Mapping[str, Any]) -> None:
     parts = _parts(translation, words or list(_DEFAULT), program)
     own = _take_own(translation)
     translation.command = _with_arguments(translation, parts, own)
-    _check_booleans(translation)
     if not any(placeholder == "{seed}" for _, placeholder in own):
         translation.checks.append(
             "the seed: no parameter for it was found; without one, the finalists' seeds make no difference"
@@ -53,54 +52,60 @@ def set_objective(translation: Translation, raw: Mapping[str, Any]) -> None:
 def _words(command: Any) -> list[str]:
     if command is None:
         return []
+    if isinstance(command, list) and len(command) == 1 and isinstance(command[0], str):
+        (command,) = command  # W&B would look for a program of that name
     if isinstance(command, str):
         try:
-            return shlex.split(command)
+            words = shlex.split(command)
         except ValueError as error:
             raise FieldError(("command",), f"can't be split: {str(error).lower()}", "balanced quotes") from None
+        return [word for word in words if word != "-"]  # a list of YAML that became text
     if not isinstance(command, list) or not all(isinstance(word, (str, int, float)) for word in command):
         raise FieldError(("command",), f"found {shown(command)}", "a list of a program and its arguments")
     return [str(word) for word in command]
 
 
-def _parts(translation: Translation, words: list[str], program: str | None) -> list[str]:
-    """Return the words of the command. At least one is `{args}` or `{overrides}`, which gives it the values."""
-    parts: list[str] = []
+def _parts(translation: Translation, words: list[str], program: str | None) -> list[str | Values]:
+    """Return the words of the command. At least one is a `Values`, which gives the script its values."""
+    parts: list[str | Values] = []
     for word in words:
         whole = _MACRO.fullmatch(word)
         if whole is None:
-            parts.append(literal(_MACRO.sub(lambda match: _text(translation, match, program), word)))
-        elif whole[1] in _WITH_ARGS or whole[1] == _OVERRIDES:
-            _say(translation, whole[1])
-            parts.append("{overrides}" if whole[1] == _OVERRIDES else "{args}")
+            parts.append(_filled(translation, word, program))
+        elif whole[1] in VALUES:
+            parts.append(VALUES[whole[1]])
         elif whole[1] != "env":  # it looks for the program on the PATH, as hpsearch does
-            parts.append(literal(_text(translation, whole, program)))
-    if not {"{args}", "{overrides}"} & set(parts):
+            parts.append(_filled(translation, word, program))
+    if not any(isinstance(part, Values) for part in parts):
         translation.checks.append(
-            "the command: it has no argument for the values, because the script reads wandb.config; {args} is added"
+            "the command: it has no argument for the values, because the script reads wandb.config; they are added"
         )
-        parts.append("{args}")
+        parts.append(VALUES["args"])
     return parts
 
 
+def _filled(translation: Translation, word: str, program: str | None) -> str:
+    """Return a word of the command with its macros replaced, and the braces of other text doubled."""
+    end, text = 0, ""
+    for match in _MACRO.finditer(word):
+        text += literal(word[end : match.start()]) + _text(translation, match, program)
+        end = match.end()
+    return text + literal(word[end:])
+
+
 def _text(translation: Translation, match: re.Match[str], program: str | None) -> str:
-    """Return the text of a macro inside a word of the command."""
+    """Return what replaces a macro inside a word of the command."""
     macro = match[1]
     if macro == "interpreter":
         return "python"
     if macro == "env":
         return "/usr/bin/env"
     if macro == "program" and program is not None:
-        return program
+        return literal(program)
+    if variable := _ENVVAR.fullmatch(match[0]):
+        return f"{{env:{variable[1]}}}"
     translation.checks.append(f"the command: {FILL_IN} replaces {match[0]}, which is not known")
     return FILL_IN
-
-
-def _say(translation: Translation, macro: str) -> None:
-    if macro.startswith("args_json"):
-        translation.checks.append(
-            f"the command: ${{{macro}}} gives all values as JSON; {{args}} gives them as options, config_file in a file"
-        )
 
 
 def _take_own(translation: Translation) -> list[tuple[str, str]]:
@@ -115,46 +120,37 @@ def _take_own(translation: Translation) -> list[tuple[str, str]]:
     return own
 
 
-def _with_arguments(translation: Translation, parts: list[str], own: list[tuple[str, str]]) -> list[str]:
-    spelled = {name: (name, placeholder) for name, placeholder in own}
-    renamed = _rename(translation)
-    if renamed:  # {args} would use the new names
-        spelled |= {name: (there, f"{{{name}}}") for name, there in _names(translation, renamed).items()}
-    result: list[str] = []
+def _with_arguments(translation: Translation, parts: list[str | Values], own: list[tuple[str, str]]) -> list[Words]:
+    names = _names(translation)
+    keys = translation.keys
+    given = [Given(there=name, keys=keys.get(name, (name,)), text=placeholder) for name, placeholder in own]
+    for name, there in names.items():
+        values = _values(translation.carried[name])
+        given.append(
+            Given(there=there, keys=keys.get(there, (there,)), text=f"{{{name}}}", name=name, values=tuple(values))
+        )
+    result: list[Words] = []
     for part in parts:
-        if part not in ("{args}", "{overrides}"):
-            result.append(part)
-            continue
-        for there, placeholder in spelled.values():
-            result += [f"{there}={placeholder}"] if part == "{overrides}" else [f"--{there}", placeholder]
-        result += [] if renamed else [part]
+        result += [(part,)] if isinstance(part, str) else part.words(given)
+        if isinstance(part, Values):
+            translation.checks += part.doubts(given)
+            translation.config_file = part.config_file(given) or translation.config_file
     return result
 
 
-def _names(translation: Translation, renamed: Mapping[str, str]) -> dict[str, str]:
-    return {name: renamed.get(name, name) for name, found in translation.found.items() if not found.is_lost}
-
-
-def _rename(translation: Translation) -> dict[str, str]:
-    """Give other names to parameters whose names are taken; return the old names by the new ones."""
+def _names(translation: Translation) -> dict[str, str]:
+    """Return the sweep's names of the parameters that are carried over, by their names in the space file."""
     renamed = {translation.rename(name): name for name in list(translation.found) if name in TAKEN}
     for here, there in renamed.items():
         translation.notes.append(f"{there} is now {here}, because the objective uses the name {there}")
-    return renamed
-
-
-def _check_booleans(translation: Translation) -> None:
-    names = [
-        name for name, raw in translation.carried.items() if any(isinstance(value, bool) for value in _values(raw))
-    ]
-    if names:
-        translation.checks.append(
-            f"{', '.join(names)}: the command gets true or false as a value, neither True nor a flag"
-        )
+    return {name: renamed.get(name, name) for name, found in translation.found.items() if not found.is_lost}
 
 
 def _values(raw: Any) -> list[Any]:
-    if not isinstance(raw, Mapping) or "choice" not in raw:
+    """Return the possible values of what a parameter became; none for a range."""
+    if not isinstance(raw, Mapping):
         return [raw]
+    if "choice" not in raw:
+        return []
     values = raw["choice"]
     return list(values.values()) if isinstance(values, Mapping) else list(values)

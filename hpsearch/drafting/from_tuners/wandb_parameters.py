@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from hpsearch.drafting.flow import short
 from hpsearch.drafting.from_tuners import ranges
 from hpsearch.drafting.from_tuners.choices import choice, constant
-from hpsearch.drafting.from_tuners.fields import exponential, integer, items, mapping, name, number
+from hpsearch.drafting.from_tuners.fields import exponential, inner, integer, items, mapping, name, number
 from hpsearch.drafting.from_tuners.ranges import Found
 from hpsearch.drafting.from_tuners.translation import Translation
 from hpsearch.errors import FieldError
 from hpsearch.text import FieldPath, nearest, shown
 
 _KEYS = ("distribution", "value", "values", "probabilities", "min", "max", "q", "mu", "sigma", "a", "b")
+_LISTED = ("constant", "categorical", "categorical_w_probabilities")
 _FORM = "{value: V}, {values: [...]}, {min: A, max: B}, {distribution: NAME, ...} or {parameters: {...}}"
 
 
-def add_parameters(translation: Translation, raw: Any, path: FieldPath, prefix: str = "") -> None:
+def add_parameters(translation: Translation, raw: Any, path: FieldPath, groups: tuple[str, ...] = ()) -> None:
     """Add the parameters of a sweep, or of a nested group, whose names get dots.
 
     Raises:
@@ -26,10 +28,12 @@ def add_parameters(translation: Translation, raw: Any, path: FieldPath, prefix: 
     """
     for key, value in mapping(raw, path, f"a mapping of names to {_FORM}").items():
         here = (*path, key)
-        full = prefix + name(key, here)
+        keys = (*groups, name(key, here))
+        full = ".".join(keys)
         if isinstance(value, Mapping) and "parameters" in value:
-            add_parameters(translation, value["parameters"], (*here, "parameters"), f"{full}.")
+            add_parameters(translation, value["parameters"], (*here, "parameters"), keys)
         else:
+            translation.keys[full] = keys
             translation.add(full, parameter(value, here), here)
 
 
@@ -39,24 +43,31 @@ def parameter(raw: Any, path: FieldPath) -> Found:
     Raises:
         FieldError: The parameter breaks W&B's rules.
     """
-    given = mapping(raw, path, _FORM)
+    given = {key: value for key, value in mapping(raw, path, _FORM).items() if value is not None or key == "value"}
     for key in given:
         if key not in _KEYS:
             raise FieldError((*path, key), f"unknown key {shown(key)}", ", ".join(_KEYS), nearest(key, _KEYS))
-    kind = given["distribution"] if "distribution" in given else _implied(given, path)
+    kind = str(given.get("distribution", "")).lower().strip() or _implied(given, path)
     if kind not in DISTRIBUTIONS:
         known = tuple(DISTRIBUTIONS)
         raise FieldError((*path, "distribution"), f"found {shown(kind)}", ", ".join(known), nearest(str(kind), known))
+    listed = _listed(given)
+    if kind not in _LISTED and listed and "min" not in given:
+        return DISTRIBUTIONS[listed](given, path).noting(f"it has no bounds for {kind}: its values are taken")
     return DISTRIBUTIONS[kind](given, path)
 
 
+def _listed(given: Mapping[str, Any]) -> str:
+    return "constant" if "value" in given else "categorical" if "values" in given else ""
+
+
 def _implied(given: Mapping[str, Any], path: FieldPath) -> str:
-    if "value" in given:
-        return "constant"
-    if "values" in given:
-        return "categorical"
+    if listed := _listed(given):
+        return listed
     if "min" in given and "max" in given:
-        whole = all(type(given[key]) is int for key in ("min", "max"))
+        if "q" in given:
+            return "q_uniform"
+        whole = all(isinstance(end, int) for end in _bounds(given, path))
         return "int_uniform" if whole else "uniform"
     raise FieldError(path, f"found {shown(dict(given))}", _FORM)
 
@@ -89,6 +100,8 @@ def _exponents(given: Mapping[str, Any], path: FieldPath) -> tuple[tuple[float, 
     """Return the bounds of a distribution that gives their natural logarithms, and a doubt about them, if any."""
     exponents = _bounds(given, path)
     low, high = (exponential(value, (*path, key)) for key, value in zip(("min", "max"), exponents, strict=True))
+    if low <= high:
+        low, high = inner(low, high)
     written = f"its bounds are exponents of e, so it is from {low:g} to {high:g}"
     # The logarithm of a learning rate is below 0, so 0.0001 is probably meant as the value itself.
     doubt = f"{written}; {given['distribution']}_values has the bounds themselves" if exponents[0] > 0 else ""
@@ -101,8 +114,12 @@ def _step(given: Mapping[str, Any], path: FieldPath) -> float:
 
 
 def _int_uniform(given: Mapping[str, Any], path: FieldPath) -> Found:
-    low, high = (integer(_get(given, key, path), (*path, key)) for key in ("min", "max"))
-    return ranges.integers(low, high, path)
+    low, high = _bounds(given, path)
+    first, last = (integer(end, path) for end in (math.ceil(low), math.floor(high)))
+    moved = f"its bounds {shown(low)} and {shown(high)} are no integers" if (first, last) != (low, high) else ""
+    if first > last:
+        return ranges.interval(low, high, path).noting(f"no integer is between {shown(low)} and {shown(high)}")
+    return ranges.integers(first, last, path).noting(moved)
 
 
 def _uniform(given: Mapping[str, Any], path: FieldPath) -> Found:
@@ -136,7 +153,8 @@ def _q_log_uniform_values(given: Mapping[str, Any], path: FieldPath) -> Found:
 
 def _inv_log_uniform(given: Mapping[str, Any], path: FieldPath) -> Found:
     low, high = _bounds(given, path)
-    return ranges.interval(exponential(-high, (*path, "max")), exponential(-low, (*path, "min")), path, log=True)
+    ends = exponential(-high, (*path, "max")), exponential(-low, (*path, "min"))
+    return ranges.interval(*(inner(*ends) if ends[0] <= ends[1] else ends), path, log=True)
 
 
 def _normal(given: Mapping[str, Any], path: FieldPath, step: float | None = None, *, log: bool = False) -> Found:

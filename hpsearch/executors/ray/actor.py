@@ -149,7 +149,8 @@ def leg(events: Events, answer: Answer | None) -> Iterator[TrialEvent]:
 def messages(events: Iterable[TrialEvent], clock: Callable[[], float] = time.monotonic) -> Iterator[list[TrialEvent]]:
     """Send events together if nobody waits for them one by one: a message costs the driver a millisecond.
 
-    The last epoch goes with the end of the trial. Epochs shorter than 20 ms go together, up to 0.1 s of them.
+    The last epoch goes with the end of the trial, unless processes have yet to end. Epochs shorter than 20 ms go
+    together, up to 0.1 s of them.
 
     Args:
         events: The events of one task.
@@ -161,7 +162,8 @@ def messages(events: Iterable[TrialEvent], clock: Callable[[], float] = time.mon
         together.append(event)
         if isinstance(event, TrialMeasured):
             longer_s, before_s = max(before_s, event.measurement.seconds), event.measurement.seconds
-            if event.last or (longer_s < _SHORT_S and clock() - told < _TOGETHER_S):
+            short = longer_s < _SHORT_S and clock() - told < _TOGETHER_S
+            if not event.ending_s and (event.last or short):
                 continue
         yield together
         together, told = [], clock()

@@ -10,7 +10,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from hpsearch.config.objectives import ObjectiveSection
 from hpsearch.errors import ResourceError, StudyError
 from hpsearch.executors.machine.processes import has_mark, is_left_over, marking
 from hpsearch.executors.ray import internals
+from hpsearch.executors.ray.token import enter, kept, own_token
 from hpsearch.executors.resources import Resources
 from hpsearch.system.signals import Interrupts
 
@@ -87,7 +88,7 @@ class Connection:
             self._initialiser.wait(interrupts)
         except ray.exceptions.RuntimeEnvSetupError as error:
             raise _not_sent(self._runtime_environment, str(error)) from None
-        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        except (ConnectionError, RuntimeError, ValueError, TimeoutError, ray.exceptions.RayError) as error:
             if self._resources.address is None:
                 raise StudyError(f"Ray doesn't start on this machine: {error}") from None
             raise _no_cluster(self._resources.address, first_line(error)) from None
@@ -119,19 +120,35 @@ class Connection:
 
     def _begin(self, modules: Sequence[str]) -> None:
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+        first = _nothing
         if self._resources.address is None:
             _sweep()
-            # Ray wants a token. With one of ours it does not write one into the user's home.
-            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+            self._stack.enter_context(own_token(secrets.token_hex(32)))
             self._folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_short_temporary_folder()))
             options |= self._local_options(self._folder)
             self._starting.enter_context(marking(self._folder.name))
             self._starting.enter_context(internals.quick_start(modules, self._resources.cpus_per_slot or 1))
         else:
             options |= {"address": self._resources.address, "runtime_env": self._runtime_environment}
-            _check_listening(self._resources.address)
+            first = self._check_in(self._resources.address)
         self._starting.enter_context(_visible(self._resources.visible_gpus))
-        self._initialiser.begin(options)
+        self._initialiser.begin(options, first)
+
+    def _check_in(self, address: str) -> Callable[[], None]:
+        """Look whether something listens at an address, and return what finds out whether it is a Ray that lets us in.
+
+        Raises:
+            ResourceError: Nothing listens there.
+        """
+        host, _, port = address.rpartition(":")
+        if not host or not port.isdigit() or "/" in address:
+            return _nothing  # "auto", or a form that only Ray knows
+        self._stack.enter_context(kept())
+        try:  # Ray itself would try for five minutes
+            socket.create_connection((host, int(port)), timeout=_CONNECT_TIMEOUT_S).close()
+        except OSError as error:
+            raise _no_cluster(address, str(error)) from None
+        return lambda: enter(address)
 
     def _local_options(self, folder: Path) -> dict[str, Any]:
         resources = self._resources
@@ -157,10 +174,15 @@ class _Initialiser:
         self._failure: BaseException | None = None
         self._deadline_s = 0.0
 
-    def begin(self, options: dict[str, Any]) -> None:
-        """Begin to initialise Ray."""
+    def begin(self, options: dict[str, Any], first: Callable[[], None]) -> None:
+        """Begin to initialise Ray.
+
+        Args:
+            options: For `ray.init`.
+            first: Called before that; what it raises is raised by `wait`.
+        """
         self._deadline_s = time.monotonic() + _START_TIMEOUT_S
-        threading.Thread(target=self._initialise, args=(options,), name="ray.init", daemon=True).start()
+        threading.Thread(target=self._initialise, args=(options, first), name="ray.init", daemon=True).start()
 
     def wait(self, interrupts: Interrupts) -> None:
         """Wait until Ray is initialised.
@@ -180,8 +202,9 @@ class _Initialiser:
         """Let the thread end."""
         self._leave.set()
 
-    def _initialise(self, options: dict[str, Any]) -> None:
+    def _initialise(self, options: dict[str, Any], first: Callable[[], None]) -> None:
         try:
+            first()
             ray.init(**options)
         except BaseException as error:  # noqa: BLE001 - it is raised again in the caller's thread
             self._failure = error
@@ -189,21 +212,13 @@ class _Initialiser:
         self._leave.wait()
 
 
-def _check_listening(address: str) -> None:
-    """Check that something listens at HOST:PORT: Ray itself would try for five minutes."""
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit() or "/" in address:
-        return  # "auto", or a form that only Ray knows
-    try:
-        socket.create_connection((host, int(port)), timeout=_CONNECT_TIMEOUT_S).close()
-    except OSError as error:
-        raise _no_cluster(address, str(error)) from None
+def _nothing() -> None:
+    """Do nothing before Ray starts."""
 
 
 def _no_cluster(address: str, reason: str) -> ResourceError:
     return ResourceError(
-        f"--ray-address: no Ray cluster answers at {address}: {reason}; "
-        "allowed: HOST:PORT of its head (with RAY_AUTH_MODE=token if it asks for a token)"
+        f"--ray-address: no Ray cluster answers at {address}: {reason}; allowed: HOST:PORT of its head"
     )
 
 

@@ -29,7 +29,10 @@ def in_a_line(error: BaseException) -> str:
 
 
 def in_full(error: BaseException) -> str:
-    """Return the traceback of an exception, from the user's code on; only its beginning and end if it is longer than 65,536 characters."""
+    """Return the traceback of an exception from the user's code on.
+
+    Of one that is longer than 65,536 characters only the beginning and the end are there.
+    """
     try:
         text = _storable(own_frames(error))
     except Exception:  # noqa: BLE001 - attributes of an exception can be anything

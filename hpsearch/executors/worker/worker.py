@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -36,7 +36,7 @@ from hpsearch.trial.events import (
     TrialStarted,
 )
 from hpsearch.trial.folder import LOG, AttemptWriter
-from hpsearch.trial.handle import Metrics, Trial
+from hpsearch.trial.handle import Metrics, Said, Trial, inside
 from hpsearch.trial.manifest import Manifest
 from hpsearch.trial.metric import check_came
 from hpsearch.trial.trial import PAUSE, Answer, Decision, Measurement, PredictSpec, StopReason, TrialSpec
@@ -52,16 +52,25 @@ class _End:
     Attributes:
         error: What the objective raised, in one line.
         traceback: The same as a whole.
+        notices: What people are told once a study.
     """
 
     decision: Decision
     error: str | None = None
     traceback: str | None = None
+    notices: tuple[str, ...] = ()
 
 
 def _failure(error: BaseException) -> _End:
     reason = StopReason.OOM if _is_out_of_memory(error) else StopReason.ERROR
     return _End(Decision(reason), in_a_line(error), in_full(error))
+
+
+def _with_words(decision: Decision, said: Said) -> _End:
+    """Return the end of an attempt, with what its objective says of it."""
+    if decision.reason is StopReason.FINISHED and said.of_end:
+        decision = replace(decision, words="; ".join(filter(None, (decision.words, *said.of_end))))
+    return _End(decision, notices=tuple(said.once))
 
 
 def _no_state() -> None:
@@ -150,6 +159,7 @@ class Worker:
             traceback=end.traceback,
             packed=packed,
             gpu=gpu,
+            notices=end.notices,
         )
 
     def _attempt(self, spec: TrialSpec, writer: AttemptWriter) -> Generator[TrialEvent, Answer | None, _End]:
@@ -160,7 +170,8 @@ class Worker:
                 self._meter.begin(spec.folder)
                 yield self._started(spec)
                 trial = Trial(spec, device=self._device, writer=writer, log=log, set_random_state=restore)
-                return _End((yield from self._epochs(objective, spec, trial, writer)))
+                decision = yield from self._epochs(objective, spec, trial, writer)
+                return _with_words(decision, inside(trial).said)
             except (Interrupted, GeneratorExit):
                 raise
             except BaseException as caught:
@@ -194,6 +205,8 @@ class Worker:
                         return answer.decision
                     until = answer.until
                 if decision.reason is not None:
+                    if self._ending_s(decision):
+                        _next(measured, self._check)  # a command may still have a model to write
                     return decision
                 began = time.monotonic()
         check_came(writer.manifest.measurements, spec.metric)
@@ -207,7 +220,11 @@ class Worker:
             measurement=measurement,
             gpu=self._meter.use() if self._workplace.measures_memory else None,
             last=decision.reason is not None,
+            ending_s=self._ending_s(decision),
         )
+
+    def _ending_s(self, decision: Decision) -> float:
+        return self._workplace.objective.ending_s if decision.reason is StopReason.FINISHED else 0.0
 
     def _leg_ended(self, spec: TrialSpec, manifest: Manifest) -> LegEnded:
         epoch = manifest.measurements[-1].epoch

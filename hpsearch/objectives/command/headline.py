@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import dropwhile
 
 from hpsearch.text import clean
@@ -19,7 +19,7 @@ _FRAME = re.compile(r"^(?:\s|> File |$)")
 _RAISED = re.compile(r"^(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*(?:\([\w.]+\))?(?::.*)?$")  # RayTaskError(ValueError): ...
 _NAMED = re.compile(
     r"^(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt|Exit|StopIteration)(?:\([\w.]+\))?(?::|$)"
-    r"|^(?:Error|Exception|KeyboardInterrupt|SystemExit)(?::|$)"
+    r"|^(?:Error|Exception|KeyboardInterrupt|SystemExit)(?::(?!\s*[-+.\d])|$)"
 )
 # Tracebacks of what failed beside the program's own end.
 _BESIDE = re.compile(r"Exception ignored|Error in atexit|Logging error|^Exception in thread")
@@ -27,7 +27,7 @@ _BESIDE = re.compile(r"Exception ignored|Error in atexit|Logging error|^Exceptio
 _LAUNCHER = re.compile(r"(?:^|\.)(?:ChildFailedError|CalledProcessError|ProcessExitedException)(?::|$)")
 _OTHER = re.compile(
     r"^(?:\S+ )*?\S*: error: \S"  # argparse: train.py: error: unrecognized arguments
-    r"|^(?:fatal )?error(?:\[\w+\])?[ :]|^FATAL\b|^panic:|^thread '.*' panicked|^Exception in thread \""
+    r"|^(?:fatal )?error(?:\[\w+\])?[ :](?!\s*[-+.\d])|^FATAL\b|^panic:|^thread '.*' panicked|^Exception in thread \""
     r"|^Fatal Python error|^terminate called|^what\(\):"
     r"|No such option|Unrecognized options|^Could not override|^Key '.*' is not in struct|^Cannot find primary config"
     r"|^In '.*': Could not|command not found|: not found$|can't open file|can't be started|No module named"
@@ -36,32 +36,37 @@ _OTHER = re.compile(
 )
 
 
-def headline(lines: Sequence[str], others: Sequence[str] = ()) -> str:
+def headline(lines: Collection[str], others: Collection[str] = ()) -> str:
     """Return the line of an output that says why its program failed: the last one that names an exception.
 
     Args:
         lines: The end of its standard error.
-        others: The end of both outputs, for programs that print their errors to standard output.
+        others: The end of its standard output, where some programs print their errors.
 
     Returns:
         The line, stripped. If none names an exception, the last one that an argument parser, a shell or a runtime
         writes about an error, else the last one with any words; empty if there is none.
     """
-    errors, both = ([clean(line).rstrip() for line in found] for found in (lines, others))
-    last = _last(text for text in map(_bare, errors or both) if re.search(r"\w", text))
-    return _named(errors) or _named(both) or last or _last(text for text in map(_bare, both) if text) or ""
+    errors, printed = ([clean(line).rstrip() for line in found] for found in (lines, others))
+    words = ([text for text in map(_bare, found) if re.search(r"\w", text)] for found in (errors, printed))
+    # Standard output also has measurements of an error: only a traceback tells there.
+    return _named(errors) or _last(_own(list(_raised(printed)))) or _last(next(filter(None, words), [])) or ""
 
 
 def _named(lines: Sequence[str]) -> str | None:
     """Return the last line that names an exception or another error; None if there is none."""
     raised = list(_raised(lines))
-    own = [text for text, beside in raised if not beside and not _LAUNCHER.search(text.partition(":")[0])]
-    if own:
+    if own := _own(raised):
         return own[-1]
     bare = [_bare(line) for line in lines]
     in_tracebacks = {text for text, _ in raised}
     others = (text for text in bare if text not in in_tracebacks and (_NAMED.search(text) or _OTHER.search(text)))
     return _last(others) or _last(text for text, _ in raised)
+
+
+def _own(raised: Iterable[tuple[str, bool]]) -> list[str]:
+    """Return the exceptions that ended the program itself."""
+    return [text for text, beside in raised if not beside and not _LAUNCHER.search(text.partition(":")[0])]
 
 
 def _raised(lines: Sequence[str]) -> Iterator[tuple[str, bool]]:

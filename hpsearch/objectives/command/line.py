@@ -4,53 +4,76 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hpsearch.errors import FieldError
-from hpsearch.objectives.command.config import CONFIG_FILE, check_config_file, config_file_path
+from hpsearch.objectives.command.config import CONFIG_FILE, config_file_path
+from hpsearch.objectives.command.placeholders import (
+    RESERVED,
+    Argument,
+    Computed,
+    Flag,
+    Named,
+    Part,
+    Reader,
+    Variable,
+    number_text,
+    switched,
+)
 from hpsearch.objectives.command.section import Command
-from hpsearch.objectives.own_values import OWN_VALUES, OwnValues
-from hpsearch.space.space import Space
-from hpsearch.text import nearest
+from hpsearch.objectives.command.splitting import split
+from hpsearch.objectives.own_values import OwnValues
 from hpsearch.trial.trial import Config
 
-_FIELD = ("objective", "command")
+__all__ = [
+    "RESERVED",
+    "ReadCommand",
+    "as_option",
+    "as_text",
+    "command_line",
+    "filled_arguments",
+    "filled_in",
+    "interpreter_of",
+    "named_values",
+    "read_command",
+    "split",
+]
+
+FIELD = ("objective", "command")
 _RESUME = ("objective", "resume")
-_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
-_CONTINUATION = re.compile(r"(?<!\\)((?:\\\\)*)\\\n")
-_WHOLE = ("args", "overrides")  # each stands for several arguments
-RESERVED = (*OWN_VALUES, CONFIG_FILE, *_WHOLE)
-_PYTHONS = ("python", "python3")
+PYTHONS = ("python", "python3")
 
 
-def check_command(settings: Command, space: Space) -> None:
-    """Refuse a command that can't run with the configs of a space, or that ignores a parameter.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReadCommand:
+    """A command with its placeholders.
+
+    Attributes:
+        arguments: The program and its arguments.
+        resume: The arguments that are added to go on from an earlier attempt.
+    """
+
+    arguments: tuple[Argument, ...]
+    resume: tuple[Argument, ...] = ()
+
+
+def read_command(settings: Command, values: Mapping[str, Sequence[Any]]) -> ReadCommand:
+    """Return a command with its placeholders.
+
+    Args:
+        values: The possible values of each parameter and constant. A flag may have another name, which it then lacks.
 
     Raises:
-        FieldError: An unknown placeholder, a parameter that is never used or has the name of a placeholder, an empty
-            command, unbalanced quotes or braces, `{args}` inside other text, or a folder, an interpreter or a template
-            that is not there.
+        FieldError: An unknown placeholder, an empty command, unbalanced quotes or braces, or a placeholder inside other
+            text that must stand alone, such as `{args}`.
     """
-    used = _check_placeholders(settings, space.names)
-    for name in space.names:
-        if name in RESERVED:
-            placeholder = f"{{{name}}}"
-            raise FieldError(("space", name), f"{name!r} is what {placeholder} means in a command", "another name")
-        if name not in used and not used.intersection((*_WHOLE, CONFIG_FILE)):
-            allowed = f"{{{name}}} somewhere, or {{args}}, {{overrides}} or {{config_file}} for all"
-            raise FieldError(_FIELD, f"never uses {name!r}, so that its value would make no difference", allowed)
-        if name in used and name in space.conditions:
-            found = f"{{{name}}} stands for a parameter that not every config has"
-            raise FieldError(_FIELD, found, "{args}, {overrides} or {config_file}, which leave it out")
-    if settings.cwd is not None and not Path(settings.cwd).is_dir():
-        raise FieldError(("objective", "cwd"), f"found {settings.cwd!r}", "a folder that is there")
-    _check_interpreter(settings)
-    if settings.config_file is not None:
-        check_config_file(settings.config_file, space)
+    reader = Reader(values, with_config_file=settings.config_file is not None)
+    arguments = reader.arguments(split(settings.command, FIELD), FIELD)
+    resume = [] if settings.resume is None else reader.arguments(split(settings.resume, _RESUME), _RESUME)
+    return ReadCommand(arguments=tuple(arguments), resume=tuple(resume))
 
 
 def command_line(settings: Command, config: Config, own: OwnValues, *, config_file: Path | None = None) -> list[str]:
@@ -64,28 +87,78 @@ def command_line(settings: Command, config: Config, own: OwnValues, *, config_fi
         config_file: What `{config_file}` stands for; None for its place in the attempt's folder.
 
     Raises:
-        FieldError: For those reasons of `check_command` that don't depend on the space.
+        FieldError: For the reasons of `read_command`; or a number that is to be computed does not exist.
     """
-    _check_placeholders(settings, tuple(config))
-    values = {name: as_text(value) for name, value in config.items()}
-    values |= {name: "" if value is None else str(value) for name, value in own.as_dict().items()}
-    if settings.config_file is not None:
-        values[CONFIG_FILE] = str(config_file or config_file_path(settings.config_file, own.trial_dir))
-    arguments = split(settings.command, _FIELD)
-    if settings.resume is not None and own.resume_from is not None:
-        arguments = [*arguments, *split(settings.resume, _RESUME)]
-    line = [part for argument in arguments for part in _filled_in(argument, config, values)]
-    if settings.interpreter is not None and line[0] in _PYTHONS:
+    pairs = filled_arguments(settings, config, own, config_file=config_file)
+    line = [part for _, parts in pairs for part in parts]
+    if settings.interpreter is not None and line[0] in PYTHONS:
         line[0] = str(interpreter_of(settings.interpreter))
     return line
 
 
-def _filled_in(argument: str, config: Config, values: Mapping[str, str]) -> list[str]:
-    if argument == "{args}":
-        return [part for name in config for part in as_option(name, values[name])]
-    if argument == "{overrides}":
-        return [f"{name}={values[name]}" for name in config]
-    return [_PLACEHOLDER.sub(lambda match: _filled(match, values), argument)]
+def filled_arguments(
+    settings: Command, config: Config, own: OwnValues, *, config_file: Path | None = None
+) -> list[tuple[Argument, list[str]]]:
+    """Return each argument, with what it becomes for one trial: one argument, several or none.
+
+    Args:
+        own: As in `command_line`, and so is `config_file`.
+
+    Raises:
+        FieldError: For the reasons of `command_line`.
+    """
+    read = read_command(settings, {name: (value,) for name, value in config.items()})
+    values = named_values(settings, config, own, config_file)
+    going_on = read.resume if own.resume_from is not None else ()
+    return [(argument, filled_in(argument, config, values)) for argument in (*read.arguments, *going_on)]
+
+
+def named_values(
+    settings: Command, config: Config, own: OwnValues, config_file: Path | None = None
+) -> Mapping[str, Any]:
+    """Return what `filled_in` takes: parameters, constants, the trial's own values and the config file's path."""
+    values = {**config, **{name: "" if value is None else value for name, value in own.as_dict().items()}}
+    if settings.config_file is not None:
+        values[CONFIG_FILE] = str(config_file or config_file_path(settings.config_file, own.trial_dir))
+    return values
+
+
+def filled_in(argument: Argument, config: Config, values: Mapping[str, Any]) -> list[str]:
+    """Return what one argument of a command becomes: mostly one, but several or none for some placeholders.
+
+    Args:
+        config: What `{args}` and `{overrides}` stand for.
+        values: By name, of `named_values`. A flag that they lack is no argument.
+
+    Raises:
+        FieldError: A number that is to be computed does not exist, or an environment variable is not set.
+    """
+    match argument.parts:
+        case (Named(name="args"),):
+            return [part for name, value in config.items() for part in as_option(name, as_text(value))]
+        case (Named(name="overrides"),):
+            return [f"{name}={as_text(value)}" for name, value in config.items()]
+        case (Flag(name=name) as flag,):
+            if name not in values:
+                return []
+            return list(flag.when_true if switched(name, values[name], FIELD) else flag.when_false)
+    return ["".join(_text(part, values) for part in argument.parts)]
+
+
+def _text(part: Part, values: Mapping[str, Any]) -> str:
+    match part:
+        case Named(name=name):
+            return as_text(values[name])
+        case Variable(name=name):
+            if name not in os.environ:
+                raise FieldError(FIELD, f"the environment variable {name} is not set", "a value for {env:NAME}")
+            return os.environ[name]
+        case Computed() as computed:
+            try:
+                return number_text(computed.value(values))
+            except ValueError as error:
+                raise FieldError(FIELD, str(error), "a formula that gives a number for each config") from None
+    return str(part)
 
 
 def as_option(name: str, value: str) -> tuple[str, ...]:
@@ -94,83 +167,12 @@ def as_option(name: str, value: str) -> tuple[str, ...]:
     return (f"--{name}={value}",) if value.startswith("-") else (f"--{name}", value)
 
 
-def interpreter_of(place: str) -> Path:
-    """Return the Python that an `interpreter` setting names: itself, or the one in a virtual environment's folder."""
-    path = Path(place)
-    return path / "bin" / "python" if path.is_dir() else path
-
-
-def _filled(match: re.Match[str], values: Mapping[str, str]) -> str:
-    return match[0][0] if match[1] is None else values[match[1]]
-
-
 def as_text(value: Any) -> str:
     """Return a value as an argument: JSON where Python's own text would differ."""
     return json.dumps(value) if value is None or isinstance(value, bool | dict | list) else str(value)
 
 
-def split(command: str | list[str], field: tuple[str, ...]) -> list[str]:
-    """Return a command's program and arguments, with their placeholders.
-
-    Args:
-        field: Where in the space file it stands.
-
-    Raises:
-        FieldError: Its quotes are not balanced, or it is empty.
-    """
-    if isinstance(command, str):
-        try:
-            # Python's splitting keeps the newline of a continued line, a shell drops it.
-            arguments = shlex.split(_CONTINUATION.sub(r"\1", command))
-        except ValueError as error:
-            raise FieldError(field, f"can't be split: {str(error).lower()}", "balanced quotes") from None
-    else:
-        arguments = command
-    if not arguments or not arguments[0].strip():
-        raise FieldError(field, "is empty", "a program and its arguments, such as: python train.py {args}")
-    return arguments
-
-
-def _check_placeholders(settings: Command, names: tuple[str, ...]) -> set[str]:
-    """Return the names that the command's placeholders use."""
-    known = (*names, *(name for name in RESERVED if name != CONFIG_FILE or settings.config_file is not None))
-    used = _used(settings.command, _FIELD, known)
-    if settings.resume is not None:
-        used |= _used(settings.resume, _RESUME, known)
-    if settings.config_file is not None and CONFIG_FILE not in used:
-        raise FieldError(
-            ("objective", CONFIG_FILE), "is made, but the command never names it", "{config_file} in the command"
-        )
-    return used
-
-
-def _used(command: str | list[str], field: tuple[str, ...], known: tuple[str, ...]) -> set[str]:
-    used = set()
-    for argument in split(command, field):
-        for match in _PLACEHOLDER.finditer(argument):
-            name = match[1]
-            if match[0] in ("{", "}"):
-                raise FieldError(field, f"has a single {match[0]} in {argument!r}", "{name}; {{ and }} for braces")
-            if name is None:
-                continue
-            if name not in known:
-                allowed = f"{', '.join(f'{{{key}}}' for key in known)}; {{{{ and }}}} for braces"
-                raise FieldError(field, f"has an unknown placeholder {match[0]!r}", allowed, nearest(name, known))
-            if name in _WHOLE and argument != match[0]:
-                problem = f"has {match[0]} inside {argument!r}, but it stands for several arguments"
-                raise FieldError(field, problem, f"{match[0]} with blanks around it")
-            used.add(name)
-    return used
-
-
-def _check_interpreter(settings: Command) -> None:
-    if settings.interpreter is None:
-        return
-    field, found = ("objective", "interpreter"), interpreter_of(settings.interpreter)
-    if not os.access(found, os.X_OK) or found.is_dir():
-        raise FieldError(
-            field, f"found {settings.interpreter!r}", "a Python that is there, or a virtual environment's folder"
-        )
-    program = split(settings.command, _FIELD)[0]
-    if program not in _PYTHONS:
-        raise FieldError(field, f"is set, but the command's program is {program!r}", f"{' or '.join(_PYTHONS)} there")
+def interpreter_of(place: str) -> Path:
+    """Return the Python that an `interpreter` setting names: itself, or the one in a virtual environment's folder."""
+    path = Path(place)
+    return path / "bin" / "python" if path.is_dir() else path

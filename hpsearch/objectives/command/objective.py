@@ -14,7 +14,8 @@ from pathlib import Path
 from hpsearch.errors import ObjectiveError
 from hpsearch.objectives.base import TrainsOnly
 from hpsearch.objectives.command.config import CONFIG_FILE, write_config_file
-from hpsearch.objectives.command.line import check_command, command_line, interpreter_of
+from hpsearch.objectives.command.ending import let_end
+from hpsearch.objectives.command.line import command_line, interpreter_of
 from hpsearch.objectives.command.metrics import Row, Source, source_of
 from hpsearch.objectives.command.process import RunningCommand, kept_lines
 from hpsearch.objectives.command.section import Command
@@ -22,8 +23,6 @@ from hpsearch.objectives.own_values import OwnValues
 from hpsearch.trial.folder import LOG, MANIFEST, PRINTED
 from hpsearch.trial.handle import Inside, Metrics, Trial, inside
 from hpsearch.trial.trial import Config
-
-__all__ = ["CommandObjective", "check_command", "command_line"]
 
 
 class CommandObjective(TrainsOnly):
@@ -37,39 +36,36 @@ class CommandObjective(TrainsOnly):
     def train(self, config: Config, trial: Trial) -> Generator[Metrics, None, None]:
         """Yield metrics as the command prints them; closing the generator ends all its processes.
 
-        The metrics of the last epoch come only after the command has ended: they end the trial, and the command may
-        still have a model to write. A command that trains a further epoch is ended.
+        After the last epoch the command may go on for `exit_grace_s`, for it may still have a model to write. Then it
+        is ended, and so is one that trains a further epoch. It has trained all that was asked, so how it ends makes no
+        difference any more.
 
         Raises:
-            ObjectiveError: It can't be started, it ended with an error, it printed no measurement, or its epochs don't
-                increase.
+            ObjectiveError: It can't be started, it ended with an error before its last epoch, it printed no
+                measurement, or its epochs don't increase.
         """
         seen = inside(trial)
         resume = self._resume_folder(seen)
         arguments = self._prepare(config, trial, resume)
         source = source_of(self._settings.metrics, seen.metric, trial.dir, self._settings.cwd)
         environment = _environment(trial, resume, self._settings.interpreter)
-        measured, held = False, None
+        measured = False
         kept = None if source.polls else trial.dir / PRINTED
         with RunningCommand(arguments, self._settings.cwd, environment, trial.log, source, kept) as running:
-            for epoch, metrics in _measurements(running, source):
-                if held is not None:
-                    trial.log.warning("the command is ended: it goes on after its last epoch, %d", seen.total_epochs)
-                    break
+            for epoch, metrics in _measurements(running, source, seen.total_epochs):
                 if not measured:
                     yield from self._unheard(seen, epoch - 1)
                 seen.at_epoch(epoch)
                 measured = True
-                if epoch < seen.total_epochs:
-                    yield metrics
-                else:
-                    held = metrics
-            else:
-                running.check()
-        if held is not None:
-            yield held
+                yield metrics
+                if epoch >= seen.total_epochs:
+                    let_end(running, source, trial, self._settings.exit_grace_s)
+                    return
+            running.check()
         if not measured:
             yield from self._earlier(seen, resume, source.expected)
+        elif seen.epoch() < seen.total_epochs:
+            seen.said.of_end.append(f"the command ended by itself after epoch {seen.epoch()} of {seen.total_epochs}")
 
     def _earlier(self, seen: Inside, resume: Path | None, expected: str) -> Iterator[Metrics]:
         """Take over all epochs of earlier attempts, for a command that measured nothing.
@@ -133,9 +129,10 @@ class CommandObjective(TrainsOnly):
         return command_line(self._settings, config, own)
 
 
-def _measurements(running: RunningCommand, source: Source) -> Iterator[Row]:
+def _measurements(running: RunningCommand, source: Source, epochs: int) -> Iterator[Row]:
     for line in running.output():
         yield from source.rows(line)
+    yield from source.left(epochs)
 
 
 def _is_the_commands(path: Path) -> bool:

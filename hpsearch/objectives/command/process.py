@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import re
 import shlex
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
 
 from hpsearch.errors import ObjectiveError
+from hpsearch.objectives.command.headline import headline
 from hpsearch.objectives.command.metrics import Source
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ _SUPERVISOR_S = 5.0  # for the supervisor to find all processes on a busy machin
 _ESCAPED_S = 1.0
 _POLL_S = 0.2
 _STDERR_LINES = 20
+_SEARCHED_LINES = 400  # for what failed: a launcher's summary may come after it
+_SHELL_SIGNAL = 128  # a shell's exit code for a signal, less its number
 _CHUNK_BYTES = 1 << 16
 _LINE_BYTES = 1 << 18  # the rest of a longer line is dropped
 _OUT_OF_MEMORY = re.compile(r"OutOfMemoryError|CUDA out of memory|CUDA error: out of memory")  # PyTorch's words
@@ -75,11 +79,15 @@ class RunningCommand:
             msg = f"the command can't be started: {error}"
             raise ObjectiveError(msg) from error
         self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._deadline = math.inf
         self._stderr: deque[str] = deque(maxlen=_STDERR_LINES)
+        self._errors: deque[str] = deque(maxlen=_SEARCHED_LINES)
+        self._printed: deque[str] = deque(maxlen=_SEARCHED_LINES)  # without measurements
         self._pumps = [
             threading.Thread(target=self._pump, args=pair, daemon=True)
             for pair in ((self._process.stdout, self._put), (self._process.stderr, self._put_error))
         ]
+        self._reading = len(self._pumps)
         for pump in self._pumps:
             pump.start()
 
@@ -95,21 +103,25 @@ class RunningCommand:
     def _put(self, line: str) -> None:
         if self._source.wants(line):
             self._queue.put(line)
+        else:
+            self._printed.append(line)
 
     def _put_error(self, line: str) -> None:
         self._stderr.append(line)
+        self._errors.append(line)
         if self._source.reads_stderr:
             self._put(line)
 
     def output(self) -> Iterator[str | None]:
         """Yield the lines that the source wants as they come, until the command has ended and all is read.
 
-        For a source that polls files, None comes from time to time between them, and once at the end.
+        For a source that polls files, None comes from time to time between them, and once at the end. It goes on where
+        an earlier call was left, and ends early at the end of the grace.
         """
-        reading, silent_since = len(self._pumps), time.monotonic()
-        while reading:
+        silent_since = time.monotonic()
+        while self._reading and time.monotonic() < self._deadline:
             try:
-                line = self._queue.get(timeout=_POLL_S if self._source.polls else _ESCAPED_S)
+                line = self._queue.get(timeout=self._wait_s())
             except queue.Empty:
                 if self._process.poll() is not None and time.monotonic() - silent_since > _ESCAPED_S:
                     break  # a process that still holds the pipe has escaped the supervisor
@@ -118,28 +130,57 @@ class RunningCommand:
                 continue
             silent_since = time.monotonic()
             if line is None:
-                reading -= 1
+                self._reading -= 1
             else:
                 yield line
         if self._source.polls:
             yield None
 
+    def _wait_s(self) -> float:
+        longest = _POLL_S if self._source.polls else _ESCAPED_S
+        return max(0.0, min(longest, self._deadline - time.monotonic()))
+
+    def end_within(self, grace_s: float) -> None:
+        """Begin the grace: `output` ends when it is over, whether the command has ended or not."""
+        self._deadline = time.monotonic() + grace_s
+
+    def outcome(self) -> str | None:
+        """Wait until the command has ended or the grace is over.
+
+        Returns:
+            How it ended, with the line that names what failed; empty if it ended without an error, and None if it
+            still runs.
+        """
+        try:
+            left_s = self._deadline - time.monotonic()
+            code = self._process.wait(None if left_s == math.inf else max(0.0, left_s))
+        except subprocess.TimeoutExpired:
+            return None
+        if code == 0:
+            return ""
+        named = headline(self._errors, self._printed)
+        return f"{_how(code)}: {named}" if named else _how(code)
+
     def check(self) -> None:
         """Wait until the command has ended.
 
         Raises:
-            ObjectiveError: It ended with an error. The message has the last lines of its standard error.
+            ObjectiveError: It ended with an error. The message has the last lines of its standard error, or of its
+                standard output if there are none.
         """
-        code = self._process.wait()
-        if code == 0:
+        how = self.outcome()
+        if not how:
             return
-        how = f"exit code {code}" if code > 0 else _signal_name(-code)
-        last = next((line.strip() for line in reversed(self._stderr) if line.strip()), "")
-        tail = "\n".join((f": {last}", "The end of its standard error:", *self._stderr)) if last else ""
-        msg = f"the command ended with {how}{tail}"
-        if any(_OUT_OF_MEMORY.search(line) for line in self._stderr):
+        msg = "\n".join((f"the command ended with {how}", *self._tail()))
+        if any(_OUT_OF_MEMORY.search(line) for line in self._errors):
             raise CommandOutOfMemoryError(msg)
         raise ObjectiveError(msg)
+
+    def _tail(self) -> tuple[str, ...]:
+        if any(line.strip() for line in self._stderr):
+            return ("The end of its standard error:", *self._stderr)
+        printed = list(self._printed)[-_STDERR_LINES:]
+        return ("The end of its output:", *printed) if any(line.strip() for line in printed) else ()
 
     def __enter__(self) -> Self:
         return self
@@ -154,6 +195,14 @@ class RunningCommand:
             self._process.wait()
         for pump in self._pumps:
             pump.join(_ESCAPED_S)
+
+
+def _how(code: int) -> str:
+    """Return how a process ended, in words."""
+    if code < 0:
+        return _signal_name(-code)
+    named = _signal_name(code - _SHELL_SIGNAL) if code > _SHELL_SIGNAL else ""
+    return f"exit code {code} ({named})" if named.startswith("SIG") else f"exit code {code}"
 
 
 def _signal_name(number: int) -> str:

@@ -20,7 +20,7 @@ def _load(settings: Command, extra_path: str | None) -> Objective:
 
 
 def _check(settings: Command, study: StudyConfig, extra_path: str | None) -> None:
-    from hpsearch.objectives.command.line import check_command
+    from hpsearch.objectives.command.checks import check_command
     from hpsearch.objectives.command.metrics import check_metrics
 
     del extra_path
@@ -42,4 +42,18 @@ def _by_hand(settings: Command, config: Config, own: OwnValues, attempt: Path | 
     return settings.cwd, command_line(settings, config, own, config_file=kept)
 
 
-COMMAND = Way(key="command", section=Command, load=_load, code_folder=_code_folder, check=_check, by_hand=_by_hand)
+def _cautions(settings: Command, study: StudyConfig) -> list[str]:
+    from hpsearch.objectives.command.told import cautions
+
+    return cautions(settings, study)
+
+
+COMMAND = Way(
+    key="command",
+    section=Command,
+    load=_load,
+    code_folder=_code_folder,
+    check=_check,
+    by_hand=_by_hand,
+    cautions=_cautions,
+)

@@ -51,6 +51,11 @@ class AutoChooser:
         """The epochs at which legs end, ascending; the last is the full length."""
         return self._setting.ladder
 
+    @property
+    def designed(self) -> int:
+        """How many trials begin before the model proposes a config; more if none of them has learned."""
+        return self._setting.designed
+
     def choose(self, trials: Sequence[Seen], count: int, *, most_new: int | None = None) -> list[Choice]:
         """Return what the next free workers train: a pure function of its arguments and the chooser's.
 

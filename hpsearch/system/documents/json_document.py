@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from hpsearch.system.documents.merge import Document, Edit, Member, Value
+from hpsearch.system.documents.document import Document, Edit, Member, Value
 from hpsearch.system.documents.scalars import json_text
 
 _SPACE = re.compile(r"[ \t\r\n\ufeff]*")
@@ -70,6 +70,8 @@ class JsonDocument(Document):
         return found.end() if found else at
 
     def _value(self, start: int) -> Value:
+        if self.text[start] == "[":
+            return self._list(start)
         if self.text[start] != "{":
             _, end = _DECODER.raw_decode(self.text, start)
             return Value(start, end, content=self.text[start:end])
@@ -83,3 +85,13 @@ class JsonDocument(Document):
             if self.text[at] == ",":
                 at = self._skip(at + 1)
         return Value(start, at + 1, members=tuple(members))
+
+    def _list(self, start: int) -> Value:
+        items = []
+        at = self._skip(start + 1)
+        while self.text[at] != "]":
+            items.append(self._value(at))
+            at = self._skip(items[-1].end)
+            if self.text[at] == ",":
+                at = self._skip(at + 1)
+        return Value(start, at + 1, items=tuple(items), content=self.text[start : at + 1])

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from hpsearch.errors import InputError
+from hpsearch.system.documents.document import Document
 from hpsearch.system.documents.json_document import JsonDocument
-from hpsearch.system.documents.merge import Document
+from hpsearch.system.documents.python_document import PythonDocument
 from hpsearch.system.documents.reading import FileFormat
 from hpsearch.system.documents.toml_document import TomlDocument
 from hpsearch.system.documents.yaml_document import YamlDocument
 
-_DOCUMENTS: dict[FileFormat, type[Document]] = {"yaml": YamlDocument, "json": JsonDocument, "toml": TomlDocument}
+MergeFormat = FileFormat | Literal["python-assign"]
+
+_DOCUMENTS: dict[MergeFormat, type[Document]] = {
+    "yaml": YamlDocument,
+    "json": JsonDocument,
+    "toml": TomlDocument,
+    "python-assign": PythonDocument,
+}
 
 
-def open_document(text: str, file: str, file_format: FileFormat) -> Document:
+def open_document(text: str, file: str, file_format: MergeFormat) -> Document:
     """Return the document of a text.
 
     Args:

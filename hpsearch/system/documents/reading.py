@@ -7,6 +7,7 @@ import tomllib
 from typing import Any, Literal
 
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import YAMLError
 
 FileFormat = Literal["yaml", "json", "toml"]
@@ -28,6 +29,41 @@ def load_yaml(text: str) -> Any:
     """
     # typ="safe" builds no Python objects; pure=True is the YAML 1.2 parser, to which 1e-5 is a number.
     return YAML(typ="safe", pure=True).load(text)
+
+
+class Unknown:
+    """A value that a reader can't know: one with an application's own tag, or an expression of a Python file.
+
+    Args:
+        text: How messages show it.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+class _Lenient(SafeConstructor):
+    """Reads what has an application's tag (`!ENV`, `!!python/tuple`) as `Unknown`, for other parts of the file."""
+
+    def _unknown(self, node: Any) -> Unknown:
+        return Unknown(f"a value with the tag {node.tag}")
+
+
+_Lenient.add_constructor(None, _Lenient._unknown)  # noqa: SLF001 - its own
+
+
+def load_lenient(text: str) -> Any:
+    """Return the content of a YAML text, with `Unknown` for values that have tags of an application.
+
+    Raises:
+        YAML_ERRORS: The text is not YAML.
+    """
+    reader = YAML(typ="safe", pure=True)
+    reader.Constructor = _Lenient
+    return reader.load(text)
 
 
 def load_text(text: str, file_format: FileFormat) -> Any:

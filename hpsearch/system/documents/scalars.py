@@ -19,6 +19,7 @@ _EXPONENT = re.compile(r"[-+]?[\d_]+(?P<point>\.[\d_]*)?(?P<e>[eE])(?P<sign>[-+]
 _FIXED = re.compile(r"[-+]?(\d[\d_]*)?(\.[\d_]*)?")
 _LONGEST_FIXED = 24  # the 17 digits that a float may need, and a few zeros: 0.000031415926535897931
 
+TOML_BARE = r"[A-Za-z0-9_-]+"  # a key without quotes
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")  # in both versions, no number, date or indicator begins so
 _WORDS = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null"))
 _ALLOWED = "text, numbers, booleans, null, and lists and mappings of them"
@@ -89,7 +90,7 @@ def json_text(value: Any, old: str = "") -> str:
         old: The text that it replaces. Its style of exponents is kept.
     """
     if isinstance(value, float):
-        return _float_text(value, old)
+        return float_text(value, old)
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
@@ -109,7 +110,7 @@ def toml_text(value: Any, where: str, old: str = "") -> str:
     if isinstance(value, list):
         return f"[{', '.join(toml_text(item, where) for item in value)}]"
     if isinstance(value, dict):
-        pairs = (f"{toml_text(key, where)} = {toml_text(item, where)}" for key, item in value.items())
+        pairs = (f"{toml_text_of_key(key)} = {toml_text(item, where)}" for key, item in value.items())
         return f"{{ {', '.join(pairs)} }}" if value else "{}"
     if isinstance(value, str):
         if old[:1] == "'" and old[:3] != "'''" and value.isprintable() and "'" not in value:
@@ -120,17 +121,22 @@ def toml_text(value: Any, where: str, old: str = "") -> str:
     return _scalar_text(value, "" if isinstance(value, bool) else old)
 
 
+def toml_text_of_key(name: str) -> str:
+    """Return a key as TOML: bare, or in quotes."""
+    return name if re.fullmatch(TOML_BARE, name) else toml_text(name, name)
+
+
 def _scalar_text(value: Any, old: str) -> str:
     if value is None:
         return "null"
     if isinstance(value, bool):
         return _capitalised(str(value).lower(), old)
     if isinstance(value, float):
-        return _float_text(value, old) if math.isfinite(value) else _not_finite_text(value)
+        return float_text(value, old) if math.isfinite(value) else _not_finite_text(value)
     return _string_text(value, old) if isinstance(value, str) else str(value)
 
 
-def _float_text(value: float, old: str) -> str:
+def float_text(value: float, old: str) -> str:
     """Return a float with the fewest digits that read back as the same value."""
     style = _EXPONENT.fullmatch(old)
     if style and value != 0:

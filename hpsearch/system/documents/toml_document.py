@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hpsearch.errors import InputError
-from hpsearch.system.documents.merge import UNKNOWN, Document, Edit, Member, Value
-from hpsearch.system.documents.scalars import toml_text
+from hpsearch.system.documents.document import UNKNOWN, Document, Edit, Member, Value
+from hpsearch.system.documents.scalars import TOML_BARE, toml_text, toml_text_of_key
 
-_BARE = r"[A-Za-z0-9_-]+"  # a key without quotes
-_KEY = re.compile(rf"\s*(?:(?P<bare>{_BARE})|(?P<quoted>\"(?:[^\"\\]|\\.)*\"|'[^']*'))[ \t]*")
+_KEY = re.compile(rf"\s*(?:(?P<bare>{TOML_BARE})|(?P<quoted>\"(?:[^\"\\]|\\.)*\"|'[^']*'))[ \t]*")
 _SKIP = re.compile(r"(?:\s+|#[^\n]*)*")
 _LINE = re.compile(r"[^\n]*")
 _STRING = re.compile(
@@ -203,11 +202,12 @@ class TomlDocument(Document):
         if self.text[start] == "{":
             return self._inline_table(start)
         if self.text[start] == "[":
-            at = self._skip(start + 1)
+            items, at = [], self._skip(start + 1)
             while self.text[at] != "]":
-                at = self._skip(self._value(at).end)
+                items.append(self._value(at))
+                at = self._skip(items[-1].end)
                 at = self._skip(at + 1) if self.text[at] == "," else at
-            return Value(start, at + 1, content=self.text[start : at + 1])
+            return Value(start, at + 1, items=tuple(items), content=self.text[start : at + 1])
         found = _STRING.match(self.text, start)
         end = found.end() if found else start + len(self._plain(start))
         return Value(start, end, content=self.text[start:end])
@@ -243,8 +243,3 @@ class TomlDocument(Document):
         while self.text[at] in " \t":
             at += 1
         return at
-
-
-def toml_text_of_key(name: str) -> str:
-    """Return a key as TOML: bare, or in quotes."""
-    return name if re.fullmatch(_BARE, name) else toml_text(name, name)

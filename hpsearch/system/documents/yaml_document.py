@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -24,14 +25,17 @@ from ruamel.yaml.events import (
     SequenceEndEvent,
 )
 
-from hpsearch.system.documents.merge import UNKNOWN, Document, Edit, Member, Value
+from hpsearch.system.documents.document import UNKNOWN, Document, Edit, Member, Value
 from hpsearch.system.documents.reading import YAML_ERRORS, load_yaml, problem_of
 from hpsearch.system.documents.scalars import yaml_text
+from hpsearch.system.documents.values import reads_as
 
 _COLON = re.compile(r"[ \t]*:")
 _COMMENT = re.compile(r"(?<!\S)#[^\r\n]*")
 _BREAK = re.compile(r"\r\n|\n|\r")
 _LINE = re.compile(r"[^\r\n]*")
+_TAGGED = re.compile(r"(?P<tag>!\S+)(?:\s+(?P<text>.*))?", re.DOTALL)
+_OWN_TAGS = tuple(f"tag:yaml.org,2002:{name}" for name in ("float", "int", "str", "bool", "null", "seq", "map"))
 
 
 class YamlDocument(Document):
@@ -60,23 +64,33 @@ class YamlDocument(Document):
         """Return a value as a reader of the file gets it; `UNKNOWN` if it depends on the rest of the file."""
         line = max(self.text.rfind("\n", 0, value.start), self.text.rfind("\r", 0, value.start)) + 1
         indent = " " * (value.start - line if value.block else 0)  # the other lines have it already
+        return self._read(f"{indent}{self.text[value.start : value.end]}")
+
+    def _read(self, text: str) -> Any:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", MantissaNoDotYAML1_1Warning)  # 1e-4 in a file of version 1.1
-                text = f"{self._directive}{indent}{self.text[value.start : value.end]}"
-                return load_yaml(text)
+                return load_yaml(f"{self._directive}{text}")
         except YAML_ERRORS:
             return UNKNOWN
 
     def replaced(self, member: Member, value: Any) -> Edit:
         """Return the edit that sets a member's value."""
         old = member.value
-        text = yaml_text(value, self.text[old.start : old.end])
+        text = self._in_style(value, self.text[old.start : old.end])
         if old.start == old.end:
             text = f" {text}"
         elif old.block and self._column(old.start) <= self._column(member.start):
             text = f"  {text}"  # a list may begin in the column of its key; a flow collection may not
         return Edit(old.start, old.end, text)
+
+    def _in_style(self, value: Any, old: str) -> str:
+        """Return a value's text in the style of what it replaces, with its tag if the tag fits the value too."""
+        tagged = _TAGGED.fullmatch(old)
+        if tagged is None:
+            return yaml_text(value, old)
+        text = f"{tagged['tag']} {yaml_text(value, tagged['text'])}"
+        return text if reads_as(self._read(text), value) else yaml_text(value)
 
     def appended(self, mapping: Value, members: Mapping[str, Any]) -> Edit:
         """Return the edit that adds members at the end of a mapping."""
@@ -154,18 +168,27 @@ class YamlDocument(Document):
     def _sequence(self, event: Event, events: Iterator[Event]) -> Value:
         start, end = event.start_mark.index, event.end_mark.index
         flow = isinstance(event, CollectionStartEvent) and event.flow_style
+        items = []
         for item in events:
             if isinstance(item, SequenceEndEvent):
                 end = item.end_mark.index if flow else end
                 break
-            end = self._value(item, events).end
-        return Value(start, end, content=self.text[start:end], barrier=_barrier(event), block=not flow)
+            items.append(_item(self._value(item, events)))
+            end = items[-1].end
+        content = self.text[start:end]
+        return Value(start, end, items=tuple(items), content=content, barrier=_barrier(event), block=not flow)
+
+
+def _item(value: Value) -> Value:
+    """Return an item of a list. An empty one has its mark at the next token."""
+    return value if value.start != value.end else replace(value, barrier="is an empty item of a list")
 
 
 def _barrier(event: Any) -> str:
     """Return why the value that an event begins can't be edited; empty if it can."""
     if event.anchor is not None:
         return f"has an anchor (&{event.anchor})"
-    if event.tag is not None and not isinstance(event, MappingStartEvent):
+    tag = None if event.tag is None or isinstance(event, MappingStartEvent) else str(event.tag)
+    if tag is not None and tag not in _OWN_TAGS:
         return f"has a tag ({event.tag})"
     return ""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hpsearch.drafting.from_script import plan_space
 from hpsearch.errors import InputError
-from hpsearch.objectives.command.line import check_command
+from hpsearch.objectives.command.checks import check_command
 from hpsearch.objectives.space_files import load_space_file
 from support.cli import invoke
 

@@ -2,13 +2,14 @@
 
 import json
 import math
-import shlex
 
 import pytest
 
 from hpsearch.drafting.from_tuners import plan_import
 from hpsearch.errors import InputError
+from hpsearch.objectives.command.config import render_config_file
 from hpsearch.objectives.command.line import command_line
+from hpsearch.objectives.command.splitting import split
 from hpsearch.objectives.own_values import OwnValues
 from support.imported import drawn, imported, put
 
@@ -75,7 +76,10 @@ def test_a_sweep_of_a_script():
     plan, config = imported(put(SCRIPT))
     assert (config.study, config.metric, config.direction.value) == ("sweep-of-Tuesday", "validation_loss", "minimize")
     assert (config.search.sampler, config.search.total, config.objective.epochs) == ("tpe", 48, 15)
-    assert shlex.split(config.objective.command) == ["python", "train.py", "--epochs", "{epochs}", "{args}"]
+    assert split(config.objective.command, ()) == [
+        *("python", "train.py", "--epochs={epochs}", "--learning_rate={learning_rate}", "--batch_size={batch_size}"),
+        "--optimizer={optimizer}",
+    ]
     assert plan.searched == ("learning_rate", "batch_size", "optimizer")
     assert {note.partition(":")[0] for note in plan.notes} == {"project", "entity"}
     assert any("run_cap" in check for check in plan.checks)
@@ -119,19 +123,129 @@ def test_a_sweep_made_in_python():
 @pytest.mark.parametrize(
     ("command", "expected"),
     [
-        (["${env}", "python3", "${program}", "-b", "a b", "${args}"], ["python3", "t.py", "-b", "a b", "{args}"]),
-        (["${interpreter}", "-m", "pkg.t", "${args_no_boolean_flags}"], ["python", "-m", "pkg.t", "{args}"]),
-        (["bash", "-c", "echo {}\nrun"], ["bash", "-c", "echo {{}}\nrun", "{args}"]),
-        ("accelerate launch ${program} ${args}", ["accelerate", "launch", "t.py", "{args}"]),
-        (["./run", "--key=${envvar:KEY}", "${args_json_file}"], ["./run", "--key=FILL_IN", "{args}"]),
-        (["./run", 3, "${args}"], ["./run", "3", "{args}"]),
+        (["${env}", "python3", "${program}", "-b", "a b", "${args}"], ["python3", "t.py", "-b", "a b", "--lr={lr}"]),
+        (["${interpreter}", "-m", "pkg.t", "${args_no_boolean_flags}"], ["python", "-m", "pkg.t", "--lr={lr}"]),
+        (["bash", "-c", "echo {}\nrun"], ["bash", "-c", "echo {{}}\nrun", "--lr={lr}"]),
+        ("accelerate launch ${program} ${args}", ["accelerate", "launch", "t.py", "--lr={lr}"]),
+        (["accelerate launch ${program} ${args_no_equals}"], ["accelerate", "launch", "t.py", "{args}"]),
+        (["./run", "--key=${envvar:KEY}", "${args_json_file}"], ["./run", "--key={env:KEY}", "{config_file}"]),
+        (["./run", 3, "${args_no_hyphens}"], ["./run", "3", "{overrides}"]),
     ],
 )
 def test_a_command(command, expected):
     raw = parameters(lr={"min": 0.0, "max": 1.0}) | {"program": "t.py", "command": command}
     _, config = imported(put(json.dumps(raw)))
     found = config.objective.command
-    assert (found if isinstance(found, list) else shlex.split(found)) == expected
+    assert split(found, ()) == expected
+
+
+VALUES = {
+    "lr": {"min": 1e-5, "max": 0.1},
+    "amp": {"values": [True, False]},
+    "use_ema": {"value": True},
+    "shift": {"values": [-2, -1.5, 3]},
+    "optimizer": {"values": ["adam", "sgd w/ momentum"]},
+    "net.depth": {"values": [2, 4]},
+    "seed": {"values": [1, 2]},
+    "resume": {"values": [False, True]},
+    "sched": {"parameters": {"kind": {"values": ["cos", "step"]}, "gamma": {"min": 0.1, "max": 0.9}}},
+}
+
+
+def as_in_wandb(macro, values):
+    """Return what W&B's agent writes for a macro, as its documentation has it; nested names with dots."""
+    if macro == "args_no_equals":
+        return [word for name, value in values.items() for word in (f"--{name}", str(value))]
+    if macro == "args_no_hyphens":
+        return [f"{name}={value}" for name, value in values.items()]
+    if macro == "args_no_boolean_flags":
+        shown = {name: value for name, value in values.items() if value is not False}
+        return [f"--{name}" if value is True else f"--{name}={value}" for name, value in shown.items()]
+    return [f"--{name}={value}" for name, value in values.items()]
+
+
+@pytest.mark.parametrize("macro", ["args", "args_no_equals", "args_no_boolean_flags", "args_no_hyphens"])
+def test_a_script_gets_its_values_as_from_wandb(macro):
+    raw = {"program": "t.py", "command": ["${interpreter}", "${program}", f"${{{macro}}}"], **parameters(**VALUES)}
+    _, config = imported(put(json.dumps(raw)))
+    for one in drawn(config, 12):
+        line = command_line(config.objective, one, OwnValues(seed=7, epochs=4, trial_dir="t", number=0))
+        given = {"seed": 7, **{name: value for name, value in one.items() if name != "resume_value"}}
+        given["resume"] = one["resume_value"]
+        assert line[:2] == ["python", "t.py"]
+        assert sorted(line[2:]) == sorted(as_in_wandb(macro, given))
+
+
+def nested(config):
+    kept = {name: value for name, value in config.items() if not name.startswith("sched.") and name != "resume_value"}
+    sched = {key: config[f"sched.{key}"] for key in ("kind", "gamma")}
+    return kept | {"seed": 7, "resume": config["resume_value"], "sched": sched}
+
+
+def test_a_script_gets_its_json_as_from_wandb():
+    raw = {"program": "t.py", "command": ["python", "${program}", "${args_json}"], **parameters(**VALUES)}
+    plan, config = imported(put(json.dumps(raw)))
+    for one in drawn(config, 12):
+        line = command_line(config.objective, one, OwnValues(seed=7, epochs=4, trial_dir="t", number=0))
+        assert json.loads(line[2]) == nested(one)
+    assert not any("JSON has" in check for check in plan.checks)
+    raw["parameters"]["head"] = {"values": [1, "two"]}
+    assert any("head: the command's JSON has its text without quotes" in check for check in planned_of(raw).checks)
+
+
+def test_a_script_gets_its_json_file_as_from_wandb():
+    values = {name: value for name, value in VALUES.items() if name != "net.depth"}
+    raw = {"program": "t.py", "command": ["python", "${program}", "-c", "${args_json_file}"], **parameters(**values)}
+    _, config = imported(put(json.dumps(raw)))
+    for one in drawn(config, 12):
+        own = OwnValues(seed=7, epochs=4, trial_dir="t", number=0)
+        assert command_line(config.objective, one, own)[2:] == ["-c", "t/config_file.json"]
+        assert json.loads(render_config_file(config.objective.config_file, one, own)) == nested(one)
+    raw["parameters"] = VALUES
+    assert any("net.depth: in the JSON file the dots" in check for check in planned_of(raw).checks)
+
+
+def planned_of(raw):
+    return plan_import(put(json.dumps(raw)))
+
+
+def test_values_of_other_types_beside_booleans_are_no_flag():
+    raw = {"program": "t.py", "command": "${program} ${args_no_boolean_flags}"} | parameters(
+        x={"values": [True, "auto"]}
+    )
+    plan, config = imported(put(json.dumps(raw)))
+    assert split(config.objective.command, ()) == ["t.py", "--x={x}"]
+    assert any("x: the command gets true or false as a value" in check for check in plan.checks)
+
+
+@pytest.mark.parametrize(
+    ("more", "expected", "guesses"),
+    [
+        ({}, ("tpe", "val_loss", "minimize"), ("sampler, tpe: the sweep has no method", "metric, val_loss")),
+        ({"method": None, "metric": {}}, ("tpe", "val_loss", "minimize"), ("sampler", "metric", "direction")),
+        ({"method": "Bayes", "metric": {"name": "acc"}}, ("tpe", "acc", "minimize"), ("direction, minimize: as in",)),
+        ({"method": "RANDOM", "metric": {"goal": "MAXIMIZE"}}, ("random", "val_loss", "maximize"), ("metric",)),
+        ({"method": "grid", "metric": {"name": "f1", "goal": "max"}}, ("jittered_grid", "f1", "maximize"), ()),
+        (
+            {"scheduler": {"job": "team/p/scheduler:latest", "num_workers": 4}, "job": "team/p/train:v2", "run_cap": 5},
+            ("tpe", "val_loss", "minimize"),
+            ("sampler", "metric", "python, FILL_IN:train"),
+        ),
+        ({"early_terminate": None, "run_cap": None, "name": 3, "method": "random"}, ("random",), ("metric", "trials")),
+        ({"early_terminate": "hyperband", "method": "random"}, ("random",), ("metric",)),
+    ],
+)
+def test_what_is_missing_becomes_a_guess(more, expected, guesses):
+    plan, config = imported(put(json.dumps({"parameters": {"x": {"values": [1, 2]}}} | more)))
+    assert (config.search.sampler, config.metric, config.direction.value)[: len(expected)] == expected
+    for guess in guesses:
+        assert any(check.startswith(guess) for check in plan.checks), guess
+    assert plan.text.count("set this: ") >= len(guesses)
+
+
+def test_the_workers_of_a_scheduler_are_named():
+    raw = {"parameters": {"x": {"values": [1, 2]}}, "scheduler": {"job": "j", "num_workers": 4}}
+    assert any("num_workers: 4" in note and "--workers" in note for note in planned_of(raw).notes)
 
 
 def test_a_name_that_commands_have_for_themselves_is_kept_on_the_command_line():
@@ -140,7 +254,7 @@ def test_a_name_that_commands_have_for_themselves_is_kept_on_the_command_line():
     line = command_line(
         config.objective, {"resume_value": "b", "lr": 0.5}, OwnValues(seed=0, epochs=1, trial_dir="t", number=0)
     )
-    assert line == ["python", "t.py", "--resume", "b", "--lr", "0.5"]
+    assert line == ["python", "t.py", "--resume=b", "--lr=0.5"]
     assert any("resume is now resume_value," in note for note in plan.notes)
 
 
@@ -154,9 +268,9 @@ def test_a_name_that_commands_have_for_themselves_is_kept_on_the_command_line():
         ({"value": [1, 2]}, "{choice: {'1-2': [1, 2]}}"),
         ({"values": ["a\nb", "\U0001f600", "yes"]}, "{choice: [\"a\\U0000000ab\", '\U0001f600', 'yes']}"),
         ({"min": 2, "max": 2}, "2"),
-        ({"distribution": "q_uniform", "min": 0.1, "max": 0.4}, "0"),
+        ({"distribution": "q_uniform", "min": 0.1, "max": 0.4}, "{uniform: [0.1, 0.4]}"),
         ({"distribution": "q_uniform", "min": 1, "max": 2, "q": 1.5}, "1.5"),
-        ({"distribution": "q_uniform", "min": 0.4, "max": 0.8, "q": 1.0}, "{choice: [0, 1]}"),
+        ({"distribution": "q_uniform", "min": 0.4, "max": 0.8, "q": 1.0}, "{uniform: [0.4, 0.8]}"),
         ({"distribution": "q_uniform", "min": 0, "max": 1, "q": 1e-20}, "{uniform: [0, 1]}"),
         (
             {"distribution": "q_log_uniform_values", "min": 1e-16, "max": 0.5, "q": 0.1},
@@ -167,6 +281,17 @@ def test_a_name_that_commands_have_for_themselves_is_kept_on_the_command_line():
             {"distribution": "q_uniform", "min": 0.0, "max": 1e22, "q": 10**16},
             "{quniform: [0, 1e22, 10000000000000000]}",
         ),
+        ({"min": 0, "max": 1, "q": 0.25}, "{quniform: [0.0, 1.0, 0.25]}"),
+        ({"min": "1e-4", "max": "1e-1"}, "{uniform: [1e-4, 0.1]}"),
+        ({"min": "2", "max": 8}, "{randint: [2, 8]}"),
+        ({"distribution": "INT_UNIFORM", "min": 1.5, "max": 8.0}, "{randint: [2, 8]}"),
+        ({"distribution": "int_uniform", "min": 1.2, "max": 1.8}, "{uniform: [1.2, 1.8]}"),
+        ({"distribution": "uniform", "values": [0.1, 0.2]}, "{choice: [0.1, 0.2]}"),
+        ({"distribution": "uniform", "min": 0.1, "max": 0.2, "values": None}, "{uniform: [0.1, 0.2]}"),
+        ({"distribution": "q_uniform", "min": 50, "max": 60, "q": 100}, "{randint: [50, 60]}"),
+        ({"distribution": "q_log_uniform_values", "min": 9.5, "max": 3000.5, "q": 1}, "{lograndint: [10, 3000]}"),
+        ({"distribution": "log_uniform", "min": -2, "max": -1}, "{loguniform: [0.135336, 0.367879]}"),
+        ({"distribution": "log_uniform", "min": -2, "max": -2}, "0.135335"),
         ({"distribution": "q_log_uniform", "min": LOG_10, "max": 2 * LOG_10, "q": 10}, "{qlograndint: [10, 100, 10]}"),
     ],
 )
@@ -178,7 +303,7 @@ def test_values_that_need_care(raw, expected):
 
 def test_exponents_that_look_like_values_are_doubted():
     plan = planned(lr={"distribution": "log_uniform", "min": 0.0001, "max": 0.1})
-    assert any("1.0001 to 1.10517" in note and "log_uniform_values" in note for note in plan.notes)
+    assert any("1.00011 to 1.10517" in note and "log_uniform_values" in note for note in plan.notes)
     assert not planned(lr={"distribution": "log_uniform", "min": -9, "max": -2}).notes
 
 
@@ -205,7 +330,6 @@ def test_exponents_that_look_like_values_are_doubted():
         ("method: random\nparameters: {'{a}': {value: 1}}", "has braces"),
         ("method: random\nparameters: {1: {value: 1}}", "is not text"),
         ("method: randm\nparameters: {lr: {values: [1, 2]}}", "did you mean 'random'"),
-        ("parameters: {lr: {values: [1, 2]}}", "method: is missing"),
         ("method: random", "parameters: is missing"),
         ("method: random\nmetric: {goal: up, name: a}\nparameters: {lr: {values: [1, 2]}}", "metric.goal: found 'up'"),
         ("method: random\nmetric: loss\nparameters: {lr: {values: [1, 2]}}", "metric: found 'loss'"),

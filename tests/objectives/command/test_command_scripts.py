@@ -125,6 +125,14 @@ def test_values_go_under_a_key(train, tmp_path):
         ("lr: 1\n", {"map": {"lrr": "x"}}, "did you mean 'lr'?"),
         ("lr: 1\n", {"map": {"seed": "lr"}}, "two values go to 'lr'"),
         ("lr: {deep: 1}\n", {}, "lr is a mapping"),
+        (
+            "optim: {lr: 1, name: a}\n",
+            {},
+            "no place for lr, optimizer.name; allowed: map: {lr: optim.lr, optimizer.name: optim.name}, or add",
+        ),
+        ("optim: {lr: 1}\n", {"key": "optim"}, "no place for optimizer.name"),
+        ("lr: 1\noptimizer: adam\n", {"add": True}, "optimizer is 'adam'"),
+        ("lr: 1\noptimizer: {name: a}\n", {"map": {"seed": "run.seed"}}, "map: {seed: PLACE}"),
     ],
 )
 def test_a_template_that_does_not_fit_is_refused(tmp_path, text, settings, says):
@@ -132,6 +140,15 @@ def test_a_template_that_does_not_fit_is_refused(tmp_path, text, settings, says)
     if text is not None:
         template.write_text(text)
     assert says in refused(command="python t.py {config_file}", config_file={"template": str(template), **settings})
+
+
+def test_a_config_file_gets_new_names_only_if_it_may(train, tmp_path):
+    (tmp_path / "base.yaml").write_text("# mine\nseed: 0\n")
+    program = "import sys; print('{\"acc\": %s}' % open(sys.argv[1]).read().count('0.25'))"
+    settings = {"template": str(tmp_path / "base.yaml"), "add": True}
+    assert train(program, "{config_file}", config_file=settings) == {1: {"acc": 1.0}}
+    made = (tmp_path / "attempt-1" / "config_file.yaml").read_text()
+    assert made == "# mine\nseed: 0\nlr: 0.25\noptimizer: {name: adam}\n"
 
 
 def test_a_config_file_and_its_placeholder_go_together(tmp_path):

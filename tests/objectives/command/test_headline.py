@@ -194,6 +194,8 @@ def test_the_line_that_names_what_failed(output, line):
 def test_an_error_may_stand_in_standard_output():
     traceback = f"{TRACEBACK}ValueError: bad lr".splitlines()
     assert headline(["a warning"], ["epoch 1", *traceback, "a warning"]) == "ValueError: bad lr"
+    assert headline([], ["Error: 0.25", "Error: the data is bad", "no data"]) == "no data"
+    assert headline(["Error: 0.25", "no data"]) == "no data"
     assert headline([], ["epoch 1", "no data"]) == "no data"
     assert headline(["a warning"], ["epoch 1", "a warning"]) == "a warning"
 
