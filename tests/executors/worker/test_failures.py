@@ -122,4 +122,4 @@ def test_after_a_smoke_test_the_words_of_the_log_are_printed(cli, target):
     assert "first 2 trials failed with the same error" in text
     assert "ZeroDivisionError: division by zero" in text.splitlines()[-1]
     assert "trial 2's log" not in text
-    assert "resume" not in text
+    assert "resume with" not in text
