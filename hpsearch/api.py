@@ -6,8 +6,8 @@ What drives a study imports Optuna. A new study imports it once Ray has begun to
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
@@ -23,10 +23,11 @@ from hpsearch.driver.new_study import NewStudy
 from hpsearch.driver.session import Caller, Publish, Start, nothing, silent
 from hpsearch.driver.tried import Tried, short, tried_of
 from hpsearch.driver.written import WrittenFiles
-from hpsearch.errors import StudyError
+from hpsearch.errors import StudyError, TrialsFailedError
 from hpsearch.executors.planning import claimed_resources
 from hpsearch.executors.resources import ResourceRequest
 from hpsearch.objectives.space_files import load_space_file
+from hpsearch.report.log_words import words_of_failed
 from hpsearch.store.folders import new_folder
 from hpsearch.study.study import DEFAULT_STUDIES, Study, list_studies, load_study
 from hpsearch.system.escalation import removed_at_a_hard_end
@@ -118,6 +119,7 @@ def smoke(
     with (
         tempfile.TemporaryDirectory(prefix="hpsearch-smoke-", ignore_cleanup_errors=True) as folder,
         removed_at_a_hard_end(folder),
+        _telling_all(Path(folder), publish),
     ):
         written = WrittenFiles.of(config.objective, Path(folder), publish)
         told = written.pass_on
@@ -168,6 +170,21 @@ def try_out(
             raise StudyError("the trial was not begun")
         with closing(study):
             return tried_of(study)
+
+
+@contextmanager
+def _telling_all(folder: Path, publish: Publish) -> Iterator[None]:
+    """Publish what the log of a failed trial says, for the log is about to be removed.
+
+    Raises:
+        StudyError: Without the advice on how to go on, since nothing is kept.
+    """
+    try:
+        yield
+    except TrialsFailedError as error:
+        if words := words_of_failed(folder):
+            publish(words)
+        raise StudyError(error.problem) from None
 
 
 def _go_on(study: Study, config: StudyConfig, path: Path, asked: AskedRun) -> Study:

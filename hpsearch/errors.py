@@ -11,6 +11,7 @@ HpsearchError
 │   ├── StudyLockedError     another driver holds the study
 │   └── ResourceError        more GPUs or workers asked for than there are
 ├── StudyError           the study failed and can be resumed after a fix             exit code 1
+│   ├── TrialsFailedError    its trials fail, or end without a value
 │   ├── BudgetSpentError     the budget is spent before the study is done
 │   └── UnwritableError      the studies directory can't be written: running trials are held
 │       └── DiskFullError        the disk is full
@@ -130,6 +131,22 @@ class SpaceUsedUpError(HpsearchError):
 
 class StudyError(HpsearchError):
     """The study can't go on. It keeps what it has, and can be resumed."""
+
+
+class TrialsFailedError(StudyError):
+    """The trials fail, or end without a value.
+
+    Args:
+        problem: What was found.
+        advice: What to do, for a study that is kept.
+    """
+
+    def __init__(self, problem: str, advice: str) -> None:
+        super().__init__(problem, advice)
+        self.problem, self.advice = problem, advice
+
+    def __str__(self) -> str:
+        return f"{self.problem}; {self.advice}"
 
 
 class BudgetSpentError(StudyError):

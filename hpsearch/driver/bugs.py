@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hpsearch.errors import StudyError
+from hpsearch.errors import TrialsFailedError
 from hpsearch.trial.trial import StopReason, TrialRecord
 
 
@@ -21,13 +21,14 @@ class BugWatch:
         """Count a trial.
 
         Raises:
-            StudyError: With the traceback.
+            TrialsFailedError: With the traceback.
         """
         if len(self._first) >= self._limit:
             return
         self._first.append(traceback if record.stop_reason is StopReason.ERROR else None)
         if len(self._first) == self._limit and self._first[0] is not None and len(set(self._first)) == 1:
-            raise StudyError(
-                f"the first {self._limit} trials failed with the same error: {record.error}; fix it and start anew, "
-                f"or resume with the trials that are left (the traceback is in trial {record.number}'s log)"
+            raise TrialsFailedError(
+                f"the first {self._limit} trials failed with the same error: {record.error}",
+                "fix it and start anew, or resume with the trials that are left "
+                f"(the traceback is in trial {record.number}'s log)",
             )

@@ -11,7 +11,7 @@ from hpsearch.driver.enough import EnoughWatch
 from hpsearch.driver.legs import GoOn, RivalLegs
 from hpsearch.driver.proposals import Proposals
 from hpsearch.driver.session import Session
-from hpsearch.errors import BudgetSpentError, SpaceUsedUpError, StudyError
+from hpsearch.errors import BudgetSpentError, SpaceUsedUpError, StudyError, TrialsFailedError
 from hpsearch.samplers.edges import Edge, in_words
 from hpsearch.samplers.rounds import Round
 from hpsearch.selection.ranking import top
@@ -54,9 +54,9 @@ def search(session: Session) -> None:
         )
     if not best:
         first = next((f"; the first error: {r.error}" for r in records if r.error), "")
-        raise StudyError(
-            f"none of {len(records)} trials ended with a value ({_counted(records)}){first}; "
-            "see their logs; these trials stay as they are, so fix it and start anew, or resume with more --trials"
+        raise TrialsFailedError(
+            f"none of {len(records)} trials ended with a value ({_counted(records)}){first}",
+            "see their logs; these trials stay as they are, so fix it and start anew, or resume with more --trials",
         )
     found = f"best {config.metric} {best[0].value:.4f}, trial {best[0].number}"
     session.publish(StageEnded(stage="search", summary=f"{len(records)} trials ({_counted(records)}); {found}"))

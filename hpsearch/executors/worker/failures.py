@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import traceback
-
-from hpsearch.errors import Interrupted
+from hpsearch.errors import HpsearchError, Interrupted
+from hpsearch.executors.worker.own_frames import own_frames
+from hpsearch.objectives.command.headline import headline
 
 _LINE_CHARACTERS = 500  # a line of a table or a terminal; the traceback has the rest
 _TRACE_CHARACTERS = 1 << 16
+_TRACEBACK = "Traceback (most recent call last)"
 
 
 def in_a_line(error: BaseException) -> str:
-    """Return the type and the first line of an exception, at most 500 characters."""
+    """Return the type and the first line of an exception, at most 500 characters.
+
+    An exception that came from another process has a traceback in its text. The line is then the exception in there.
+    """
     try:
         lines = str(error).strip().splitlines()
+        if not isinstance(error, HpsearchError) and any(_TRACEBACK in line for line in lines):
+            lines = [headline(lines)]
     except Interrupted:
         raise
     except BaseException:  # noqa: BLE001 - `__str__` is the objective's code too
@@ -23,9 +29,12 @@ def in_a_line(error: BaseException) -> str:
 
 
 def in_full(error: BaseException) -> str:
-    """Return the traceback of an exception; only its beginning and end if it is longer than 65,536 characters."""
+    """Return the traceback of an exception from the user's code on.
+
+    Of one that is longer than 65,536 characters only the beginning and the end are there.
+    """
     try:
-        text = _storable("".join(traceback.format_exception(error)))
+        text = _storable(own_frames(error))
     except Exception:  # noqa: BLE001 - attributes of an exception can be anything
         text = f"{in_a_line(error)}\n"
     if len(text) <= _TRACE_CHARACTERS:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
 
 from hpsearch.errors import ObjectiveError
+from hpsearch.objectives.command.headline import headline
 from hpsearch.objectives.command.metrics import Source
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ _SUPERVISOR_S = 5.0  # for the supervisor to find all processes on a busy machin
 _ESCAPED_S = 1.0
 _POLL_S = 0.2
 _STDERR_LINES = 20
+_SEARCHED_LINES = 400  # for what failed: a launcher's summary may come after it
+_SHELL_SIGNAL = 128  # a shell's exit code for a signal, less its number
 _CHUNK_BYTES = 1 << 16
 _LINE_BYTES = 1 << 18  # the rest of a longer line is dropped
 _OUT_OF_MEMORY = re.compile(r"OutOfMemoryError|CUDA out of memory|CUDA error: out of memory")  # PyTorch's words
@@ -77,8 +80,10 @@ class RunningCommand:
             raise ObjectiveError(msg) from error
         self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._deadline = math.inf
-        self._stderr: deque[str] = deque(maxlen=_STDERR_LINES)
         self._last: deque[str] = deque(maxlen=_STDERR_LINES)
+        self._stderr: deque[str] = deque(maxlen=_STDERR_LINES)
+        self._errors: deque[str] = deque(maxlen=_SEARCHED_LINES)
+        self._printed: deque[str] = deque(maxlen=_SEARCHED_LINES)  # without measurements
         self._pumps = [
             threading.Thread(target=self._pump, args=pair, daemon=True)
             for pair in ((self._process.stdout, self._put), (self._process.stderr, self._put_error))
@@ -100,9 +105,12 @@ class RunningCommand:
     def _put(self, line: str) -> None:
         if self._source.wants(line):
             self._queue.put(line)
+        else:
+            self._printed.append(line)
 
     def _put_error(self, line: str) -> None:
         self._stderr.append(line)
+        self._errors.append(line)
         if self._source.reads_stderr:
             self._put(line)
 
@@ -147,7 +155,7 @@ class RunningCommand:
         """Wait until the command has ended or the grace is over.
 
         Returns:
-            How it ended, with the last line of its standard error; empty if it ended without an error, and None if it
+            How it ended, with the line that names what failed; empty if it ended without an error, and None if it
             still runs.
         """
         try:
@@ -157,25 +165,29 @@ class RunningCommand:
             return None
         if code == 0:
             return ""
-        how = f"exit code {code}" if code > 0 else _signal_name(-code)
-        last = next((line.strip() for line in reversed(self._stderr) if line.strip()), "")
-        return f"{how}: {last}" if last else how
+        named = headline(self._errors, self._printed)
+        return f"{_how(code)}: {named}" if named else _how(code)
 
     def check(self) -> None:
         """Wait until the command has ended.
 
         Raises:
-            ObjectiveError: It ended with an error. The message has the last lines of its standard error.
+            ObjectiveError: It ended with an error. The message has the last lines of its standard error, or of its
+                standard output if there are none.
         """
         how = self.outcome()
         if not how:
             return
-        said = any(line.strip() for line in self._stderr)
-        tail = ("The end of its standard error:", *self._stderr) if said else ()
-        msg = "\n".join((f"the command ended with {how}", *tail))
-        if any(_OUT_OF_MEMORY.search(line) for line in self._stderr):
+        msg = "\n".join((f"the command ended with {how}", *self._tail()))
+        if any(_OUT_OF_MEMORY.search(line) for line in self._errors):
             raise CommandOutOfMemoryError(msg)
         raise ObjectiveError(msg)
+
+    def _tail(self) -> tuple[str, ...]:
+        if any(line.strip() for line in self._stderr):
+            return ("The end of its standard error:", *self._stderr)
+        printed = list(self._printed)[-_STDERR_LINES:]
+        return ("The end of its output:", *printed) if any(line.strip() for line in printed) else ()
 
     def __enter__(self) -> Self:
         return self
@@ -190,6 +202,14 @@ class RunningCommand:
             self._process.wait()
         for pump in self._pumps:
             pump.join(_ESCAPED_S)
+
+
+def _how(code: int) -> str:
+    """Return how a process ended, in words."""
+    if code < 0:
+        return _signal_name(-code)
+    named = _signal_name(code - _SHELL_SIGNAL) if code > _SHELL_SIGNAL else ""
+    return f"exit code {code} ({named})" if named.startswith("SIG") else f"exit code {code}"
 
 
 def _signal_name(number: int) -> str:
