@@ -21,11 +21,15 @@ from hpsearch.driver.goals import Goals
 from hpsearch.driver.naming import is_taken
 from hpsearch.driver.new_study import NewStudy
 from hpsearch.driver.session import Caller, Publish, Start, nothing, silent
+from hpsearch.driver.tried import Tried, short, tried_of
+from hpsearch.driver.written import WrittenFiles
+from hpsearch.errors import StudyError
 from hpsearch.executors.planning import claimed_resources
 from hpsearch.executors.resources import ResourceRequest
 from hpsearch.objectives.space_files import load_space_file
 from hpsearch.store.folders import new_folder
 from hpsearch.study.study import DEFAULT_STUDIES, Study, list_studies, load_study
+from hpsearch.system.escalation import removed_at_a_hard_end
 from hpsearch.trial.events import Notice
 
 __all__ = [
@@ -38,6 +42,7 @@ __all__ = [
     "resume",
     "run",
     "smoke",
+    "try_out",
 ]
 
 
@@ -110,10 +115,59 @@ def smoke(
     all_overrides = [*overrides, *small(config)]
     if parts := left_out(config):
         publish(Notice(message=f"the smoke test leaves out {', '.join(parts)}"))
-    with tempfile.TemporaryDirectory(prefix="hpsearch-smoke-", ignore_cleanup_errors=True) as folder:
-        study = run(space, overrides=all_overrides, request=request, studies=folder, publish=publish, opened=opened)
+    with (
+        tempfile.TemporaryDirectory(prefix="hpsearch-smoke-", ignore_cleanup_errors=True) as folder,
+        removed_at_a_hard_end(folder),
+    ):
+        written = WrittenFiles.of(config.objective, Path(folder), publish)
+        told = written.pass_on
+        study = run(space, overrides=all_overrides, request=request, studies=folder, publish=told, opened=opened)
         with closing(study):
+            written.warn()
             return study.document()
+
+
+def try_out(
+    space: str | Path,
+    *,
+    epochs: int = 2,
+    request: ResourceRequest | None = None,
+    publish: Publish = silent,
+) -> Tried:
+    """Run one short trial of a space in this process, in a temporary directory that is removed.
+
+    Args:
+        space: A space file.
+        epochs: How many the trial has, at most.
+        request: The workers; None for this process.
+        publish: Takes events.
+
+    Raises:
+        InputError: Nothing was started.
+        Interrupted: A signal came.
+    """
+    config = load_space_file(find_space(str(space)))
+    overrides = short(min(epochs, config.objective.epochs))
+    opened: list[Study] = []
+    with tempfile.TemporaryDirectory(prefix="hpsearch-try-", ignore_cleanup_errors=True) as folder:
+        try:
+            run(
+                space,
+                overrides=overrides,
+                request=request or ResourceRequest(executor="inline"),
+                studies=folder,
+                publish=publish,
+                opened=opened.append,
+            ).close()
+        except StudyError:
+            if not opened:
+                raise
+        finally:
+            study = load_study(opened[0].folder) if opened else None
+        if study is None:
+            raise StudyError("the trial was not begun")
+        with closing(study):
+            return tried_of(study)
 
 
 def _go_on(study: Study, config: StudyConfig, path: Path, asked: AskedRun) -> Study:
@@ -133,7 +187,8 @@ def _go_on(study: Study, config: StudyConfig, path: Path, asked: AskedRun) -> St
 
 def _begin(new: NewStudy, caller: Caller) -> Study:
     """Make a study and drive it."""
-    claimed = claimed_resources(caller.request, new.config.search.total, new.name)
+    request = caller.request.for_study(new.config.gpus_per_trial)
+    claimed = claimed_resources(request, new.config.search.total, new.name)
     with (
         claimed as resources,
         caller.interrupts.listening(),  # a signal waits until the study can be resumed

@@ -24,16 +24,20 @@ class Show:
 
     Args:
         stack: Closes the live view.
+        studies: The directory that was given with --studies.
     """
 
-    def __init__(self, stack: ExitStack) -> None:
-        self._stack = stack
+    def __init__(self, stack: ExitStack, studies: Path) -> None:
+        self._stack, self._studies = stack, studies
         self._progress: Progress | None = None
         self.study: Study | None = None
 
     def opened(self, study: Study) -> None:
         """Begin to show a study that can be resumed from now on."""
+        from hpsearch.system.escalation import say_at_a_hard_end
+
         self.study = study
+        say_at_a_hard_end(f"ended by force; what was committed is kept. To go on: {_resume_line(study, self._studies)}")
         self.watched(study)
 
     def watched(self, study: Study) -> None:
@@ -58,7 +62,7 @@ def driving(studies: Path) -> Iterator[Show]:
     from hpsearch.system.signals import raising_signals
 
     with raising_signals(), ExitStack() as stack:
-        show = Show(stack)
+        show = Show(stack, studies)
         try:
             yield show
         except (KeyboardInterrupt, HpsearchError) as error:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 from collections import deque
+from contextlib import ExitStack
 
 from hpsearch.errors import InputError
 from hpsearch.executors.base import Task, Workplace
-from hpsearch.executors.machine.processes import MARK, end_marked
+from hpsearch.executors.machine.processes import MARK, end_marked, kill_all_started
 from hpsearch.executors.worker.worker import Events, Worker
 from hpsearch.system.signals import Interrupts
 from hpsearch.trial.events import TrialEvent
@@ -21,7 +22,7 @@ class InlineExecutor:
     Args:
         workplace: What the worker is given. There is no fresh process for each trial here.
         interrupts: Signals raise while an objective's code runs, for it may run for long.
-        gpu: The GPU that was chosen, as `CUDA_VISIBLE_DEVICES` calls it; empty for the first visible one.
+        gpu: The GPUs that were chosen, as `CUDA_VISIBLE_DEVICES` calls them; empty for those that are visible.
 
     Raises:
         InputError: A fresh process was asked for.
@@ -31,12 +32,15 @@ class InlineExecutor:
         if workplace.fresh_process:
             raise InputError("--fresh-process: the inline executor has one process; allowed: --executor ray")
         self._mark = f"inline-{os.getpid()}-{secrets.token_hex(4)}"
-        changes = {"OMP_NUM_THREADS": str(workplace.threads), "CUDA_VISIBLE_DEVICES": gpu, MARK: self._mark}
+        changes = {"OMP_NUM_THREADS": str(workplace.process_threads), "CUDA_VISIBLE_DEVICES": gpu, MARK: self._mark}
         if workplace.gpu:
             changes["CUDA_DEVICE_ORDER"] = os.environ.get("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # as in a Ray worker
             if not gpu:
                 del changes["CUDA_VISIBLE_DEVICES"]
         self._before = {name: os.environ.get(name) for name in changes}
+        interrupts.on_second(self._force, in_process=True)
+        self._stack = ExitStack()
+        self._guard = self._stack.enter_context(interrupts.guarded(self._mark))
         os.environ |= changes  # CUDA reads them at its first use, a command at its start
         self._worker = Worker(workplace, check=interrupts.check)
         self._interrupts = interrupts
@@ -85,11 +89,19 @@ class InlineExecutor:
     def close(self) -> None:
         """End the running objective by its `finally` blocks, and end the processes that objectives have left behind."""
         if self._running is not None:
-            self._running.close()
+            with self._interrupts.breaking_off():  # its `finally` blocks may wait for what has ended
+                self._running.close()
         self._running = None
         for name, value in self._before.items():
             if value is None:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+        self._stack.close()
         end_marked(self._mark)
+        self._interrupts.on_second(None)
+
+    def _force(self, *, hard: bool) -> None:
+        """Kill what objectives have started; this process itself is the worker."""
+        del hard  # there is nothing else
+        kill_all_started(self._mark, spared=self._guard)

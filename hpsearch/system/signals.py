@@ -1,17 +1,20 @@
-"""Signals that end the command: the handler sets a flag, which the driver's loop checks."""
+"""Signals that end the command: the handler sets a flag, which the driver's loop checks.
+
+`escalation` says what the second and the third do.
+"""
 
 from __future__ import annotations
 
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 
 from hpsearch.errors import Interrupted
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from hpsearch.system.escalation import SIGNALS, TOGETHER_S, Escalation, Force
 
 
 class Interrupts:
@@ -25,6 +28,9 @@ class Interrupts:
         self.requested: int | None = None
         self._at_once = self._swallowed = False
         self._elsewhere = sys.unraisablehook
+        self._handled_at: float | None = None  # when a handler of ours has last run
+        self._told_at: float | None = None  # when the handler first raised in an objective
+        self._escalation = Escalation(self._ask, lambda: self._told_at)
 
     def check(self) -> None:
         """Raise if a signal has come.
@@ -38,22 +44,54 @@ class Interrupts:
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Handle the signals until the exit."""
-        with _handlers_put_back():
+        with _handlers_put_back(), self._escalation.watching():
             self.install()
             yield
 
     def install(self) -> None:
         """Set the handlers; needed again after `ray.init`, which may replace them."""
         _handle_with(self._handle)
+        self._escalation.listen_again()
+
+    def on_second(self, force: Force | None, *, in_process: bool = False) -> None:
+        """Set what ends the workers at once when a second signal comes; None for nothing.
+
+        Args:
+            force: Called in another thread.
+            in_process: Whether objectives run in this process, which is ended then.
+        """
+        self._escalation.force, self._escalation.in_process = force, in_process
+
+    def guarded(self, mark: str) -> AbstractContextManager[int | None]:
+        """Have another process see to it that the last signal ends this one, until the exit, and give its id.
+
+        Args:
+            mark: Of the processes that are started.
+        """
+        return self._escalation.guarded(mark)
+
+    def _ask(self, number: int) -> None:
+        self.requested = self.requested or number
 
     @contextmanager
     def raising(self) -> Iterator[None]:
-        """Raise from the handler until the exit: an objective in this process may run for long."""
+        """Raise from the handler until the exit: an objective in this process may run for long.
+
+        Raises:
+            Interrupted: A signal has come already.
+        """
+        with self.breaking_off():
+            self.check()
+            yield
+
+    @contextmanager
+    def breaking_off(self) -> Iterator[None]:
+        """Raise from the handler until the exit, also where a signal has come before: the next one is raised too."""
         self._at_once = True
         before, sys.unraisablehook = sys.unraisablehook, self._unraisable
         self._elsewhere = before
+        self._escalation.listen_again()
         try:
-            self.check()
             yield
         finally:
             self._at_once = False
@@ -67,11 +105,15 @@ class Interrupts:
             self._elsewhere(unraisable)
 
     def _handle(self, number: int, _: FrameType | None) -> None:
-        again = self.requested is not None and not self._swallowed
-        self.requested = self.requested or number
-        if self._at_once and not again:
+        now, before = time.monotonic(), self._handled_at
+        self._handled_at, self.requested = now, self.requested or number
+        if self._escalation.listen_again():
+            self._escalation.heard(number)
+        together = before is not None and now - before < TOGETHER_S and not self._swallowed
+        if self._at_once and not together:
             self._swallowed = False
-            raise Interrupted(number)
+            self._told_at = self._told_at or now
+            raise Interrupted(self.requested)
 
 
 @contextmanager

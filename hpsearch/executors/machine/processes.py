@@ -39,6 +39,19 @@ def is_left_over(name: str, prefix: str) -> bool:
     return name.startswith(prefix) and pid.isdigit() and not psutil.pid_exists(int(pid))
 
 
+def kill_all_started(mark: str, spared: int | None) -> None:
+    """Kill all processes below this one, and those with a mark, at once; one of them may be spared."""
+    with suppress(psutil.Error):
+        for process in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):
+                if process.pid != spared:
+                    process.kill()
+    for process in psutil.process_iter():
+        if process.pid != os.getpid() and has_mark(process, mark):
+            with suppress(psutil.Error):
+                process.kill()
+
+
 def end_marked(mark: str) -> None:
     """End all other processes with a mark; those that don't end when told are killed."""
     found = [process for process in psutil.process_iter() if process.pid != os.getpid() and has_mark(process, mark)]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
 from collections import Counter
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -20,6 +23,7 @@ from hpsearch.executors.ray.slots import Slot, drain, heard, left_alone, lost, r
 from hpsearch.executors.ray.start import Connection, modules_of, ray
 from hpsearch.executors.resources import Resources
 from hpsearch.system.signals import Interrupts
+from hpsearch.text import counted
 from hpsearch.trial.events import LegEnded, Notice, TrialEvent
 from hpsearch.trial.trial import Answer, Key, StopReason
 
@@ -51,13 +55,17 @@ class RayExecutor:
         self._resources = resources
         self._failed_starts: Counter[str | None] = Counter()
         self._closed = False
+        self._interrupts = interrupts
         self._slots: list[Slot] = []
         self._stack = ExitStack()
         try:
             self._needs, workplace = self._shared(workplace)
             environment = runtime_environment(workplace) if resources.ship_code else None
             connection = begun or Connection(resources, environment, modules_of(workplace.objective))
+            self._stack.enter_context(interrupts.guarded(connection.mark))  # Ray may hang as it ends
             self._stack.callback(connection.close)
+            self._kill_ray = connection.kill
+            interrupts.on_second(self._force)
             connection.wait(interrupts)
             self._watch = None if resources.address is None else ClusterWatch(living_nodes, unplaced)
             self._local = LocalWatch()
@@ -144,6 +152,19 @@ class RayExecutor:
             with suppress(Exception):  # it ends either way
                 ray.kill(slot.actor)
         self._stack.close()
+        self._interrupts.on_second(None)
+
+    def _force(self, *, hard: bool) -> None:
+        """Kill the workers, and Ray itself if it was started here and nothing else will end it."""
+        if hard:
+            self._kill_ray()
+            return
+        for slot in list(self._slots):
+            if slot.home is not None and slot.home.host == socket.gethostname():
+                with suppress(OSError):  # Ray may take its time, or hang
+                    os.kill(slot.home.pid, signal.SIGKILL)
+            with suppress(Exception):
+                ray.kill(slot.actor)
 
     def _shared(self, workplace: Workplace) -> tuple[Needs, Workplace]:
         """Return what workers must see, and their workplace."""
@@ -162,8 +183,14 @@ class RayExecutor:
         if resources.address is None:
             return resources.cpus_per_slot or 1
         nodes = list(living_nodes().values())
-        if resources.gpus_per_slot and not any(node.total.get("GPU") for node in nodes):
+        most = max((node.total.get("GPU", 0) for node in nodes), default=0)
+        if resources.gpus_per_slot and not most:
             raise ResourceError(f"--gpus: the Ray cluster at {resources.address} has no GPU; allowed: --workers N")
+        if resources.gpus_per_slot > max(1, most):
+            raise ResourceError(
+                f"--gpus-per-trial {resources.gpus_per_slot:g}: the Ray cluster at {resources.address} has at most "
+                f"{counted(int(most), 'GPU')} on one machine; allowed: up to {most:g}"
+            )
         if resources.cpus_per_slot is not None:
             return resources.cpus_per_slot
         # 0 asks Ray for no CPU, so that nodes with fewer CPUs than workers take them too.

@@ -107,6 +107,17 @@ class Connection:
             _end_processes_of(self._folder)
             shutil.rmtree(self._folder, ignore_errors=True)
 
+    @property
+    def mark(self) -> str:
+        """The mark of the processes of a Ray that was started here; one that no process has if none was."""
+        return f"{_PREFIX}{os.getpid()}" if self._folder is None else self._folder.name
+
+    def kill(self) -> None:
+        """Kill a Ray that was started here, with all that its workers have started, and remove its files."""
+        if self._folder is not None:
+            _end_processes_of(self._folder)
+            shutil.rmtree(self._folder, ignore_errors=True)
+
     def _begin(self, modules: Sequence[str]) -> None:
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         first = _nothing

@@ -23,6 +23,7 @@ from hpsearch.objectives.command.near_logs import near_log
 from hpsearch.objectives.command.near_misses import near_miss, told
 from hpsearch.objectives.command.process import RunningCommand, kept_lines
 from hpsearch.objectives.command.section import Command
+from hpsearch.objectives.command.workdir import environment_in_folder, in_folder
 from hpsearch.objectives.own_values import OwnValues
 from hpsearch.text import counted
 from hpsearch.trial.folder import LOG, MANIFEST, PRINTED
@@ -55,9 +56,10 @@ class CommandObjective(TrainsOnly):
         source = source_of(self._settings.metrics, seen.metric, trial.dir, self._settings.cwd)
         source.notices = seen.said.once
         environment = _environment(trial, resume, self._settings.interpreter)
+        arguments, folder, environment = self._moved(arguments, trial, environment)
         measured = False
         kept = None if source.polls else trial.dir / PRINTED
-        with RunningCommand(arguments, self._settings.cwd, environment, trial.log, source, kept) as running:
+        with RunningCommand(arguments, folder, environment, trial.log, source, kept) as running:
             for epoch, metrics in _measurements(running, source, seen.total_epochs):
                 _check_order(epoch, seen, first=not measured)
                 if not measured:
@@ -136,6 +138,19 @@ class CommandObjective(TrainsOnly):
                     found |= source.rows(line)
         return found
 
+    def _moved(
+        self, arguments: list[str], trial: Trial, environment: dict[str, str]
+    ) -> tuple[list[str], str | None, dict[str, str]]:
+        """Return arguments, working directory and environment for the folder that the command runs in."""
+        if self._settings.workdir is None:
+            return arguments, self._settings.cwd, environment
+        base, folder = Path(self._settings.cwd or "").absolute(), trial.dir.absolute()
+        return (
+            in_folder(arguments, base),
+            str(folder),
+            environment_in_folder(environment, arguments, base, folder),
+        )
+
     def _prepare(self, config: Config, trial: Trial, resume: Path | None) -> list[str]:
         """Write the attempt's config file, if it has one, and return the program and its arguments."""
         own = OwnValues(
@@ -144,10 +159,16 @@ class CommandObjective(TrainsOnly):
             trial_dir=str(trial.dir),
             number=trial.number,
             resume_from=None if resume is None else str(resume),
+            gpus=_visible_gpus(),
         )
         if self._settings.config_file is not None:
             write_config_file(self._settings.config_file, config, own)
         return command_line(self._settings, config, own)
+
+
+def _visible_gpus() -> int:
+    """Return the number of GPUs that this worker has; 1 for CPU workers too."""
+    return max(1, sum(bool(name.strip()) for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")))
 
 
 def _measurements(running: RunningCommand, source: Source, epochs: int) -> Iterator[Row]:
