@@ -307,6 +307,34 @@ def test_an_epoch_that_takes_too_long_ends_its_worker_once(bench):
     assert executor.sent == [(0, 1), (0, 2)]
 
 
+def test_processes_that_end_may_take_longer_than_an_epoch_after_the_last_one(bench):
+    one = bench(faults={"epoch_timeout_s": 10.0})
+
+    def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
+        measurement = measured(executor.submitted[0], 1, score=0.5)
+        yield [replace(measurement, last=True, ending_s=20.0)]
+        one.now = 29
+        yield []
+        assert executor.ended == []
+        one.now = 31
+        yield []
+        yield trained(executor.submitted[0], 0.5)[1:]
+
+    assert len(one.run(script).ended) == 1
+
+
+def test_what_objectives_say_is_told_once(bench):
+    one = bench(search={"trials": 2})
+
+    def script(executor: Scripted) -> Iterator[list[TrialEvent]]:
+        for number in (0, 1):
+            *before, ended = trained(executor.submitted[number], 0.5)
+            yield [*before, replace(ended, notices=("numbers are text",))]
+
+    one.run(script)
+    assert [notice.message for notice in one.of(Notice)] == ["trial 0: numbers are text"]
+
+
 def test_a_trial_that_takes_too_long_ends_its_worker_once(bench):
     one = bench(faults={"trial_timeout_s": 25.0})
 

@@ -15,16 +15,19 @@ TRIAL = {"stage": Stage.SEARCH, "number": 0, "attempt": 1}
 class Trial:
     """A trial on a clock of its own, whose epochs take what is said."""
 
-    def __init__(self, *seconds: float) -> None:
+    def __init__(self, *seconds: float, ending_s: float = 0.0) -> None:
         self.now = 0.0
-        self._seconds = seconds
+        self._seconds, self._ending_s = seconds, ending_s
 
     def events(self) -> Iterator[TrialEvent]:
         yield TrialStarted(**TRIAL, worker="host:1", device="cpu")
         for epoch, seconds in enumerate(self._seconds, 1):
             self.now += seconds
             measurement = Measurement(epoch=epoch, metrics={"score": 0.5}, seconds=seconds)
-            yield TrialMeasured(**TRIAL, measurement=measurement, last=epoch == len(self._seconds))
+            last = epoch == len(self._seconds)
+            ending_s = self._ending_s if last else 0.0
+            yield TrialMeasured(**TRIAL, measurement=measurement, last=last, ending_s=ending_s)
+        self.now += self._ending_s
         yield TrialEnded(**TRIAL, reason=StopReason.FINISHED, worker="host:1")
 
     def told(self) -> list[tuple[float, list[str]]]:
@@ -43,6 +46,15 @@ def _name(event: TrialEvent) -> str:
 
 def test_each_epoch_is_told_at_once_and_the_last_one_with_the_end():
     assert Trial(1.0, 2.0, 1.0).told() == [(0, ["started"]), (1, ["1"]), (3, ["2"]), (4, ["3", "ended"])]
+
+
+def test_the_last_epoch_is_told_at_once_if_processes_have_yet_to_end():
+    assert Trial(0.001, 0.001, ending_s=5.0).told() == [
+        (0, ["started"]),
+        (0.001, ["1"]),
+        (0.002, ["2"]),
+        (5.002, ["ended"]),
+    ]
 
 
 def test_short_epochs_are_told_together():
