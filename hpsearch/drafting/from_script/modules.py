@@ -68,21 +68,21 @@ class Module:
         if first not in self.imports:
             return None
         module_name, inner = self.imports[first]
-        module = self._local(module_name)
+        module = self.local(module_name)
         if module is not None and inner:
             return module.find(f"{inner}.{rest}" if rest else inner) if module is not self else None
-        submodule = self._local(f"{module_name}.{inner}") if inner else module
+        submodule = self.local(f"{module_name}.{inner}") if inner else module
         return submodule.find(rest) if submodule is not None and submodule is not self and rest else None
 
     def local_modules(self) -> Iterator[Module]:
         """Yield the local modules that it imports."""
         for name, inner in dict.fromkeys(self.imports.values()):
             for whole in (name, f"{name}.{inner}" if inner else ""):
-                module = self._local(whole) if whole else None
+                module = self.local(whole) if whole else None
                 if module is not None and module is not self:
                     yield module
 
-    def _local(self, name: str) -> Module | None:
+    def local(self, name: str) -> Module | None:
         """Return a local module by its name in an import statement; None if it is none."""
         for path in _places(self.path, name):
             if path in self.loaded:
@@ -120,9 +120,11 @@ def _described(tree: ast.Module, path: Path, loaded: dict[Path, Module | None]) 
     module.definitions |= {node.name: node for node in tree.body if isinstance(node, Definition)}
     module.names |= module_constants(tree)
     for name, (source, inner) in module.imports.items():
-        other = module._local(source) if source.strip(".") else None  # noqa: SLF001 - of the same class
+        other = module.local(source) if source.strip(".") else None
         if other is not None and not inner:
             module.names |= {f"{name}.{key}": value for key, value in other.names.items()}
+        elif other is not None and inner == "*":
+            module.names |= {key: value for key, value in other.names.items() if key not in module.names}
         elif other is not None:
             whole = {key: value for key, value in other.names.items() if key == inner or key.startswith(f"{inner}.")}
             module.names |= {f"{name}{key[len(inner) :]}": value for key, value in whole.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from hpsearch.system.files import read_text
 
 _PLAIN = (bool, int, float, str)
 _FLAG = "true or false"
+_LOADER = re.compile(r"conf|overrid|option|args|cli|param")  # in the name of a file that is not there
 
 
 def read_overrides(module: Module, settings: tuple[Setting, ...]) -> Options | None:
@@ -40,32 +41,57 @@ def _loader(module: Module) -> Options | None:
     found: dict[str, Any] = {}
     for node in module.tree.body:
         text = _loader_text(module, node)
-        if text:
+        own = _mapping_in(node, text, found)
+        if text and (own or "globals" in text or not isinstance(node, ast.For)):
             dashes = "--" if "--" in text or "argv" not in text else ""
             settings = tuple(
                 Setting(
                     name=name, flag=f"{dashes}{name}", default=value, type=type(value).__name__, joined=True,
                     left_out=_FLAG if isinstance(value, bool) else "",
                 )
-                for name, value in found.items()
+                for name, value in (own or found).items()
+                if isinstance(value, _PLAIN)
             )  # fmt: skip
             return Options(settings=settings)
+        if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
+            place = module.local(f"{'.' * node.level}{node.module or ''}")
+            found |= {} if place is None else _settable(place.names)
         for name, value in assigned(node):
             result = evaluate(value, found)
-            if isinstance(result, _PLAIN) and not name.startswith("_"):
-                found[name] = result
+            found |= _settable({name: result})
     return None
+
+
+def _settable(names: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that a command line can set."""
+    return {
+        name: value
+        for name, value in names.items()
+        if isinstance(value, (*_PLAIN, dict)) and name.isidentifier() and not name.startswith("_")
+    }
+
+
+def _mapping_in(node: ast.stmt, text: str, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the mapping that a loop over the command line writes into; empty if it writes constants."""
+    for name, value in found.items():
+        if isinstance(value, dict) and isinstance(node, ast.For) and f"{name}[" in text:
+            return value
+    return {}
 
 
 def _loader_text(module: Module, node: ast.stmt) -> str:
     """Return the source of the loader that a statement is; empty if it is none."""
     source = ast.unparse(node) if isinstance(node, (ast.Expr, ast.For, ast.With, ast.If)) else ""
-    if "globals()" in source and "argv" in source:
+    if "argv" in source and (
+        "globals()" in source or (isinstance(node, ast.For) and re.search(r"\w\[\w+\] = ", source))
+    ):
         return source
     for call in (part for part in ast.walk(node) if isinstance(part, ast.Call)):
         if called(call) in {"exec", "execfile", "run_path"} and isinstance(node, (ast.Expr, ast.With)):
-            names = [p.value for p in ast.walk(call) if isinstance(p, ast.Constant) and isinstance(p.value, str)]
-            return _file_text(module, names) or "exec"
+            names = [p.value for p in ast.walk(node) if isinstance(p, ast.Constant) and isinstance(p.value, str)]
+            text = _file_text(module, names)
+            if "argv" in text or (not text and any(_LOADER.search(name) for name in names)):
+                return text or "exec"
         place = module.find(dotted(call.func)) if isinstance(node, ast.Expr) and dotted(call.func) else None
         inner = "" if place is None else ast.unparse(place[1])
         if "argv" in inner and ("globals" in inner or "globals()" in source):

@@ -94,6 +94,8 @@ def test_options_in_local_modules_are_read(command):
     assert command("from options import more, p\nmore(p)", options=options) == "{args}"
     whole = HEAD + "p.add_argument('--epochs', type=int)\np.add_argument('--lr', default=0.1)\nargs = p.parse_args()"
     assert command("from options import args", options=whole) == "--epochs {epochs} {args}"
+    starred = "from constants import *\nexec(open('configurator.py').read())"
+    assert command(starred, constants="lr = 0.1\nseed = 1\n") == "--lr={lr} --seed={seed}"
     constants = "LR = 0.1\nclass C:\n    wd = 0.2\n"
     text = "import c\nfrom c import C\np.add_argument('--lr', default=c.LR)\np.add_argument('--wd', default=C.wd)"
     command(text, c=constants)
@@ -135,6 +137,13 @@ for word in sys.argv[1:]:
     name, value = word.split('=')
     globals()[name] = eval(value)
 """
+MAPPING = """
+import sys
+config = {'lr': 0.1, 'epochs': 3}
+for word in sys.argv[1:]:
+    name, value = word.split('=')
+    config[name] = eval(value)
+"""
 CONFIGURATOR = "lr = 0.1\nmax_iters = 100\neval_interval = 20\nexec(open('configurator.py').read())"
 LIGHTNING = """
 from lightning.pytorch.cli import LightningCLI
@@ -156,6 +165,12 @@ OWN = "--trainer.max_epochs {epochs} --seed_everything {seed} --trainer.default_
         (TYPER, "{trial_dir} --seed {seed} {args}"),
         (OMEGACONF, "optim.lr={optim.lr}"),
         (LOOP, "lr={lr} seed={seed}"),
+        (
+            CONFIGURATOR.replace("exec(", "with open('configurator.py') as f:\n    exec(f.read()) #"),
+            "--lr={lr} '--max_iters={max_iters = 20 * epochs}'",
+        ),
+        (MAPPING, "lr={lr} epochs={epochs}"),
+        (HEAD + "lr = 0.1\nexec(open('version.py').read())\np.add_argument('--wd', default=0.1)", "{args}"),
         (CONFIGURATOR, "--lr={lr} '--max_iters={max_iters = 20 * epochs}'"),
         (LIGHTNING, f"fit {OWN} {{args}} {LOGGER}"),
     ],
