@@ -81,6 +81,18 @@ with open(os.path.join(a.out_dir, "log.csv"), "w") as f:
     assert "epoch 2: val_loss 0.5" in said
 
 
+def test_a_file_in_the_working_directory_is_read_too():
+    body = """
+with open("log.csv", "w") as f:
+    f.write("epoch,val_loss\\n")
+    for epoch in range(1, a.epochs + 1):
+        print(f"{epoch},{1 / epoch}", file=f, flush=True)
+"""
+    assert "epoch 2: val_loss 0.5" in tried(body)
+    assert "workdir: trial" in Path("train.hpsearch.yaml").read_text()
+    assert not Path("log.csv").exists()
+
+
 def test_near_misses_are_shown_with_what_to_write():
     body = """
 def show(d):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
 
 from hpsearch.drafting.from_script.epochs import first_epoch, name_of
 from hpsearch.drafting.from_script.literals import called
@@ -18,6 +19,10 @@ _LIGHTNING = ("lightning", "pytorch_lightning", "lightning_fabric")
 _KERAS = ("keras", "tensorflow", "tf_keras")
 _SHARED = "{}: line {} writes it where all trials would, not below an option for a folder of its own"
 _NAME = re.compile(r"[A-Za-z][\w@./:() -]{0,80}")
+_MOVED = (
+    "workdir: line {} writes {} where the script runs, so each trial runs in its own folder; what it reads from there "
+    "needs an absolute path"
+)
 _MOST_COLUMNS = 60
 
 
@@ -31,6 +36,7 @@ class Log:
         names: What its columns or scalars may be called.
         first_epoch: The number of its first epoch.
         options: What options of the script have to be, so that the log lies there.
+        workdir: Whether each trial has to run in its own folder, because the script writes where it runs.
         unsure: What may be wrong.
     """
 
@@ -39,6 +45,7 @@ class Log:
     names: tuple[str, ...]
     first_epoch: int = 1
     options: dict[str, str] = field(default_factory=dict)
+    workdir: bool = False
     unsure: tuple[str, ...] = ()
 
     @property
@@ -90,9 +97,24 @@ def _log(place: Written | None, call: ast.Call, name: str, *, names: Iterable[st
     """Return a CSV file; if its place is not known, as one that is to be moved."""
     if place is not None and place.is_own:
         return Log(way="csv", place=place.path, names=tuple(names), first_epoch=first, options=place.options)
+    here = _below_workdir(place)
     last = name if place is None else place.path.rpartition("/")[2] or name
-    doubt = _SHARED.format(last, call.lineno)
-    return Log(way="csv", place=f"{TRIAL_DIR}/{last}", names=tuple(names), first_epoch=first, unsure=(doubt,))
+    doubt = _MOVED.format(call.lineno, here) if here else _SHARED.format(last, call.lineno)
+    return Log(
+        way="csv",
+        place=f"{TRIAL_DIR}/{here or last}",
+        names=tuple(names),
+        first_epoch=first,
+        workdir=bool(here),
+        unsure=(doubt,),
+    )
+
+
+def _below_workdir(place: Written | None) -> str:
+    """Return a path as it is below the folder in which the script runs; empty if it is not known, or elsewhere."""
+    if place is None or place.path.startswith(("/", "~", "..")) or place.is_own:
+        return ""
+    return PurePosixPath(place.path).as_posix().lstrip(".").lstrip("/")
 
 
 def _summary(source: Source) -> Iterator[Log]:
@@ -116,24 +138,15 @@ def _lightning(source: Source) -> Iterator[Log]:
         version = _text(next(iter(call.args[2:]), given.get("version")), "version_0", source)
         place = written(save_dir, source)
         below = "/".join(part for part in (name, version, "metrics.csv") if part)
-        if place is not None and place.is_own:
-            yield Log(way="csv", place=f"{place.path}/{below}", names=names, first_epoch=0, options=place.options)
-        else:
-            doubt = _SHARED.format("metrics.csv", call.lineno)
-            yield Log(way="csv", place=f"{TRIAL_DIR}/{below}", names=names, first_epoch=0, unsure=(doubt,))
+        file = None if place is None else Written(path=f"{place.path}/{below}", options=place.options)
+        yield _log(file, call, below, names=names, first=0)
     for call in source.callers.get("Trainer", ()):
-        root = next((k.value for k in call.keywords if k.arg == "default_root_dir"), None)
+        root = next((k.value for k in call.keywords if k.arg == "default_root_dir"), ast.Constant(""))
         place = written(root, source)
-        doubts = ["Trainer has no CSVLogger: give it logger=CSVLogger(...), or read TensorBoard's events"]
-        if place is None or not place.is_own:
-            doubts.append(f"lightning_logs: line {call.lineno} gives no default_root_dir, so all trials would share it")
-        yield Log(
-            way="csv",
-            place=f"{TRIAL_DIR}/lightning_logs/version_0/metrics.csv",
-            names=names,
-            first_epoch=0,
-            unsure=tuple(doubts),
-        )
+        below = "lightning_logs/version_0/metrics.csv"
+        path = None if place is None else Written(path=f"{place.path}/{below}".lstrip("/"), options=place.options)
+        log = _log(path, call, below, names=names, first=0)
+        yield replace(log, unsure=(*log.unsure, "Trainer has no CSVLogger: give it logger=CSVLogger(...)"))
 
 
 def _logged(source: Source) -> tuple[str, ...]:
@@ -258,7 +271,11 @@ def _tensorboard(source: Source) -> Iterator[Log]:
     for call in source.callers.get("SummaryWriter", ()):
         given = {k.arg: k.value for k in call.keywords if k.arg}
         place = written(call.args[0] if call.args else given.get("log_dir") or given.get("logdir"), source)
-        if place is None or not place.is_own:
+        path = call.args[0] if call.args else given.get("log_dir") or given.get("logdir")
+        here = "runs" if path is None else _below_workdir(place)
+        if here:
+            doubts.append(_MOVED.format(call.lineno, here))
+        elif place is None or not place.is_own:
             doubts.append(f"SummaryWriter: line {call.lineno} writes where all trials would, not below an option")
         yield Log(
             way="tensorboard",
@@ -266,6 +283,7 @@ def _tensorboard(source: Source) -> Iterator[Log]:
             names=tuple(text for call in calls for text in _said(call.args[0])),
             first_epoch=_first(step, best, source),
             options={} if place is None else place.options,
+            workdir=bool(here),
             unsure=tuple(doubts),
         )
 

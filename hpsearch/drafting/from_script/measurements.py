@@ -47,6 +47,7 @@ class Measurements:
         place: The regular expression, the file or the folder.
         first_epoch: The number of the first epoch in the script's log.
         options: What the command has to give to options of the script, by their names, so that the log lies there.
+        workdir: Whether each trial has to run in its own folder, because the script writes its log where it runs.
         unsure: What was guessed and may be wrong, each with what to look at.
     """
 
@@ -56,6 +57,7 @@ class Measurements:
     place: str = ""
     first_epoch: int = 1
     options: dict[str, str] = field(default_factory=dict)
+    workdir: bool = False
     unsure: tuple[str, ...] = ()
 
     @property
@@ -143,6 +145,7 @@ def _of_log(log: Log) -> Measurements:
         place=log.place,
         first_epoch=log.first_epoch,
         options=log.options,
+        workdir=log.workdir,
         unsure=(f"the metric: {metric}{beside}", *log.unsure),
     )
 

@@ -46,6 +46,8 @@ def objective(findings: Findings, folder: Path) -> tuple[Line, ...]:
         Entry("cwd", _relative(Path(), folder)),
         Entry("command", CommandText(tuple(_command(findings)))),
     ]
+    if findings.measured.workdir:
+        lines.append(Entry("workdir", "trial", "CHECK: the script writes its log where it runs"))
     if findings.script is None:
         lines.append(Comment("CHECK: put the script's name above, or run `hpsearch init` again with --script"))
     lines.append(Comment("interpreter: .venv  # the Python of the script, if it is another one than hpsearch's"))

@@ -317,8 +317,15 @@ def test_logs_in_files(text, way, place, metric, first):
 
 def test_a_log_that_trials_would_share_is_doubted():
     found = guessed("w = csv.DictWriter(open('log.csv', 'w'), ['epoch', 'val_loss'])")
-    assert found.place == "{trial_dir}/log.csv"
+    assert (found.place, found.workdir) == ("{trial_dir}/log.csv", True)
+    assert any(doubt.startswith("workdir: line 1 writes log.csv") for doubt in found.unsure)
+    found = guessed("w = csv.DictWriter(open(path, 'w'), ['epoch', 'val_loss'])")
+    assert not found.workdir
     assert any("all trials" in doubt for doubt in found.unsure)
+    found = guessed("import lightning as L\nself.log('val_loss', x)\nL.Trainer(max_epochs=3)")
+    assert (found.place, found.workdir) == ("{trial_dir}/lightning_logs/version_0/metrics.csv", True)
+    found = guessed("w = SummaryWriter()\nw.add_scalar('val/loss', x, epoch)")
+    assert (found.place, found.workdir) == ("{trial_dir}", True)
 
 
 @pytest.mark.parametrize(
