@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +29,8 @@ class WrittenFiles:
     """Looks at a folder whenever a trial begins or ends.
 
     What changes between two looks was written by a trial that ran then. If no single trial can have made all changes
-    of a file, two have. Files of trials that always ran at the same time are not told apart, and not named.
+    of a file, two have. Files of trials that always ran at the same time are not told apart, and not named. Nor is a
+    file that changes while no trial runs, such as one that gets what the command prints.
 
     Args:
         folder: Where trials may write.
@@ -44,6 +46,7 @@ class WrittenFiles:
     _known: _State | None = field(init=False)
     _running: set[Key] = field(init=False, default_factory=set)
     _suspects: dict[str, set[Key]] = field(init=False, default_factory=dict)
+    _of_others: set[str] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
         self._known = self._state()
@@ -69,7 +72,7 @@ class WrittenFiles:
 
     def warn(self) -> None:
         """Publish a notice that names the files that two trials have written, if there are any."""
-        shared = sorted(path for path, suspects in self._suspects.items() if not suspects)
+        shared = sorted(path for path, some in self._suspects.items() if not some and path not in self._of_others)
         if not shared:
             return
         names = ", ".join(shared[:_SHOWN])
@@ -77,11 +80,14 @@ class WrittenFiles:
         self.publish(Notice(message=f"several trials wrote {names}{more} in {self.folder}; {self.cure}"))
 
     def _look(self, event: TrialEvent) -> None:
+        idle = not self._running
         if isinstance(event, TrialStarted):
             self._running.add(event.key)
         state = None if self._known is None else self._state()
         if state is not None and self._known is not None:
-            for path in (path for path, one in state.items() if self._known.get(path) != one):
+            changed = [path for path, one in state.items() if self._known.get(path) != one]
+            self._of_others.update(changed if idle else ())
+            for path in changed:
                 self._suspects[path] = self._suspects.get(path, self._running) & self._running
         self._known = state
         if not isinstance(event, TrialStarted):
@@ -100,7 +106,8 @@ class WrittenFiles:
                     seen = path.lstat()
                 except OSError:
                     continue
-                found[str(path.relative_to(self.folder))] = seen.st_mtime_ns, seen.st_size
+                if stat.S_ISREG(seen.st_mode):
+                    found[str(path.relative_to(self.folder))] = seen.st_mtime_ns, seen.st_size
                 if len(found) > _MOST_FILES:
                     return None
         return found

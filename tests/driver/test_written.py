@@ -88,6 +88,17 @@ def test_what_can_be_of_one_trial_is_not_named(scene):
     assert scene.said() == []
 
 
+def test_what_the_command_prints_into_a_file_is_not_of_its_trials(scene):
+    scene.write("smoke.log", "the plan")
+    for number in range(2):
+        scene.begin(number)
+        scene.write("smoke.log", f"the plan, and more of {'it' * number}")
+        (scene.folder / "latest").unlink(missing_ok=True)
+        (scene.folder / "latest").symlink_to(f"{number}.log")
+        scene.end(number)
+    assert scene.said() == []
+
+
 def test_many_files_are_counted(scene):
     for number in range(2):
         scene.begin(number)
