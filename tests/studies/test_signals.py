@@ -191,7 +191,7 @@ def test_only_a_command_may_be_ended_by_the_hard_way():
     interrupts = Interrupts()
     with interrupts.listening(), interrupts.guarded("of-a-notebook") as guard:
         assert guard is None
-    with may_leave(), interrupts.guarded("before the study"):
+    with may_leave(), interrupts.guarded("before-the-study") as guard:
         assert guard is None
     with may_leave(), interrupts.listening(), interrupts.guarded("of-a-command") as guard:
         assert psutil.Process(guard).ppid() == os.getpid()
