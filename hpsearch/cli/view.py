@@ -59,9 +59,10 @@ class Show:
 @contextmanager
 def driving(studies: Path) -> Iterator[Show]:
     """Show a study's progress; after an interruption or a failure, say how to go on."""
+    from hpsearch.system.escalation import may_leave
     from hpsearch.system.signals import raising_signals
 
-    with raising_signals(), ExitStack() as stack:
+    with raising_signals(), may_leave(), ExitStack() as stack:
         show = Show(stack, studies)
         try:
             yield show

@@ -42,15 +42,27 @@ class _HardEnd:
     """What is left to do at a hard end.
 
     Attributes:
+        allowed: Whether this process may be ended: it is a command, and not a notebook.
         words: Printed then.
         folders: Removed then.
     """
 
+    allowed: bool = False
     words: str = ""
     folders: list[str] = field(default_factory=list)
 
 
 _HARD_END = _HardEnd()
+
+
+@contextmanager
+def may_leave() -> Iterator[None]:
+    """Let signals end this process by the hard way until the exit; a notebook's process belongs to others."""
+    _HARD_END.allowed = True
+    try:
+        yield
+    finally:
+        _HARD_END.allowed, _HARD_END.words = False, ""
 
 
 def say_at_a_hard_end(words: str) -> None:
@@ -126,7 +138,7 @@ class Escalation:
         Yields:
             The id of the process; None if nothing watches.
         """
-        if self._target < 0:
+        if self._target < 0 or not _HARD_END.allowed:
             yield None
             return
         source, target = os.pipe()
@@ -140,7 +152,8 @@ class Escalation:
             finally:
                 os.close(target)
                 if process is not None:
-                    _wait_for(process)
+                    process.kill()  # it has nothing left to do
+                    process.wait()
 
     @contextmanager
     def _writing_to(self, target: int) -> Iterator[None]:
@@ -212,15 +225,16 @@ class _Watcher:
         return told is not None and time.monotonic() - told >= _PATIENCE_S
 
     def _act(self) -> float | None:
-        """Do what the count of signals asks for; return until when the command has to end then."""
-        now = time.monotonic()
+        """Do what the count of signals asks for; return until when the command has to end then, if there is a limit."""
+        now, limited = time.monotonic(), self._of.in_process and _HARD_END.allowed
         if self._count == 1:
             self._of._first(self._number)  # noqa: SLF001 - as above
-            return now + _PATIENCE_S if self._of.in_process else None
+            return now + _PATIENCE_S if limited else None
         if self._count == 2:  # noqa: PLR2004 - the second signal
             self._force(hard=False)
-            return now + _GRACE_S if self._of.in_process else None
-        self._leave()
+            return now + _GRACE_S if limited else None
+        if _HARD_END.allowed:
+            self._leave()
         return None
 
     def _force(self, *, hard: bool) -> None:
@@ -259,14 +273,6 @@ def _start_guard(
         )
     except OSError:
         return None
-
-
-def _wait_for(guard: subprocess.Popen[bytes]) -> None:
-    try:
-        guard.wait(_GRACE_S)
-    except subprocess.TimeoutExpired:
-        guard.kill()
-        guard.wait()
 
 
 _WATCHED: set[int] = set()  # pipes of this process

@@ -16,12 +16,13 @@ def test_what_is_left_unsaid():
     assert parse_config(raw).prune is UNSAID
 
 
-@pytest.mark.parametrize("said", ["auto", {}, {"audit": 0.05}])
+@pytest.mark.parametrize("said", ["auto", {}, {"audit": 0.05}, {"diverged": ["loss"]}])
 def test_where_no_rule_is_named_they_are_chosen(said):
     prune = pruned(said)
     assert prune.is_auto
     assert prune.stall == Stall()
-    assert prune.audit == (0.05 if isinstance(said, dict) and said else 0.0)
+    assert prune.audit == (0.05 if "audit" in said else 0.0)
+    assert prune.diverged == (["loss"] if "diverged" in said else None)
 
 
 def test_a_study_from_before_auto_keeps_stall_alone():
@@ -58,6 +59,7 @@ def test_a_mapping_that_names_a_rule_says_all_of_them():
         ({"stall": {}, "audit": 0.1}, "prune: found .*; allowed: audit beside one of asha, "),
         ({"audit": 0.6}, "prune.audit: found 0.6; allowed: a number >= 0 and <= 0.5"),
         ({"audit": "5%"}, "prune.audit: found '5%'; allowed: a number"),
+        ({"diverged": "loss"}, "prune.diverged: found 'loss'; allowed: a list of names of metrics, or null"),
         ({"asha": 3}, "prune.asha: found 3; allowed: a mapping with eta, first, mode, order, or null"),
         ({"asha": {"eta": 1}}, "prune.asha.eta: found 1; allowed: an integer >= 2"),
         ({"asha": {"eta": 3.0}}, "prune.asha.eta: found 3.0; allowed: an integer >= 2"),

@@ -9,7 +9,7 @@ from hpsearch.objectives.space_files import parse_config
 from hpsearch.selection.asha import AshaRule
 from hpsearch.selection.hyperband import HyperbandRule
 from hpsearch.selection.median import MedianRule
-from hpsearch.selection.rules import local_rules, rival_rule
+from hpsearch.selection.rules import divergence_rule, local_rules, rival_rule
 from hpsearch.selection.screen import ScreenRule
 from hpsearch.selection.stall import StallRule
 from hpsearch.trial.trial import Direction
@@ -65,6 +65,28 @@ def test_without_a_rule_that_compares_nothing_is_compared(prune):
 def test_auto_compares_where_it_pays(epochs, total, rungs):
     rule = rule_of("auto", epochs, total=total)
     assert (rule and rule.rungs(0)) == rungs
+
+
+BUILT_IN = {"objective": {"use": "image_classifier", "data": "digits", "epochs": 3}, "metric": "val_loss"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "metrics"),
+    [
+        ({}, ("score",)),
+        ({"prune": None}, ("score",)),
+        ({"prune": {"diverged": ["loss", "score", "norm"]}}, ("score", "loss", "norm")),
+        ({"prune": {"stall": None, "diverged": ["loss"]}}, ("score", "loss")),
+        (BUILT_IN, ("val_loss", "train_loss")),
+        (BUILT_IN | {"prune": None}, ("val_loss", "train_loss")),
+        (BUILT_IN | {"prune": {"diverged": []}}, ("val_loss",)),
+    ],
+    ids=str,
+)
+def test_the_metrics_that_end_a_trial_are_the_studys_and_those_that_are_named(changes, metrics):
+    config = parse_config(sample_raw() | {"space": {"lr": {"uniform": [0.1, 1.0]}}} | changes)
+    assert divergence_rule(config).metrics == metrics
+    assert local_rules(config, 27)[0] == divergence_rule(config)
 
 
 def test_stall_stands_beside_all_of_them():

@@ -15,6 +15,8 @@ import psutil
 import pytest
 
 from hpsearch.system import last_exit
+from hpsearch.system.escalation import may_leave
+from hpsearch.system.signals import Interrupts
 from support.paths import OBJECTIVES
 from support.waiting import Patience, wait_until
 
@@ -183,3 +185,26 @@ def test_a_message_ends_a_process_that_python_can_not_end():
         assert list(queues) == [3]
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(queues[3])
+
+
+def test_only_a_command_may_be_ended_by_the_hard_way():
+    interrupts = Interrupts()
+    with interrupts.listening(), interrupts.guarded("of-a-notebook") as guard:
+        assert guard is None
+    with may_leave(), interrupts.guarded("before-the-study") as guard:
+        assert guard is None
+    with may_leave(), interrupts.listening(), interrupts.guarded("of-a-command") as guard:
+        assert psutil.Process(guard).ppid() == os.getpid()
+    assert not psutil.pid_exists(guard)
+
+
+def test_a_child_that_is_forked_tells_nobody_of_its_signals():
+    interrupts = Interrupts()
+    with interrupts.listening():
+        child = os.fork()
+        if child == 0:
+            handlers = [signal.getsignal(number) for number in (INT, TERM, HUP)]
+            expected = [signal.default_int_handler, signal.SIG_DFL, signal.SIG_DFL]
+            os._exit(handlers != expected or signal.set_wakeup_fd(-1) != -1)
+        assert os.waitpid(child, 0)[1] == 0
+    assert interrupts.requested is None
