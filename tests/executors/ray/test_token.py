@@ -76,7 +76,7 @@ def address(home) -> Iterator[str]:
     start = ["--head", f"--port={port}", "--num-cpus=1", "--include-dashboard=false", f"--temp-dir={folder}", "--block"]
     head = subprocess.Popen(
         [BIN / "ray", "start", *start, "--disable-usage-stats", "--object-store-memory=100000000"],
-        env=environment(home),
+        env={**environment(home), "RAY_health_check_failure_threshold": "100"},  # a busy machine is not a dead node
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
