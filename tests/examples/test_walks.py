@@ -1,4 +1,4 @@
-"""The way of docs/start.md through re-made repositories: from `init` to an exported line on a branch, which then runs."""
+"""The way of docs/start.md through re-made repositories: from `init` to an exported line, on a branch that runs."""
 
 from __future__ import annotations
 
