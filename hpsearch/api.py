@@ -21,6 +21,8 @@ from hpsearch.driver.goals import Goals
 from hpsearch.driver.naming import is_taken
 from hpsearch.driver.new_study import NewStudy
 from hpsearch.driver.session import Caller, Publish, Start, nothing, silent
+from hpsearch.driver.tried import Tried, short, tried_of
+from hpsearch.driver.written import WrittenFiles
 from hpsearch.errors import StudyError, TrialsFailedError
 from hpsearch.executors.planning import claimed_resources
 from hpsearch.executors.resources import ResourceRequest
@@ -41,6 +43,7 @@ __all__ = [
     "resume",
     "run",
     "smoke",
+    "try_out",
 ]
 
 
@@ -118,8 +121,11 @@ def smoke(
         removed_at_a_hard_end(folder),
         _telling_all(Path(folder), publish),
     ):
-        study = run(space, overrides=all_overrides, request=request, studies=folder, publish=publish, opened=opened)
+        written = WrittenFiles.of(config.objective, Path(folder), publish)
+        told = written.pass_on
+        study = run(space, overrides=all_overrides, request=request, studies=folder, publish=told, opened=opened)
         with closing(study):
+            written.warn()
             return study.document()
 
 
@@ -136,6 +142,52 @@ def _telling_all(folder: Path, publish: Publish) -> Iterator[None]:
         if words := words_of_failed(folder):
             publish(words)
         raise StudyError(error.problem) from None
+
+
+def try_out(
+    space: str | Path,
+    *,
+    epochs: int = 2,
+    request: ResourceRequest | None = None,
+    publish: Publish = silent,
+) -> Tried:
+    """Run one short trial of a space in this process, in a temporary directory that is removed.
+
+    Args:
+        space: A space file.
+        epochs: How many the trial has, at most.
+        request: The workers; None for this process.
+        publish: Takes events.
+
+    Raises:
+        InputError: Nothing was started.
+        Interrupted: A signal came.
+    """
+    config = load_space_file(find_space(str(space)))
+    overrides = short(min(epochs, config.objective.epochs))
+    opened: list[Study] = []
+    with (
+        tempfile.TemporaryDirectory(prefix="hpsearch-try-", ignore_cleanup_errors=True) as folder,
+        removed_at_a_hard_end(folder),
+    ):
+        try:
+            run(
+                space,
+                overrides=overrides,
+                request=request or ResourceRequest(executor="inline"),
+                studies=folder,
+                publish=publish,
+                opened=opened.append,
+            ).close()
+        except StudyError:
+            if not opened:
+                raise
+        finally:
+            study = load_study(opened[0].folder) if opened else None
+        if study is None:
+            raise StudyError("the trial was not begun")
+        with closing(study):
+            return tried_of(study)
 
 
 def _go_on(study: Study, config: StudyConfig, path: Path, asked: AskedRun) -> Study:
@@ -155,7 +207,8 @@ def _go_on(study: Study, config: StudyConfig, path: Path, asked: AskedRun) -> St
 
 def _begin(new: NewStudy, caller: Caller) -> Study:
     """Make a study and drive it."""
-    claimed = claimed_resources(caller.request, new.config.search.total, new.name)
+    request = caller.request.for_study(new.config.gpus_per_trial)
+    claimed = claimed_resources(request, new.config.search.total, new.name)
     with (
         claimed as resources,
         caller.interrupts.listening(),  # a signal waits until the study can be resumed

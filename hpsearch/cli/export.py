@@ -118,7 +118,10 @@ def _write_config(study: Study, asked: ExportOptions) -> None:
 def _said_too(plan: Export) -> list[str]:
     """Return what a look at the file would show: what is new in it, what was computed, and what is not there."""
     replaced = ", ".join(f"{name} (was {text})" for name, text in plan.replaced.items())
-    said = {"added": ", ".join(plan.added), "no longer computed": replaced, "left out": ", ".join(plan.left_out)}
+    added = ", ".join(
+        f"{name} ({plan.alike[name]} is there too)" if name in plan.alike else name for name in plan.added
+    )
+    said = {"added": added, "no longer computed": replaced, "left out": ", ".join(plan.left_out)}
     return [printable(f"{what}: {names}") for what, names in said.items() if names]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -29,6 +30,14 @@ def init(
     script: Annotated[
         Path | None, typer.Option("--script", metavar="FILE", help="The script that reads the config.")
     ] = None,
+    try_: Annotated[
+        bool,
+        typer.Option(
+            "--try",
+            help="Then run one trial of 2 epochs in a temporary directory, and say which lines were measurements. The "
+            "exit code is 1 if none was.",
+        ),
+    ] = False,
 ) -> None:
     """Write a first space file for a training script."""
     from hpsearch.drafting.from_script import plan_space
@@ -38,7 +47,19 @@ def init(
     if script is not None and not _is_file(script):
         raise InputError(f"--script {script}: not found; allowed: an existing Python script")
     folder = Path() if target == STDOUT else target.parent
-    deliver(plan_space(source, folder=folder, script=script), target, check="check")
+    deliver(plan_space(source, folder=folder, script=script), target)
+    if try_:
+        from hpsearch.cli.trying import try_drafted
+
+        if target != STDOUT:
+            measured = try_drafted(target, str(target))
+        else:
+            with tempfile.TemporaryDirectory(prefix="hpsearch-try-") as place:
+                file = Path(place) / f"{source.stem}.yaml"
+                file.write_text(plan_space(source, folder=file.parent, script=script).text)
+                measured = try_drafted(file, "the space file")
+        if not measured:
+            raise typer.Exit(1)
 
 
 def _is_file(path: Path) -> bool:

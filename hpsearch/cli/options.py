@@ -104,6 +104,15 @@ class WorkerOptions:
             help="GPUs to use. Without --gpus and --workers: all idle GPUs, or CPU workers if there is none.",
         ),
     ] = None
+    gpus_per_trial: Annotated[
+        int | None,
+        typer.Option(
+            "--gpus-per-trial",
+            min=1,
+            metavar="N",
+            help="GPUs of one machine for each trial, as for torchrun; the space file's gpus_per_trial by default.",
+        ),
+    ] = None
     workers: Annotated[int | None, typer.Option("--workers", min=1, metavar="N", help="CPU workers to use.")] = None
     trials_per_gpu: Annotated[
         str,
@@ -151,6 +160,7 @@ class WorkerOptions:
 
         return ResourceRequest(
             gpus=self.gpus,
+            gpus_per_trial=self.gpus_per_trial,
             workers=self.workers,
             trials_per_gpu=_packing(self.trials_per_gpu),
             cpus_per_trial=self.cpus_per_trial,

@@ -38,12 +38,12 @@ def check_target(target: Path, *, force: bool = False, allowed: str = "--to with
         raise InputError(f"--to {target}: can't be looked at: {error.strerror}; allowed: {allowed}") from None
 
 
-def deliver(file: DraftedFile, target: Path, *, check: str, note: str = "") -> None:
+def deliver(file: DraftedFile, target: Path, *, check: str = "", note: str = "") -> None:
     """Write or print a space file. Say on standard error what it holds, what to do next, and what was guessed.
 
     Args:
         target: The new file, which is written whole or not at all, or standard output.
-        check: The first words of the line for each check.
+        check: The first words of the line for each check; empty to end with a list of checks and guesses.
         note: The first words of the line for each note.
 
     Raises:
@@ -57,9 +57,10 @@ def deliver(file: DraftedFile, target: Path, *, check: str, note: str = "") -> N
     lines = [f"{written}{counted(len(file.searched), 'parameter')} to search: {', '.join(file.searched)}"]
     lines += [f"constants: {', '.join(file.constants)}"] if file.constants else []
     lines += [f"{note}: {text}" for text in file.notes]
-    lines += [f"{check}: {text}" for text in file.checks]
+    lines += [f"{check}: {text}" for text in file.checks] if check else []
     lines += [] if target == STDOUT else [f"next: hpsearch run {target} --smoke"]
-    lines += ["not sure of:", *(f"  - {text}" for text in file.unsure)] if file.unsure else []
+    guesses = (*(() if check else file.checks), *file.unsure)
+    lines += ["not sure of:", *(f"  - {text}" for text in guesses)] if guesses else []
     for line in lines:
         typer.echo(line, err=True)
 

@@ -60,7 +60,7 @@ class Spent:
 
     Attributes:
         time_s: Wall time of the commands that ran it, in seconds.
-        gpu_s: Seconds of its trials, each multiplied by its share of a GPU.
+        gpu_s: Seconds of its trials, each multiplied by its GPUs, or its share of one.
         epochs: Epochs that its trials have trained, finalists included.
     """
 

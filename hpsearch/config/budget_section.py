@@ -20,7 +20,7 @@ class Budget(Section):
 
     Attributes:
         time: Wall time of the commands that run the study, such as `2h`.
-        gpu_hours: Hours of the trials, each multiplied by its share of a GPU.
+        gpu_hours: Hours of the trials, each multiplied by its GPUs, or its share of one.
         epochs: Epochs of all trials together, finalists included.
         trials: Trials of the search.
         stop: `auto` ends the search when going on is expected to bring less than the noise of a seed.

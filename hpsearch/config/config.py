@@ -204,6 +204,7 @@ class _File(Section):
     finalists: Finalists | None = Finalists()
     ensemble: Ensemble | None = Ensemble()
     keep_checkpoints: int = Field(default=10, ge=1)
+    gpus_per_trial: int = Field(default=1, ge=1)
     faults: Faults = Faults()
     export: Export | None = None
 
@@ -213,6 +214,7 @@ class StudyConfig:
     """A validated space file.
 
     Attributes:
+        gpus_per_trial: How many GPUs a trial has, unless the command asks for another number.
         raw: The file's content after `--set`, as JSON types; what a study stores, and parses again when it is resumed.
     """
 
@@ -228,6 +230,7 @@ class StudyConfig:
     finalists: Finalists | None
     ensemble: Ensemble | None
     keep_checkpoints: int
+    gpus_per_trial: int
     faults: Faults
     export: Export | None
     raw: Mapping[str, Any]
@@ -282,6 +285,7 @@ def study_config(raw: Any, sections: Sections) -> StudyConfig:
         finalists=file.finalists,
         ensemble=file.ensemble,
         keep_checkpoints=file.keep_checkpoints,
+        gpus_per_trial=file.gpus_per_trial,
         faults=file.faults,
         export=file.export,
         raw=raw,

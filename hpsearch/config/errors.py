@@ -38,6 +38,10 @@ def field_error(model: type[BaseModel], raw: Mapping[Any, Any], error: Validatio
     if first["type"] == "extra_forbidden":
         known = list(section.model_fields)
         return FieldError(here, f"unknown key {shown(names[-1])}", ", ".join(known), nearest(str(names[-1]), known))
+    if names and section.model_config.get("extra") == "allow" and names[-1] not in section.model_fields:
+        known = list(section.model_fields)
+        allowed = f"{', '.join(known)}; or text under a name of its own"
+        return FieldError(here, f"found {shown(first['input'])}", allowed, nearest(str(names[-1]), known))
     allowed = describe(spot)
     if first["type"] == "missing":
         return FieldError(here, "is missing", allowed)

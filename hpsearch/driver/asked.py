@@ -97,12 +97,14 @@ class AskedRun(_Asked):
             raise InputError("--force: only an existing study can take new bounds; allowed: with --resume")
 
     def all_overrides(self) -> list[str]:
-        """Return all values to set in the space file's content.
+        """Return all values to set in the space file's content. A trial's GPUs are one: its batches depend on them.
 
         Raises:
             InputError: The budget is wrong.
         """
-        return [*self.overrides, *([] if self.budget is None else as_overrides(self.budget))]
+        each = None if self.request is None else self.request.gpus_per_trial
+        gpus = [] if each is None else [f"gpus_per_trial={each}"]
+        return [*self.overrides, *gpus, *([] if self.budget is None else as_overrides(self.budget))]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,9 @@ from hpsearch.samplers import check_sampler
 from hpsearch.store.folders import check_writable
 from hpsearch.study.study import Study
 from hpsearch.system.place import Place
+from hpsearch.text import counted
 from hpsearch.trial.events import Notice, StudyOpened
+from hpsearch.trial.trial import Stage
 
 
 def drive(study: Study, caller: Caller, edit: Edit | None = None, start: Start | None = None) -> Study:
@@ -63,7 +65,7 @@ def _drive_there(study: DrivenStudy, caller: Caller, edit: Edit, given: Start | 
         check_sampler(here.config, module_folder and place.of(module_folder))
     goals, interrupts = edit.goals, caller.interrupts
     claimed = (
-        claimed_resources(caller.request, goals.total(here), study.name)
+        claimed_resources(caller.request.for_study(here.config.gpus_per_trial), goals.total(here), study.name)
         if given is None
         else nullcontext(given.resources)
     )
@@ -74,11 +76,20 @@ def _drive_there(study: DrivenStudy, caller: Caller, edit: Edit, given: Start | 
         caller.opened(study)
         total = goals.settle(here)
         edit.settle(study, total)
-        _announce(study, total, taken, caller, [notice, *(foresight(here, total) if given is not None else [])])
+        more = [_other_gpus(caller, here)] if given is None else foresight(here, total)
+        _announce(study, total, taken, caller, [notice, *more])
         interrupts.check()
         watched = replace(caller, publish=watching(caller.publish, lambda: lock.lost, study.name))
         with in_session(here, given or Start(caller, taken), total, watched) as session:
             run_pipeline(session)
+
+
+def _other_gpus(caller: Caller, study: DrivenStudy) -> str:
+    """Return what there is to say if trials get another number of GPUs than before; several train on larger batches."""
+    before, now = study.config.gpus_per_trial, caller.request.gpus_per_trial
+    if now in (None, before) or not study.store.records(Stage.SEARCH):
+        return ""
+    return f"trials so far had {counted(before, 'GPU')} each, those from now on have {now}"
 
 
 def _announce(study: Study, total: int, resources: Resources, caller: Caller, notices: Sequence[str]) -> None:

@@ -192,7 +192,7 @@ def _is_goal(keys: Keys) -> bool:
 
 def _is_harmless(keys: Keys) -> bool:
     """Return whether a field touches no result."""
-    return keys[0] in ("faults", "keep_checkpoints", "export")
+    return keys[0] in ("faults", "keep_checkpoints", "gpus_per_trial", "export")
 
 
 def _new_bounds(change: Change, old: StudyConfig, new: StudyConfig) -> Bounds:

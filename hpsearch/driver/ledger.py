@@ -40,7 +40,7 @@ class Ledger:
     Args:
         session: The study.
         slots: Returns how many trials run at once.
-        gpu_share: Returns the share of a GPU that each of them has; 0 for CPU workers.
+        gpu_share: Returns how many GPUs each of them has, or which share of one; 0 for CPU workers.
         clock: Seconds, monotonic.
     """
 

@@ -171,6 +171,7 @@ def in_session(study: DrivenStudy, start: Start, trials: int, caller: Caller) ->
         module_folder=module_folder,
         threads=resources.cpus_per_slot or 1,
         gpu=resources.gpus_per_slot > 0,
+        gpus_per_trial=max(1, int(resources.gpus_per_slot)),
         fresh_process=caller.request.fresh_process,
         studies=str(study.folder.parent),
         place=None if place.top is None else place,

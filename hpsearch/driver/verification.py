@@ -191,7 +191,7 @@ def _retrain(
     # A space of constants trains the file's config as it is, also unrounded or outside of the bounds.
     fixed = replace(study.config, space=Space({}, dict(config), tuple(config)))
     with (
-        claimed_resources(caller.request, count, study.name) as resources,
+        claimed_resources(caller.request.for_study(fixed.gpus_per_trial), count, study.name) as resources,
         tempfile.TemporaryDirectory(prefix="hpsearch-verify-") as temporary,
         caller.interrupts.listening(),
         closing(Start(caller, resources)) as start,

@@ -26,6 +26,7 @@ class Workplace:
         threads: CPU threads of one worker.
         gpu: Whether a worker has a GPU, or a share of one.
         fresh_process: Whether each trial gets a process of its own.
+        gpus_per_trial: How many GPUs a worker has, if it has whole ones; 1 otherwise.
         trials_per_gpu: How many workers share a GPU.
         measures_memory: Whether workers report how much of its memory a trial takes, after each epoch.
         meter: Makes the meter of that memory, once in each worker; None for one that asks torch and the GPU's driver.
@@ -40,12 +41,18 @@ class Workplace:
     threads: int = 1
     gpu: bool = False
     fresh_process: bool = False
+    gpus_per_trial: int = 1
     trials_per_gpu: int = 1
     measures_memory: bool = False
     meter: Callable[[], Meter] | None = None
     studies: str | None = None
     place: Place | None = None
     copied_code: Mapping[str, Any] | None = None
+
+    @property
+    def process_threads(self) -> int:
+        """CPU threads of one process of a trial, which has one for each GPU, as torchrun starts them."""
+        return max(1, self.threads // self.gpus_per_trial)
 
 
 class Executor(Protocol):

@@ -22,7 +22,7 @@ class InlineExecutor:
     Args:
         workplace: What the worker is given. There is no fresh process for each trial here.
         interrupts: Signals raise while an objective's code runs, for it may run for long.
-        gpu: The GPU that was chosen, as `CUDA_VISIBLE_DEVICES` calls it; empty for the first visible one.
+        gpu: The GPUs that were chosen, as `CUDA_VISIBLE_DEVICES` calls them; empty for those that are visible.
 
     Raises:
         InputError: A fresh process was asked for.
@@ -32,7 +32,7 @@ class InlineExecutor:
         if workplace.fresh_process:
             raise InputError("--fresh-process: the inline executor has one process; allowed: --executor ray")
         self._mark = f"inline-{os.getpid()}-{secrets.token_hex(4)}"
-        changes = {"OMP_NUM_THREADS": str(workplace.threads), "CUDA_VISIBLE_DEVICES": gpu, MARK: self._mark}
+        changes = {"OMP_NUM_THREADS": str(workplace.process_threads), "CUDA_VISIBLE_DEVICES": gpu, MARK: self._mark}
         if workplace.gpu:
             changes["CUDA_DEVICE_ORDER"] = os.environ.get("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # as in a Ray worker
             if not gpu:

@@ -50,7 +50,7 @@ def start_executor(
     if request.executor == "inline":
         from hpsearch.executors.inline import InlineExecutor
 
-        return InlineExecutor(workplace, interrupts, resources.visible_gpus[0] if resources.visible_gpus else "")
+        return InlineExecutor(workplace, interrupts, ",".join(resources.visible_gpus))
     _check_ray()
     from hpsearch.executors.ray.executor import RayExecutor
 

@@ -30,6 +30,28 @@ def group_file(config: Path, text: str, name: str) -> tuple[Path, str] | None:
     return None if path is None else (path, key)
 
 
+def is_overridden(config: Path, text: str, name: str) -> bool:
+    """Return whether a group's file sets a config's own value anew: it comes after `_self_` in the defaults list.
+
+    Args:
+        config: As in `group_file`, and so are the others.
+    """
+    if config.suffix.lower() not in _SUFFIXES or "_self_" not in text:
+        return False
+    try:
+        content = load_yaml(text)
+        entries = content["defaults"]
+        later = [one for one in entries[entries.index("_self_") + 1 :] if not _is_override(one)]
+        return any(has for _, _, has in _found(config, {"defaults": later}, name, (), _DEPTH))
+    except (OSError, *YAML_ERRORS):
+        return False
+
+
+def _is_override(entry: Any) -> bool:
+    """Return whether an entry only chooses an option of a group that another one places."""
+    return isinstance(entry, dict) and any(str(key).startswith("override ") for key in entry)
+
+
 def defaults_of(text: str) -> list[str]:
     """Return the groups that a config's defaults list has options for; none if it is no Hydra config."""
     if "defaults" not in text:

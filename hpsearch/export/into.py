@@ -10,7 +10,7 @@ from typing import Any
 
 from hpsearch.config.config import ExportFormat
 from hpsearch.errors import InputError, NoPlaceError
-from hpsearch.export.hydra_groups import defaults_of, group_file
+from hpsearch.export.hydra_groups import defaults_of, group_file, is_overridden
 from hpsearch.export.place import Place
 from hpsearch.system.documents import (
     FILE_FORMATS,
@@ -33,13 +33,16 @@ _MERGED: tuple[MergeFormat, ...] = (*FILE_FORMATS, "python-assign")
 
 def merged_into(
     before: bytes, places: Mapping[str, tuple[str, Any]], target: Path, kind: ExportFormat, place: Place
-) -> tuple[bytes, Merged]:
+) -> tuple[bytes, Merged, dict[str, str]]:
     """Return an existing file's new content.
 
     Args:
         before: The file's content.
         places: Names in the config with their values, by names in the file.
         target: The file as the user named it.
+
+    Returns:
+        The content, what the merge did, and places that have the key of an added name, by that name.
 
     Raises:
         NoPlaceError: The file has no place for some of the names.
@@ -60,22 +63,36 @@ def merged_into(
     values = {name: value for name, (_, value) in places.items()}
     key = TOP if place.key is None else place.key
     placing = place_in(document, key, values)
-    lacking = {*placing.lacking(keyed=place.key is not None, add=place.add), *_groups(document, placing)}
+    lacking = {*placing.lacking(keyed=place.key is not None, add=place.add), *_elsewhere(document, placing)}
     if lacking:
         raise _no_place(
             document, placing, {where: name for where, (name, _) in places.items() if where in lacking}, place
         )
     merged = merge(document, placing, values)
     try:
-        return merged.text.encode(encoding), merged
+        return merged.text.encode(encoding), merged, _alike(placing, merged.added)
     except UnicodeEncodeError as error:
         raise InputError(f"{target}: is in {encoding}, which has no {error.object[error.start]!r}") from None
 
 
-def _groups(document: Document, placing: Placing) -> list[str]:
-    """Return the new names that are groups of a Hydra config: their options are in its defaults list."""
-    groups = set(defaults_of(document.text)) if placing.target is document.root else ()
-    return [name for name in placing.gaps if name in groups]
+def _alike(placing: Placing, added: tuple[str, ...]) -> dict[str, str]:
+    """Return a place with the same key for each added name that has one: it may be the one that was meant."""
+    found = {name: candidates(placing.target, name, placing.there)[:1] for name in added}
+    return {
+        name: where
+        for name, places in found.items()
+        for where in places
+        if where.rpartition(".")[2] == name.rpartition(".")[2]
+    }
+
+
+def _elsewhere(document: Document, placing: Placing) -> list[str]:
+    """Return the names that a Hydra config has elsewhere: in its defaults list, or in a group's file."""
+    if placing.target is not document.root:
+        return []
+    groups, path = set(defaults_of(document.text)), Path(document.file)
+    overridden = (name for name in placing.there if is_overridden(path, document.text, name))
+    return [*(name for name in placing.gaps if name in groups), *overridden]
 
 
 def _no_place(document: Document, placing: Placing, lacking: Mapping[str, str], place: Place) -> NoPlaceError:

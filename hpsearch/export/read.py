@@ -105,10 +105,19 @@ def _all_at(place: Any, parts: Sequence[str]) -> Iterator[Any]:
         yield from _all_at(item, parts[1:]) if parts[1:] else (item,)
     if not isinstance(place, Mapping):
         return
+    keys = {_key_text(key): key for key in place}
     for count in range(1, len(parts) + 1):
         head = ".".join(parts[:count])
-        if head in place:
-            yield from _all_at(place[head], parts[count:]) if parts[count:] else (place[head],)
+        if head in keys:
+            inner = place[keys[head]]
+            yield from _all_at(inner, parts[count:]) if parts[count:] else (inner,)
+
+
+def _key_text(key: Any) -> str:
+    """Return a key as its file has it: YAML's may be numbers, booleans and null."""
+    if isinstance(key, bool):
+        return "true" if key else "false"
+    return "null" if key is None else str(key)
 
 
 def _typed(value: Any, name: str, space: Space, path: Path) -> Any:

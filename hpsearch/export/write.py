@@ -34,6 +34,7 @@ class Export:
         mode: The permission bits to keep; None for a new file.
         beside: Files with the provenance of merged values, and their content.
         added: The places that an existing file did not have.
+        alike: Places that were there already and have the key of an added one, by the added place.
         replaced: The texts of replaced values that were computed from others, by place.
         left_out: The parameters that are not written.
     """
@@ -44,6 +45,7 @@ class Export:
     mode: int | None
     beside: Mapping[Path, bytes]
     added: tuple[str, ...] = ()
+    alike: Mapping[str, str] = field(default_factory=dict)
     replaced: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
 
@@ -139,12 +141,11 @@ def plan_export(
         before, mode = there
         if kind == "python" and place.format is None and place.merges:
             kind = ASSIGNMENTS
-        after, merged = merged_into(before, places, target, kind, place)
+        after, merged, alike = merged_into(before, places, target, kind, place)
         beside = path.with_name(f"{path.name}.hpsearch.json")
         content = json.dumps(dict(provenance), indent=2, ensure_ascii=False, default=str) + "\n"
-        return Export(
-            path, before, after, mode, {beside: content.encode()}, merged.added, merged.replaced, left_out=left_out
-        )
+        files = {beside: content.encode()}
+        return Export(path, before, after, mode, files, merged.added, alike, merged.replaced, left_out)
     except OSError as error:
         raise unwritable(target, error, allowed=_WRITABLE) from None
 

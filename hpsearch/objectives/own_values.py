@@ -14,6 +14,7 @@ class OwnValues:
         epochs: The full length of the trial.
         trial_dir: The attempt's folder.
         resume_from: The folder of the attempt to go on from; None on a fresh start.
+        gpus: How many GPUs the trial has; 1 on CPUs too, for it is the number of processes to start.
     """
 
     seed: int
@@ -21,6 +22,7 @@ class OwnValues:
     trial_dir: str
     number: int
     resume_from: str | None = None
+    gpus: int = 1
 
     def as_dict(self) -> dict[str, Any]:
         """Return the values by name."""

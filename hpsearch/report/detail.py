@@ -145,7 +145,8 @@ def _again(config: StudyConfig, record: TrialRecord, folder: Path, epochs: int) 
     by_hand: list[RenderableType] = [facts([("config", _json(resolved)), ("seed", str(record.seed))])]
     if line is None or not resolved:
         return by_hand
-    own = OwnValues(seed=record.seed, epochs=epochs, trial_dir=f"trial-{record.number:05d}-again", number=record.number)
+    again = f"trial-{record.number:05d}-again"
+    own = OwnValues(seed=record.seed, epochs=epochs, trial_dir=again, number=record.number, gpus=config.gpus_per_trial)
     try:
         cwd, arguments = line(config.objective, resolved, own, last_folder(record, folder))
     except FieldError as error:

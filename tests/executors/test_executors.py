@@ -67,6 +67,16 @@ class TestRay(Conformance):
         assert [event.reason for event in ended] == [StopReason.FINISHED] * 2
         assert {path.read_text() for path in tmp_path.glob("seen-*")} == {""}
 
+    def test_each_trial_has_its_own_gpus(self, start, tmp_path):
+        executor = start("environment", slots=2, gpus_per_slot=2.0)
+        until_free(executor, 2)
+        for number in range(2):
+            executor.submit(task(tmp_path, number, epochs=1, config={"together": 2, "folder": str(tmp_path)}))
+        collect(executor, 2)
+        seen = [set(path.read_text().split(",")) for path in tmp_path.glob("seen-*")]
+        assert [len(one) for one in seen] == [2, 2]
+        assert not seen[0] & seen[1]
+
     def test_threads_are_shared_out(self, start, tmp_path):
         executor = start("threads", cpus_per_slot=3)
         executor.submit(task(tmp_path, epochs=1))

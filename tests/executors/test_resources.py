@@ -146,8 +146,90 @@ def test_packing_without_a_gpu_says_so():
 
 
 @pytest.mark.parametrize(
+    ("asked", "slots", "visible", "text", "notice"),
+    [
+        ({"gpus": 4}, 2, "0123", "4 GPUs, 2 for each trial", ""),
+        ({}, 2, "0123", "4 GPUs, 2 for each trial", ""),
+        ({"gpus": 3}, 1, "01", "2 GPUs, 2 for each trial", "1 of 3 GPUs is not used: a trial has 2"),
+        ({"gpus": 2}, 1, "01", "2 GPUs, 2 for each trial", ""),
+        ({"executor": "inline"}, 1, "01", "2 GPUs, in this process", ""),
+        ({"executor": "inline", "gpus": 2}, 1, "01", "2 GPUs, in this process", ""),
+    ],
+)
+def test_a_trial_may_have_several_gpus(asked, slots, visible, text, notice):
+    found = plan(nvml=gpus(4), gpus_per_trial=2, **asked)
+    assert (found.slots, found.gpus_per_slot, found.visible_gpus) == (slots, 2, tuple(visible))
+    assert (found.text, found.notice, found.cpus_per_slot) == (text, notice, 8 // slots)
+    assert found.gpu_keys == tuple(f"GPU-{name}" for name in visible)
+    usual = ResourceRequest(**asked).for_study(2)
+    assert plan_resources(usual, 100, (), gpus(4)) == found
+    assert plan_resources(usual, 100, (), gpus(4)).slots == slots
+
+
+def test_the_command_has_the_last_word_on_the_gpus_of_a_trial():
+    asked = ResourceRequest(gpus=4, gpus_per_trial=1).for_study(4)
+    assert plan_resources(asked, 100, (), gpus(4)).slots == 4
+
+
+def test_several_gpus_for_each_trial_are_idle_ones_first():
+    found = plan(nvml=gpus(4, 0), gpus_per_trial=3)
+    assert (found.visible_gpus, found.notice) == (("1", "2", "3"), "")
+    found = plan(nvml=gpus(4, 0), gpus_per_trial=4, gpus=4)
+    assert (found.visible_gpus, found.notice) == (("1", "2", "3", "0"), "GPU 0 is in use by another process too")
+
+
+def test_several_gpus_of_a_cluster():
+    found = plan(ray_address="10.0.0.1:1", gpus=7, gpus_per_trial=3)
+    assert (found.slots, found.gpus_per_slot, found.text) == (2, 3, "up to 6 GPUs of the Ray cluster, 3 for each trial")
+    assert found.notice == "1 of 7 GPUs is not used: a trial has 3"
+
+
+@pytest.mark.parametrize(
+    ("count", "busy", "asked", "message"),
+    [
+        (
+            2,
+            (),
+            {},
+            "--gpus-per-trial 4: this machine has 2 visible GPUs; allowed: up to 2, --workers N",
+        ),
+        (2, (), {"executor": "inline"}, "--gpus-per-trial 4: this machine has 2 visible GPUs; allowed: up to 2"),
+        (
+            0,
+            (),
+            {},
+            "--gpus-per-trial 4: this machine has 0 visible GPUs; allowed: --workers N",
+        ),
+        (0, (), {"executor": "inline"}, "--gpus-per-trial 4: this machine has 0 visible GPUs"),
+        (2, (), {"gpus": 4}, "--gpus 4: this machine has 2 visible GPUs; allowed: up to 2"),
+        (4, (3,), {}, "this machine has 4 visible GPUs, of which 3 are idle; allowed: --gpus N, which takes busy ones"),
+        (4, (0, 1, 2), {}, "of which 1 is idle"),
+    ],
+)
+def test_too_few_gpus_for_a_trial(count, busy, asked, message):
+    with pytest.raises(ResourceError, match=message):
+        plan(nvml=gpus(count, *busy), gpus_per_trial=4, **asked)
+
+
+@pytest.mark.parametrize("asked", [{}, {"workers": 2}, {"executor": "inline"}, {"executor": "inline", "workers": 1}])
+def test_a_space_file_for_several_gpus_also_trains_on_cpus(asked):
+    found = plan_resources(ResourceRequest(**asked).for_study(2), 100, (), NO_GPUS)
+    assert (found.gpus_per_slot, "CPU worker" in found.text) == (0, True)
+    said = "gpus_per_trial 2 does nothing: there is no GPU"
+    assert found.notice == ("" if "workers" in asked else said)
+
+
+@pytest.mark.parametrize(
     ("asked", "message"),
     [
+        (
+            {"trials_per_gpu": 2, "gpus_per_trial": 2},
+            "--trials-per-gpu 2 and --gpus-per-trial 2: a trial",
+        ),
+        ({"trials_per_gpu": "auto", "usual_gpus_per_trial": 2}, "auto and gpus_per_trial 2"),
+        ({"workers": 2, "gpus_per_trial": 2}, "--gpus-per-trial 2 and --workers: CPU workers have no GPU"),
+        ({"gpus": 1, "gpus_per_trial": 2}, "--gpus 1: a trial has 2 .--gpus-per-trial 2.; allowed: --gpus 2 or more"),
+        ({"gpus": 3, "gpus_per_trial": 2, "executor": "inline"}, "--gpus 3: the inline executor .* allowed: 2"),
         ({"gpus": 1, "workers": 1}, "--gpus and --workers"),
         ({"workers": 1, "trials_per_gpu": 2}, "--trials-per-gpu 2 and --workers: CPU workers share no GPU"),
         ({"executor": "inline", "trials_per_gpu": "auto"}, "--trials-per-gpu auto: the inline executor runs one trial"),

@@ -189,7 +189,7 @@ def test_what_has_no_place_is_said_line_by_line(bench: Bench, study):
     assert path.read_text() == "model: {lr: 1}\nwd: 0.5\n"
     best = study.best.config
     printed = said("export", "sample", "--to", path, "--map", "lr=adam.lr", "--add")
-    assert printed.endswith("\nadded: adam.lr\n")
+    assert printed.endswith("\nadded: adam.lr (model.lr is there too)\n")
     assert read_yaml(path.read_text()) == {"model": {"lr": 1}, "wd": best["wd"], "adam": {"lr": best["lr"]}}
     path.write_text("wd: ${base}  # mine\n")
     printed = said("export", "sample", "--to", path, "--only", "wd", "--key", ".")

@@ -123,7 +123,8 @@ def test_new_names_need_a_key_or_add_and_are_said(export):
     text = "train:\n  lr: 0.1\n  optimizer: {name: sgd}\n"
     after, plan = export(text, config, key="train")
     assert after == text.replace("0.1", "0.2").replace("sgd}", "sgd, momentum: 0.9}") + "  dropout: 0.1\n"
-    assert plan.added == ("dropout", "optimizer.momentum")
+    assert (plan.added, plan.alike) == (("dropout", "optimizer.momentum"), {})
+    assert export("train:\n  adam: {lr: 1}\n", {"lr": 0.2}, key="train")[1].alike == {"lr": "adam.lr"}
     error = refused(export, text, config, names={"lr": "train.lr"})
     assert error.head == "config.yaml: has no place for dropout, optimizer.momentum"
     assert "--add" in error.lines[-1]
@@ -212,6 +213,8 @@ def test_a_merge_key_leaves_the_mappings_own_keys_free(export):
         ("!!str 'x'", "1e-3", "!!str '1e-3'"),
         ("!!bool yes", False, "!!bool false"),
         ("!!null", 3, "3"),
+        ("!!float # why\n  1e-3", 2e-3, "!!float # why\n  2e-3"),
+        ("!!float # why\n  1e-3", 2, "# why\n  2"),
         ("!!null ''", None, "!!null ''"),
         ("!<tag:yaml.org,2002:float> 1e-3", 2e-3, "!<tag:yaml.org,2002:float> 2e-3"),
         ("!!seq [1, 2]", [3], "!!seq [3]"),
@@ -277,6 +280,17 @@ def test_a_value_of_a_hydra_group_is_in_the_groups_file(export, tmp_path):
     assert after == GROUPS["conf/config.yaml"].replace("sgd", "adam")
 
 
+def test_a_value_that_a_group_sets_anew_is_not_written_in_vain(export, tmp_path):
+    (tmp_path / "optimizer").mkdir()
+    (tmp_path / "optimizer" / "sgd.yaml").write_text("lr: 0.1\n")
+    before = "defaults: [_self_, optimizer: sgd]\noptimizer: {lr: 1, eps: 1}\n"
+    error = refused(export, before, {"optimizer.lr": 0.2, "optimizer.eps": 0.5}, key=".")
+    assert error.head == "config.yaml: has no place for optimizer.lr"
+    assert error.lines[0].startswith("--to optimizer/sgd.yaml --key . --only optimizer.lr --map optimizer.lr=lr")
+    for text in (before.replace("_self_, ", ""), before.replace("_self_, optimizer: sgd", "optimizer: sgd, _self_")):
+        assert export(text, {"optimizer.lr": 0.2}, key=".")[0] == text.replace("lr: 1", "lr: 0.2")
+
+
 def test_what_was_written_is_read_back(export):
     space = parse_space({"model.lr": {"uniform": [0.0, 1.0]}, "+n.0.x": {"choice": [1, 2]}, "wd": {"uniform": [0, 1]}})
     config = {"model.lr": 0.25, "+n.0.x": 2, "wd": 0.5}
@@ -287,5 +301,8 @@ def test_what_was_written_is_read_back(export):
     assert found == {"model.lr": 0.25, "+n.0.x": 2, "wd": 0.75}
     only = ("model.lr", "+n.0.x")
     assert read_config(path, ".", {}, space, only=only, otherwise={"wd": 0.75, "model.lr": 0.9}) == found
+    numbered = parse_space({"1.true": {"choice": [1, 2]}})
+    export("1: {true: 1}\n", {"1.true": 2}, name="numbered.yaml", key=".")
+    assert read_config(Path("numbered.yaml"), ".", {}, numbered) == {"1.true": 2}
     with pytest.raises(InputError, match="lacks wd"):
         read_config(path, ".", {}, space, otherwise={"wd": 0.75})

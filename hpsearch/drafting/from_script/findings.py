@@ -54,10 +54,12 @@ class Findings:
     def checks(self) -> tuple[str, ...]:
         """What the user should check before the first study."""
         measured, setting = self.measured, self.epochs_setting
-        found = [*self.sorted.checks, f"the metric, {measured.metric}, and its direction"]
+        found = [*self.sorted.checks]
+        if not measured.unsure:
+            found.append(f"the metric, {measured.metric}, and its direction")
         if not measured.way:
             found.append(f"the script's output: each epoch needs a line of JSON with {measured.metric}")
-        elif measured.way != "json":
+        elif measured.way != "json" and not measured.unsure:
             found.append("where measurements are read: metrics")
         if self.script is None:
             found.append("the command: which script is it?")

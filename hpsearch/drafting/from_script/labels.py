@@ -46,7 +46,7 @@ class Named:
 
 def clause_of(text: str) -> str:
     """Return the last part of the text before a value, which names it: `valid loss` of `5.2s | valid loss `."""
-    bare = _UNIT.sub(" ", _ANSI.sub("", text).rstrip(" \t:=~-'\"")).rstrip(" \t:=~-'\"")
+    bare = _UNIT.sub(" ", _ANSI.sub("", text).rstrip(" \t:=~->'\"")).rstrip(" \t:=~->'\"")
     return _CLAUSE.split(bare)[-1].strip(" :='\"")
 
 
@@ -60,15 +60,15 @@ def epoch_of(output: Output, source: Source) -> int | None:
     return None
 
 
-def metrics_of(output: Output, epoch: int | None) -> list[Named]:
+def metrics_of(pieces: Template, epoch: int | None, place: str = "") -> list[Named]:
     """Return the metrics of a line, each under another name.
 
     Args:
-        output: The line.
-        epoch: The index of the epoch among its pieces.
+        pieces: Of the line.
+        epoch: The index of the epoch among them.
+        place: The split that the function's name has, which prints the line.
     """
     found: dict[str, Named] = {}
-    pieces = output.pieces
     header, inherited, before = "", ("", False), ""
     for index, piece in enumerate(pieces):
         if isinstance(piece, str):
@@ -87,7 +87,7 @@ def metrics_of(output: Output, epoch: int | None) -> list[Named]:
         before = ""
         if index == epoch or not _is_number(piece, pieces, index) or is_part or _AFTER_A_SLASH.search(text):
             continue
-        one = _named(piece, index, words_of(label), header, output.place.split)
+        one = _named(piece, index, words_of(label), header, place)
         if one is None:
             continue
         earlier = found.get(one.name)

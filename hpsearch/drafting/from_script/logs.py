@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from hpsearch.drafting.from_script.epochs import first_epoch, name_of
 from hpsearch.drafting.from_script.literals import called
 from hpsearch.drafting.from_script.metric_names import is_metric, is_past, kind_rank, split_of, split_rank, words_of
-from hpsearch.drafting.from_script.paths import TRIAL_DIR, Written, written
 from hpsearch.drafting.from_script.places import Source, is_epoch_name
+from hpsearch.drafting.from_script.templates import Value, template_of
+from hpsearch.drafting.from_script.written import TRIAL_DIR, Written, written
 
 _LIGHTNING = ("lightning", "pytorch_lightning", "lightning_fabric")
 _KERAS = ("keras", "tensorflow", "tf_keras")
 _SHARED = "{}: line {} writes it where all trials would, not below an option for a folder of its own"
+_NAME = re.compile(r"[A-Za-z][\w@./:() -]{0,80}")
 _MOST_COLUMNS = 60
 
 
@@ -46,14 +49,15 @@ class Log:
 
 def find_log(source: Source) -> Log | None:
     """Return the log that is easiest to read, among those that a script writes."""
-    finders = (_summary, _lightning, _keras, _dict_writer, _frame, _tensorboard)
+    finders = (_summary, _lightning, _keras, _dict_writer, _header, _frame, _tensorboard)
     found = [log for finder in finders for log in finder(source)]
     return min(found, key=lambda log: (not log.metric, bool(log.unsure)), default=None)
 
 
 def best_name(names: Iterable[str]) -> str:
     """Return the name that looks most like the metric to judge by; empty if none does."""
-    return min((name for name in dict.fromkeys(names) if is_metric(words_of(name))), key=name_rank, default="")
+    found = (name for name in dict.fromkeys(names) if _NAME.fullmatch(name) and is_metric(words_of(name)))
+    return min(found, key=name_rank, default="")
 
 
 def name_rank(name: str) -> tuple[int, ...]:
@@ -185,6 +189,17 @@ def _dict_writer(source: Source) -> Iterator[Log]:
         )
 
 
+def _header(source: Source) -> Iterator[Log]:
+    """Yield the files whose header line a script writes as text, such as `epoch,val_loss`."""
+    for call in source.callers.get("write", ()):
+        if not isinstance(call.func, ast.Attribute) or not call.args:
+            continue
+        cells = [cell.strip() for text in _said(call.args[0]) for cell in text.strip("\n").split(",")]
+        if len(cells) > 1 and all(map(_NAME.fullmatch, cells)) and best_name(cells):
+            place = written(_opened(call.func.value, source), source)
+            yield _log(place, call, "metrics.csv", names=cells, first=_first_of_rows(source))
+
+
 def _columns(call: ast.Call, source: Source) -> list[str]:
     variables = source.variables(call)
     if called(call) == "writer":
@@ -269,6 +284,10 @@ def _first_of_rows(source: Source) -> int:
             epoch = epoch or next((item for item in items if is_epoch_name(name_of(item))), None)
             if epoch is not None:
                 return _first(epoch, call, source)
+    for call in source.callers.get("write", ()):
+        pieces = template_of(call.args[0], source.variables(call)) if call.args else ()
+        if len(pieces) > 1 and isinstance(pieces[0], Value) and str(pieces[1]).startswith(","):
+            return _first(pieces[0].node, call, source)
     return 1
 
 

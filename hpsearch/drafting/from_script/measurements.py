@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from hpsearch.drafting.from_script.epochs import first_epoch
-from hpsearch.drafting.from_script.frameworks import Prints, find_prints
+from hpsearch.drafting.from_script.framework_prints import Prints, find_prints
 from hpsearch.drafting.from_script.labels import Named, epoch_of, metrics_of
 from hpsearch.drafting.from_script.literals import called
 from hpsearch.drafting.from_script.logs import Log, best_name, find_log, name_rank, texts_in
@@ -138,14 +138,14 @@ def _of_prints(prints: Prints) -> Measurements:
         way="regex",
         place=prints.regex,
         first_epoch=prints.first_epoch,
-        unsure=prints.unsure,
+        unsure=(f"the metric: {_with_direction(prints.metric)}, as the framework prints it", *prints.unsure),
     )
 
 
 def _of_log(log: Log) -> Measurements:
     others = [name for name in log.names if name != log.metric and is_metric(words_of(name))][:4]
     beside = f"; the log also has {', '.join(others)}" if others else ""
-    metric = f"the metric: {log.metric}" if log.metric else "the metric: its name in the log was not found"
+    metric = _with_direction(log.metric) if log.metric else "its name in the log was not found"
     return Measurements(
         metric=log.metric or DEFAULT_METRIC,
         known=bool(log.metric),
@@ -153,8 +153,12 @@ def _of_log(log: Log) -> Measurements:
         place=log.place,
         first_epoch=log.first_epoch,
         options=log.options,
-        unsure=(f"{metric}{beside}", *log.unsure),
+        unsure=(f"the metric: {metric}{beside}", *log.unsure),
     )
+
+
+def _with_direction(metric: str) -> str:
+    return f"{metric} ({direction_of(metric)})"
 
 
 def _any_name(tree: ast.AST) -> str:
@@ -198,7 +202,7 @@ def _lines(source: Source, outputs: list[Output]) -> list[_Line]:
     found = []
     for output in outputs:
         epoch = epoch_of(output, source)
-        metrics = metrics_of(output, epoch)
+        metrics = metrics_of(output.pieces, epoch, output.place.split)
         if metrics:
             found.append(_Line(output=output, epoch=epoch, metrics=metrics, best=min(metrics, key=_rank)))
     return found
@@ -246,7 +250,7 @@ def _doubts(line: _Line, lines: list[_Line], epoch: int | None, *, alone: bool) 
     place, best = line.output.place, line.best
     others = dict.fromkeys(one.name for other in lines for one in other.metrics if one.name != best.name)
     beside = f"; the script also prints {', '.join(list(others)[:4])}" if others else ""
-    yield f"the metric: {best.name} of line {place.line}, {_shown(line.output)}{beside}"
+    yield f"the metric: {_with_direction(best.name)} of line {place.line}, {_shown(line.output)}{beside}"
     if epoch is None:
         yield "the epoch: it is not on that line, so lines are counted: the first one is epoch 1"
     yield from _OFTEN_DOUBTS.get(place.often, ())

@@ -86,7 +86,7 @@ def group(value: Value, name: str, *, touched: bool = False) -> str:
         name: Of the group.
         touched: Whether another value follows at once, so that only the number of decimals tells where this one ends.
     """
-    fill, align, _, width, precision, kind = _parts(value.spec)
+    fill, align, zero, width, precision, kind = _parts(value.spec)
     pad = (
         f"{_plain(fill)}*"
         if fill not in ("", " ", "0")
@@ -104,6 +104,7 @@ def group(value: Value, name: str, *, touched: bool = False) -> str:
         inside = _NUMBER
     wrapper = r"(?:[\w.]+\()?" if value.bare and name != EPOCH else ""
     before = pad if align != "<" else ""
+    before += "(?:0+(?=nan|inf))?" if zero and name != EPOCH else ""
     after = ("%" if kind == "%" else "") + (pad if align in ("<", "^") else "")
     return f"{before}{wrapper}(?P<{name}>{inside}){after}"
 

@@ -56,7 +56,7 @@ class Actor:
             # Ray leaves it unset for CPU workers, which would then see every GPU.
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
         os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # the order by which the command finds idle GPUs
-        os.environ["OMP_NUM_THREADS"] = str(workplace.threads)
+        os.environ["OMP_NUM_THREADS"] = str(workplace.process_threads)
         self._needs = needs
         if needs.sent_from is not None:
             workplace = in_copy(workplace, needs.sent_from, str(Path.cwd()))

@@ -165,6 +165,8 @@ class ClusterWatch:
         )
         if not any(node.fits(ask) for node in nodes):
             text += "; no node has that much, so it takes a larger one that joins, or a smaller --cpus-per-trial"
+        elif _covers(free, ask) and not any(node.has_room(ask) for node in nodes):
+            text += "; but no node has that much free by itself"
         return text
 
 
@@ -204,7 +206,7 @@ def unplaced(ask: Ask) -> int | None:
 
 def cpus_of_gpus(nodes: Sequence[Node], gpus_per_slot: float) -> int:
     """Return how many CPUs each worker can have on any node with GPUs; 0 if a node has fewer CPUs than workers."""
-    with_gpus = [node.total for node in nodes if node.total.get("GPU")]
+    with_gpus = [node.total for node in nodes if (has := node.total.get("GPU")) and has >= gpus_per_slot]
     return min((int(total.get("CPU", 0) * gpus_per_slot // total["GPU"]) for total in with_gpus), default=0)
 
 

@@ -23,6 +23,7 @@ from hpsearch.executors.ray.slots import Slot, drain, heard, left_alone, lost, r
 from hpsearch.executors.ray.start import Connection, modules_of, ray
 from hpsearch.executors.resources import Resources
 from hpsearch.system.signals import Interrupts
+from hpsearch.text import counted
 from hpsearch.trial.events import LegEnded, Notice, TrialEvent
 from hpsearch.trial.trial import Answer, Key, StopReason
 
@@ -182,8 +183,14 @@ class RayExecutor:
         if resources.address is None:
             return resources.cpus_per_slot or 1
         nodes = list(living_nodes().values())
-        if resources.gpus_per_slot and not any(node.total.get("GPU") for node in nodes):
+        most = max((node.total.get("GPU", 0) for node in nodes), default=0)
+        if resources.gpus_per_slot and not most:
             raise ResourceError(f"--gpus: the Ray cluster at {resources.address} has no GPU; allowed: --workers N")
+        if resources.gpus_per_slot > max(1, most):
+            raise ResourceError(
+                f"--gpus-per-trial {resources.gpus_per_slot:g}: the Ray cluster at {resources.address} has at most "
+                f"{counted(int(most), 'GPU')} on one machine; allowed: up to {most:g}"
+            )
         if resources.cpus_per_slot is not None:
             return resources.cpus_per_slot
         # 0 asks Ray for no CPU, so that nodes with fewer CPUs than workers take them too.

@@ -16,6 +16,7 @@ from hpsearch.text import nearest
 
 _FIELD = ("objective", "metrics")
 _ODD = re.compile(r"[^\w.]")
+_ODD_OR_DOT = re.compile(r"\W")
 
 
 class Computed:
@@ -50,14 +51,14 @@ class Computed:
         """
         if not self._formulas:
             return fields
-        named = {_ODD.sub("_", name): value for name, value in fields.items()} | fields
+        named = {spelling: value for name, value in fields.items() for spelling in _spellings(name)} | fields
         found = {name: _value(formula, named) for name, formula in self._formulas.items() if _has(formula, named)}
         return fields | found
 
-    def lacking(self, metric: str, fields: Mapping[str, object]) -> tuple[str, ...]:
+    def lacking(self, metric: str, fields: Iterable[str]) -> tuple[str, ...]:
         """Return the fields that a computed metric needs and that are not there."""
         formula = self._formulas.get(metric)
-        named = {_ODD.sub("_", name) for name in fields} | set(fields)
+        named = {spelling for name in fields for spelling in _spellings(name)}
         return () if formula is None else tuple(name for name in formula.names if name not in named)
 
 
@@ -95,6 +96,10 @@ def _names(node: ast.AST) -> Iterator[str]:
     inner = node.args if isinstance(node, ast.Call) else ast.iter_child_nodes(node)
     for child in inner:
         yield from _names(child)
+
+
+def _spellings(name: str) -> tuple[str, ...]:
+    return name, _ODD.sub("_", name), _ODD_OR_DOT.sub("_", name)
 
 
 def _has(formula: Formula, fields: Fields) -> bool:

@@ -19,10 +19,19 @@ def let_end(running: RunningCommand, source: Source, trial: Trial, grace_s: floa
     """
     seen = inside(trial)
     running.end_within(grace_s)
+    further = False
     for line in running.output():
-        if _trains_on(source, line, seen.total_epochs):
+        if not _is_further(source, line, seen.total_epochs):
+            continue
+        if not source.counts:
             trial.log.warning("the command is ended: it goes on after its last epoch, %d", seen.total_epochs)
             return
+        further = True
+    if further:
+        source.notices.append(
+            f"more measurements of {seen.metric!r} came after the last epoch, and don't count. If not each of them is "
+            "of an epoch, print the epoch in those that are"
+        )
     how = running.outcome()
     if how == "" or (how is None and grace_s == 0):
         return
@@ -36,9 +45,9 @@ def let_end(running: RunningCommand, source: Source, trial: Trial, grace_s: floa
     seen.said.of_end.append(what)
 
 
-def _trains_on(source: Source, line: str | None, last: int) -> bool:
+def _is_further(source: Source, line: str | None, last: int) -> bool:
     try:
-        return any(epoch > last for epoch, _ in source.rows(line)) and not source.counts
+        return any(epoch > last for epoch, _ in source.rows(line))
     except MixedLinesError:
         raise
     except ObjectiveError:

@@ -29,8 +29,8 @@ class Epochs:
 
     @property
     def counts(self) -> bool:
-        """Whether the lines so far were counted."""
-        return self._count > 0
+        """Whether the lines so far were counted, although the space file doesn't say that they should be."""
+        return self._count > 0 and not self._all
 
     @property
     def given(self) -> bool:

@@ -47,8 +47,8 @@ class Logs:
         self.expected = f"{metric!r} in {path}"
         self.notices: list[str] = []
         self.counts = False
-        self.path, self.reader = path, reader
-        self._metric, self._computed, self._first, self._all = metric, computed, first, counted
+        self.path, self.reader, self.computed = path, reader, computed
+        self._metric, self._first, self._all = metric, first, counted
         self._done = 0  # the last epoch that was yielded
         self._seen: object = None
 
@@ -76,15 +76,15 @@ class Logs:
 
     def _joined(self, rows: list[LogRow]) -> dict[int, Fields]:
         """Return the metrics by epoch. Rows without an epoch are counted if no row has one."""
-        self.counts = self._all or all(epoch is None for epoch, _ in rows)
-        if self.counts:
-            whole = [self._computed.added_to(row) for _, row in rows]
+        self.counts = not self._all and all(epoch is None for epoch, _ in rows)
+        if self.counts or self._all:
+            whole = [self.computed.added_to(row) for _, row in rows]
             return dict(enumerate((row for row in whole if self._metric in row), start=1))
         joined: dict[int, Fields] = {}
         for epoch, row in rows:
             if epoch is not None:
                 self._join(joined.setdefault(shifted(epoch, self._first), {}), row)
-        return {epoch: self._computed.added_to(row) for epoch, row in joined.items()}
+        return {epoch: self.computed.added_to(row) for epoch, row in joined.items()}
 
     def _join(self, joined: Fields, row: Fields) -> None:
         """Add a row to its epoch. The first value of the metric counts, whenever the log is read."""

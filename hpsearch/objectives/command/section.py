@@ -77,6 +77,7 @@ class Command(ObjectiveSection):
 
     Attributes:
         cwd: The working directory; relative to the space file.
+        workdir: `trial` to run in the attempt's own folder. Arguments that are paths from `cwd` become absolute.
         interpreter: The Python to use where the command's program is `python`: an interpreter, or the folder of a
             virtual environment; relative to the space file.
         resume: Arguments that are added when a trial goes on after its worker was lost, such as
@@ -94,6 +95,7 @@ class Command(ObjectiveSection):
 
     command: Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1)] = Field(description=_LINE)
     cwd: str | None = None
+    workdir: Literal["trial"] | None = Field(default=None, description="trial, the folder of each attempt")
     interpreter: str | None = None
     resume: Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1)] | None = Field(
         default=None, description=_LINE

@@ -88,7 +88,7 @@ def place(document: Document, key: str, config: Mapping[str, Any]) -> Placing:
     for name, value in config.items():
         found: Member | Gap | str = find(document, target, name)
         if isinstance(found, Member):
-            found = _kept(document, found, value) or found
+            found = _kept(document, name, found, value) or found
         elif not found:
             found = _gap(document, target, "" if key == TOP else key, name)
         if isinstance(found, Member):
@@ -100,15 +100,15 @@ def place(document: Document, key: str, config: Mapping[str, Any]) -> Placing:
     return Placing(target=target, there=there, gaps=gaps, nowhere=nowhere)
 
 
-def _kept(document: Document, member: Member, value: Any) -> str:
+def _kept(document: Document, name: str, member: Member, value: Any) -> str:
     """Return why a value can't replace what is there; empty if it can, or need not."""
     old = member.value
     if reads_as(document.load(old), value):
         return ""
     if old.barrier:
-        return f"{member.key} {old.barrier}, in line {document.line(old.start)}"
+        return f"{name} {old.barrier}, in line {document.line(old.start)}"
     if old.members is not None and not isinstance(value, Mapping):
-        return f"{member.key} is a mapping, and {value!r} in the config"
+        return f"{name} is a mapping, and {value!r} in the config"
     return ""
 
 

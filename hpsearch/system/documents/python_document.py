@@ -87,7 +87,9 @@ class PythonDocument(Document):
         call = isinstance(node, ast.Call)
         if call:
             self._check_names(members)
-        pairs = [f"{name}={python_text(v)}" if call else f"{name!r}: {python_text(v)}" for name, v in members.items()]
+        quote = self.text[mapping.members[-1].start] if mapping.members else ""
+        keys = [f"{name}=" if call else f"{python_text(name, quote)}: " for name in members]
+        pairs = [f"{key}{python_text(value)}" for key, value in zip(keys, members.values(), strict=True)]
         if not mapping.members:
             return Edit(mapping.end - 1, mapping.end - 1, ", ".join(pairs))
         place, comma = self._last_token(mapping)

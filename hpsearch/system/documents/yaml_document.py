@@ -34,7 +34,7 @@ _COLON = re.compile(r"[ \t]*:")
 _COMMENT = re.compile(r"(?<!\S)#[^\r\n]*")
 _BREAK = re.compile(r"\r\n|\n|\r")
 _LINE = re.compile(r"[^\r\n]*")
-_TAGGED = re.compile(r"(?P<tag>!\S+)(?:\s+(?P<text>.*))?", re.DOTALL)
+_TAGGED = re.compile(r"(?P<tag>!\S+)(?P<gap>\s+(?:#[^\r\n]*\s+)*|)(?P<text>.*)", re.DOTALL)
 _OWN_TAGS = tuple(f"tag:yaml.org,2002:{name}" for name in ("float", "int", "str", "bool", "null", "seq", "map"))
 
 
@@ -89,8 +89,10 @@ class YamlDocument(Document):
         tagged = _TAGGED.fullmatch(old)
         if tagged is None:
             return yaml_text(value, old)
-        text = f"{tagged['tag']} {yaml_text(value, tagged['text'])}"
-        return text if reads_as(self._read(text), value) else yaml_text(value)
+        tag, gap, text = tagged.groups()
+        kept = f"{tag}{gap or ' '}{yaml_text(value, text)}"
+        comment = gap.lstrip() if "#" in gap else ""
+        return kept if reads_as(self._read(kept), value) else f"{comment}{yaml_text(value)}"
 
     def appended(self, mapping: Value, members: Mapping[str, Any]) -> Edit:
         """Return the edit that adds members at the end of a mapping."""

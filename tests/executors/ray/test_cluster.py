@@ -98,6 +98,21 @@ def test_no_node_is_large_enough():
     assert "smaller --cpus-per-trial" in messages[0]
 
 
+def test_free_gpus_on_different_machines_are_no_room_for_a_trial():
+    world = World(a=node("a", gpus=2), b=node("b", gpus=2))
+    world.nodes = {key: Node(name=key, total={"GPU": 2.0}, free={"GPU": 1.0}) for key in "ab"}
+    world.unplaced, ask = 1, {"GPU": 2.0}
+    told = []
+    for _ in range(5):
+        world.now += 3.0
+        told += [notice.message for notice in world.watch.look(1, ask)[1]]
+    (message,) = told
+    assert message == (
+        "the Ray cluster has no room for 1 worker yet: each asks for 2 GPUs; there are 4 GPUs on 2 nodes, "
+        "and 2 GPUs free; but no node has that much free by itself"
+    )
+
+
 def test_nodes_that_join_and_die_are_told_of():
     world = World(a=node("a"), b=node("b"))
     world.watch.worker_is_up(home("a"))
@@ -343,6 +358,17 @@ def test_workers_that_share_a_gpu_follow_each_other_to_its_node(nodes, start):
 def test_a_cluster_without_gpus_says_so(start):
     with pytest.raises(ResourceError, match=r"--gpus: the Ray cluster at .* has no GPU; allowed: --workers N"):
         start(1, gpus=1)
+
+
+@pytest.mark.slow
+def test_several_gpus_for_a_trial_are_those_of_one_machine(nodes, start):
+    nodes.add(cpus=2, gpus=1)
+    with pytest.raises(ResourceError, match=r"--gpus-per-trial 2: the Ray .* has at most 1 GPU on one machine"):
+        start(1, gpus=2)
+    nodes.add(cpus=4, gpus=2)
+    executor = start(1, gpus=2)
+    polled(executor, lambda told: executor.free == 1)
+    assert len(executor._slots[0].home.gpus) == 2
 
 
 @pytest.mark.slow

@@ -30,7 +30,7 @@ max_lr: float
 half = learning_rate / 2
 optimizer = dict(type='SGD', lr=0.02,  # detection's way
                  paramwise_cfg=dict(norm_decay_mult=0.))
-model = {"depth": (18), 'heads': [dict(classes=80), {}],}
+model = {'depth': (18), "heads": [dict(classes=80), {}],}
 def train():
     learning_rate = 1
     global best
@@ -77,7 +77,7 @@ def merged(config, text=SCRIPT, key="."):
         ({"optimizer.momentum": 0.9}, "mult=0.)", "mult=0.), momentum=0.9"),
         ({"model.depth": 34}, "(18)", "(34)"),
         ({"model.heads.0.classes": 20}, "80", "20"),
-        ({"model.heads.1.x": 1, "model.new": True}, "{}],}", "{'x': 1}], 'new': True,}"),
+        ({"model.heads.1.x": 1, "model.new": True}, "{}],}", "{'x': 1}], \"new\": True,}"),
         ({"gamma": 0.9, "dropout": 0.5}, '{"x": 1}\n', '{"x": 1}\ngamma = 0.9\ndropout = 0.5\n'),
         ({"betas": [0.9, 0.95], "learning_rate": 0.0006}, "", ""),
     ],
