@@ -29,6 +29,7 @@ _ESCAPED_S = 1.0
 _POLL_S = 0.2
 _STDERR_LINES = 20
 _SEARCHED_LINES = 400  # for what failed: a launcher's summary may come after it
+_SEARCHED_CHARACTERS = 4096  # of each of them
 _SHELL_SIGNAL = 128  # a shell's exit code for a signal, less its number
 _CHUNK_BYTES = 1 << 16
 _LINE_BYTES = 1 << 18  # the rest of a longer line is dropped
@@ -80,10 +81,10 @@ class RunningCommand:
             raise ObjectiveError(msg) from error
         self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._deadline = math.inf
-        self._last: deque[str] = deque(maxlen=_STDERR_LINES)
         self._stderr: deque[str] = deque(maxlen=_STDERR_LINES)
         self._errors: deque[str] = deque(maxlen=_SEARCHED_LINES)
         self._printed: deque[str] = deque(maxlen=_SEARCHED_LINES)  # without measurements
+        self._last: deque[str] = deque(maxlen=_STDERR_LINES)
         self._pumps = [
             threading.Thread(target=self._pump, args=pair, daemon=True)
             for pair in ((self._process.stdout, self._put), (self._process.stderr, self._put_error))
@@ -106,11 +107,11 @@ class RunningCommand:
         if self._source.wants(line):
             self._queue.put(line)
         else:
-            self._printed.append(line)
+            self._printed.append(line[:_SEARCHED_CHARACTERS])
 
     def _put_error(self, line: str) -> None:
         self._stderr.append(line)
-        self._errors.append(line)
+        self._errors.append(line[:_SEARCHED_CHARACTERS])
         if self._source.reads_stderr:
             self._put(line)
 
