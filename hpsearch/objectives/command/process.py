@@ -121,17 +121,19 @@ class RunningCommand:
         For a source that polls files, None comes from time to time between them, and once at the end. It goes on where
         an earlier call was left, and ends early at the end of the grace.
         """
-        silent_since = time.monotonic()
+        silent_since: float | None = None  # the end of the command was seen then, and no line came after it
         while self._reading and time.monotonic() < self._deadline:
             try:
                 line = self._queue.get(timeout=self._wait_s())
             except queue.Empty:
-                if self._process.poll() is not None and time.monotonic() - silent_since > _ESCAPED_S:
+                if silent_since is None and self._process.poll() is not None:
+                    silent_since = time.monotonic()
+                if silent_since is not None and time.monotonic() - silent_since > _ESCAPED_S:
                     break  # a process that still holds the pipe has escaped the supervisor
                 if self._source.polls:
                     yield None
                 continue
-            silent_since = time.monotonic()
+            silent_since = None
             if line is None:
                 self._reading -= 1
             else:
