@@ -25,7 +25,7 @@ from pathlib import Path
 
 _TOGETHER_S = 0.1  # as in `escalation`
 _GRACE_S = {2: 3.5, 3: 2.5}  # by the count of signals: the thread in the process goes first
-_LAST_S = 1.0
+_LAST_S = 5.0  # a busy machine takes its time
 _POLL_S = 0.05
 _PROC = Path("/proc")
 
