@@ -71,7 +71,9 @@ def _given(node: ast.Assign, name: str) -> Iterator[ast.expr]:
 def _comes_last(loop: Loop, step: str, guard: ast.If) -> bool:
     """Return whether the guard holds once more at the end: it names the last step, or the loop goes on to it."""
     if any(
-        isinstance(part, ast.BoolOp) and isinstance(part.op, ast.Or) and any(_is_last(value, step) for value in part.values)
+        isinstance(part, ast.BoolOp)
+        and isinstance(part.op, ast.Or)
+        and any(_is_last(value, step) for value in part.values)
         for part in ast.walk(guard.test)
     ):
         return True

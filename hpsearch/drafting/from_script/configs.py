@@ -166,16 +166,13 @@ def _texts(raw: Mapping[Any, Any], prefix: str = "", depth: int = 0) -> dict[str
 def _folders(texts: Mapping[str, str]) -> dict[str, str]:
     """Return the values that lie in Hydra's output folder, which is the trial's, as places there."""
     found = {"hydra:runtime.output_dir": "{trial_dir}", "hydra:run.dir": "{trial_dir}"}
-    for _ in range(_MAX_DEPTH):
-        more = {
-            name: _REFERENCE.sub(lambda part: found.get(part[1], part[0]), text)
-            for name, text in texts.items()
-            if name not in found
-        }
-        more = {name: text for name, text in more.items() if text.startswith("{trial_dir}") and "${" not in text}
-        if not more:
-            break
-        found |= more
+
+    def filled(reference: re.Match[str]) -> str:
+        return found.get(reference[1], reference[0])
+
+    for _ in range(_MAX_DEPTH):  # a value may refer to one that refers to the folder
+        filled_in = {name: _REFERENCE.sub(filled, text) for name, text in texts.items()}
+        found |= {name: text for name, text in filled_in.items() if text.startswith("{trial_dir}") and "${" not in text}
     return {name: place for name, place in found.items() if ":" not in name}
 
 

@@ -150,11 +150,9 @@ def _guess(source: Source) -> Measurements:
         return replace(_of_log(log), rank=(2,))
     if prints is not None:
         return replace(_of_prints(prints), rank=_SURE)
-    if log is not None and drafted is None:
-        return replace(_of_log(log), rank=(5 if log.metric else 6,))
     if line is not None and drafted is not None:
         return replace(drafted, rank=(4, *line.rank[:-1]))
-    return Measurements()
+    return Measurements() if log is None else replace(_of_log(log), rank=(5 if log.metric else 6,))
 
 
 def _of_prints(prints: Prints) -> Measurements:

@@ -66,7 +66,11 @@ def _epochs(findings: Findings) -> Entry:
     else:
         steps = findings.sorted.steps
         first = " and the one before the first step" if steps.both_ends else ""
-        comment = f"{setting.number or 0:g} / {steps.each}, the defaults{first}" if steps.each else f"the default of {setting.shown}"
+        comment = (
+            f"{setting.number or 0:g} / {steps.each}, the defaults{first}"
+            if steps.each
+            else f"the default of {setting.shown}"
+        )
     return Entry("epochs", default or DEFAULT_EPOCHS, comment)
 
 
