@@ -152,7 +152,6 @@ def _write_ensemble(study: Study, asked: ExportOptions) -> None:
 
 
 def _chosen(study: Study, trial: int | None) -> Best:
-
     if trial is not None:
         found = study.best_of_trial(trial)
         if found is None:
@@ -217,8 +216,8 @@ def _is_arguments(kind: ExportFormat | None, target: Path) -> bool:
 
 def _say_missing(line: ArgumentLine | None) -> None:
     if line is not None and line.missing:
-        where = "in its config file" if line.config_file else "before its script"
-        typer.echo(f"not written: {', '.join(line.missing)}, which the command takes {where}", err=True)
+        how = "in its config file" if line.config_file else "but not as an argument of its script"
+        typer.echo(f"not written: {', '.join(line.missing)}, which the command takes {how}", err=True)
 
 
 def _key(study: Study, asked: ExportOptions) -> str | None:

@@ -7,7 +7,8 @@ import shlex
 from collections.abc import Sequence
 
 from hpsearch.objectives.command.program import SHELLS
-from hpsearch.objectives.command.tokens import TOKEN, bodies
+from hpsearch.objectives.command.tokens import TOKEN, VARIABLE, bodies
+from hpsearch.objectives.own_values import OWN_VALUES
 
 _TEXT_FOLLOWS = re.compile(r"-[a-z]*c")
 _BEFORE = re.compile(r"\w+=.*|exec|command|time|nohup|\{", re.DOTALL)  # assignments, and words of the shell
@@ -19,7 +20,8 @@ _MOST_HIDDEN = 0x1900
 def command_in(arguments: Sequence[str]) -> list[str]:
     """Return the arguments of the command that the values go to: those in a shell's text, or the same ones.
 
-    Of several commands in the text, it is the first that has a placeholder, without its redirections.
+    Of several commands in the text, it is the first that has a placeholder of a parameter, or else of the trial's own
+    values, without its redirections.
 
     Args:
         arguments: As the space file has them.
@@ -33,11 +35,14 @@ def command_in(arguments: Sequence[str]) -> list[str]:
         return list(arguments)
     places = iter(range(len(found)))
     hidden = TOKEN.sub(lambda _: chr(_FIRST_HIDDEN + next(places)), text)
-    for command in _commands(hidden):
-        words = [_shown(word, found) for word in command]
-        if any(body for word in words for body in bodies(word)):
-            return words
-    return list(arguments)
+    commands = [[_shown(word, found) for word in command] for command in _commands(hidden)]
+    with_any = [words for words in commands if any(body for word in words for body in bodies(word))]
+    with_others = (words for words in with_any if any(not _is_own(body) for word in words for body in bodies(word)))
+    return next(with_others, next(iter(with_any), list(arguments)))
+
+
+def _is_own(body: str) -> bool:
+    return body in OWN_VALUES or VARIABLE.fullmatch(body) is not None
 
 
 def _commands(text: str) -> list[list[str]]:
