@@ -6,7 +6,7 @@ import re
 import shlex
 from collections.abc import Sequence
 
-from hpsearch.objectives.command.program import SHELLS
+from hpsearch.objectives.command.program import SHELLS, program_start
 from hpsearch.objectives.command.tokens import TOKEN, VARIABLE, bodies
 from hpsearch.objectives.own_values import OWN_VALUES
 
@@ -26,10 +26,8 @@ def command_in(arguments: Sequence[str]) -> list[str]:
     Args:
         arguments: As the space file has them.
     """
-    if arguments[0].rpartition("/")[2] not in SHELLS:
-        return list(arguments)
-    at = next((at for at, one in enumerate(arguments) if _TEXT_FOLLOWS.fullmatch(one)), len(arguments))
-    text = "".join(arguments[at + 1 : at + 2])
+    at = text_place(arguments)
+    text = "" if at is None else arguments[at]
     found = [match[0] for match in TOKEN.finditer(text)]
     if not any(bodies(text)) or len(found) > _MOST_HIDDEN:
         return list(arguments)
@@ -43,6 +41,15 @@ def command_in(arguments: Sequence[str]) -> list[str]:
 
 def _is_own(body: str) -> bool:
     return body in OWN_VALUES or VARIABLE.fullmatch(body) is not None
+
+
+def text_place(arguments: Sequence[str]) -> int | None:
+    """Return the place of the text in the arguments of `sh -c TEXT`; None if they are none of a shell with a text."""
+    start = program_start(arguments)
+    if arguments[start].rpartition("/")[2] not in SHELLS:
+        return None
+    at = next((at for at, one in enumerate(arguments) if at > start and _TEXT_FOLLOWS.fullmatch(one)), len(arguments))
+    return at + 1 if at + 1 < len(arguments) else None
 
 
 def _commands(text: str) -> list[list[str]]:
