@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,8 +15,8 @@ from hpsearch.system.files import STDOUT
 
 if TYPE_CHECKING:
     from hpsearch.config.config import ExportFormat
+    from hpsearch.export.place import Place
     from hpsearch.export.write import Export
-    from hpsearch.objectives.arguments import ArgumentLine
     from hpsearch.study.outcome import Best
     from hpsearch.study.study import Study
 
@@ -166,10 +166,9 @@ def _chosen(study: Study, trial: int | None) -> Best:
 def _plan(study: Study, best: Best, asked: ExportOptions) -> Export:
     """Return the export that the options ask for; the space file's `export` has defaults."""
     from hpsearch.export import plan_export
-    from hpsearch.export.arguments import command_arguments
     from hpsearch.export.formats import FORMATS
     from hpsearch.export.frozen import trial_content
-    from hpsearch.export.place import Place, chosen
+    from hpsearch.export.place import Place
     from hpsearch.export.provenance import provenance
     from hpsearch.trial.trial import Stage
 
@@ -185,39 +184,39 @@ def _plan(study: Study, best: Best, asked: ExportOptions) -> Export:
     only = asked.only or ([] if default is None else [name for name in default.only if name not in known])
     add = asked.add or (asked.to is None and default is not None and default.add)
     kind = next((one for one in FORMATS if one == format_), None)
-    line = None
+    place = Place(
+        format=kind, key=_key(study, asked), names=names, only=tuple(only), add=add, to_commit=asked.branch is not None
+    )
     if _is_arguments(kind, target) and not any(places(asked.map_ or ()).values()):
-        names = {name: "" for name, where in names.items() if not where}  # the other places are those of the space file
-        line = command_arguments(study, best, chosen(best.config, Place(names=names, only=tuple(only))))
-        _say_missing(line)
+        place = _with_arguments(place, study, best)
     record = next(one for one in study.store.records(Stage.SEARCH) if one.number == best.trial)
     return plan_export(
         best.config,
         target,
-        Place(
-            format=kind,
-            key=_key(study, asked),
-            names=names,
-            only=tuple(only),
-            line=line,
-            add=add,
-            to_commit=asked.branch is not None,
-        ),
+        place,
         provenance=provenance(study, best),
         trial=trial_content(record, study.config, study.explored_space) if kind == "optuna" else None,
     )
+
+
+def _with_arguments(place: Place, study: Study, best: Best) -> Place:
+    """Return a place with the arguments of the study's command, and say which values they lack."""
+    from hpsearch.export.arguments import command_arguments
+    from hpsearch.export.place import chosen
+
+    names = {name: "" for name, where in place.names.items() if not where}  # the other places are the space file's
+    place = replace(place, names=names)
+    line = command_arguments(study, best, chosen(best.config, place))
+    if line is not None and line.missing:
+        how = "in its config file" if line.config_file else "but not as an argument of its script"
+        typer.echo(f"not written: {', '.join(line.missing)}, which the command takes {how}", err=True)
+    return replace(place, line=line)
 
 
 def _is_arguments(kind: ExportFormat | None, target: Path) -> bool:
     from hpsearch.export.formats import SUFFIXES
 
     return (kind or SUFFIXES.get(target.suffix.lower())) == "args"
-
-
-def _say_missing(line: ArgumentLine | None) -> None:
-    if line is not None and line.missing:
-        how = "in its config file" if line.config_file else "but not as an argument of its script"
-        typer.echo(f"not written: {', '.join(line.missing)}, which the command takes {how}", err=True)
 
 
 def _key(study: Study, asked: ExportOptions) -> str | None:
