@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from hpsearch.config.config import ExportFormat
     from hpsearch.export.place import Place
     from hpsearch.export.write import Export
-    from hpsearch.objectives.arguments import ArgumentLine
     from hpsearch.study.outcome import Best
     from hpsearch.study.study import Study
 
@@ -153,7 +152,6 @@ def _write_ensemble(study: Study, asked: ExportOptions) -> None:
 
 
 def _chosen(study: Study, trial: int | None) -> Best:
-
     if trial is not None:
         found = study.best_of_trial(trial)
         if found is None:
@@ -168,9 +166,7 @@ def _chosen(study: Study, trial: int | None) -> Best:
 def _plan(study: Study, best: Best, asked: ExportOptions) -> Export:
     """Return the export that the options ask for; the space file's `export` has defaults."""
     from hpsearch.export import plan_export
-    from hpsearch.export.arguments import command_arguments
     from hpsearch.export.frozen import trial_content
-    from hpsearch.export.place import chosen
     from hpsearch.export.provenance import provenance
     from hpsearch.trial.trial import Stage
 
@@ -181,11 +177,7 @@ def _plan(study: Study, best: Best, asked: ExportOptions) -> Export:
         target = Path(default.to)
     place = _place(study, best, asked)
     if _is_arguments(place.format, target) and not any(places(asked.map_ or ()).values()):
-        # The other places are those of the space file.
-        place = replace(place, names={name: "" for name, where in place.names.items() if not where})
-        line = command_arguments(study, best, chosen(best.config, place))
-        _say_missing(line)
-        place = replace(place, line=line)
+        place = _with_arguments(place, study, best)
     record = next(one for one in study.store.records(Stage.SEARCH) if one.number == best.trial)
     return plan_export(
         best.config,
@@ -218,16 +210,24 @@ def _place(study: Study, best: Best, asked: ExportOptions) -> Place:
     )
 
 
+def _with_arguments(place: Place, study: Study, best: Best) -> Place:
+    """Return a place with the arguments of the study's command, and say which values they lack."""
+    from hpsearch.export.arguments import command_arguments
+    from hpsearch.export.place import chosen
+
+    names = {name: "" for name, where in place.names.items() if not where}  # the other places are the space file's
+    place = replace(place, names=names)
+    line = command_arguments(study, best, chosen(best.config, place))
+    if line is not None and line.missing:
+        how = "in its config file" if line.config_file else "but not as an argument of its script"
+        typer.echo(f"not written: {', '.join(line.missing)}, which the command takes {how}", err=True)
+    return replace(place, line=line)
+
+
 def _is_arguments(kind: ExportFormat | None, target: Path) -> bool:
     from hpsearch.export.formats import SUFFIXES
 
     return (kind or SUFFIXES.get(target.suffix.lower())) == "args"
-
-
-def _say_missing(line: ArgumentLine | None) -> None:
-    if line is not None and line.missing:
-        where = "in its config file" if line.config_file else "before its script"
-        typer.echo(f"not written: {', '.join(line.missing)}, which the command takes {where}", err=True)
 
 
 def _key(study: Study, asked: ExportOptions) -> str | None:

@@ -110,7 +110,8 @@ def _lines(found: Verification) -> list[str]:
 def _verdict(found: Verification) -> str:
     if found.interval is None:
         why = "a finalist with one seed does not show how much seeds differ"
-        return f"too few seeds to tell: {why}{f'; {more} would tell' if (more := _more(found)) else ''}"
+        more = _more(found)
+        return f"too few seeds to tell: {why}; {f'{more} would tell' if more else '--seeds 3 says how many would tell'}"
     written = value_format([*found.interval, found.found.mean])
     low, high = map(written, found.interval)
     expected = f"{low} to {high}, where a mean of {counted(found.found.n, 'new seed')} lies in 95 of 100 cases"

@@ -49,6 +49,10 @@ def merged_into(
         InputError: The file is not to be merged into, or can't be.
     """
     known = next((one for one in _MERGED if one == kind), None)
+    if kind == "python" and not place.merges:
+        raise InputError(
+            f"{target}: is there already; allowed: --format python-assign to set its assignments, or another path"
+        )
     if known is None:
         raise InputError(f"{target}: is there already; allowed: {', '.join(_MERGED)} to merge into it, or another path")
     if not place.merges:
@@ -63,6 +67,7 @@ def merged_into(
     values = {name: value for name, (_, value) in places.items()}
     placing = _places(document, TOP if place.key is None else place.key, values)
     lacking = {*placing.lacking(keyed=place.key is not None, add=place.add), *_elsewhere(document, placing, place)}
+    lacking |= set() if place.add else _deeper(placing)
     if lacking:
         names = {where: name for where, (name, _) in places.items() if where in lacking}
         raise _no_place(document, placing, names, place)
@@ -82,6 +87,17 @@ def _alike(placing: Placing, added: tuple[str, ...]) -> dict[str, str]:
         for where in places
         if where.rpartition(".")[2] == name.rpartition(".")[2]
     }
+
+
+def _deeper(placing: Placing) -> set[str]:
+    """Return the dotted names whose key is not there but deeper: model.lr, and the file has model.init_args.lr."""
+    found = set()
+    for name in placing.gaps:
+        above, _, key = name.rpartition(".")
+        places = candidates(placing.target, name, placing.there) if above else ()
+        if any(one.startswith(f"{above}.") and one.endswith(f".{key}") for one in places):
+            found.add(name)
+    return found
 
 
 def _places(document: Document, key: str, values: Mapping[str, Any]) -> Placing:

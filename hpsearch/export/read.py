@@ -83,7 +83,9 @@ def whole_config(
     wanted = [name for name in space.names if name in space.constants or name in active]
     missing = [places.get(name) or name for name in wanted if name not in found]
     if missing:
-        raise InputError(f"{path}: lacks {', '.join(missing)}{under}; allowed: a file with all of the config, or --map")
+        raise InputError(
+            f"{path}: lacks {', '.join(missing)}{under}; allowed: a file with all of the config, --map, or --only"
+        )
     return {name: value for name, value in found.items() if name in wanted}
 
 

@@ -250,6 +250,7 @@ def test_one_seed_does_not_tell(bench: Bench):
     said("export", "sample", "--to", "best.toml")
     result = invoke("verify", "sample", "--from", "best.toml", "--executor", "inline", code=3)
     assert "\ntoo few seeds to tell: a finalist with one seed does not show" in result.stdout
+    assert "; --seeds 3 says how many would tell" in result.stdout
     assert [e.stage for e in bench.events if isinstance(e, TrialScored)][-1] is Stage.FINALISTS
 
 

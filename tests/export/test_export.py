@@ -405,6 +405,7 @@ def test_permission_bits_and_links_are_kept(tmp_path):
     ("name", "options", "message"),
     [
         ("there.yaml", {}, "there.yaml: is there already; allowed: --key a.b to merge .* or another path"),
+        ("there.py", {}, "there.py: is there already; allowed: --format python-assign to set its assignments, or"),
         ("new.yaml", {"key": "a"}, "new.yaml: is not there to merge into at a; allowed: an existing file, or no --key"),
         ("new.ini", {}, r"new.ini: has the suffix '.ini'; allowed: .yaml, .yml, .json"),
         ("new", {}, "new: has no suffix"),
@@ -417,6 +418,7 @@ def test_permission_bits_and_links_are_kept(tmp_path):
 )
 def test_a_target_that_cannot_be_written_is_refused(tmp_path, name, options, message):
     put(tmp_path, "a: {lr: 1}\n", "there.yaml")
+    put(tmp_path, "lr = 1\n", "there.py")
     (tmp_path / "latin.yaml").write_bytes(b"a: \xe4\n")
     (tmp_path / "folder").mkdir()
     before = sorted(tmp_path.rglob("*"))

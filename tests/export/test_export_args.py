@@ -139,7 +139,7 @@ def test_what_stands_before_the_script_is_named(bench: Bench):
     launched = {"command": f"env D={{dropout}} W={{widths}} {shlex.quote(sys.executable)} train.py {{lr}}"}
     train(bench, "\nimport sys\nlr, dropout, widths, epochs = float(sys.argv[1]), 0.0, 0, 2\n", "{lr}", launched)
     result = invoke("export", "sample", "--to", "-", "--format", "args")
-    assert "not written: dropout, widths, which the command takes before its script" in result.stderr
+    assert "not written: dropout, widths, which the command takes but not as an argument of its script" in result.stderr
     assert "# not in the arguments: dropout, widths" in result.stdout
 
 

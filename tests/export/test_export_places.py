@@ -130,6 +130,13 @@ def test_new_names_need_a_key_or_add_and_are_said(export):
     assert "--add" in error.lines[-1]
 
 
+def test_a_dotted_name_that_lies_deeper_is_not_added(export):
+    error = refused(export, LIGHTNING, {"model.lr": 0.1, "model.momentum": 0.9}, key=".")
+    assert error.head == "config.yaml: has no place for model.lr"
+    assert error.lines[0] == "--map model.lr=model.init_args.lr"
+    assert export(LIGHTNING, {"model.lr": 0.1}, key=".", add=True)[1].added == ("model.lr",)
+
+
 def test_all_that_have_no_place_are_named_with_what_to_write(export):
     config = {"lr": 0.2, "wd": 0.1, "batch_size": 8, "dropout": 0.5, "amp": True, "seed": 3}
     text = """\

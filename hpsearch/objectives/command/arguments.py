@@ -10,12 +10,12 @@ from typing import Any
 
 from hpsearch.errors import InputError
 from hpsearch.objectives.arguments import ArgumentLine
-from hpsearch.objectives.command.line import FIELD, as_text, filled_in, named_values, read_command
+from hpsearch.objectives.command.line import as_text, filled_in, named_values, read_command
 from hpsearch.objectives.command.pieces import pieces
 from hpsearch.objectives.command.placeholders import WHOLE, Flag, Named, Part, switched
 from hpsearch.objectives.command.section import Command, ConfigFile
 from hpsearch.objectives.command.shell_text import command_in
-from hpsearch.objectives.command.splitting import split
+from hpsearch.objectives.command.splitting import FIELD, split_command
 from hpsearch.objectives.own_values import OWN_VALUES, OwnValues
 from hpsearch.trial.trial import Config
 
@@ -32,7 +32,7 @@ class CommandArguments:
 
     def __init__(self, settings: Command | None = None) -> None:
         settings = settings or _EVERYTHING
-        whole = split(settings.command, FIELD)
+        whole = split_command(settings.command)
         self._shown = _shown(whole)
         self._settings = settings.model_copy(update={"command": command_in(whole), "resume": None})
 

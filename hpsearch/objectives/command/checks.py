@@ -7,9 +7,11 @@ from pathlib import Path
 
 from hpsearch.errors import FieldError
 from hpsearch.objectives.command.config import CONFIG_FILE, check_config_file
-from hpsearch.objectives.command.line import FIELD, PYTHONS, ReadCommand, interpreter_of, read_command, split
+from hpsearch.objectives.command.line import PYTHONS, ReadCommand, interpreter_of, read_command
 from hpsearch.objectives.command.placeholders import RESERVED, WHOLE, Flag
+from hpsearch.objectives.command.program import program_start
 from hpsearch.objectives.command.section import Command
+from hpsearch.objectives.command.splitting import FIELD, split_command
 from hpsearch.space.formulas import possible_values
 from hpsearch.space.space import Space
 from hpsearch.text import nearest
@@ -65,6 +67,7 @@ def _check_interpreter(settings: Command) -> None:
         raise FieldError(
             field, f"found {settings.interpreter!r}", "a Python that is there, or a virtual environment's folder"
         )
-    program = split(settings.command, FIELD)[0]
+    words = split_command(settings.command)
+    program = words[program_start(words)]
     if program not in PYTHONS:
         raise FieldError(field, f"is set, but the command's program is {program!r}", f"{' or '.join(PYTHONS)} there")

@@ -23,8 +23,9 @@ from hpsearch.objectives.command.placeholders import (
     number_text,
     switched,
 )
+from hpsearch.objectives.command.program import program_start
 from hpsearch.objectives.command.section import Command
-from hpsearch.objectives.command.splitting import split
+from hpsearch.objectives.command.splitting import FIELD, split, split_command
 from hpsearch.objectives.own_values import OwnValues
 from hpsearch.trial.trial import Config
 
@@ -39,10 +40,8 @@ __all__ = [
     "interpreter_of",
     "named_values",
     "read_command",
-    "split",
 ]
 
-FIELD = ("objective", "command")
 _RESUME = ("objective", "resume")
 PYTHONS = ("python", "python3")
 
@@ -71,7 +70,7 @@ def read_command(settings: Command, values: Mapping[str, Sequence[Any]]) -> Read
             text that must stand alone, such as `{args}`.
     """
     reader = Reader(values, with_config_file=settings.config_file is not None)
-    arguments = reader.arguments(split(settings.command, FIELD), FIELD)
+    arguments = reader.arguments(split_command(settings.command), FIELD)
     resume = [] if settings.resume is None else reader.arguments(split(settings.resume, _RESUME), _RESUME)
     return ReadCommand(arguments=tuple(arguments), resume=tuple(resume))
 
@@ -91,8 +90,8 @@ def command_line(settings: Command, config: Config, own: OwnValues, *, config_fi
     """
     pairs = filled_arguments(settings, config, own, config_file=config_file)
     line = [part for _, parts in pairs for part in parts]
-    if settings.interpreter is not None and line[0] in PYTHONS:
-        line[0] = str(interpreter_of(settings.interpreter))
+    if settings.interpreter is not None and line[at := program_start(line)] in PYTHONS:
+        line[at] = str(interpreter_of(settings.interpreter))
     return line
 
 

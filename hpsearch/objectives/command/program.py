@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=", re.ASCII)
+"""How a variable begins that a shell or `env` sets for a program."""
+
 _SCRIPT = re.compile(r"[^-].*\.(py|pyz|sh|bash|R|jl|pl|rb|js)")
 _PYTHON = re.compile(r"(.*/)?(python|pypy)[\d.]*")
 _WITH_VALUE = ("-X", "-W")
@@ -21,6 +24,13 @@ _LAUNCHING = (  # modules that run a script
     *("accelerate.commands.launch", "deepspeed.launcher.runner", "torch.distributed.launch", "torch.distributed.run"),
     *("torch_xla.distributed.xla_spawn", "cProfile", "coverage", "debugpy", "pdb", "scalene", "viztracer"),
 )
+
+
+def program_start(arguments: Sequence[str]) -> int:
+    """Return the place of the program: behind `env` and the variables that it sets, if these come first."""
+    if arguments[0].rpartition("/")[2] != "env":
+        return 0
+    return next((at for at in range(1, len(arguments)) if not ASSIGNMENT.match(arguments[at])), 0)
 
 
 def program_end(arguments: Sequence[str]) -> int:

@@ -6,9 +6,11 @@ import re
 import shlex
 
 from hpsearch.errors import FieldError
+from hpsearch.objectives.command.program import ASSIGNMENT
 from hpsearch.objectives.command.tokens import TOKEN, is_compound
 from hpsearch.text import FieldPath
 
+FIELD = ("objective", "command")
 _CONTINUATION = re.compile(r"(?<!\\)((?:\\\\)*)\\\n")
 _HIDDEN = {ord(char): 0xFDD0 + at for at, char in enumerate(" \t\n'\"\\")}  # noncharacters, which no text has
 _SHOWN = {hidden: char for char, hidden in _HIDDEN.items()}
@@ -33,6 +35,16 @@ def split(command: str | list[str], field: FieldPath) -> list[str]:
     if not arguments or not arguments[0].strip():
         raise FieldError(field, "is empty", "a program and its arguments, such as: python train.py {args}")
     return arguments
+
+
+def split_command(command: str | list[str]) -> list[str]:
+    """Return what `split` does for the command itself. Text may begin with variables, which `env` then sets.
+
+    Raises:
+        FieldError: As `split`.
+    """
+    arguments = split(command, FIELD)
+    return ["env", *arguments] if isinstance(command, str) and ASSIGNMENT.match(arguments[0]) else arguments
 
 
 def shell_words(text: str) -> list[str]:

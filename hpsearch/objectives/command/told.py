@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hpsearch.config.config import StudyConfig
-from hpsearch.objectives.command.line import split
+from hpsearch.objectives.command.program import program_start
 from hpsearch.objectives.command.section import Command
+from hpsearch.objectives.command.splitting import split_command
 from hpsearch.objectives.command.tokens import mentions
 
 _CODE = frozenset((".py", ".sh", ".jl", ".lua", ".r"))
@@ -61,14 +62,15 @@ def reads(settings: Command, variable: str) -> bool | None:
     Args:
         variable: Such as `HPSEARCH_SEED`.
     """
-    arguments = split(settings.command, ("objective", "command"))
+    arguments = split_command(settings.command)
     if any(variable in argument for argument in arguments):
         return True
     folder = Path(settings.cwd or ".").resolve()
     named = list(_named(arguments, folder))
     if settings.config_file is not None and settings.config_file.template is not None:
         named.append(Path(settings.config_file.template))
-    complete = bool(named) or ("-c" in arguments and Path(arguments[0]).name.startswith("python"))
+    program = Path(arguments[program_start(arguments)]).name
+    complete = bool(named) or ("-c" in arguments and program.startswith("python"))
     folders = dict.fromkeys([*(path.parent for path in named), folder])
     files = itertools.chain(named, *(_code_below(one, _DEPTH) for one in folders))
     left = _ALL_BYTES

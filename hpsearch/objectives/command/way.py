@@ -42,6 +42,7 @@ def _code_folder(settings: Command, folder: str, module_folder: str | None) -> P
 def _by_hand(settings: Command, config: Config, own: OwnValues, attempt: Path | None, made_in: Path) -> ShellCommand:
     from hpsearch.objectives.command.config import config_file_path
     from hpsearch.objectives.command.line import command_line
+    from hpsearch.objectives.command.program import program_start
     from hpsearch.objectives.command.workdir import environment_in_folder, in_folder
 
     base, inside = (made_in / (settings.cwd or "")).absolute(), settings.workdir is not None
@@ -54,7 +55,9 @@ def _by_hand(settings: Command, config: Config, own: OwnValues, attempt: Path | 
         copy, old, new = f"{own.trial_dir}/{kept.name}", _in_sed(str(attempt)), _in_sed(own.trial_dir)
         before, kept = ("sed", f"s|{old}|{new}|g", str(kept), ">", copy), Path(copy)
     line = command_line(settings, config, own, config_file=kept)
-    program, *arguments = in_folder(line, base) if inside else line
+    arguments = list(in_folder(line, base) if inside else line)
+    at = program_start(arguments)
+    arguments[at] = _of_here(arguments[at])
     variables = {"HPSEARCH_SEED": str(own.seed), "HPSEARCH_TRIAL_DIR": own.trial_dir}
     if inside:
         moved = environment_in_folder(os.environ, line, base, Path(own.trial_dir))
@@ -64,7 +67,7 @@ def _by_hand(settings: Command, config: Config, own: OwnValues, attempt: Path | 
         inside=inside,
         before=before,
         variables=variables,
-        arguments=(_of_here(program), *arguments),
+        arguments=arguments,
     )
 
 

@@ -5,11 +5,17 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from hpsearch.objectives.command.shell_text import text_place
+
 _OPTION = re.compile(r"--?[A-Za-z][\w.-]*")
 _ASSIGNED = re.compile(r"((?:--?|[+~]{0,2})[A-Za-z_][\w.@/-]*)=(.+)", re.DOTALL)
+_WORD = re.compile(r"(?<![^\s;&|()<>])[^\s;&|()<>'\"`$\\]+(?![^\s;&|()<>])")  # of a shell's text, without quotes
+_INTO_FILE = re.compile(r"(>&?|\btee(\s+-a)?)\s*$")
+_CHANGES_FOLDER = re.compile(r"(^|[\s;&|(])(cd|pushd)\s")
 _INTO = r"(dir|directory|folder|path|root|file|name)"
 _OUTPUT = re.compile(rf"(^|[._-])(out|outputs?|saved?|logs?|logging|results?)([._-]?{_INTO})?$")
 _PLACE = re.compile(  # beside outputs, what a program makes folders in; one that is there is from an earlier run
@@ -30,9 +36,16 @@ def in_folder(arguments: Sequence[str], base: Path) -> list[str]:
         base: The folder that relative paths are relative to so far; absolute.
     """
     program, *rest = arguments
-    result = [_absolute(program, base) if "/" in program else program]
+    moved = [_absolute(program, base) if "/" in program else program, *_in_folder(rest, base)]
+    if (at := text_place(arguments)) is not None:
+        moved[at] = _text_in_folder(arguments[at], base)
+    return moved
+
+
+def _in_folder(arguments: Sequence[str], base: Path) -> list[str]:
+    result: list[str] = []
     option = ""
-    for argument in rest:
+    for argument in arguments:
         if _OPTION.fullmatch(argument):
             option = argument
             result.append(argument)
@@ -42,6 +55,19 @@ def in_folder(arguments: Sequence[str], base: Path) -> list[str]:
         else:
             result.append(_value(option, argument, base))
     return result
+
+
+def _text_in_folder(text: str, base: Path) -> str:
+    """Return the text of `sh -c TEXT` for another working directory; with `cd` in it, it chooses its own."""
+    if _CHANGES_FOLDER.search(text):
+        return text
+    words = list(_WORD.finditer(text))
+    moved = _in_folder([word[0] for word in words], base)
+    for word, new in reversed(list(zip(words, moved, strict=True))):
+        if new != word[0] and not _INTO_FILE.search(text, 0, word.start()):
+            name, equals, value = new.rpartition("=")  # a quoted name is no variable
+            text = f"{text[: word.start()]}{name}{equals}{shlex.quote(value)}{text[word.end() :]}"
+    return text
 
 
 def environment_in_folder(

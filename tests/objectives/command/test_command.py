@@ -62,6 +62,11 @@ def test_text_is_split_as_a_shell_would_and_then_filled_in():
     ]
 
 
+def test_variables_before_the_program_are_set_by_env():
+    assert line("A=1 B='x y' LR={lr} t --lr={lr}") == ["env", "A=1", "B=x y", "LR=0.001", "t", "--lr=0.001"]
+    assert line(["A=1", "{lr}"]) == ["A=1", "0.001"]
+
+
 def test_a_list_is_taken_as_it_is():
     assert line(["my program", "{lr} {seed}", "it's"]) == ["my program", "0.001 7", "it's"]
 

@@ -301,14 +301,15 @@ def environment(tmp_path):
 
 
 @pytest.mark.parametrize("place", ["", "bin/python"])
-def test_python_is_the_interpreter_that_is_named(train, environment, place):
+@pytest.mark.parametrize("command", [["python"], ["env", "A=1", "python"]])
+def test_python_is_the_interpreter_that_is_named(train, environment, place, command):
     program = """
         import json, os, shutil, sys
         from pathlib import Path
         found = {sys.prefix, os.environ["VIRTUAL_ENV"], str(Path(shutil.which("python")).parents[1])}
         print(json.dumps({"acc": len(found)}))
     """
-    measured = train(program, ["python", "train.py", "{args}"], interpreter=str(environment / place))
+    measured = train(program, [*command, "train.py", "{args}"], interpreter=str(environment / place))
     assert measured == {1: {"acc": 1.0}}
 
 

@@ -1,6 +1,8 @@
 """A command in its trial's own folder, and what its arguments name in the folder that it is moved from."""
 
 import os
+import re
+import shlex
 import sys
 from contextlib import closing
 
@@ -60,6 +62,29 @@ def base(tmp_path):
 )  # fmt: skip
 def test_paths_that_are_there_become_absolute(base, arguments, moved):
     assert in_folder(arguments.split(), base) == [word.replace("BASE", str(base)) for word in moved.split()]
+
+
+@pytest.mark.parametrize(
+    ("text", "moved"),
+    [
+        ("python train.py --data data | tee out/old.pt", "python BASE/train.py --data BASE/data | tee out/old.pt"),
+        ("source conf/x.yaml&&A=1 python -m pkg.train", "source BASE/conf/x.yaml&&A=1 python -m pkg.train"),
+        ("C=conf/x.yaml t --c=conf/y.yaml <args.txt > old.pt",
+         "C=BASE/conf/x.yaml t --c=BASE/conf/y.yaml <BASE/args.txt > old.pt"),
+        ("(./scripts/go.sh data) 2>&1 >>out/old.pt; t --out out",
+         "(BASE/scripts/go.sh data) 2>&1 >>out/old.pt; t --out out"),
+        ('t "conf/x.yaml" $X/train.py', 't "conf/x.yaml" $X/train.py'),
+        ("cd pkg && python train.py", "cd pkg && python train.py"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("shell", [["bash", "-ec"], ["env", "A=1", "sh", "-c"]])
+def test_paths_in_the_text_of_a_shell_become_absolute(base, shell, text, moved):
+    assert in_folder([*shell, text], base) == [*shell, _in(moved, base)]
+
+
+def _in(moved, base):
+    """Return a shell's text with the folder in it, each path in quotes because the folder's name has blanks."""
+    return re.sub(r"BASE[\w./]*", lambda match: shlex.quote(match[0].replace("BASE", str(base))), moved)
 
 
 def test_any_text_is_an_argument(base):
