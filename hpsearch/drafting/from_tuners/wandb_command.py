@@ -67,7 +67,7 @@ def _words(command: Any) -> list[str]:
 
 def _command(translation: Translation, words: list[str], program: str | None, given: Sequence[Given]) -> list[Words]:
     """Return the command. It gets each value: where a macro has the value's name, or by a macro for all the others."""
-    texts = {one.there: one.text for one in given}
+    texts = {one.there: one.text for one in given if one.there not in MACROS}  # a macro keeps its meaning
     named = {match[1] for word in words for match in _MACRO.finditer(word)} & texts.keys()
     others = [one for one in given if one.there not in named]
     result: list[Words] = []

@@ -278,6 +278,13 @@ def test_a_macro_with_the_name_of_a_parameter_is_its_value():
     assert any("it has no argument for wd," in check for check in plan.checks)
 
 
+def test_a_macro_keeps_its_meaning_beside_a_parameter_of_its_name():
+    raw = {"program": "t.py", **parameters(args={"value": None}, epochs={"value": None}, lr={"min": 0.0, "max": 1.0})}
+    _, config = imported(put(json.dumps(raw)))
+    line = split(config.objective.command, ())
+    assert line == ["python", "t.py", "--epochs={epochs}", "--args={args_value}", "--lr={lr}"]
+
+
 def test_a_sweep_below_a_key_of_its_own():
     plan, config = imported(put("sweep: {method: bayes, parameters: {on: {values: [no, 'no', off, Yes]}}}"))
     assert config.search.sampler == "tpe"
