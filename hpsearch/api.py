@@ -129,6 +129,21 @@ def smoke(
             return study.document()
 
 
+@contextmanager
+def _telling_all(folder: Path, publish: Publish) -> Iterator[None]:
+    """Publish what the log of a failed trial says, for the log is about to be removed.
+
+    Raises:
+        StudyError: Without the advice on how to go on, since nothing is kept.
+    """
+    try:
+        yield
+    except TrialsFailedError as error:
+        if words := words_of_failed(folder):
+            publish(words)
+        raise StudyError(error.problem) from None
+
+
 def try_out(
     space: str | Path,
     *,
@@ -151,7 +166,10 @@ def try_out(
     config = load_space_file(find_space(str(space)))
     overrides = short(min(epochs, config.objective.epochs))
     opened: list[Study] = []
-    with tempfile.TemporaryDirectory(prefix="hpsearch-try-", ignore_cleanup_errors=True) as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="hpsearch-try-", ignore_cleanup_errors=True) as folder,
+        removed_at_a_hard_end(folder),
+    ):
         try:
             run(
                 space,
@@ -170,21 +188,6 @@ def try_out(
             raise StudyError("the trial was not begun")
         with closing(study):
             return tried_of(study)
-
-
-@contextmanager
-def _telling_all(folder: Path, publish: Publish) -> Iterator[None]:
-    """Publish what the log of a failed trial says, for the log is about to be removed.
-
-    Raises:
-        StudyError: Without the advice on how to go on, since nothing is kept.
-    """
-    try:
-        yield
-    except TrialsFailedError as error:
-        if words := words_of_failed(folder):
-            publish(words)
-        raise StudyError(error.problem) from None
 
 
 def _go_on(study: Study, config: StudyConfig, path: Path, asked: AskedRun) -> Study:

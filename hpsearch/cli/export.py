@@ -166,28 +166,17 @@ def _chosen(study: Study, trial: int | None) -> Best:
 def _plan(study: Study, best: Best, asked: ExportOptions) -> Export:
     """Return the export that the options ask for; the space file's `export` has defaults."""
     from hpsearch.export import plan_export
-    from hpsearch.export.formats import FORMATS
     from hpsearch.export.frozen import trial_content
-    from hpsearch.export.place import Place
     from hpsearch.export.provenance import provenance
     from hpsearch.trial.trial import Stage
 
-    default = study.config.export
-    target, format_ = asked.to, None if asked.format_ is None else asked.format_.value
+    default, target = study.config.export, asked.to
     if target is None:
         if default is None:
             raise InputError(f"study {study.name}: its space file has no export; allowed: --to PATH")
-        target, format_ = Path(default.to), format_ or default.format
-    known = set(study.config.space.names) - set(best.config)  # parameters that this config does not have
-    names = {} if default is None else {name: one for name, one in default.map.items() if name not in known}
-    names |= places(asked.map_ or ())
-    only = asked.only or ([] if default is None else [name for name in default.only if name not in known])
-    add = asked.add or (asked.to is None and default is not None and default.add)
-    kind = next((one for one in FORMATS if one == format_), None)
-    place = Place(
-        format=kind, key=_key(study, asked), names=names, only=tuple(only), add=add, to_commit=asked.branch is not None
-    )
-    if _is_arguments(kind, target) and not any(places(asked.map_ or ()).values()):
+        target = Path(default.to)
+    place = _place(study, best, asked)
+    if _is_arguments(place.format, target) and not any(places(asked.map_ or ()).values()):
         place = _with_arguments(place, study, best)
     record = next(one for one in study.store.records(Stage.SEARCH) if one.number == best.trial)
     return plan_export(
@@ -195,7 +184,29 @@ def _plan(study: Study, best: Best, asked: ExportOptions) -> Export:
         target,
         place,
         provenance=provenance(study, best),
-        trial=trial_content(record, study.config, study.explored_space) if kind == "optuna" else None,
+        trial=trial_content(record, study.config, study.explored_space) if place.format == "optuna" else None,
+    )
+
+
+def _place(study: Study, best: Best, asked: ExportOptions) -> Place:
+    """Return where the values go, by the options and the space file."""
+    from hpsearch.export.formats import FORMATS
+    from hpsearch.export.place import Place
+
+    default = study.config.export
+    format_ = None if asked.format_ is None else asked.format_.value
+    if asked.to is None and default is not None:
+        format_ = format_ or default.format
+    known = set(study.config.space.names) - set(best.config)  # parameters that this config does not have
+    names = {} if default is None else {name: one for name, one in default.map.items() if name not in known}
+    only = asked.only or ([] if default is None else [name for name in default.only if name not in known])
+    return Place(
+        format=next((one for one in FORMATS if one == format_), None),
+        key=_key(study, asked),
+        names=names | places(asked.map_ or ()),
+        only=tuple(only),
+        add=asked.add or (asked.to is None and default is not None and default.add),
+        to_commit=asked.branch is not None,
     )
 
 

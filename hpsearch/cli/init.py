@@ -48,18 +48,21 @@ def init(
         raise InputError(f"--script {script}: not found; allowed: an existing Python script")
     folder = Path() if target == STDOUT else target.parent
     deliver(plan_space(source, folder=folder, script=script), target)
-    if try_:
-        from hpsearch.cli.trying import try_drafted
+    if try_ and not _tried(source, target, script):
+        raise typer.Exit(1)
 
-        if target != STDOUT:
-            measured = try_drafted(target, str(target))
-        else:
-            with tempfile.TemporaryDirectory(prefix="hpsearch-try-") as place:
-                file = Path(place) / f"{source.stem}.yaml"
-                file.write_text(plan_space(source, folder=file.parent, script=script).text)
-                measured = try_drafted(file, "the space file")
-        if not measured:
-            raise typer.Exit(1)
+
+def _tried(source: Path, target: Path, script: Path | None) -> bool:
+    """Run one short trial of the new file, or of one that was only printed; return whether it measured anything."""
+    from hpsearch.cli.trying import try_drafted
+    from hpsearch.drafting.from_script import plan_space
+
+    if target != STDOUT:
+        return try_drafted(target, str(target))
+    with tempfile.TemporaryDirectory(prefix="hpsearch-try-") as place:
+        file = Path(place) / f"{source.stem}.yaml"
+        file.write_text(plan_space(source, folder=file.parent, script=script).text)
+        return try_drafted(file, "the space file")
 
 
 def _is_file(path: Path) -> bool:

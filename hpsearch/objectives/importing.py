@@ -14,6 +14,7 @@ from typing import Any
 
 from hpsearch.errors import FieldError
 from hpsearch.objectives.base import FORMS
+from hpsearch.system.libraries import is_library
 from hpsearch.system.place import Place
 from hpsearch.text import nearest
 
@@ -97,7 +98,8 @@ def _import(name: str, folders: list[str], field: tuple[str, ...]) -> ModuleType
         if name != missing and not name.startswith(f"{missing}."):
             raise _import_failed(name, error, field) from error  # the module is there, and imports one that is not
         parent, _, leaf = missing.rpartition(".")
-        searched = list(sys.modules[parent].__path__) if hasattr(sys.modules.get(parent), "__path__") else folders
+        inside = getattr(sys.modules.get(parent), "__path__", None)
+        searched = list(dict.fromkeys(folders if inside is None else inside))
         near = nearest(leaf, [module.name for module in pkgutil.iter_modules(searched)])
         problem = f"there is no module {missing!r}; searched {', '.join(searched)}, and what is installed"
         allowed = "package.module:name, importable from the working directory or the space file's folder"
@@ -108,7 +110,9 @@ def _import(name: str, folders: list[str], field: tuple[str, ...]) -> ModuleType
 
 def _import_failed(name: str, error: BaseException, field: tuple[str, ...]) -> FieldError:
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<frozen")]
-    place = f"{frames[-1].filename}:{frames[-1].lineno}: " if frames[2:] else ""  # the first two import it
+    inside = frames[2:]  # the first two import it
+    own = [frame for frame in inside if not is_library(frame.filename)] or inside
+    place = f"{own[-1].filename}:{own[-1].lineno}: " if own else ""
     reason = " ".join(line.strip() for line in traceback.format_exception_only(error))
     return FieldError(field, f"importing {name} failed: {place}{reason}", "a module that imports without errors")
 

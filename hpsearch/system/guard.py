@@ -16,6 +16,7 @@ It is a script of its own because it has to outlive that process. It imports lit
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import select
 import signal
@@ -23,37 +24,65 @@ import sys
 import time
 from pathlib import Path
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TOGETHER_S = 0.1  # as in `escalation`
 _GRACE_S = {2: 3.5, 3: 2.5}  # by the count of signals: the thread in the process goes first
-_LAST_S = 1.0
+_LAST_S = 5.0  # a busy machine takes its time
 _POLL_S = 0.05
 _PROC = Path("/proc")
+
+
+class Signals:
+    """Counts the signals that ask a process to end.
+
+    Args:
+        patience: With how many of them it has to end.
+
+    Attributes:
+        first: The number of the first one; 0 for none.
+        deadline: Until when the process has to have ended, on the monotonic clock.
+    """
+
+    def __init__(self, patience: int) -> None:
+        self.first, self.deadline = 0, math.inf
+        self._patience, self._count, self._last = patience, 0, -math.inf
+
+    def heard(self, numbers: bytes, now: float) -> bytes:
+        """Count signals that came just now, and return those that ask for an end.
+
+        Python writes the number of each signal that it has a handler for: a data loader's handler gets those of its
+        workers that end, others are a timer's.
+        """
+        asking = bytes(number for number in numbers if number in _SIGNALS)
+        if asking:
+            together, self._last = now - self._last < _TOGETHER_S, now
+            self.first, self._count = self.first or asking[0], self._count + (not together)
+            if self._count >= self._patience and (grace := _GRACE_S.get(self._count)) is not None:
+                self.deadline = min(now + grace, self.deadline)
+        return asking
 
 
 def main(mark: str, patience: int, words: str, queues: dict[int, int]) -> None:
     """Pass signals on until the process lets go of the pipe, or is to be ended."""
     parent = os.getppid()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-    first, count, last, deadline = 0, 0, 0.0, None
+    signals = Signals(patience)
     while True:
-        now = time.monotonic()
-        if deadline is not None and now >= deadline:
+        left = signals.deadline - time.monotonic()
+        if left <= 0:
             os.write(2, f"{words}\n".encode(errors="backslashreplace"))
-            _end(parent, mark, queues.get(first, -1))
+            _end(parent, mark, queues.get(signals.first, -1))
             return
-        if not select.select([0], [], [], None if deadline is None else deadline - now)[0]:
+        if not select.select([0], [], [], None if left == math.inf else left)[0]:
             continue
         data = os.read(0, 4096)
         if not data:
             if os.getppid() != parent:
                 _kill(_started(parent, mark))
             return
-        now = time.monotonic()
-        first, count, last = first or data[0], count + (now - last >= _TOGETHER_S), now
-        if count >= patience and (grace := _GRACE_S.get(count)) is not None:
-            deadline = min(now + grace, deadline or now + grace)
-        os.write(1, data)
+        if asking := signals.heard(data, time.monotonic()):
+            os.write(1, asking)
 
 
 def _end(parent: int, mark: str, queue: int) -> None:

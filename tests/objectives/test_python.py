@@ -146,6 +146,7 @@ def test_a_module_of_a_package_is_imported(write, tmp_path):
         ("class train:\n def train(s, c, t): yield\n def predict(s, c): pass", "train.predict(s, c) does not fit"),
         ("import nothing_of_that_name", ":1: ModuleNotFoundError: No module named 'nothing_of_that_name'"),
         ("\n1 / 0", ":2: ZeroDivisionError: division by zero"),
+        ("import json\n\njson.loads('{')", ".py:3: json.decoder.JSONDecodeError: Expecting property name"),
         ("import sys\nsys.exit(3)", ":2: SystemExit: 3"),
         ("def train(:", '.py", line 1 def train(:'),
     ],

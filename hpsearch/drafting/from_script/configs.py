@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ _MAX_DEPTH = 12
 _MAX_VALUES, _MAX_VISITS = 2000, 20_000  # with aliases, a short file can be endless
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _PACKAGE = re.compile(r"^#\s*@package\s+(\S+)", re.MULTILINE)
+_REFERENCE = re.compile(r"\$\{([\w.:]+)\}")
 _NOT_SET = "???"  # how OmegaConf marks a value that the user must give
 
 
@@ -30,12 +31,16 @@ class ConfigSource:
         settings: Its values.
         notes: What could not be read.
         defaults: A Hydra config's list of defaults.
+        targets: What its `_target_` keys name, such as `src.module.Net`.
+        folders: Its values, by dotted names, that are places in the folder of each trial.
     """
 
     kind: ConfigKind
     settings: tuple[Setting, ...]
     notes: tuple[str, ...] = ()
     defaults: tuple[Any, ...] = ()
+    targets: tuple[str, ...] = ()
+    folders: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_config(path: Path) -> ConfigSource:
@@ -120,6 +125,7 @@ def _is_interpolated(value: object) -> bool:
 def _read_hydra(path: Path, raw: Mapping[str, Any]) -> ConfigSource:
     """Return the values of a primary config; they override those of its groups."""
     found: dict[str, Setting] = {}
+    texts: dict[str, str] = {}
     notes: list[str] = []
     entries = raw.get("defaults")
     for group, option in _groups(entries if isinstance(entries, list) else []):
@@ -130,10 +136,44 @@ def _read_hydra(path: Path, raw: Mapping[str, Any]) -> ConfigSource:
             )
             continue
         prefix = _package(file, group)
-        found |= {setting.name: setting for setting in _flat(_load(file), prefix, "hydra")}
+        values = _load(file)
+        found |= {setting.name: setting for setting in _flat(values, prefix, "hydra")}
+        texts |= _texts(values, prefix)
     found |= {setting.name: setting for setting in _flat(raw, "", "hydra")}
+    texts |= _texts(raw)
     defaults = tuple(entries) if isinstance(entries, list) else ()
-    return ConfigSource(kind="hydra", settings=tuple(found.values()), notes=tuple(notes), defaults=defaults)
+    return ConfigSource(
+        kind="hydra",
+        settings=tuple(found.values()),
+        notes=tuple(notes),
+        defaults=defaults,
+        targets=tuple(dict.fromkeys(text for name, text in texts.items() if name.rpartition(".")[2] == "_target_")),
+        folders=_folders(texts),
+    )
+
+
+def _texts(raw: Mapping[Any, Any], prefix: str = "", depth: int = 0) -> dict[str, str]:
+    """Return all texts in a mapping by dotted names, also those that refer to others."""
+    found: dict[str, str] = {}
+    for key, value in list(raw.items())[:_MAX_VALUES]:
+        if isinstance(value, Mapping) and depth < _MAX_DEPTH:
+            found |= _texts(value, f"{prefix}{key}.", depth + 1)
+        elif isinstance(value, str):
+            found[f"{prefix}{key}"] = value
+    return found
+
+
+def _folders(texts: Mapping[str, str]) -> dict[str, str]:
+    """Return the values that lie in Hydra's output folder, which is the trial's, as places there."""
+    found = {"hydra:runtime.output_dir": "{trial_dir}", "hydra:run.dir": "{trial_dir}"}
+
+    def filled(reference: re.Match[str]) -> str:
+        return found.get(reference[1], reference[0])
+
+    for _ in range(_MAX_DEPTH):  # a value may refer to one that refers to the folder
+        filled_in = {name: _REFERENCE.sub(filled, text) for name, text in texts.items()}
+        found |= {name: text for name, text in filled_in.items() if text.startswith("{trial_dir}") and "${" not in text}
+    return {name: place for name, place in found.items() if ":" not in name}
 
 
 def _package(file: Path, group: str) -> str:

@@ -49,7 +49,7 @@ class Findings:
     def default_epochs(self) -> int | None:
         """The default of the setting for the epochs; None if it can't be read."""
         number = None if self.epochs_setting is None else self.epochs_setting.number
-        number = number // self.sorted.steps.each if number and self.sorted.steps.each else number
+        number = self.sorted.steps.epochs_of(number) if number and self.sorted.steps.each else number
         return int(number) if number is not None and 1 <= number < _MOST_EPOCHS else None
 
     @property

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from hpsearch.config.config import DEFAULT_TRIALS
 from hpsearch.drafting.drafted_file import DraftedFile, drafted
-from hpsearch.drafting.from_script.configs import hydra_config, read_config
+from hpsearch.drafting.from_script.configs import ConfigSource, hydra_config, read_config
 from hpsearch.drafting.from_script.findings import Findings
 from hpsearch.drafting.from_script.hydra_logger import csv_logger
 from hpsearch.drafting.from_script.measurements import Measurements, guess_measurements
+from hpsearch.drafting.from_script.modules import module_of
 from hpsearch.drafting.from_script.objective import LIGHTNING_LOGGER, objective
 from hpsearch.drafting.from_script.parameters import give_options, sort_settings
 from hpsearch.drafting.from_script.script import parse, read_script
@@ -53,7 +54,7 @@ def _of_script(source: Path) -> Findings:
         return _of_config(hydra_config(source.parent / path, name), source)
     usage = usage_of(script.module.trees)
     result = sort_settings(script.settings, str(source), keep_rest=script.is_structured, usage=usage)
-    measured = guess_measurements(script.tree)
+    measured = guess_measurements(script.tree, script.module.others)
     measured = _of_lightning(measured) if script.is_lightning else measured
     give_options(result, script.settings, measured.options)
     return Findings(
@@ -74,13 +75,23 @@ def _of_config(source: Path, script: Path | None) -> Findings:
     if script is None and config.kind == "hydra":
         script = _hydra_neighbour(source)
     result = sort_settings(config.settings, str(source), keep_rest=True)
-    measured = Measurements() if script is None else guess_measurements(parse(read_text(script), str(script)))
+    measured = Measurements() if script is None else _measured_by(script, config)
     found = csv_logger(source, config.defaults) if config.kind == "hydra" and not measured.way else None
     if found is not None:
         measured, override = found
         result.spelled.append((Setting(name=override), "csv"))
     measured = _of_lightning(measured) if config.kind == "lightning" else measured
     return Findings(source=source, script=script, way=config.kind, sorted=result, measured=measured, notes=config.notes)
+
+
+def _measured_by(script: Path, config: ConfigSource) -> Measurements:
+    """Return where a script that reads a config measures: itself, or in the classes that the config names."""
+    module = module_of(parse(read_text(script), str(script)), script)
+    for target in config.targets:
+        parts = target.split(".")
+        for end in (-1, -2):  # a class, or a method of one
+            module.local(".".join(parts[:end])) if len(parts) > -end else None
+    return guess_measurements(module.tree, module.others, config.folders)
 
 
 def _of_lightning(measured: Measurements) -> Measurements:

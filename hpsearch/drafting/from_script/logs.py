@@ -130,17 +130,17 @@ def _summary(source: Source) -> Iterator[Log]:
 def _lightning(source: Source) -> Iterator[Log]:
     if not modules(source).intersection(_LIGHTNING):
         return
-    names = _logged(source)
+    names = tuple(name for tree in source.repository.trees for name in logged_names(Source(tree, source.modules)))
     for call in source.callers.get("CSVLogger", ()):
         given = {k.arg: k.value for k in call.keywords if k.arg}
         save_dir = call.args[0] if call.args else given.get("save_dir")
         name = _text(call.args[1] if len(call.args) > 1 else given.get("name"), "lightning_logs", source)
         version = _text(next(iter(call.args[2:]), given.get("version")), "version_0", source)
         place = written(save_dir, source)
-        below = "/".join(part for part in (name, version, "metrics.csv") if part)
+        below = PurePosixPath(name, version, "metrics.csv").as_posix()
         file = None if place is None else Written(path=f"{place.path}/{below}", options=place.options)
         yield _log(file, call, below, names=names, first=0)
-    for call in source.callers.get("Trainer", ()):
+    for call in (*source.callers.get("Trainer", ()), *source.callers.get("from_argparse_args", ())):
         root = next((k.value for k in call.keywords if k.arg == "default_root_dir"), ast.Constant(""))
         place = written(root, source)
         below = "lightning_logs/version_0/metrics.csv"
@@ -149,7 +149,7 @@ def _lightning(source: Source) -> Iterator[Log]:
         yield replace(log, unsure=(*log.unsure, "Trainer has no CSVLogger: give it logger=CSVLogger(...)"))
 
 
-def _logged(source: Source) -> tuple[str, ...]:
+def logged_names(source: Source) -> tuple[str, ...]:
     """Return the names that Lightning modules log."""
     found: list[str] = []
     for call in (*source.callers.get("log", ()), *source.callers.get("log_dict", ())):

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from hpsearch.drafting.from_script.epochs import batch_of, first_epoch
 from hpsearch.drafting.from_script.framework_prints import Prints, find_prints
 from hpsearch.drafting.from_script.labels import Named, epoch_of, metrics_of
 from hpsearch.drafting.from_script.literals import called
-from hpsearch.drafting.from_script.logs import Log, best_name, find_log, name_rank, texts_in
+from hpsearch.drafting.from_script.logs import Log, best_name, find_log, logged_names, name_rank, texts_in
 from hpsearch.drafting.from_script.meters import meter_lines
 from hpsearch.drafting.from_script.metric_names import direction_of, is_metric, kind_rank, split_rank, words_of
 from hpsearch.drafting.from_script.outputs import Output, is_output, outputs_of
 from hpsearch.drafting.from_script.places import Often, Source, is_epoch_name
 from hpsearch.drafting.from_script.regexes import regex_of, sample
+from hpsearch.drafting.from_script.repository import Repository
 from hpsearch.drafting.from_script.templates import Value
 from hpsearch.drafting.space_file import DEFAULT_METRIC
 
 __all__ = ["Measurements", "direction_of", "guess_measurements"]
 
+_SURE, _NOTHING = (3,), (9,)
+_LINE = re.compile(r"line \d+")
 _OFTEN: dict[Often, int] = {"epoch": 0, "unknown": 1, "step": 2, "once": 3, "batch": 4}
 _MOST_GROUPS = 4  # of a regular expression: the metric, the epoch and what is measured beside it
 _SHOWN_CHARACTERS = 70
@@ -49,6 +53,7 @@ class Measurements:
         options: What the command has to give to options of the script, by their names, so that the log lies there.
         workdir: Whether each trial has to run in its own folder, because the script writes its log where it runs.
         unsure: What was guessed and may be wrong, each with what to look at.
+        rank: How likely it is where the script measures: the smallest is.
     """
 
     metric: str = DEFAULT_METRIC
@@ -59,6 +64,7 @@ class Measurements:
     options: dict[str, str] = field(default_factory=dict)
     workdir: bool = False
     unsure: tuple[str, ...] = ()
+    rank: tuple[int, ...] = field(default=_NOTHING, compare=False)
 
     @property
     def direction(self) -> str:
@@ -92,35 +98,61 @@ class _Line:
         """Where the line stands among the script's: the smallest is drafted."""
         place = self.output.place
         often = _OFTEN[place.often]
+        if place.often == "batch" and split_rank(self.best.split) <= 1:
+            often = _OFTEN["step"]  # it evaluates now and then within an epoch
         if place.often == "unknown" and self.epoch is not None:
             often = 0
         return (often, *_rank(self.best), 0 if self.epoch is not None else 1, place.line)
 
 
-def guess_measurements(tree: ast.AST) -> Measurements:
-    """Return what a script's source suggests.
+def guess_measurements(
+    tree: ast.AST, others: Mapping[str, ast.AST] | None = None, folders: Mapping[str, str] | None = None
+) -> Measurements:
+    """Return what a script's source suggests, or else that of the modules that it uses.
+
+    Args:
+        tree: The script.
+        others: The other modules, by the names of their files.
+        folders: The values of the script's config, by dotted names, that are places in the folder of each trial.
+    """
+    others = others or {}
+    modules = Repository((tree, *others.values()), folders or {})
+    best = _guess(Source(tree, modules))
+    if best.rank <= _SURE:
+        return best
+    for name, other in others.items():
+        found = _guess(Source(other, modules))
+        if found.rank < best.rank:
+            best = replace(found, unsure=tuple(_LINE.sub(rf"\g<0> of {name}", text, count=1) for text in found.unsure))
+    if best.known or best.way:
+        return best
+    named = best_name(name for one in modules.trees for name in logged_names(Source(one, modules)))
+    named = named or next((name for one in modules.trees if (name := _any_name(one))), "")
+    return replace(best, metric=named or DEFAULT_METRIC, known=bool(named))
+
+
+def _guess(source: Source) -> Measurements:
+    """Return what a module suggests.
 
     Lines of JSON come first. Then a line that is printed once an epoch, a log file, and any other line that is printed.
     """
-    source = Source(tree)
     outputs = [*outputs_of(source), *meter_lines(source)]
     found = _json(source, outputs)
     if found is not None:
-        return found
+        return replace(found, rank=(0,))
     lines = _lines(source, outputs)
     line = min(lines, key=lambda one: one.rank, default=None)
     drafted = None if line is None else _drafted(line, lines, outputs, source)
     if line is not None and drafted is not None and line.is_good:
-        return drafted
+        return replace(drafted, rank=(1,))
     prints, log = find_prints(source), find_log(source)
     if log is not None and log.metric and not log.unsure:
-        return _of_log(log)
+        return replace(_of_log(log), rank=(2,))
     if prints is not None:
-        return _of_prints(prints)
-    if log is not None and drafted is None:
-        return _of_log(log)
-    best = _any_name(tree)
-    return drafted or Measurements(metric=best or DEFAULT_METRIC, known=bool(best))
+        return replace(_of_prints(prints), rank=_SURE)
+    if line is not None and drafted is not None:
+        return replace(drafted, rank=(4, *line.rank[:-1]))
+    return Measurements() if log is None else replace(_of_log(log), rank=(5 if log.metric else 6,))
 
 
 def _of_prints(prints: Prints) -> Measurements:

@@ -35,6 +35,7 @@ _OTHER = _set(  # what such a name is not: the metric of an epoch
     "scale weight weights threshold patience coef coeff lambda lr rate time eta fn func criterion type name file "
     "path delta scaler ratio"
 )
+_FORMATS = _set("mixed half full double single fp16 fp32 bf16 amp float numeric compute matmul")  # of `precision`
 _PAST = _set("best max min lowest highest previous prev improved decreased increased from so far peak final ema")
 _SINGULAR = {"losses": "loss", "accs": "acc", "accuracies": "accuracy", "errors": "error", "scores": "score"}
 _NOISE = _set(
@@ -58,7 +59,9 @@ def words_of(name: str) -> tuple[str, ...]:
 
 def is_metric(words: tuple[str, ...]) -> bool:
     """Return whether words name a metric."""
-    return any(map(_is_known, words)) and not _OTHER.intersection(words[-1:])
+    known = [word for word in words if _is_known(word)]
+    is_number_format = known == ["precision"] and not _FORMATS.isdisjoint(words)
+    return bool(known) and not _OTHER.intersection(words[-1:]) and not is_number_format
 
 
 def is_plain(words: tuple[str, ...]) -> bool:

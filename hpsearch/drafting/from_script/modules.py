@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -59,6 +60,13 @@ class Module:
     def trees(self) -> tuple[ast.Module, ...]:
         """The syntax trees of the script and of the local modules that were read so far."""
         return tuple(dict.fromkeys((self.tree, *(m.tree for m in self.loaded.values() if m is not None))))
+
+    @property
+    def others(self) -> dict[str, ast.Module]:
+        """The syntax trees of the local modules that were read so far, by the names of their files."""
+        here = self.path.parent
+        found = {os.path.relpath(path, here): m.tree for path, m in self.loaded.items() if m is not None}
+        return {Path(name).as_posix(): tree for name, tree in found.items() if tree is not self.tree}
 
     def find(self, name: str) -> tuple[Module, Definition] | None:
         """Return a function or class by its name or dotted name here, with the module that defines it."""

@@ -64,8 +64,13 @@ def _epochs(findings: Findings) -> Entry:
     elif default is None:
         comment = f"CHECK: {setting.shown} has no default that can be read"
     else:
-        each = findings.sorted.steps.each
-        comment = f"{setting.number or 0:g} / {each}, the defaults" if each else f"the default of {setting.shown}"
+        steps = findings.sorted.steps
+        first = " and the one before the first step" if steps.both_ends else ""
+        comment = (
+            f"{setting.number or 0:g} / {steps.each}, the defaults{first}"
+            if steps.each
+            else f"the default of {setting.shown}"
+        )
     return Entry("epochs", default or DEFAULT_EPOCHS, comment)
 
 

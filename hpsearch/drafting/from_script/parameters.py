@@ -126,7 +126,8 @@ def _scalar(setting: Setting) -> Setting:
 def _planned(settings: list[Setting], usage: Usage, *, in_file: bool) -> _Plan:
     roles = {setting.name: role_of(setting, usage) for setting in settings}
     has_epochs = in_file or "{epochs}" in roles.values()
-    steps = Steps(roles={}) if has_epochs else steps_of([setting for setting in settings if not roles[setting.name]])
+    without = [setting for setting in settings if not roles[setting.name]]
+    steps = Steps(roles={}) if has_epochs else steps_of(without, both_ends=usage.both_ends)
     roles |= steps.roles
     free = [s for s in settings if not s.left_out and not s.count and not roles[s.name]]
     found = {setting.name: suggestion for setting in free if (suggestion := suggest(setting)) is not None}
@@ -159,7 +160,10 @@ def _fallback(free: list[Setting], suggestions: Mapping[str, Suggestion]) -> dic
         value = setting.number
         is_free = isinstance(value, float) and setting.type in {"", "float"} and not setting.choices
         if is_free and value is not None and 1e-9 < value < 1e9:  # noqa: PLR2004 - no overflow
-            return {setting.name: Suggestion(kind="uniform", arguments=(value / 2, value * 2), note=note)}
+            rest = 1 - value  # a number just below 1, such as a discount, stays below it
+            bounds = (max(value / 2, 1 - 10 * rest), 1 - rest / 10) if 0 < rest < 0.5 else (value / 2, value * 2)  # noqa: PLR2004 - half
+            bounds = (round(bounds[0], 12), round(bounds[1], 12))
+            return {setting.name: Suggestion(kind="uniform", arguments=bounds, note=note)}
     return {}
 
 

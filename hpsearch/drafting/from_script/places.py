@@ -11,6 +11,7 @@ from typing import Literal
 
 from hpsearch.drafting.from_script.literals import called
 from hpsearch.drafting.from_script.metric_names import split_of, split_rank, words_of
+from hpsearch.drafting.from_script.repository import Repository, calls_by_name, calls_in
 from hpsearch.drafting.from_script.variables import Variables, assignments
 
 Often = Literal["epoch", "unknown", "step", "once", "batch"]
@@ -44,32 +45,36 @@ class Place:
 
 @dataclass(frozen=True)
 class Source:
-    """A script's syntax tree, with what lies around each node."""
+    """A module's syntax tree, with what lies around each node.
+
+    Attributes:
+        tree: The module.
+        modules: The script that it belongs to; None for a script of one module.
+    """
 
     tree: ast.AST
+    modules: Repository | None = None
     _changes: dict[ast.AST, dict[str, tuple[tuple[int, str, ast.expr, str], ...]]] = field(default_factory=dict)
 
     @cached_property
+    def repository(self) -> Repository:
+        """The modules of the script."""
+        return self.modules or Repository((self.tree,))
+
+    @property
     def parents(self) -> dict[ast.AST, ast.AST]:
         """Each node's parent."""
-        return {child: node for node in ast.walk(self.tree) for child in ast.iter_child_nodes(node)}
+        return self.repository.parents
 
     @cached_property
     def calls(self) -> list[ast.Call]:
-        """All calls, in the order of lines."""
-        found = [node for node in ast.walk(self.tree) if isinstance(node, ast.Call)]
-        return sorted(found, key=lambda call: (call.lineno, call.col_offset))
+        """The module's calls, in the order of lines."""
+        return calls_in(self.tree)
 
     @cached_property
     def callers(self) -> dict[str, list[ast.Call]]:
-        """The calls by the name of what they call."""
-        found: dict[str, list[ast.Call]] = {}
-        decorators = {one for node in ast.walk(self.tree) for one in getattr(node, "decorator_list", ())}
-        for call in self.calls:
-            if call in decorators:
-                continue
-            found.setdefault(called(call), []).append(call)
-        return found
+        """The module's calls by the name of what they call."""
+        return calls_by_name(self.tree)
 
     def around(self, node: ast.AST) -> Iterator[ast.AST]:
         """Yield what lies around a node, from the inside out."""
@@ -85,7 +90,8 @@ class Source:
         """Return what names stand for at a node."""
         function = self.function(node)
         own = self._of(function) if function is not None else {}
-        outer = {} if isinstance(self.tree, ast.expr) else self._of(self.tree)
+        module = next((one for one in (node, *self.around(node)) if isinstance(one, ast.Module)), None)
+        outer = {} if module is None else self._of(module)
         return Variables(assigned={**outer, **own}, line=node.end_lineno or node.lineno, bound=bound or {})
 
     def _of(self, scope: ast.AST) -> dict[str, tuple[tuple[int, str, ast.expr, str], ...]]:
@@ -94,8 +100,11 @@ class Source:
         return self._changes[scope]
 
     def callers_of(self, function: Function | None) -> list[ast.Call]:
-        """Return the calls of a function, by its name."""
-        return [] if function is None else self.callers.get(function.name, [])[:_MOST_CALLERS]
+        """Return the calls of a function, by its name: those of its module, or else those of other modules."""
+        if function is None:
+            return []
+        found = self.callers.get(function.name) or self.repository.callers.get(function.name, [])
+        return found[:_MOST_CALLERS]
 
     def given(self, function: Function, call: ast.Call) -> dict[str, ast.expr]:
         """Return what a call gives to each parameter of a function."""

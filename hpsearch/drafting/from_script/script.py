@@ -12,6 +12,7 @@ from hpsearch.drafting.from_script.argparse_options import ArgparseOptions, read
 from hpsearch.drafting.from_script.libraries import Options, read_libraries
 from hpsearch.drafting.from_script.literals import called, evaluate
 from hpsearch.drafting.from_script.modules import Module, module_of, parse
+from hpsearch.drafting.from_script.optionless import what_to_edit
 from hpsearch.drafting.from_script.overrides import read_overrides, read_structured
 from hpsearch.drafting.from_script.setting import Setting
 from hpsearch.errors import InputError
@@ -62,6 +63,9 @@ def read_script(text: str, file: str) -> Script:
     except RecursionError:
         raise InputError(f"{file}: not valid Python: nested too deeply") from None
     if not script.settings and script.hydra is None:
+        edit = what_to_edit(script.module)
+        if edit:
+            raise InputError(f"{file}: has no options that can be read; {edit}")
         raise InputError(f"{file}: {_unread(tree)}; allowed: {_READ}")
     return script
 

@@ -7,8 +7,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from hpsearch.drafting.from_script.both_ends import evaluates_at_both_ends
 from hpsearch.drafting.from_script.literals import called, dotted
 from hpsearch.drafting.from_script.setting import UNKNOWN, Setting
+from hpsearch.drafting.from_script.steps import is_interval
 from hpsearch.drafting.roles import RESUME, place_in_folder, role, tokens
 
 _WRITES = frozenset([
@@ -53,15 +55,18 @@ class Usage:
         written: The names in calls that write files or make folders.
         read: The names in calls that read files.
         weights: The names of the files that the script writes its weights to, as far as it writes them out.
+        both_ends: Whether a loop over steps evaluates before its first step and after its last.
     """
 
     written: frozenset[str] = frozenset()
     read: frozenset[str] = frozenset()
     weights: tuple[str, ...] = ()
+    both_ends: bool = False
 
 
 def usage_of(trees: Iterable[ast.AST]) -> Usage:
     """Return what some modules do with names such as `args.output`."""
+    trees = tuple(trees)
     written, read, weights = set[str](), set[str](), dict[str, None]()
     for tree in trees:
         for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
@@ -75,7 +80,12 @@ def usage_of(trees: Iterable[ast.AST]) -> Usage:
                 read |= _names_in(call) | _receiver(call)
             if name in _WRITES or name == "join":
                 weights |= dict.fromkeys(_weights_in(call))
-    return Usage(written=frozenset(written), read=frozenset(read), weights=tuple(weights))
+    return Usage(
+        written=frozenset(written),
+        read=frozenset(read),
+        weights=tuple(weights),
+        both_ends=any(evaluates_at_both_ends(tree, is_interval) for tree in trees),
+    )
 
 
 def role_of(setting: Setting, usage: Usage) -> str:

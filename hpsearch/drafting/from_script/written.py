@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from hpsearch.drafting.from_script.literals import called
+from hpsearch.drafting.from_script.literals import called, dotted
 from hpsearch.drafting.from_script.places import Source
 from hpsearch.drafting.roles import role
 
@@ -93,6 +93,9 @@ def _path(node: ast.expr | None, source: Source, options: dict[str, str], depth:
 
 
 def _of_name(node: ast.expr, source: Source, options: dict[str, str], depth: int) -> str | None:
+    place = _in_config(node, source)
+    if place:
+        return place
     name = _option(node)
     if name:
         place = role(name)
@@ -115,6 +118,15 @@ def _of_name(node: ast.expr, source: Source, options: dict[str, str], depth: int
     if isinstance(node, ast.Attribute):
         return _own_first(_assigned_to(node.attr, source), source, options, depth + 1)
     return None
+
+
+def _in_config(node: ast.expr, source: Source) -> str:
+    """Return the place in the trial's folder that a value of the script's config is; empty if it is none."""
+    if isinstance(node, ast.Attribute) and ast.unparse(node).endswith("HydraConfig.get().runtime.output_dir"):
+        return TRIAL_DIR
+    parts = dotted(node).split(".")
+    names = (".".join(parts[number:]) for number in range(1, len(parts)))
+    return next((source.repository.folders[name] for name in names if name in source.repository.folders), "")
 
 
 def _own_first(values: list[ast.expr], source: Source, options: dict[str, str], depth: int) -> str | None:

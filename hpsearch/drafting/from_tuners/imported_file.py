@@ -10,6 +10,7 @@ from hpsearch.drafting.drafted_file import DraftedFile, drafted
 from hpsearch.drafting.flow import flow
 from hpsearch.drafting.from_tuners.nni import read_search_space
 from hpsearch.drafting.from_tuners.nni_experiment import is_experiment, read_experiment
+from hpsearch.drafting.from_tuners.python_file import read_python
 from hpsearch.drafting.from_tuners.ray_tune import param_space, read_param_space
 from hpsearch.drafting.from_tuners.source import Kind, is_module, kind_of, read_mapping
 from hpsearch.drafting.from_tuners.translation import SET, Field, Translation
@@ -35,7 +36,7 @@ def plan_import(source: str, kind: Kind | None = None) -> DraftedFile:
     elif kind == "ray":
         raise InputError(f"{source}: not read; allowed: module:name of a Ray Tune param_space, such as search:space")
     else:
-        raw = read_mapping(Path(source))
+        raw = read_python(Path(source)) if source.endswith(".py") else read_mapping(Path(source))
         translation = _read(raw, source, kind or kind_of(raw, source))
     if not translation.searched:
         raise InputError(f"{source}: nothing in it can be searched; allowed: at least one parameter with two values")

@@ -61,7 +61,7 @@ def read_sweep(raw: Mapping[str, Any], origin: str, study: str) -> Translation:
     if "parameters" not in raw:
         raise FieldError(("parameters",), "is missing", "a mapping of the parameters to search")
     add_parameters(translation, raw["parameters"], ("parameters",))
-    if any("." in name for name in translation.found):
+    if any("." in name and name not in raw["parameters"] for name in translation.found):
         translation.notes.append("nested parameters have dotted names, such as optimizer.lr, also in the command")
     _set_metric(translation, raw)
     if raw.get("early_terminate"):

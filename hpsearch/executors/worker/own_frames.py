@@ -7,10 +7,10 @@ from itertools import dropwhile
 from pathlib import Path
 
 from hpsearch.errors import HpsearchError
+from hpsearch.system.libraries import is_standard
 
 _PACKAGE = Path(__file__).parents[2]
 _TRAINS = _PACKAGE / "vision"  # what is built in is an objective like any other
-_IMPORTS = ("<frozen importlib", "<frozen runpy")
 
 
 def own_frames(error: BaseException) -> str:
@@ -29,7 +29,8 @@ def _shorten(formatted: traceback.TracebackException, error: BaseException, seen
     if id(error) in seen:
         return
     seen.add(id(error))
-    frames = list(dropwhile(_is_ours, formatted.stack or []))
+    frames = list(dropwhile(_leads_there, formatted.stack or []))
+    frames = frames or list(dropwhile(_is_ours, formatted.stack or []))
     if isinstance(error, HpsearchError):
         frames = list(dropwhile(_is_ours, frames[::-1]))[::-1]
     if frames:
@@ -44,8 +45,11 @@ def _shorten(formatted: traceback.TracebackException, error: BaseException, seen
             _shorten(inner, raised, seen)
 
 
+def _leads_there(frame: traceback.FrameSummary) -> bool:
+    """Return whether a frame is of hpsearch, or of what it calls of Python itself, as to import a module."""
+    return _is_ours(frame) or is_standard(frame.filename)
+
+
 def _is_ours(frame: traceback.FrameSummary) -> bool:
-    """Return whether a frame is of hpsearch, or of Python's own way to import a module."""
     path = Path(frame.filename)
-    own = path.is_relative_to(_PACKAGE) and not path.is_relative_to(_TRAINS)
-    return own or frame.filename.startswith(_IMPORTS) or path.match("importlib/__init__.py")
+    return path.is_relative_to(_PACKAGE) and not path.is_relative_to(_TRAINS)

@@ -29,6 +29,7 @@ _ESCAPED_S = 1.0
 _POLL_S = 0.2
 _STDERR_LINES = 20
 _SEARCHED_LINES = 400  # for what failed: a launcher's summary may come after it
+_SEARCHED_CHARACTERS = 4096  # of each of them
 _SHELL_SIGNAL = 128  # a shell's exit code for a signal, less its number
 _CHUNK_BYTES = 1 << 16
 _LINE_BYTES = 1 << 18  # the rest of a longer line is dropped
@@ -80,10 +81,10 @@ class RunningCommand:
             raise ObjectiveError(msg) from error
         self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._deadline = math.inf
-        self._last: deque[str] = deque(maxlen=_STDERR_LINES)
         self._stderr: deque[str] = deque(maxlen=_STDERR_LINES)
         self._errors: deque[str] = deque(maxlen=_SEARCHED_LINES)
         self._printed: deque[str] = deque(maxlen=_SEARCHED_LINES)  # without measurements
+        self._last: deque[str] = deque(maxlen=_STDERR_LINES)
         self._pumps = [
             threading.Thread(target=self._pump, args=pair, daemon=True)
             for pair in ((self._process.stdout, self._put), (self._process.stderr, self._put_error))
@@ -106,11 +107,11 @@ class RunningCommand:
         if self._source.wants(line):
             self._queue.put(line)
         else:
-            self._printed.append(line)
+            self._printed.append(line[:_SEARCHED_CHARACTERS])
 
     def _put_error(self, line: str) -> None:
         self._stderr.append(line)
-        self._errors.append(line)
+        self._errors.append(line[:_SEARCHED_CHARACTERS])
         if self._source.reads_stderr:
             self._put(line)
 
@@ -120,17 +121,19 @@ class RunningCommand:
         For a source that polls files, None comes from time to time between them, and once at the end. It goes on where
         an earlier call was left, and ends early at the end of the grace.
         """
-        silent_since = time.monotonic()
+        silent_since: float | None = None  # the end of the command was seen then, and no line came after it
         while self._reading and time.monotonic() < self._deadline:
             try:
                 line = self._queue.get(timeout=self._wait_s())
             except queue.Empty:
-                if self._process.poll() is not None and time.monotonic() - silent_since > _ESCAPED_S:
+                if silent_since is None and self._process.poll() is not None:
+                    silent_since = time.monotonic()
+                if silent_since is not None and time.monotonic() - silent_since > _ESCAPED_S:
                     break  # a process that still holds the pipe has escaped the supervisor
                 if self._source.polls:
                     yield None
                 continue
-            silent_since = time.monotonic()
+            silent_since = None
             if line is None:
                 self._reading -= 1
             else:

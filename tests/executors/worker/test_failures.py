@@ -11,6 +11,7 @@ import pytest
 from hpsearch.errors import ObjectiveError
 from hpsearch.executors.worker.failures import in_a_line, in_full
 from hpsearch.objectives.base import iterate
+from hpsearch.objectives.python import Python, PythonObjective
 from support.attempts import make
 from support.documents import write_yaml
 from support.factories import sample_raw
@@ -95,6 +96,37 @@ def test_a_line_names_the_exception_of_another_process():
     error = RuntimeError(f"\n\n-- Process 0 terminated with the following error:\n{inner}")
     assert in_a_line(error) == "RuntimeError: KeyError: 7"
     assert in_a_line(ObjectiveError(f"the command ended\n{inner}")) == "ObjectiveError: the command ended"
+    assert in_a_line(KeyError(7)) == "KeyError: 7"
+    again = IndexError(f"Caught IndexError in a worker.\nOriginal {inner.replace('KeyError', 'IndexError')}")
+    assert in_a_line(again) == "IndexError: 7"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("wrong weights:\n\tsize of fc.bias\n\tsize of fc.weight", "RuntimeError: wrong weights: size of fc.bias"),
+        ("wrong weights:", "RuntimeError: wrong weights:"),
+        ("two\nlines:\nand more", "RuntimeError: two"),
+        ("\n \n", "RuntimeError"),
+        ("", "RuntimeError"),
+    ],
+)
+def test_a_line_that_announces_the_next_one_has_it_too(text, line):
+    assert in_a_line(RuntimeError(text)) == line
+
+
+def test_what_python_itself_does_before_the_users_code_is_left_out(tmp_path, monkeypatch):
+    (tmp_path / "failing_class.py").write_text(
+        "class Net:\n    def __init__(self):\n        open('/nowhere/x')\n"
+        "    def train(self, config, trial):\n        yield {}\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    objective = PythonObjective(Python(python="failing_class:Net", epochs=1))
+    with pytest.raises(FileNotFoundError) as caught:
+        objective.train({}, make(tmp_path)[0]).send(None)
+    error = caught.value.with_traceback(caught.value.__traceback__.tb_next)
+    assert files(in_full(error)) == ["failing_class.py"]
 
 
 @pytest.mark.parametrize("target", ["objective", "command"])
