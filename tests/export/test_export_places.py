@@ -159,6 +159,14 @@ seed: 1
     assert all(name in str(error) for name in config if name != "seed")
 
 
+def test_a_value_beside_its_description_is_named(export):
+    text = "lr:\n  desc: rate\n  value: 0.1\noptim:\n  wd: {value: 0, desc: decay}\n"
+    error = refused(export, text, {"lr": 0.2, "wd": 0.1}, add=True)
+    assert error.lines[0] == "--map lr=lr.value (lr is a mapping, and 0.2 in the config)"
+    error = refused(export, text, {"lr": 0.2, "wd": 0.1}, names={"lr": "lr.value"})
+    assert error.lines[0] == "--map wd=optim.wd.value"
+
+
 def test_a_place_outside_of_the_key_is_named(export):
     text = "optim: {lr: 1}\nmodel: {dropout: 0.1}\nwidth: 8\n"
     error = refused(export, text, {"model.dropout": 0.5, "net.width": 9, "no.such": 1}, key="optim")

@@ -14,6 +14,7 @@ _SAME = (
     {"bs", "batch_size", "train_batch_size", "per_device_train_batch_size"},
     {"optim", "optimizer", "opt"},
 )
+_VALUE = "value"  # lr.value is lr, in files that keep a description beside each value
 _NEAR = 0.75  # of difflib: weight_decay and weights_decay, but not batch_size and patch_size
 _MOST = 3
 _ALIAS = 1  # how far another name for the same is; one that is only spelled alike is further
@@ -29,7 +30,8 @@ def candidates(target: Value, name: str, taken: Collection[str] = ()) -> list[st
     found = []
     for path in _paths(target):
         dotted = ".".join(path)
-        score = _unlike(_plain(path[-1]), _plain(key))
+        own = path[-2] if path[-1] == _VALUE and len(path) > 1 else path[-1]
+        score = _unlike(_plain(own), _plain(key))
         if score is not None and dotted not in taken and dotted != name:
             found.append((score, -len({*above} & {*path[:-1]}), len(path), dotted))
     near = all(score > _ALIAS for score, *_ in found)

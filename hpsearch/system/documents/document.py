@@ -94,6 +94,11 @@ class Document(ABC):
     def appended(self, mapping: Value, members: Mapping[str, Any]) -> Edit:
         """Return the edit that adds members at the end of a mapping."""
 
+    def closed(self, mapping: Value) -> str:
+        """Return why a mapping can't get new members; empty if it can."""
+        del mapping
+        return ""
+
     def formula(self, value: Value) -> str:
         """Return the text of a value that is computed from others, as `${base.lr}` is; empty for any other."""
         return value.content if value.members is None and "${" in value.content else ""

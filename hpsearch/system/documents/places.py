@@ -216,5 +216,7 @@ def _gap(document: Document, target: Value, at: str, name: str) -> Gap | str:
             return f"{where} is {document.shown(mapping)}"
     if mapping.members is None:
         return f"{where} is a list"
+    if closed := document.closed(mapping):
+        return f"{where} {closed}"
     inherits = any(m.key == MERGE_KEY for m in mapping.members)
     return Gap(mapping=mapping, name=where or "the top level", keys=tuple(rest), inherits=inherits)

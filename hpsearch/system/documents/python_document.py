@@ -12,6 +12,7 @@ from typing import Any
 
 from hpsearch.system.documents.document import UNKNOWN, Document, Edit, Member, Value
 from hpsearch.system.documents.python_names import bindings
+from hpsearch.system.documents.python_parts import Part, parts_of
 from hpsearch.system.documents.python_text import is_name, python_text
 from hpsearch.system.documents.reading import Unknown
 
@@ -19,13 +20,15 @@ _BREAK = re.compile(r"\r\n|\n|\r")
 _LINE = re.compile(r"[^\r\n]*")
 _BYTE_ORDER_MARK = "\ufeff"
 _ELSEWHERE = "takes members from elsewhere"
+_LITERALS = (ast.Constant, ast.Dict, ast.List, ast.Tuple, ast.Set)
 _ERRORS = (SyntaxError, ValueError, MemoryError, RecursionError)  # what ast.parse raises
 
 
 class PythonDocument(Document):
     """See `Document`. The top is a mapping of the names that the module assigns; `{...}` and `dict(...)` are mappings.
 
-    A name can be set if the module binds it once, in a plain assignment outside of any block.
+    A name can be set if the module binds it once, in a plain assignment outside of any block. A name that comes from
+    elsewhere is a mapping of what the module assigns to parts of it, such as `optimizer.lr = 1e-4`.
     """
 
     def parse(self) -> Value | None:
@@ -43,6 +46,8 @@ class PythonDocument(Document):
             raise self.error(place, f"not valid Python: {getattr(error, 'msg', None) or error}") from None
         self._nodes: dict[int, ast.expr] = {}
         self._body = module.body
+        plain = [one for one in module.body if isinstance(one, ast.Assign) and len(one.targets) == 1]
+        self._assigned_to: dict[ast.AST, ast.expr] = {one.targets[0]: one.value for one in plain}
         members = [self._member(name, found) for name, found in bindings(module).items()]
         members.sort(key=lambda member: not member.value.barrier)  # so that an appended member comes last
         return Value(0, len(self.text), members=tuple(members))
@@ -64,6 +69,11 @@ class PythonDocument(Document):
             return UNKNOWN
         found = self.load(value)
         return Unknown(self.shown(value)) if found is UNKNOWN else found
+
+    def closed(self, mapping: Value) -> str:
+        """Return why a mapping can't get new members; empty if it can."""
+        has_text = mapping is self.root or mapping.start in self._nodes
+        return "" if has_text else "is assigned part by part, and this part is not"
 
     def formula(self, value: Value) -> str:
         """Return the text of a value that is no literal."""
@@ -129,6 +139,8 @@ class PythonDocument(Document):
         """Return a name of the module."""
         first = found[0]
         start = self._start(first)
+        if (parts := self._parts(found)) is not None:
+            return Member(name, start, start, self._value_of_parts(parts, start))
         if len(found) > 1:
             again = self._start(found[1])
             return Member(name, start, start, Value(again, again, barrier="is set or changed a second time"))
@@ -138,13 +150,39 @@ class PythonDocument(Document):
             return Member(name, start, start, Value(start, start, barrier="is not set by a plain assignment"))
         return Member(name, start, start + len(name), self._value(value))
 
+    def _parts(self, found: list[ast.AST]) -> Part | None:
+        """Return what the module assigns of a name that comes from elsewhere; None for other names."""
+        first = found[0]
+        if isinstance(first, (ast.Import, ast.ImportFrom)):
+            return parts_of(found[1:], self._assigned_to)
+        if isinstance(first, ast.AnnAssign) or (
+            isinstance(first, ast.Assign) and first.targets[0] in self._assigned_to
+        ):
+            is_own = first.value is None or isinstance(first.value, _LITERALS) or self._is_dict(first.value)
+            return None if is_own or first not in self._body else parts_of(found[1:], self._assigned_to)
+        return parts_of(found, self._assigned_to)
+
+    def _is_dict(self, node: ast.expr) -> bool:
+        return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dict"
+
+    def _value_of_parts(self, part: Part, start: int) -> Value:
+        if part.value is not None:
+            return self._value(part.value)
+        members = []
+        for key, inner in part.inner.items():
+            # The expressions up to different parts begin alike, and end in different places.
+            target = inner.target or ast.Constant(None)
+            place = self._place(target.end_lineno or 1, target.end_col_offset or 0)
+            members.append(Member(key, place, place, self._value_of_parts(inner, place)))
+        return Value(start, start, members=tuple(members))
+
     def _value(self, node: ast.expr) -> Value:
         start, end = self._start(node), self._place(node.end_lineno or 1, node.end_col_offset or 0)
         text = self.text[start:end]
         self._nodes.setdefault(start, node)
         if isinstance(node, ast.Dict):
             return self._dict(node, start, end)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dict":
+        if isinstance(node, ast.Call) and self._is_dict(node):
             if node.args or not all(keyword.arg for keyword in node.keywords):
                 return Value(start, end, content=text, barrier=_ELSEWHERE)
             places = [(keyword, self._start(keyword)) for keyword in node.keywords]

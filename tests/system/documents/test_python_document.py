@@ -312,3 +312,78 @@ def content(text):
                 code = compile(ast.Expression(node.value), "f", "eval")
                 found[target.id] = eval(code, {"learning_rate": 1.0, "dict": dict})  # noqa: S307 - what was written
     return found
+
+
+# Names from elsewhere, of which the module assigns parts
+
+PARTS = """\
+from .common.optim import AdamW as optimizer
+from .common.train import train, dataloader
+from configs.base import *
+
+config = ConfigDict()
+config.lr = 0.1  # by hand
+config["net"] = {"depth": 4}
+config["stages"][1].width = 8
+optimizer.lr=1e-4
+optimizer.params.betas = (0.9, 0.99)
+train.amp.enabled = True
+train.amp.dtype, train.seed = "half", 1
+dataloader.batch_size = 8
+dataloader.batch_size = 16
+model.depth = 50
+"""
+
+
+@pytest.mark.parametrize(
+    ("config", "old", "new"),
+    [
+        ({"optimizer.lr": 2e-4, "model.depth": 101}, ("1e-4", "50"), ("2e-4", "101")),
+        ({"optimizer.params.betas": [0.8, 0.9]}, ("(0.9, 0.99)",), ("(0.8, 0.9)",)),
+        ({"config.lr": 0.2, "config.net.depth": 8}, ("0.1", "4}"), ("0.2", "8}")),
+        ({"config.stages.1.width": 9}, ("width = 8",), ("width = 9",)),
+    ],
+)
+def test_parts_of_a_name_from_elsewhere_are_places(config, old, new):
+    expected = PARTS
+    for one, other in zip(old, new, strict=True):
+        expected = expected.replace(one, other, 1)
+    assert merged(config, PARTS).text == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("train.amp.enabled", "set or changed a second time"),
+        ("dataloader.batch_size", "set or changed a second time"),
+    ],
+)
+def test_parts_that_are_set_twice_or_together_have_no_place(name, says):
+    assert says in find_places(open_document(PARTS, "f.py", "python-assign"), ".", {name: 5}).nowhere[name]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = b = f()\na.lr = 1\n",
+        "a = [1]\na[0] = 1\n",
+        "a = dict(lr=1)\na['lr'] = 1\n",
+        "a = f()\na.lr = 1\na = g()\n",
+        "a = f()\na.lr = 1\na.lr *= 2\n",
+        "a = f()\na.lr = 1\na.update(lr=2)\n",
+        "a = f()\na.lr = 1\na.lr.x = 2\n",
+        "a = f()\na.lr.x = 1\na.lr = 2\n",
+        "a = f()\na[i] = 1\n",
+        "if x: a = f()\na.lr = 1\n",
+    ],
+)
+def test_a_name_that_is_changed_in_another_way_has_no_parts(text):
+    placing = find_places(open_document(text, "f.py", "python-assign"), ".", {"a.lr": 5})
+    assert "a.lr" in placing.nowhere
+
+
+def test_a_name_from_elsewhere_gets_no_new_parts():
+    document = open_document(PARTS, "f.py", "python-assign")
+    placing = find_places(document, ".", {"optimizer.weight_decay": 0.1, "config.net.width": 2})
+    assert placing.nowhere == {"optimizer.weight_decay": "optimizer is assigned part by part, and this part is not"}
+    assert list(placing.gaps) == ["config.net.width"]
