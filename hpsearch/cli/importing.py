@@ -25,7 +25,7 @@ def import_(
         str,
         typer.Argument(
             metavar="FILE",
-            help="A W&B sweep or NNI search space, in YAML, JSON or Python, or module:name of a Ray Tune param_space.",
+            help="A W&B sweep or NNI search space in YAML, JSON or Python, or module:name of a Ray Tune param_space.",
         ),
     ],
     *,

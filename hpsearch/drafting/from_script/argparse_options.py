@@ -17,6 +17,7 @@ _GROUPS = {"add_argument_group", "add_mutually_exclusive_group"}
 _WANTED = frozenset(
     ["add_argument", "add_parser", "set_defaults", "add_dict_to_argparser", "add_argparse_args", *_GROUPS]
 )
+_SHORT = frozenset(["add", "add_arg"])  # what configargparse calls add_argument too
 _FLAGS = {"store_true", "store_false", "store_const", "append_const", "count", "BooleanOptionalAction"}
 _RESTS = {"REMAINDER", "...", "PARSER", "A..."}
 _SILENT = {"help", "version"}
@@ -47,7 +48,7 @@ def read_argparse(module: Module) -> ArgparseOptions:
     unnamed: set[int] = set()
     commands: list[str] = []
     parents: dict[str, set[str]] = {}  # a subcommand to the variables of the parsers whose options it takes over
-    for call in calls_of(module, _WANTED):
+    for call in calls_of(module, _WANTED | _SHORT if _has_short_names(module) else _WANTED):
         if call.name == "add_parser":
             name = call.arguments[0] if call.arguments and isinstance(call.arguments[0], str) else ""
             parsers[call.target] = name
@@ -77,6 +78,11 @@ def read_argparse(module: Module) -> ArgparseOptions:
     )
 
 
+def _has_short_names(module: Module) -> bool:
+    modules = [module, *(one for one in module.loaded.values() if one is not None)]
+    return any(name == "configargparse" for one in modules for name, _ in one.imports.values())
+
+
 def _receiver(call: Call) -> str:
     """Return the variable of a call's parser; that of the caller, if a function takes it as an argument."""
     value = call.names.get(call.receiver)
@@ -91,7 +97,8 @@ def _parents(call: Call) -> Iterator[str]:
 
 def _notes(module: Module, unnamed: int, commands: list[str], chosen: str) -> Iterator[str]:
     if unnamed:
-        yield f"{unnamed} options are not read: {module.path} does not write out their names"
+        said = "1 option is not read" if unnamed == 1 else f"{unnamed} options are not read"
+        yield f"{said}: {module.path} does not write out {'its name' if unnamed == 1 else 'their names'}"
     others = ", ".join(name for name in commands if name and name != chosen)
     if chosen and others:
         yield f"the subcommand {chosen} is the one that trains; the others are {others}"
@@ -108,7 +115,9 @@ def _chosen(commands: list[str]) -> str:
 
 def _added(call: Call) -> Iterable[Setting | None]:
     """Return the options that a call adds: None for one whose name can't be read."""
-    if call.name == "add_argument":
+    if call.name in _SHORT and not str(next(iter(call.arguments), "")).startswith("-"):
+        return []  # a set's
+    if call.name == "add_argument" or call.name in _SHORT:
         return [_option(call.arguments, call.keywords)]
     if call.name == "add_dict_to_argparser":
         defaults = next((value for value in call.arguments if isinstance(value, dict)), {})

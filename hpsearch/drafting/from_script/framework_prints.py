@@ -47,6 +47,7 @@ def find_prints(source: Source) -> Prints | None:
         "mmengine": _mmengine,
         "detectron2": _detectron,
         "ultralytics": _yolo,
+        "pycocotools": _coco,
     }
     found = (one for name, finder in finders.items() if name in imported for one in finder(source))
     return next(found, None)
@@ -69,6 +70,18 @@ def _trainer(source: Source) -> Iterator[Prints]:
         regex=rf"'{name}': '?(?P<{name}>{_NUMBER}).*'epoch': '?(?P<epoch>\d+)(?:\.0+)?'?[,}}]",
         unsure=(f'{name}: Trainer prints it if the script evaluates at each epoch (eval_strategy="epoch")',),
     )
+
+
+def _coco(source: Source) -> Iterator[Prints]:
+    """Yield the first line of what pycocotools prints after each evaluation of a detector."""
+    if any(called(call) in {"COCOeval", "summarize"} for call in source.calls):
+        yield Prints(
+            metric="map",
+            regex=rf"\(AP\) @\[ IoU=0\.50:0\.95 \| area=\s+all \| maxDets=100 \] = (?P<map>{_NUMBER})",
+            unsure=(
+                "map: pycocotools prints it at each evaluation, and again if masks are evaluated; lines are counted",
+            ),
+        )
 
 
 def _keras(source: Source) -> Iterator[Prints]:

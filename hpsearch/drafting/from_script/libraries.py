@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hpsearch.drafting.from_script.calls import calls_of
+from hpsearch.drafting.from_script.docopt_options import docopt_settings
 from hpsearch.drafting.from_script.literals import Named, called, described, dotted, evaluate
 from hpsearch.drafting.from_script.modules import Module
 from hpsearch.drafting.from_script.setting import UNKNOWN, Setting
@@ -39,11 +40,15 @@ class Options:
 
 def read_libraries(module: Module) -> Options | None:
     """Return the options that one of the known libraries makes of a script's source; None if it uses none of them."""
-    for read in (_click, _typer, _absl, _classes, _functions):
+    for read in (_click, _typer, _absl, _docopt, _classes, _functions):
         found = read(module)
         if found is not None and found.settings:
             return found
     return None
+
+
+def _docopt(module: Module) -> Options:
+    return Options(settings=docopt_settings(module.tree))
 
 
 def _click(module: Module) -> Options | None:

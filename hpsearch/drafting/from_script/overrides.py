@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hpsearch.drafting.from_script.config_nodes import node_values
 from hpsearch.drafting.from_script.configs import read_config
 from hpsearch.drafting.from_script.libraries import Options
 from hpsearch.drafting.from_script.literals import assigned, called, dotted, evaluate
@@ -29,7 +30,7 @@ def read_overrides(module: Module, settings: tuple[Setting, ...]) -> Options | N
     Args:
         settings: The options that were found already; a rest of arguments among them may be such values.
     """
-    for found in (_loader(module), _omegaconf(module), _sacred(module), _config_flags(module)):
+    for found in (_loader(module), _nodes(module), _omegaconf(module), _sacred(module), _config_flags(module)):
         if found is not None and found.settings:
             return found
     rest = any(s.left_out == "takes all other arguments" or (s.name == "opts" and s.count) for s in settings)
@@ -106,6 +107,12 @@ def _file_text(module: Module, names: list[str]) -> str:
             if name.endswith(".py") and file.is_file():
                 return read_text(file)
     return ""
+
+
+def _nodes(module: Module) -> Options:
+    """Return the values of a config of nodes, which the script reads as `--name=value`."""
+    found = (_typed(name, value) for name, value in node_values(module).items())
+    return Options(settings=tuple(replace(one, flag=f"--{one.name}", joined=True) for one in found))
 
 
 def _omegaconf(module: Module) -> Options | None:

@@ -208,8 +208,22 @@ def _of_method(node: ast.Call, function: ast.Attribute, variables: Variables, de
         arguments = [template_of(item, variables, depth) for item in node.args if not isinstance(item, ast.Starred)]
         named = {k.arg: template_of(k.value, variables, depth) for k in node.keywords if k.arg}
         return [*formatted(text, arguments, named)]
+    pieces = _split(node.args[0]) if len(node.args) == 1 else None
+    if pieces is not None:
+        return [text.join(pieces)]
     items = variables.items(node.args[0]) if len(node.args) == 1 else []
     return [*joined((template_of(item, variables, depth) for item in items), text)] if items else None
+
+
+def _split(node: ast.expr) -> list[str] | None:
+    """Return the parts of a text that is written out and split at once, as in `"a,b".split(",")`."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr != "split":
+        return None
+    parts = [node.func.value, *node.args[:1]]
+    texts = [part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+    if len(texts) != len(parts) or "" in texts[1:]:
+        return None
+    return texts[0].split(texts[1] if len(texts) > 1 else None)
 
 
 def _of_dict(entries: Mapping[str, ast.expr | None], quote: str, between: str = ", ") -> list[Piece]:

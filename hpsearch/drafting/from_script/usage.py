@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from hpsearch.drafting.from_script.both_ends import evaluates_at_both_ends
@@ -69,7 +69,10 @@ def usage_of(trees: Iterable[ast.AST]) -> Usage:
     trees = tuple(trees)
     written, read, weights = set[str](), set[str](), dict[str, None]()
     for tree in trees:
-        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+                weights |= dict.fromkeys(_weights_in(node.right))  # Path(folder) / "last.pt"
+        for call in _calls_outside_options(tree):
             name = called(call)
             if name == "open":
                 names = _names_in(call)
@@ -86,6 +89,18 @@ def usage_of(trees: Iterable[ast.AST]) -> Usage:
         weights=tuple(weights),
         both_ends=any(evaluates_at_both_ends(tree, is_interval) for tree in trees),
     )
+
+
+def _calls_outside_options(tree: ast.AST) -> Iterator[ast.Call]:
+    """Yield the calls of a module, but for those in the defaults of options: what they name is not written yet."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Call):
+            if called(node) == "add_argument":
+                continue
+            yield node
+        waiting += ast.iter_child_nodes(node)
 
 
 def role_of(setting: Setting, usage: Usage) -> str:
@@ -176,7 +191,7 @@ def _is_writing(call: ast.Call) -> bool:
     return any(isinstance(mode, ast.Constant) and re.match(r"[wax]", str(mode.value)) for mode in modes)
 
 
-def _weights_in(call: ast.Call) -> list[str]:
+def _weights_in(call: ast.AST) -> list[str]:
     texts = [n.value for n in ast.walk(call) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
     inside = {id(v) for n in ast.walk(call) if isinstance(n, ast.JoinedStr) for v in n.values}
     joined = [n for n in ast.walk(call) if isinstance(n, ast.JoinedStr)]

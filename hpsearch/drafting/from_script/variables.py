@@ -75,6 +75,8 @@ class Variables:
         for _, way, value, key in self._since(node.id):
             if way == "[]=" and key:
                 result[key] = value
+            elif way == "=" and _is_object(value):
+                return {}  # which has no keys, though it may have a method `update`
             elif way in ("=", "update", "|="):
                 result |= self.entries(value, depth + 1)
         return result
@@ -143,6 +145,12 @@ def _of_method(node: ast.Call, name: str, method: str) -> Iterator[tuple[str, st
 
 def _key(name: str | None) -> ast.expr | None:
     return None if name is None else ast.Constant(name)
+
+
+def _is_object(node: ast.expr) -> bool:
+    """Return whether an expression makes an object of a class that is no dictionary."""
+    name = called(node) if isinstance(node, ast.Call) else ""
+    return name[:1].isupper() and "Dict" not in name and name != "Counter"
 
 
 def _is_text(node: ast.expr) -> bool:

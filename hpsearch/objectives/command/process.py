@@ -85,6 +85,8 @@ class RunningCommand:
         self._errors: deque[str] = deque(maxlen=_SEARCHED_LINES)
         self._printed: deque[str] = deque(maxlen=_SEARCHED_LINES)  # without measurements
         self._last: deque[str] = deque(maxlen=_STDERR_LINES)
+        self._busy: set[int] = set()  # the threads that hold a line
+        self._heard = 0.0  # when one had last done with a line
         self._pumps = [
             threading.Thread(target=self._pump, args=pair, daemon=True)
             for pair in ((self._process.stdout, self._put), (self._process.stderr, self._put_error))
@@ -97,10 +99,14 @@ class RunningCommand:
         try:
             with stream:
                 for line in _lines(stream):
+                    self._busy.add(threading.get_ident())
                     self._log.info("%s", line)
                     self._last.append(line)
                     keep(line)
+                    self._heard = time.monotonic()
+                    self._busy.discard(threading.get_ident())
         finally:
+            self._busy.discard(threading.get_ident())
             self._queue.put(None)
 
     def _put(self, line: str) -> None:
@@ -128,7 +134,7 @@ class RunningCommand:
             except queue.Empty:
                 if silent_since is None and self._process.poll() is not None:
                     silent_since = time.monotonic()
-                if silent_since is not None and time.monotonic() - silent_since > _ESCAPED_S:
+                if silent_since is not None and self._silent_s(silent_since) > _ESCAPED_S:
                     break  # a process that still holds the pipe has escaped the supervisor
                 if self._source.polls:
                     yield None
@@ -144,6 +150,10 @@ class RunningCommand:
     def _wait_s(self) -> float:
         longest = _POLL_S if self._source.polls else _ESCAPED_S
         return max(0.0, min(longest, self._deadline - time.monotonic()))
+
+    def _silent_s(self, since: float) -> float:
+        """Return for how long nothing was read; none while a line is still searched, as by a slow expression."""
+        return 0.0 if self._busy else time.monotonic() - max(since, self._heard)
 
     @property
     def last(self) -> tuple[str, ...]:

@@ -130,6 +130,12 @@ def test_a_script_that_stops_early_has_finished(end):
     assert scored.why == "the command ended by itself after epoch 2 of 3"
 
 
+def test_an_expression_that_is_slow_on_other_lines_still_finds_the_last_measurement(end):
+    slow = {"regex": r"^(?:a+)+$|acc (?P<acc>\S+)"}  # doubles its time with each letter: the command ends before it
+    scored = end("for _ in range(8): print('a' * 23 + '!')\nprint('acc 0.5')\n", epochs=2, metrics=slow)
+    assert (scored.reason, scored.value, scored.epochs) == (StopReason.FINISHED, 0.5, 1)
+
+
 def test_an_error_keeps_what_was_measured(end, bench):
     scored = end(PRINTS.format(epochs=(1, 2)) + "raise SystemExit('no space left on device')")
     assert (scored.reason, scored.epochs) == (StopReason.ERROR, 2)

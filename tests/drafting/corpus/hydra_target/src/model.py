@@ -1,0 +1,3 @@
+class Net:
+    def __init__(self, lr, dropout):
+        self.lr, self.dropout = lr, dropout
