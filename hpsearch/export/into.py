@@ -149,7 +149,7 @@ def _advice(document: Document, placing: Placing, where: str, name: str, at: str
         f"or {' or '.join(found[1:])}" if found[1:] else "",
         "nothing has such a name" if not found and not outside and where not in placing.nowhere else "",
         f"{outside} is there, but not under {at[:-1]}" if outside else "",
-        f"{where} is not there" if where != name else "",
+        f"{where} is not there" if where != name and where not in placing.nowhere else "",
         placing.nowhere.get(where, ""),
         f"{gap.name} has a merge key (<<), which may have it" if gap is not None and gap.inherits else "",
     ]
