@@ -26,7 +26,7 @@ from hpsearch.system.documents import (
 )
 from hpsearch.system.documents.document import Member
 from hpsearch.system.documents.encoding import decoded
-from hpsearch.system.documents.places import find
+from hpsearch.system.documents.places import bare_name, find
 
 _MERGED: tuple[MergeFormat, ...] = (*FILE_FORMATS, "python-assign")
 
@@ -142,14 +142,15 @@ def _advice(document: Document, placing: Placing, where: str, name: str, at: str
         path, key = group
         options = shlex.join(("--to", str(path), "--key", TOP, "--only", name, "--map", f"{name}={key}"))
         return f"{options} (Hydra takes {at}{where} from that file)"
-    found = candidates(placing.target, where, placing.there)
+    tried = dict.fromkeys((where, bare_name(name)))  # a place that was mapped wrongly, and the name itself
+    found = next(filter(None, (candidates(placing.target, one, placing.there) for one in tried)), [])
     outside = "" if found or not at else _outside(document, where)
     gap = placing.gaps.get(where)
     why = [
         f"or {' or '.join(found[1:])}" if found[1:] else "",
         "nothing has such a name" if not found and not outside and where not in placing.nowhere else "",
         f"{outside} is there, but not under {at[:-1]}" if outside else "",
-        f"{where} is not there" if where != name else "",
+        f"{where} is not there" if where != name and where not in placing.nowhere else "",
         placing.nowhere.get(where, ""),
         f"{gap.name} has a merge key (<<), which may have it" if gap is not None and gap.inherits else "",
     ]

@@ -63,9 +63,10 @@ KINDS = {
 
 
 def paths_of(tree: Any, above: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Return the path of each scalar and of each list."""
+    """Return the path of each scalar, and of each list that has no mapping as an item: a scalar may replace it."""
     pairs = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
-    own = [above] if above and not isinstance(tree, dict) else []
+    holds = isinstance(tree, dict) or (isinstance(tree, list) and any(isinstance(item, dict) for item in tree))
+    own = [above] if above and not holds else []
     return [*own, *(path for key, value in pairs for path in paths_of(value, (*above, key)))]
 
 

@@ -180,6 +180,11 @@ def test_a_place_outside_of_the_key_is_named(export):
 def test_a_mapped_place_that_is_not_there_is_no_place(export):
     error = refused(export, LIGHTNING, {"lr": 0.1}, names={"lr": "model.init_args.lrr"})
     assert error.lines[0] == "--map lr=model.init_args.lr (model.init_args.lrr is not there)"
+    error = refused(export, LIGHTNING, {"lr": 0.1}, names={"lr": "trainer.callbacks"})
+    says = "trainer.callbacks is a list of mappings, and 0.1 in the config"
+    assert error.lines[0] == f"--map lr=model.init_args.lr ({says})"
+    error = refused(export, LIGHTNING, {"lr": 0.1}, names={"lr": "model"})
+    assert error.lines[0] == "--map lr=model.init_args.lr (model is a mapping, and 0.1 in the config)"
 
 
 def test_map_alone_merges_and_an_empty_place_leaves_out(export):

@@ -109,6 +109,8 @@ def _kept(document: Document, name: str, member: Member, value: Any) -> str:
         return f"{name} {old.barrier}, in line {document.line(old.start)}"
     if old.members is not None and not isinstance(value, Mapping):
         return f"{name} is a mapping, and {value!r} in the config"
+    if any(item.members is not None for item in old.items or ()) and not isinstance(value, list):
+        return f"{name} is a list of mappings, and {value!r} in the config"
     return ""
 
 

@@ -192,5 +192,5 @@ def _barrier(event: Any) -> str:
         return f"has an anchor (&{event.anchor})"
     tag = None if event.tag is None or isinstance(event, MappingStartEvent) else str(event.tag)
     if tag is not None and tag not in _OWN_TAGS:
-        return f"has a tag ({event.tag})"
+        return f"has a tag ({tag.replace('tag:yaml.org,2002:', '!!')})"
     return ""
