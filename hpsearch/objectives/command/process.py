@@ -84,8 +84,7 @@ class RunningCommand:
         self._stderr: deque[str] = deque(maxlen=_STDERR_LINES)
         self._errors: deque[str] = deque(maxlen=_SEARCHED_LINES)
         self._printed: deque[str] = deque(maxlen=_SEARCHED_LINES)  # without measurements
-        self._busy: set[int] = set()  # the threads that hold a line
-        self._heard = 0.0  # when one had last done with a line
+        self._busy, self._heard = set[int](), 0.0  # the threads that hold a line, and when one had last done with one
         self._pumps = [
             threading.Thread(target=self._pump, args=pair, daemon=True)
             for pair in ((self._process.stdout, self._put), (self._process.stderr, self._put_error))
