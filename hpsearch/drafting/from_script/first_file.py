@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from hpsearch.errors import InputError
 from hpsearch.system.documents import SUFFIXES
 from hpsearch.system.files import read_text
 from hpsearch.system.names import study_name
+
+_CONFIG = re.compile(r"(config|conf|cfg|yaml|yml|hparams|hyp)(_?(file|path|name|yaml|yml))?|opt|(path_)?(to_)?config")
 
 
 def plan_space(source: Path, *, folder: Path, script: Path | None = None) -> DraftedFile:
@@ -81,7 +84,24 @@ def _of_config(source: Path, script: Path | None) -> Findings:
         measured, override = found
         result.spelled.append((Setting(name=override), "csv"))
     measured = _of_lightning(measured) if config.kind == "lightning" else measured
-    return Findings(source=source, script=script, way=config.kind, sorted=result, measured=measured, notes=config.notes)
+    return Findings(
+        source=source,
+        script=script,
+        way=config.kind,
+        sorted=result,
+        measured=measured,
+        notes=config.notes,
+        words=_option_of_config(script) if script is not None and config.kind == "plain" else (),
+    )
+
+
+def _option_of_config(script: Path) -> tuple[str, ...]:
+    """Return the option by which a script takes its config; none if it takes it as an argument."""
+    try:
+        settings = read_script(read_text(script), str(script)).settings
+    except InputError:
+        return ()
+    return tuple(s.flag for s in settings if s.flag and not s.left_out and _CONFIG.fullmatch(s.name))[:1]
 
 
 def _measured_by(script: Path, config: ConfigSource) -> Measurements:

@@ -238,12 +238,7 @@ def _drafted(line: _Line, lines: list[_Line], outputs: list[Output], source: Sou
     unsure: list[str] = []
     epoch, first = line.epoch, 1
     if epoch is not None:
-        value = line.output.pieces[epoch]
-        known = (
-            first_epoch(value.node or ast.Name(value.name), source, line.output.call)
-            if isinstance(value, Value)
-            else None
-        )
+        known = _first_on(line.output, epoch, source)
         if known is None:
             unsure.append("first_epoch: whether the log counts epochs from 0 or from 1 could not be read")
         elif known not in (0, 1):
@@ -274,6 +269,14 @@ def _drafted(line: _Line, lines: list[_Line], outputs: list[Output], source: Sou
         first_epoch=first,
         unsure=(*_doubts(line, lines, epoch, alone=alone), *unsure),
     )
+
+
+def _first_on(output: Output, epoch: int, source: Source) -> int | None:
+    """Return the number of the first epoch on a line; None if it is not written out."""
+    value = output.pieces[epoch]
+    if not isinstance(value, Value):
+        return None
+    return first_epoch(value.node or ast.Name(value.name), source, output.call)
 
 
 def _doubts(line: _Line, lines: list[_Line], epoch: int | None, *, alone: bool) -> Iterator[str]:

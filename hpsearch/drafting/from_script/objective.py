@@ -87,7 +87,7 @@ def _command(findings: Findings) -> list[tuple[str, ...]]:
     elif findings.way == "lightning":
         groups += [(word,) for word in _LIGHTNING]
     else:
-        groups.append(("{config_file}",))
+        groups.append((*findings.words, "{config_file}"))
     return groups
 
 

@@ -15,6 +15,7 @@ from hpsearch.system.documents import SUFFIXES
 
 _LOOP = 'for word in sys.argv[1:]: name, value = word.split("="); globals()[name] = type(globals()[name])(value)'
 _MOST_SHOWN = 4
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def what_to_edit(module: Module) -> str:
@@ -25,7 +26,7 @@ def what_to_edit(module: Module) -> str:
             f"it reads {config}: let it take that path as its argument, then run "
             f"`hpsearch init {config} --script {module.path}`"
         )
-    for found in (_of_module(module), _of_classes(module), _of_arguments(module), _of_bodies(module)):
+    for found in (_of_module(module), _of_classes(module), _of_functions(module)):
         if found:
             return found
     return ""
@@ -51,35 +52,35 @@ def _of_classes(module: Module) -> str:
     return ""
 
 
-def _of_arguments(module: Module) -> str:
-    for owner in _definitions(module):
-        if isinstance(owner, ast.ClassDef):
-            continue
-        positional = [*owner.args.posonlyargs, *owner.args.args]
-        defaults = owner.args.defaults
-        pairs = [*zip(positional[len(positional) - len(defaults) :], defaults, strict=True)]
-        pairs += [(a, v) for a, v in zip(owner.args.kwonlyargs, owner.args.kw_defaults, strict=True) if v is not None]
-        names = _settings((argument.arg, value) for argument, value in pairs)
-        if names and len(pairs) == len(positional) + len(owner.args.kwonlyargs):
-            return (
-                f"its settings ({names}) are arguments of {owner.name}(): write `import fire`, and "
-                f"`fire.Fire({owner.name})` in place of `{owner.name}()`"
-            )
-    return ""
-
-
-def _of_bodies(module: Module) -> str:
-    for owner in _definitions(module):
-        if isinstance(owner, ast.ClassDef):
-            continue
+def _of_functions(module: Module) -> str:
+    functions = [owner for owner in _definitions(module) if not isinstance(owner, ast.ClassDef)]
+    for owner in functions:
+        names = _settings(_defaults(owner))
+        if names:
+            return f"its settings ({names}) are arguments of {owner.name}(): {_with_fire(owner)}"
+    for owner in functions:
         names = _settings(pair for node in owner.body for pair in assigned(node))
         if names:
             return (
                 f"its settings ({names}) are constants in {owner.name}(): make them its arguments, as in "
-                f"`def {owner.name}(lr=0.1)`, write `import fire`, and "
-                f"`fire.Fire({owner.name})` in place of `{owner.name}()`"
+                f"`def {owner.name}(lr=0.1)`; {_with_fire(owner)}"
             )
     return ""
+
+
+def _with_fire(owner: Function) -> str:
+    return f"write `import fire`, and `fire.Fire({owner.name})` in place of `{owner.name}()`"
+
+
+def _defaults(owner: Function) -> list[tuple[str, ast.expr]]:
+    """Return the arguments of a function with their defaults; none if one has no default."""
+    positional, defaults = [*owner.args.posonlyargs, *owner.args.args], owner.args.defaults
+    pairs = [
+        (one.arg, value) for one, value in zip(owner.args.kwonlyargs, owner.args.kw_defaults, strict=True) if value
+    ]
+    if len(defaults) < len(positional) or len(pairs) < len(owner.args.kwonlyargs):
+        return []
+    return [*((one.arg, value) for one, value in zip(positional, defaults, strict=True)), *pairs]
 
 
 def _definitions(module: Module) -> Iterator[Definition]:

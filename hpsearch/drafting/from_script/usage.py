@@ -112,6 +112,8 @@ def role_of(setting: Setting, usage: Usage) -> str:
         return ""
     default = None if setting.default is UNKNOWN or setting.default is False else setting.default
     found = role(setting.name, default) or next((r for r in map(role, setting.aliases) if r), "")
+    if found == "{epochs}" and setting.number == 0:
+        found = ""  # it is the epoch to start from
     if not found and setting.is_integer and _EPOCHS_HELP.match(setting.help):
         found = "{epochs}"
     if found in {"{epochs}", "{seed}"} or setting.choices or not (default is None or isinstance(default, str)):

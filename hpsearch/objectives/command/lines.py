@@ -31,6 +31,7 @@ _STEPS = frozenset(
 )
 _PARTS = frozenset(("mode", "phase", "split", "stage", "type", "kind", "event"))
 _OF_STEPS = frozenset(("train", "training", "step", "iter", "batch"))
+_NUMBER = re.compile(r"(?<![\w.])[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?")
 _MOST_WAITING = 10_000
 
 
@@ -185,6 +186,9 @@ def _parsed(text: str, name: str) -> float:
     text = text.strip().rstrip(",;")
     number = epoch_in(text) if name == EPOCH else number_in(text)
     if number is None:
-        msg = f"the regular expression found {text!r} for {name}; allowed: a number"
+        within = _NUMBER.search(text)
+        write = "" if within is None else f"{re.escape(text[: within.start()])}(?P<{name}>[-+.\\w]+)"
+        how = f", so write {write} in place of its group" if write else ""
+        msg = f"the regular expression found {text!r} for {name}; allowed: a number{how}"
         raise ObjectiveError(msg)
     return number

@@ -67,3 +67,28 @@ def test_a_config_file_that_the_script_names_is_said(draft):
 
 def test_nothing_is_said_where_nothing_looks_like_a_setting(draft):
     assert "allowed: options of argparse" in refused(draft, "x = 1\ndef f(path='a'):\n    return path\n")
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("parser.add_argument('--config')", "--config {config_file}"),
+        ("parser.add_argument('-c', '--cfg-file', dest='config')", "--cfg-file {config_file}"),
+        ("parser.add_argument('config')", "train.py {config_file}"),
+        ("", "train.py {config_file}"),
+    ],
+)
+def test_a_script_gets_its_config_by_its_option(tmp_path, monkeypatch, script, words):
+    monkeypatch.chdir(tmp_path)
+    Path("train.py").write_text(f"import argparse\nparser = argparse.ArgumentParser()\n{script}\n")
+    Path("conf.yaml").write_text("lr: 0.1\nepochs: 5\n")
+    assert words in plan_space(Path("conf.yaml"), folder=tmp_path, script=Path("train.py")).text
+
+
+def test_the_epoch_to_start_from_is_not_how_many_there_are(draft):
+    options = "".join(
+        f"p.add_argument('--{name}', type=int, default={n})\n" for name, n in (("epoch", 0), ("n_epochs", 9))
+    )
+    text = draft(f"import argparse\np = argparse.ArgumentParser()\n{options}p.add_argument('--lr', default=0.1)\n")
+    assert "--n_epochs {epochs}" in text
+    assert "--epoch " not in text

@@ -142,6 +142,20 @@ def test_colours_make_no_difference():
     assert values(["\x1b[1macc\x1b[0m: 0.5"], regex=r"acc: (?P<acc>\S+)") == {1: 0.5}
 
 
+@pytest.mark.parametrize("line", ["acc=tensor(0.25, device='cuda:0')", "acc=25%", "acc=np.float64(-1e-3)"])
+def test_a_group_that_holds_more_than_a_number_is_refused_with_the_group_to_write(line):
+    with pytest.raises(ObjectiveError) as error:
+        read([line], regex=r"acc=(?P<acc>\S+)")
+    group = str(error.value).partition("so write ")[2].removesuffix(" in place of its group")
+    (_, metrics), *_ = read([line], regex=f"acc={group}")[0]
+    assert str(metrics["acc"]).lstrip("-") in {"0.25", "25.0", "0.001"}
+
+
+def test_a_group_without_a_number_is_refused():
+    with pytest.raises(ObjectiveError, match=r"found 'False' for acc; allowed: a number$"):
+        read(["acc=False"], regex=r"acc=(?P<acc>\S+)")
+
+
 def test_a_comma_behind_a_number_is_not_part_of_it():
     assert values(["epoch 2/3, acc 0.5, loss 1"], regex=r"epoch (?P<epoch>\S+) acc (?P<acc>\S+)") == {2: 0.5}
 
