@@ -102,7 +102,8 @@ def smoke(
 ) -> dict[str, Any]:
     """Run all stages of a space small, in a temporary directory that is removed.
 
-    Two trials of two epochs, one finalist with two seeds, and the ensemble.
+    Two trials of two epochs, one finalist with two seeds, and the ensemble. An override of `objective.epochs` makes
+    them longer, for metrics that come later.
 
     Returns:
         The study's document.
@@ -113,13 +114,14 @@ def smoke(
         Interrupted: A signal came.
     """
     config = load_space_file(find_space(str(space)), overrides)
-    all_overrides = [*overrides, *small(config)]
+    longer = [text for text in overrides if text.startswith("objective.epochs=")]
+    all_overrides = [*overrides, *small(config), *longer]
     if parts := left_out(config):
         publish(Notice(message=f"the smoke test leaves out {', '.join(parts)}"))
     with (
         tempfile.TemporaryDirectory(prefix="hpsearch-smoke-", ignore_cleanup_errors=True) as folder,
         removed_at_a_hard_end(folder),
-        _telling_all(Path(folder), publish),
+        _telling_all(Path(folder), config.metric, publish),
     ):
         written = WrittenFiles.of(config.objective, Path(folder), publish)
         told = written.pass_on
@@ -130,7 +132,7 @@ def smoke(
 
 
 @contextmanager
-def _telling_all(folder: Path, publish: Publish) -> Iterator[None]:
+def _telling_all(folder: Path, metric: str, publish: Publish) -> Iterator[None]:
     """Publish what the log of a failed trial says, for the log is about to be removed.
 
     Raises:
@@ -141,7 +143,8 @@ def _telling_all(folder: Path, publish: Publish) -> Iterator[None]:
     except TrialsFailedError as error:
         if words := words_of_failed(folder):
             publish(words)
-        raise StudyError(error.problem) from None
+        later = "; if it comes only in later epochs: --set objective.epochs=N" if repr(metric) in error.problem else ""
+        raise StudyError(f"{error.problem}{later}") from None
 
 
 def try_out(

@@ -119,7 +119,7 @@ def run(space: SpaceArgument, *, asked: StudyOptions, workers: ShippingWorkerOpt
 
     request = workers.request()
     if asked.smoke:
-        with driving(place.studies) as show_:
+        with driving(place.studies, nothing_kept=True) as show_:
             document = api.smoke(
                 space, overrides=asked.overrides, request=request, publish=show_.publish, opened=show_.watched
             )

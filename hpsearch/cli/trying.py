@@ -36,10 +36,11 @@ def try_drafted(file: Path, name: str) -> bool:
         Interrupted: A signal came; nothing is left.
     """
     from hpsearch import api
+    from hpsearch.system.escalation import may_leave
     from hpsearch.system.signals import raising_signals
 
     typer.echo("trying one trial of 2 epochs; Ctrl-C ends it", err=True)
-    with raising_signals():
+    with raising_signals(), may_leave():
         tried = api.try_out(file)
     for line in _report(tried, file, name):
         typer.echo(printable(line), err=True)

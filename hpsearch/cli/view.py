@@ -57,13 +57,20 @@ class Show:
 
 
 @contextmanager
-def driving(studies: Path) -> Iterator[Show]:
-    """Show a study's progress; after an interruption or a failure, say how to go on."""
-    from hpsearch.system.escalation import may_leave
+def driving(studies: Path, *, nothing_kept: bool = False) -> Iterator[Show]:
+    """Show a study's progress; after an interruption or a failure, say how to go on.
+
+    Args:
+        studies: The directory that was given with --studies.
+        nothing_kept: Whether the study is temporary.
+    """
+    from hpsearch.system.escalation import may_leave, say_at_a_hard_end
     from hpsearch.system.signals import raising_signals
 
     with raising_signals(), may_leave(), ExitStack() as stack:
         show = Show(stack, studies)
+        if nothing_kept:
+            say_at_a_hard_end("ended by force; nothing was kept")
         try:
             yield show
         except (KeyboardInterrupt, HpsearchError) as error:
@@ -73,6 +80,8 @@ def driving(studies: Path) -> Iterator[Show]:
                 state = "interrupted; nothing is lost" if interrupted else "stopped; all ended trials are kept"
                 more = f" --budget {error.more}" if isinstance(error, BudgetSpentError) and error.more else ""
                 typer.echo(f"{state}. To go on: {_resume_line(show.study, studies)}{more}", err=True)
+            elif nothing_kept and isinstance(error, KeyboardInterrupt):
+                typer.echo("interrupted; nothing was kept", err=True)
             raise
 
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 from hpsearch.errors import InputError
 from hpsearch.executors.base import Task, Workplace
-from hpsearch.executors.machine.processes import MARK, end_marked, kill_all_started
+from hpsearch.executors.machine.processes import MARK, children, end_all, end_marked, kill_all_started
 from hpsearch.executors.worker.worker import Events, Worker
 from hpsearch.system.signals import Interrupts
 from hpsearch.trial.events import TrialEvent
@@ -41,6 +41,7 @@ class InlineExecutor:
         interrupts.on_second(self._force, in_process=True)
         self._stack = ExitStack()
         self._guard = self._stack.enter_context(interrupts.guarded(self._mark))
+        self._children = children()
         os.environ |= changes  # CUDA reads them at its first use, a command at its start
         self._worker = Worker(workplace, check=interrupts.check)
         self._interrupts = interrupts
@@ -88,7 +89,7 @@ class InlineExecutor:
 
     def close(self) -> None:
         """End the running objective by its `finally` blocks, and end the processes that objectives have left behind."""
-        if self._running is not None:
+        if broken_off := self._running is not None:
             with self._interrupts.breaking_off():  # its `finally` blocks may wait for what has ended
                 self._running.close()
         self._running = None
@@ -98,6 +99,8 @@ class InlineExecutor:
             else:
                 os.environ[name] = value
         self._stack.close()
+        if broken_off:
+            end_all(children() - self._children)  # a forked child has no mark
         end_marked(self._mark)
         self._interrupts.on_second(None)
 

@@ -14,6 +14,7 @@ from hpsearch.executors.machine.cores import Cores
 from hpsearch.executors.machine.devices import Gpu, visible_gpus
 from hpsearch.executors.machine.packing import MOST, share_of
 from hpsearch.executors.resources import ResourceRequest, Resources
+from hpsearch.system.escalation import done_at_a_hard_end
 from hpsearch.text import counted
 
 
@@ -38,7 +39,7 @@ def claimed_resources(request: ResourceRequest, trials: int, study: str, nvml: A
         resources = plan_resources(request, trials, choice.others, nvml)
         mine = Claim(study=study, pid=os.getpid(), cpus=resources.cpus, cores=Cores().mine, gpus=resources.gpu_keys)
         held = choice.take(mine)
-    with held:
+    with held, done_at_a_hard_end(held.close):
         yield replace(resources, notice="; ".join(filter(None, (resources.notice, choice.notice))))
 
 

@@ -11,6 +11,7 @@ costs nothing more.
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import select
@@ -45,11 +46,13 @@ class _HardEnd:
         allowed: Whether this process may be ended: it is a command, and not a notebook.
         words: Printed then.
         folders: Removed then.
+        clean_ups: Called then.
     """
 
     allowed: bool = False
     words: str = ""
     folders: list[str] = field(default_factory=list)
+    clean_ups: list[Callable[[], None]] = field(default_factory=list)
 
 
 _HARD_END = _HardEnd()
@@ -78,6 +81,16 @@ def removed_at_a_hard_end(folder: str) -> Iterator[None]:
         yield
     finally:
         _HARD_END.folders.remove(folder)
+
+
+@contextmanager
+def done_at_a_hard_end(clean_up: Callable[[], None]) -> Iterator[None]:
+    """Let something be called if this process has to leave by the hard way before the exit, if it still can."""
+    _HARD_END.clean_ups.append(clean_up)
+    try:
+        yield
+    finally:
+        _HARD_END.clean_ups.remove(clean_up)
 
 
 class Force(Protocol):
@@ -144,7 +157,8 @@ class Escalation:
         source, target = os.pipe()
         with exits_on_message(128 + number for number in SIGNALS) as queues:
             count = 2 if self.in_process else 3
-            process = _start_guard([mark, str(count), _HARD_END.words], queues, source, self._target)
+            folders = json.dumps(_HARD_END.folders)
+            process = _start_guard([mark, str(count), _HARD_END.words, folders], queues, source, self._target)
             os.close(source)
             try:
                 with self._writing_to(target if process is not None else self._target):
@@ -250,6 +264,9 @@ class _Watcher:
         self._force(hard=True)
         for folder in _HARD_END.folders:
             shutil.rmtree(folder, ignore_errors=True)
+        for clean_up in _HARD_END.clean_ups:
+            with suppress(Exception):
+                clean_up()
         _restore_terminal(self._terminal)
         if _HARD_END.words:
             with suppress(OSError):

@@ -1,14 +1,15 @@
 """Ends a process that does not answer signals any more, and all that it has started.
 
-`python -I -S guard.py MARK COUNT WORDS [NUMBER=QUEUE ...]`. Standard input is the pipe to which the guarded process,
-its parent, writes the number of each signal that it gets; they are passed on to standard output, where a thread of that
-process counts them too. The guard acts where that thread can't: while a call into C holds Python's lock, no other
-thread runs.
+`python -I -S guard.py MARK COUNT WORDS FOLDERS [NUMBER=QUEUE ...]`. Standard input is the pipe to which the guarded
+process, its parent, writes the number of each signal that it gets; those that ask for an end are passed on to standard
+output, where a thread of that process counts them too. The guard acts where that thread can't: while a call into C
+holds Python's lock, no other thread runs.
 
 A while after signal number COUNT, and a shorter while after the third, it kills all that the process has started: what
 is below it, and what has HPSEARCH_EXECUTOR=MARK in its environment. Then it prints WORDS and sends a message to the
 QUEUE for the first signal's number, which makes the process end with the right exit code (`last_exit`); it kills the
-process if that did not help. If the process is killed by somebody else, the guard kills what it has left behind.
+process if that did not help. Last, it removes FOLDERS, a JSON list. If the process is killed by somebody else, the
+guard kills what it has left behind.
 
 It is a script of its own because it has to outlive that process. It imports little, because it starts with each study.
 """
@@ -29,6 +30,7 @@ _TOGETHER_S = 0.1  # as in `escalation`
 _GRACE_S = {2: 3.5, 3: 2.5}  # by the count of signals: the thread in the process goes first
 _LAST_S = 5.0  # a busy machine takes its time
 _POLL_S = 0.05
+_TRACKER = b"multiprocessing.resource_tracker"  # it frees shared memory, and then ends by itself
 _PROC = Path("/proc")
 
 
@@ -62,7 +64,7 @@ class Signals:
         return asking
 
 
-def main(mark: str, patience: int, words: str, queues: dict[int, int]) -> None:
+def main(mark: str, patience: int, words: str, folders: str, queues: dict[int, int]) -> None:
     """Pass signals on until the process lets go of the pipe, or is to be ended."""
     parent = os.getppid()
     for number in _SIGNALS:
@@ -73,6 +75,7 @@ def main(mark: str, patience: int, words: str, queues: dict[int, int]) -> None:
         if left <= 0:
             os.write(2, f"{words}\n".encode(errors="backslashreplace"))
             _end(parent, mark, queues.get(signals.first, -1))
+            _remove(folders)
             return
         if not select.select([0], [], [], None if left == math.inf else left)[0]:
             continue
@@ -98,6 +101,14 @@ def _end(parent: int, mark: str, queue: int) -> None:
     _kill(_started(parent, mark))
 
 
+def _remove(folders: str) -> None:
+    import json
+    import shutil
+
+    for folder in json.loads(folders):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _kill(pids: set[int]) -> None:
     for pid in pids:
         try:
@@ -108,7 +119,7 @@ def _kill(pids: set[int]) -> None:
 
 def _started(parent: int, mark: str) -> set[int]:
     """Return the processes below the guarded one, and those with its mark."""
-    parents, found = {}, set()
+    parents, found, trackers = {}, set(), set()
     wanted = f"HPSEARCH_EXECUTOR={mark}".encode()
     for entry in _PROC.iterdir() if _PROC.is_dir() else ():
         if not entry.name.isdecimal():
@@ -117,14 +128,16 @@ def _started(parent: int, mark: str) -> set[int]:
             parents[int(entry.name)] = int((entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[1])
             if wanted in (entry / "environ").read_bytes().split(b"\0"):
                 found.add(int(entry.name))
+            if _TRACKER in (entry / "cmdline").read_bytes():
+                trackers.add(int(entry.name))
         except (OSError, IndexError):
             continue  # it has ended meanwhile, or is another user's
     unvisited = {parent}
     while unvisited := {pid for pid, above in parents.items() if above in unvisited}:
         found |= unvisited
-    return found - {parent, os.getpid()}
+    return found - trackers - {parent, os.getpid()}
 
 
 if __name__ == "__main__":
-    pairs = [pair.split("=") for pair in sys.argv[4:]]
-    main(sys.argv[1], int(sys.argv[2]), sys.argv[3], {int(number): int(queue) for number, queue in pairs})
+    pairs = [pair.split("=") for pair in sys.argv[5:]]
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4], {int(number): int(queue) for number, queue in pairs})

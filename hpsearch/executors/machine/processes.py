@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 
 import psutil
 
 MARK = "HPSEARCH_EXECUTOR"
 _GRACE_S = 1.0
+_TRACKER = "multiprocessing.resource_tracker"
 
 
 @contextmanager
@@ -41,23 +42,45 @@ def is_left_over(name: str, prefix: str) -> bool:
 
 def kill_all_started(mark: str, spared: int | None) -> None:
     """Kill all processes below this one, and those with a mark, at once; one of them may be spared."""
-    with suppress(psutil.Error):
-        for process in psutil.Process().children(recursive=True):
-            with suppress(psutil.Error):
-                if process.pid != spared:
-                    process.kill()
-    for process in psutil.process_iter():
-        if process.pid != os.getpid() and has_mark(process, mark):
-            with suppress(psutil.Error):
+    for process in (*children(), *_marked(mark)):
+        with suppress(psutil.Error):
+            if process.pid != spared:
                 process.kill()
+
+
+def children() -> set[psutil.Process]:
+    """Return all processes below this one."""
+    with suppress(psutil.Error):
+        return {one for one in psutil.Process().children(recursive=True) if not _is_tracker(one)}
+    return set()
 
 
 def end_marked(mark: str) -> None:
     """End all other processes with a mark; those that don't end when told are killed."""
-    found = [process for process in psutil.process_iter() if process.pid != os.getpid() and has_mark(process, mark)]
+    end_all(_marked(mark))
+
+
+def end_all(found: Collection[psutil.Process]) -> None:
+    """End processes; those that don't end when told are killed."""
     for process in found:
         with suppress(psutil.Error):
             process.terminate()
     for process in psutil.wait_procs(found, timeout=_GRACE_S)[1]:
         with suppress(psutil.Error):
             process.kill()
+
+
+def _marked(mark: str) -> list[psutil.Process]:
+    """Return all other processes with a mark."""
+    others = (process for process in psutil.process_iter() if process.pid != os.getpid())
+    return [process for process in others if has_mark(process, mark) and not _is_tracker(process)]
+
+
+def _is_tracker(process: psutil.Process) -> bool:
+    """Return whether a process is what frees semaphores and shared memory once all that use them have ended.
+
+    Python starts it, and starts it again with a warning if it is ended earlier.
+    """
+    with suppress(psutil.Error):
+        return any(_TRACKER in argument for argument in process.cmdline())
+    return False
