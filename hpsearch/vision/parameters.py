@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from hpsearch.errors import FieldError
 from hpsearch.space.distributions import Choice, Range
 from hpsearch.space.space import Space
 from hpsearch.text import FieldPath, nearest
+from hpsearch.vision.schedules import KINDS, Schedule
 
 OWN_MODELS = ("small_cnn", "mlp")
 
@@ -30,6 +32,9 @@ class Hyperparameters:
         warmup_epochs: Epochs, or a part of one, over which the learning rate rises linearly.
         augment: `crop` shifts by up to an eighth of the side, mirrored at the border; `flip` mirrors left to right.
         width: Channels of the first layer of `small_cnn`, hidden units of `mlp`; None is the model's default.
+        schedule: The learning rate's curve after the warm-up, over all epochs. The settings below named `lr_...` are
+            those of `Schedule`.
+        lr_milestones: Shares of the trial after the warm-up, ascending, in one text such as `0.5 0.75`.
     """
 
     lr: float = 3e-3
@@ -42,6 +47,28 @@ class Hyperparameters:
     warmup_epochs: float = 1.0
     augment: str = "none"
     width: int | None = None
+    schedule: str = "cosine"
+    lr_end: float | None = None
+    lr_gamma: float = 0.1
+    lr_drops: int = 2
+    lr_milestones: str = "0.5 0.75"
+    lr_power: float = 1.0
+    lr_rise: float = 0.3
+    lr_cycles: int = 4
+
+    @property
+    def lr_schedule(self) -> Schedule:
+        """The schedule that these settings describe."""
+        return Schedule(
+            kind=self.schedule,
+            end=self.lr_end,
+            gamma=self.lr_gamma,
+            drops=self.lr_drops,
+            milestones=tuple(float(share) for share in self.lr_milestones.split()),
+            power=self.lr_power,
+            rise=self.lr_rise,
+            cycles=self.lr_cycles,
+        )
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Hyperparameters:
@@ -94,7 +121,26 @@ class _Word:
             raise FieldError(path, f"found {value!r}", ", ".join(self.words), nearest(str(value), self.words))
 
 
-_RULES: dict[str, _Number | _Word] = {
+@dataclass(frozen=True, slots=True)
+class _Shares:
+    """Ascending shares in one text, which can be a choice where a list can't."""
+
+    def check(self, value: object, path: FieldPath) -> None:
+        try:
+            shares = [float(word) for word in value.split()] if isinstance(value, str) else []
+        except ValueError:
+            shares = []
+        bounded = [0.0, *shares, 1.0]
+        if not shares or not all(low < high for low, high in pairwise(bounded)):
+            raise FieldError(path, f"found {value!r}", str(self))
+
+    def __str__(self) -> str:
+        return 'ascending shares of the trial above 0 and below 1, such as "0.5 0.75"'
+
+
+_Rule = _Number | _Word | _Shares
+
+_RULES: dict[str, _Rule] = {
     "lr": _Number(0, open_low=True),
     "batch_size": _Number(1, integer=True),
     "weight_decay": _Number(0),
@@ -105,10 +151,31 @@ _RULES: dict[str, _Number | _Word] = {
     "warmup_epochs": _Number(0),
     "augment": _Word(("none", "crop", "flip", "crop_flip")),
     "width": _Number(1, integer=True),
+    "schedule": _Word(KINDS),
+    "lr_end": _Number(0, 1, open_low=True),
+    "lr_gamma": _Number(0, 1, open_low=True),
+    "lr_drops": _Number(1, integer=True),
+    "lr_milestones": _Shares(),
+    "lr_power": _Number(0, open_low=True),
+    "lr_rise": _Number(0, 1, open_low=True),
+    "lr_cycles": _Number(1, integer=True),
+}
+# What has an effect only with some values of another parameter.
+_NEEDS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "lr_end": (
+        "schedule",
+        ("exponential", "inverse", "polynomial", "sigmoid", "cosine", "one_cycle", "cyclic"),
+    ),
+    "lr_gamma": ("schedule", ("step", "multistep")),
+    "lr_drops": ("schedule", ("step",)),
+    "lr_milestones": ("schedule", ("multistep",)),
+    "lr_power": ("schedule", ("polynomial",)),
+    "lr_rise": ("schedule", ("one_cycle",)),
+    "lr_cycles": ("schedule", ("cyclic",)),
 }
 
 
-def _rule(name: str) -> _Number | _Word:
+def _rule(name: str) -> _Rule:
     if name not in _RULES:
         known = tuple(_RULES)
         problem = f"{name!r} is not a hyperparameter of the image classifier"
@@ -120,11 +187,18 @@ def check_values(space: Space, name: str) -> None:
     """Refuse a parameter that can have a value which training can't use.
 
     Raises:
-        FieldError: The parameter is unknown, or can have an impossible value.
+        FieldError: The parameter is unknown, can have an impossible value, or never has an effect.
     """
     rule = _rule(name)
     for value, place in _extremes(space, name):
         rule.check(value, ("space", name, *place))
+    if name in _NEEDS:
+        other, useful = _NEEDS[name]
+        default = getattr(Hyperparameters(), other)
+        values = [value for value, _ in _extremes(space, other)] if other in space.names else [default]
+        if not any(value in useful for value in values):
+            found = f"has no effect with {other}: {' or '.join(str(value) for value in values)}"
+            raise FieldError(("space", name), found, f"{name} with {other}: {' or '.join(useful)}")
 
 
 def _extremes(space: Space, name: str) -> list[tuple[Any, FieldPath]]:

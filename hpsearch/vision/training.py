@@ -7,7 +7,6 @@ random state, and a resumed trial is bitwise the one that was never interrupted.
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple
@@ -65,20 +64,6 @@ def batch_sizes(samples: int, batch_size: int) -> list[int]:
     return [*[batch_size] * full, *([rest] if rest else [])]
 
 
-def lr_factor(step: int, steps: int, warmup_steps: float) -> float:
-    """Return the share of the learning rate at a step: a linear warm-up, then a cosine down to 0.
-
-    Args:
-        step: From 0, over the whole trial.
-        steps: Of the full trial, however early it may be stopped.
-        warmup_steps: At most steps - 1 of them count.
-    """
-    warmup = min(warmup_steps, steps - 1)
-    if step + 1 < warmup:
-        return (step + 1) / warmup
-    return 0.5 * (1 + math.cos(math.pi * (step - warmup + 1) / (steps - warmup + 1))) if step + 1 > warmup else 1.0
-
-
 class Trainer:
     """Trains a network, epoch by epoch.
 
@@ -112,6 +97,7 @@ class Trainer:
         self.precision = precision
         self.sizes = batch_sizes(len(data.labels), hyper.batch_size)
         self.steps = epochs * len(self.sizes)
+        self.schedule = hyper.lr_schedule
         self.optimizer = FlatOptimizer(
             network, kind=hyper.optimizer, momentum=hyper.momentum, weight_decay=hyper.weight_decay
         )
@@ -179,7 +165,7 @@ class Trainer:
         }
 
     def _lr(self, step: int) -> float:
-        return self.hyper.lr * lr_factor(step, self.steps, self.hyper.warmup_epochs * len(self.sizes))
+        return self.hyper.lr * self.schedule.factor(step, self.steps, self.hyper.warmup_epochs * len(self.sizes))
 
     def _step(self, images: torch.Tensor, labels: torch.Tensor, lr: float) -> tuple[torch.Tensor, torch.Tensor]:
         while True:

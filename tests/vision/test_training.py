@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from hpsearch.errors import ObjectiveError
-from hpsearch.trial.checkpoint import load_state
 from hpsearch.trial.seeding import derive_seed
 from hpsearch.vision import ImageClassifierObjective
 from hpsearch.vision.augment import augmented
@@ -16,12 +15,11 @@ from hpsearch.vision.models import NetworkSpec
 from hpsearch.vision.optimizers import FlatOptimizer
 from hpsearch.vision.parameters import Hyperparameters
 from hpsearch.vision.predictions import logits_of
+from hpsearch.vision.schedules import Schedule
 from hpsearch.vision.section import ImageClassifier
-from hpsearch.vision.training import Tensors, Trainer, autocast, batch_sizes, lr_factor
-from support.attempts import begun
-from support.factories import spec
+from hpsearch.vision.training import Tensors, Trainer, autocast, batch_sizes
+from support.classifiers import SEED, assert_same, objective, train
 
-SEED = 7
 LOG = logging.getLogger("test")
 
 
@@ -33,43 +31,9 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def objective(model="small_cnn", epochs=4):
-    made = ImageClassifierObjective(ImageClassifier(use="image_classifier", data="digits", model=model, epochs=epochs))
-    made.setup("cpu")
-    return made
-
-
 @pytest.fixture(scope="module")
 def shared():
     return objective()
-
-
-def train(objective, folder, config, epochs=None, attempt=1, seed=SEED):
-    """Train a trial as a worker does; return all metrics and the newest checkpoint."""
-    epochs_in_all = objective.settings.epochs
-    trial, writer = begun(
-        spec(folder, config=config, seed=seed, attempt=attempt, epochs=epochs_in_all, metric="val_accuracy")
-    )
-    training = objective.train(config, trial)
-    for metrics in training:
-        writer.commit(trial.measure(metrics, 0.0))
-        if len(writer.manifest.measurements) == epochs:
-            training.close()
-    return [m.metrics for m in writer.manifest.measurements], load_state(writer.folder / writer.manifest.last.file)
-
-
-def assert_same(one, other):
-    if isinstance(one, torch.Tensor):
-        assert torch.equal(one, other)
-    elif isinstance(one, dict):
-        assert one.keys() == other.keys()
-        for key in one:
-            assert_same(one[key], other[key])
-    elif isinstance(one, (list, tuple)):
-        for left, right in zip(one, other, strict=True):
-            assert_same(left, right)
-    else:
-        assert one == other
 
 
 @pytest.mark.parametrize(
@@ -141,24 +105,13 @@ def test_a_single_sample_left_over_joins_the_batch_before(samples, batch_size, s
     assert batch_sizes(samples, batch_size) == sizes
 
 
-def test_the_schedule_warms_up_and_ends_near_zero():
-    factors = [lr_factor(step, 100, 10) for step in range(100)]
-    assert factors[0] == pytest.approx(0.1)
-    assert max(factors) == factors[9] == 1.0
-    assert factors[:10] == sorted(factors[:10])
-    assert factors[9:] == sorted(factors[9:], reverse=True)
-    assert 0 < factors[-1] < 0.001
-    assert all(0 < lr_factor(step, 3, 50) <= 1 for step in range(3))  # a warm-up longer than the trial
-    assert lr_factor(0, 1, 0) > 0
-
-
 def test_the_schedule_spans_the_settings_epochs_however_early_a_trial_ends(shared, tmp_path, monkeypatch):
     rates = []
     step = FlatOptimizer.step
     monkeypatch.setattr(FlatOptimizer, "step", lambda self, lr: (rates.append(lr), step(self, lr)))
     train(shared, tmp_path, {"lr": 0.01, "batch_size": 256, "warmup_epochs": 0}, epochs=2)
     steps = len(batch_sizes(1258, 256))
-    assert rates == [0.01 * lr_factor(number, 4 * steps, 0) for number in range(2 * steps)]
+    assert rates == [0.01 * Schedule().factor(number, 4 * steps, 0) for number in range(2 * steps)]
 
 
 def small_network():
