@@ -24,10 +24,10 @@ class Hyperparameters:
     Attributes:
         lr: The learning rate at its highest, after the warm-up.
         batch_size: Images in a step; an incomplete last batch is a step too.
-        weight_decay: An L2 term for `sgd`, decoupled for `adamw`. Norms and biases have none.
+        weight_decay: Decoupled for `adamw`, an L2 term for the others.
         dropout: The probability of every dropout layer. A model without such a layer gets one before its last linear
             layer. None leaves the model as it is.
-        momentum: Nesterov momentum of `sgd`, beta1 of `adamw`.
+        momentum: Of `sgd` and `rmsprop`; beta1 of `adam` and `adamw`.
         label_smoothing: The share of the target that is spread over all classes, in training only.
         warmup_epochs: Epochs, or a part of one, over which the learning rate rises linearly.
         augment: `crop` shifts by up to an eighth of the side, mirrored at the border; `flip` mirrors left to right.
@@ -35,6 +35,11 @@ class Hyperparameters:
         schedule: The learning rate's curve after the warm-up, over all epochs. The settings below named `lr_...` are
             those of `Schedule`.
         lr_milestones: Shares of the trial after the warm-up, ascending, in one text such as `0.5 0.75`.
+        nesterov: Whether the momentum of `sgd` is Nesterov's.
+        weight_decay_on: What has weight decay and L1: `weights` leaves norms and biases out, `all` does not.
+        l1: The weight of the parameters' absolute values in what is minimised.
+        clip_norm: The largest norm of a step's gradient; 0 is none.
+        clip_value: The largest absolute value in a step's gradient, which is cut before the norm; 0 is none.
     """
 
     lr: float = 3e-3
@@ -55,6 +60,11 @@ class Hyperparameters:
     lr_power: float = 1.0
     lr_rise: float = 0.3
     lr_cycles: int = 4
+    nesterov: bool = True
+    weight_decay_on: str = "weights"
+    l1: float = 0.0
+    clip_norm: float = 0.0
+    clip_value: float = 0.0
 
     @property
     def lr_schedule(self) -> Schedule:
@@ -138,7 +148,16 @@ class _Shares:
         return 'ascending shares of the trial above 0 and below 1, such as "0.5 0.75"'
 
 
-_Rule = _Number | _Word | _Shares
+@dataclass(frozen=True, slots=True)
+class _Flag:
+    """True or false."""
+
+    def check(self, value: object, path: FieldPath) -> None:
+        if not isinstance(value, bool):
+            raise FieldError(path, f"found {value!r}", "true or false")
+
+
+_Rule = _Number | _Word | _Shares | _Flag
 
 _RULES: dict[str, _Rule] = {
     "lr": _Number(0, open_low=True),
@@ -146,7 +165,7 @@ _RULES: dict[str, _Rule] = {
     "weight_decay": _Number(0),
     "dropout": _Number(0, 1),
     "momentum": _Number(0, 1),
-    "optimizer": _Word(("sgd", "adamw")),
+    "optimizer": _Word(("sgd", "adam", "adamw", "rmsprop")),
     "label_smoothing": _Number(0, 1),
     "warmup_epochs": _Number(0),
     "augment": _Word(("none", "crop", "flip", "crop_flip")),
@@ -159,6 +178,11 @@ _RULES: dict[str, _Rule] = {
     "lr_power": _Number(0, open_low=True),
     "lr_rise": _Number(0, 1, open_low=True),
     "lr_cycles": _Number(1, integer=True),
+    "nesterov": _Flag(),
+    "weight_decay_on": _Word(("weights", "all")),
+    "l1": _Number(0),
+    "clip_norm": _Number(0),
+    "clip_value": _Number(0),
 }
 # What has an effect only with some values of another parameter.
 _NEEDS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -172,6 +196,7 @@ _NEEDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "lr_power": ("schedule", ("polynomial",)),
     "lr_rise": ("schedule", ("one_cycle",)),
     "lr_cycles": ("schedule", ("cyclic",)),
+    "nesterov": ("optimizer", ("sgd",)),
 }
 
 

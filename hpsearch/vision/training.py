@@ -99,7 +99,13 @@ class Trainer:
         self.steps = epochs * len(self.sizes)
         self.schedule = hyper.lr_schedule
         self.optimizer = FlatOptimizer(
-            network, kind=hyper.optimizer, momentum=hyper.momentum, weight_decay=hyper.weight_decay
+            network,
+            kind=hyper.optimizer,
+            momentum=hyper.momentum,
+            weight_decay=hyper.weight_decay,
+            l1=hyper.l1,
+            decay_all=hyper.weight_decay_on == "all",
+            nesterov=hyper.nesterov,
         )
 
     def state(self, epoch: int) -> dict[str, Any]:
@@ -180,6 +186,7 @@ class Trainer:
             self.parts *= 2
             torch.cuda.empty_cache()
             self.log.warning("out of GPU memory: going on with each batch in %d parts", self.parts)
+        self.optimizer.clip(value=self.hyper.clip_value, norm=self.hyper.clip_norm)
         self.optimizer.step(lr)
         return loss, logits
 
