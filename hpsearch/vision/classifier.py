@@ -81,7 +81,7 @@ class ImageClassifierObjective:
         if checkpoint is not None:
             trainer.restore(checkpoint)
         for epoch in trial.epochs():
-            metrics = trainer.epoch(epoch) | evaluate(network, self._splits["val"], self.settings.precision)
+            metrics = trainer.epoch(epoch) | evaluate(trainer.evaluated, self._splits["val"], self.settings.precision)
             trial.save_checkpoint({"config": dict(config), "network": spec.as_dict(), **trainer.state(epoch)})
             yield metrics
 

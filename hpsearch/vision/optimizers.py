@@ -7,7 +7,7 @@ the same, but the first object of one imports torch's compiler, which adds 1 to 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -84,27 +84,32 @@ class FlatOptimizer:
         decay_all: bool = False,
         nesterov: bool = True,
     ) -> None:
-        parameters = [p for p in network.parameters() if p.requires_grad]
+        parameters = trained_parameters(network)
         rule = _RULES[kind]
         self._update = partial(_sgd, nesterov=nesterov) if kind == "sgd" else rule.update
         self._momentum = momentum
         self._places = [(_name(p), p.numel()) for p in parameters]
         self._parts: dict[str, _Part] = {}
-        for name, decays in (("weights", True), ("vectors", decay_all)):
-            if own := [p for p in parameters if _name(p) == name]:
-                vector, gradient = flattened(own)
-                self._parts[name] = _Part(
-                    vector=vector,
-                    gradient=gradient,
-                    weight_decay=weight_decay if decays else 0.0,
-                    l1=l1 if decays else 0.0,
-                    state=rule.begin(vector, momentum),
-                )
+        for name, own in _grouped(parameters).items():
+            decays = decay_all or name == "weights"
+            vector, gradient = flattened(own)
+            self._parts[name] = _Part(
+                vector=vector,
+                gradient=gradient,
+                weight_decay=weight_decay if decays else 0.0,
+                l1=l1 if decays else 0.0,
+                state=rule.begin(vector, momentum),
+            )
 
     def zero_grad(self) -> None:
         """Set all gradients to 0."""
         for part in self._parts.values():
             part.gradient.zero_()
+
+    @property
+    def vectors(self) -> list[torch.Tensor]:
+        """The flat parameters, each (n,), as `packed_parameters` makes them of a copy of the network."""
+        return [part.vector for part in self._parts.values()]
 
     @torch.no_grad()
     def clip(self, *, value: float, norm: float) -> None:
@@ -173,22 +178,51 @@ def _name(parameter: torch.Tensor) -> str:
     return "weights" if parameter.ndim > 1 else "vectors"
 
 
+def _grouped(parameters: list[nn.Parameter]) -> dict[str, list[nn.Parameter]]:
+    groups = {name: [p for p in parameters if _name(p) == name] for name in ("weights", "vectors")}
+    return {name: own for name, own in groups.items() if own}
+
+
+def trained_parameters(network: nn.Module) -> list[nn.Parameter]:
+    """Return the parameters that an optimizer changes."""
+    return [p for p in network.parameters() if p.requires_grad]
+
+
+def packed_parameters(parameters: list[nn.Parameter]) -> list[torch.Tensor]:
+    """Make parameters views of flat ones, without gradients, in the order of `FlatOptimizer.vectors`."""
+    return [packed(own) for own in _grouped(parameters).values()]
+
+
 def flattened(parameters: list[nn.Parameter]) -> tuple[torch.Tensor, torch.Tensor]:
     """Make parameters and their gradients views of two vectors, and return these, each (n,).
 
     Args:
         parameters: Dense ones of one device and type, with n numbers in all; their values stay.
     """
-    vector = torch.cat([_dense(p.data) for p in parameters])
+    vector = packed(parameters)
     gradient = torch.zeros_like(vector)
     start = 0
     for parameter in parameters:
         stop = start + parameter.numel()
-        # The strides keep channels_last, which the convolutions were put into.
-        parameter.data = vector[start:stop].as_strided(parameter.shape, parameter.stride())
         parameter.grad = gradient[start:stop].as_strided(parameter.shape, parameter.stride())
         start = stop
     return vector, gradient
+
+
+def packed(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Make tensors views of one vector, and return it (n,).
+
+    Args:
+        tensors: Dense ones of one device and type, with n numbers in all; their values stay.
+    """
+    vector = torch.cat([_dense(tensor.data) for tensor in tensors])
+    start = 0
+    for tensor in tensors:
+        stop = start + tensor.numel()
+        # The strides keep channels_last, which the convolutions were put into.
+        tensor.data = vector[start:stop].as_strided(tensor.shape, tensor.stride())
+        start = stop
+    return vector
 
 
 def _dense(tensor: torch.Tensor) -> torch.Tensor:

@@ -40,6 +40,7 @@ class Hyperparameters:
         l1: The weight of the parameters' absolute values in what is minimised.
         clip_norm: The largest norm of a step's gradient; 0 is none.
         clip_value: The largest absolute value in a step's gradient, which is cut before the norm; 0 is none.
+        ema_decay: The share of the averaged weights that a step keeps, which are then evaluated; 0 is no average.
     """
 
     lr: float = 3e-3
@@ -65,6 +66,7 @@ class Hyperparameters:
     l1: float = 0.0
     clip_norm: float = 0.0
     clip_value: float = 0.0
+    ema_decay: float = 0.0
 
     @property
     def lr_schedule(self) -> Schedule:
@@ -183,6 +185,7 @@ _RULES: dict[str, _Rule] = {
     "l1": _Number(0),
     "clip_norm": _Number(0),
     "clip_value": _Number(0),
+    "ema_decay": _Number(0, 1),
 }
 # What has an effect only with some values of another parameter.
 _NEEDS: dict[str, tuple[str, tuple[str, ...]]] = {

@@ -17,6 +17,7 @@ from torch import nn
 from hpsearch.errors import ObjectiveError
 from hpsearch.trial.seeding import derive_seed
 from hpsearch.vision.augment import augmented
+from hpsearch.vision.averaging import WeightAverage
 from hpsearch.vision.models import Network
 from hpsearch.vision.optimizers import FlatOptimizer
 from hpsearch.vision.parameters import Hyperparameters
@@ -78,6 +79,8 @@ class Trainer:
 
     Attributes:
         parts: The number of micro-batches that a batch is cut into. It doubles when GPU memory runs out.
+        average: The average of the weights, if the config has one.
+        evaluated: The network to evaluate: the one with the averaged weights, or the trained one.
     """
 
     def __init__(
@@ -107,6 +110,8 @@ class Trainer:
             decay_all=hyper.weight_decay_on == "all",
             nesterov=hyper.nesterov,
         )
+        self.average = WeightAverage(network, self.optimizer, hyper.ema_decay) if hyper.ema_decay else None
+        self.evaluated = self.average.network if self.average else network
 
     def state(self, epoch: int) -> dict[str, Any]:
         """Return what `restore` takes.
@@ -114,9 +119,11 @@ class Trainer:
         Args:
             epoch: The last one that was trained.
         """
+        trained = {"trained": self.network.state_dict()} if self.average else {}
         return {
             "epoch": epoch,
-            "model": self.network.state_dict(),
+            "model": self.evaluated.state_dict(),
+            **trained,
             "optimizer": self.optimizer.state_dict(),
             "scheduler": {"step": epoch * len(self.sizes), "steps": self.steps},
             "random": {"seed": self.seed, "epoch": epoch},
@@ -135,7 +142,9 @@ class Trainer:
                 f"the checkpoint is of a schedule of {made[0]} steps with seed {made[1]}; "
                 f"allowed: {self.steps} steps with seed {self.seed}"
             )
-        self.network.load_state_dict(state["model"])
+        self.evaluated.load_state_dict(state["model"])
+        if self.average:
+            self.network.load_state_dict(state["trained"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.parts = state["parts"]
 
@@ -158,10 +167,14 @@ class Trainer:
         losses, outputs = [], []
         for position, batch in enumerate(torch.split(order, self.sizes)):
             images = augmented(self.data.images.index_select(0, batch), self.hyper.augment, generator)
-            lr = self._lr((number - 1) * len(self.sizes) + position)
-            loss, logits = self._step(images, self.data.labels.index_select(0, batch), lr)
+            step = (number - 1) * len(self.sizes) + position
+            loss, logits = self._step(images, self.data.labels.index_select(0, batch), self._lr(step))
+            if self.average:
+                self.average.update(step)
             losses.append(loss)
             outputs.append(logits)
+        if self.average:
+            self.average.copy_counters()
         # Read once, at the end: each read of a result waits for the GPU.
         weights = torch.tensor(self.sizes, dtype=torch.float32, device=device)
         hits = torch.cat(outputs).argmax(1) == self.data.labels[order]
