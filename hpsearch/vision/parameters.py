@@ -41,6 +41,9 @@ class Hyperparameters:
         clip_norm: The largest norm of a step's gradient; 0 is none.
         clip_value: The largest absolute value in a step's gradient, which is cut before the norm; 0 is none.
         ema_decay: The share of the averaged weights that a step keeps, which are then evaluated; 0 is no average.
+        loss: `cross_entropy` or `focal`.
+        focal_gamma: Of `focal`: how much less a sample counts that is right already.
+        final_bias: The last layer's bias at first: `random`, as torch draws it, or from the classes' `frequencies`.
     """
 
     lr: float = 3e-3
@@ -67,6 +70,14 @@ class Hyperparameters:
     clip_norm: float = 0.0
     clip_value: float = 0.0
     ema_decay: float = 0.0
+    loss: str = "cross_entropy"
+    focal_gamma: float = 2.0
+    final_bias: str = "random"
+
+    @property
+    def focal(self) -> float | None:
+        """Gamma of the focal loss; None if the loss is cross-entropy."""
+        return self.focal_gamma if self.loss == "focal" else None
 
     @property
     def lr_schedule(self) -> Schedule:
@@ -186,6 +197,9 @@ _RULES: dict[str, _Rule] = {
     "clip_norm": _Number(0),
     "clip_value": _Number(0),
     "ema_decay": _Number(0, 1),
+    "loss": _Word(("cross_entropy", "focal")),
+    "focal_gamma": _Number(0),
+    "final_bias": _Word(("random", "frequencies")),
 }
 # What has an effect only with some values of another parameter.
 _NEEDS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -200,6 +214,7 @@ _NEEDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "lr_rise": ("schedule", ("one_cycle",)),
     "lr_cycles": ("schedule", ("cyclic",)),
     "nesterov": ("optimizer", ("sgd",)),
+    "focal_gamma": ("loss", ("focal",)),
 }
 
 

@@ -12,12 +12,13 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 import torch
-from torch import nn
 
 from hpsearch.errors import ObjectiveError
 from hpsearch.trial.seeding import derive_seed
 from hpsearch.vision.augment import augmented
 from hpsearch.vision.averaging import WeightAverage
+from hpsearch.vision.losses import training_loss
+from hpsearch.vision.metrics import classification_metrics
 from hpsearch.vision.models import Network
 from hpsearch.vision.optimizers import FlatOptimizer
 from hpsearch.vision.parameters import Hyperparameters
@@ -156,8 +157,8 @@ class Trainer:
             number: From 1.
 
         Returns:
-            `train_loss` (with label smoothing) and `train_accuracy`, averaged over the epoch's images, each seen by the
-            network as it was at that step.
+            `train_loss` (what is minimised, but for weight decay and L1) and `train_accuracy`, averaged over the
+            epoch's images, each seen by the network as it was at that step.
         """
         torch.manual_seed(derive_seed(self.seed, "dropout", number))
         generator = torch.Generator().manual_seed(derive_seed(self.seed, "order", number))
@@ -217,7 +218,8 @@ class Trainer:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         with autocast(images.device, self.precision):
             logits = self.network(images)
-        loss = nn.functional.cross_entropy(logits.float(), labels, label_smoothing=self.hyper.label_smoothing)
+        smoothing = self.hyper.label_smoothing
+        loss = training_loss(logits.float(), labels, focal_gamma=self.hyper.focal, label_smoothing=smoothing)
         loss = loss * share if share < 1 else loss
         loss.backward()  # type: ignore[no-untyped-call] # torch's own annotation is missing
         return loss.detach(), logits.detach()
@@ -225,7 +227,6 @@ class Trainer:
 
 @deterministic()
 def evaluate(network: Network, data: Tensors, precision: str) -> dict[str, float]:
-    """Return `val_loss` (cross-entropy without label smoothing) and `val_accuracy`."""
+    """Return the metrics of `classification_metrics`, each as `val_...`; the loss is cross-entropy in every config."""
     logits = logits_of(network, data.images, autocast(data.labels.device, precision))
-    loss = nn.functional.cross_entropy(logits, data.labels)
-    return {"val_loss": float(loss), "val_accuracy": float((logits.argmax(1) == data.labels).float().mean())}
+    return {f"val_{name}": value for name, value in classification_metrics(logits, data.labels).items()}
