@@ -356,6 +356,11 @@ def test_the_picture_of_the_samplers_is_what_they_draw(monkeypatch):
     assert f"Over {module.SEEDS} seeds" in CHOOSING.read_text()
 
 
+def test_the_picture_of_the_schedules_is_what_they_are(monkeypatch):
+    module = script("make_schedule_picture", monkeypatch)
+    assert module.TARGET.read_text() == module.picture(), "stale: run python docs/make_schedule_picture.py"
+
+
 @pytest.mark.slow
 def test_the_search_beyond_a_bound_is_what_the_page_shows(bench):
     (objective,) = blocks(CHOOSING, "python")
