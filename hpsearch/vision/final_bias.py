@@ -5,7 +5,10 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from hpsearch.errors import ObjectiveError
+from hpsearch.errors import FieldError, ObjectiveError
+from hpsearch.vision.data import DATA_SETS
+from hpsearch.vision.models import NetworkSpec
+from hpsearch.vision.section import ImageClassifier
 
 
 @torch.no_grad()
@@ -31,3 +34,30 @@ def set_final_bias(network: nn.Module, labels: torch.Tensor, classes: int) -> No
         raise ObjectiveError(msg)
     logs = torch.bincount(labels, minlength=classes).clamp(min=1).double().log()
     bias.copy_(logs - logs.min())
+
+
+def check_final_bias(settings: ImageClassifier) -> None:
+    """Refuse a model whose last layer has no bias for each class; it is built on the meta device, without weights.
+
+    Raises:
+        FieldError: It is such a model.
+    """
+    data = DATA_SETS[settings.data]
+    blank = [1.0] * data.channels
+    spec = NetworkSpec(
+        model=settings.model,
+        channels=data.channels,
+        side=data.side,
+        mean=blank,
+        std=blank,
+        image_size=settings.image_size,
+    )
+    try:
+        with torch.device("meta"):
+            network = spec.build()
+        set_final_bias(network, torch.arange(spec.classes), spec.classes)
+    except NotImplementedError:
+        return  # a regnet_* computes with its weights while it is built; its last layer has a bias
+    except ObjectiveError as error:
+        found = f"the last layer of {settings.model} has no bias of {spec.classes} numbers"
+        raise FieldError(("space", "final_bias"), found, "random") from error

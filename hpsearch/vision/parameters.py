@@ -244,6 +244,11 @@ def check_values(space: Space, name: str) -> None:
             raise FieldError(("space", name), found, f"{name} with {other}: {' or '.join(useful)}")
 
 
+def can_be(space: Space, name: str, value: object) -> bool:
+    """Return whether a config can have this value of a choice or a constant."""
+    return name in space.names and any(found == value for found, _ in _extremes(space, name))
+
+
 def _extremes(space: Space, name: str) -> list[tuple[Any, FieldPath]]:
     """Return the ends of a range or the values of a choice, each with its place in the parameter's definition."""
     if name in space.constants:

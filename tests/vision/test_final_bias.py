@@ -4,9 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from hpsearch.errors import ObjectiveError
+from hpsearch.errors import FieldError, ObjectiveError
+from hpsearch.space.parsing import parse_space
+from hpsearch.vision import check_parameters
 from hpsearch.vision.final_bias import set_final_bias
 from hpsearch.vision.models import NetworkSpec
+from hpsearch.vision.section import ImageClassifier
 from hpsearch.vision.training import Tensors
 from support.classifiers import assert_resumes_bitwise, objective
 
@@ -53,6 +56,17 @@ def test_only_the_last_bias_changes():
 def test_a_model_without_such_a_bias_is_refused(layer):
     with pytest.raises(ObjectiveError, match="no bias of 10 numbers; allowed: random"):
         set_final_bias(layer, LABELS, 10)
+
+
+def test_such_a_model_is_refused_before_the_study_starts():
+    settings = ImageClassifier(use="image_classifier", data="digits", model="maxvit_t", image_size=224, epochs=1)
+    lr = {"lr": {"loguniform": [1e-4, 1e-2]}}
+    with pytest.raises(FieldError, match="last layer of maxvit_t has no bias of 10 numbers") as caught:
+        check_parameters(parse_space({**lr, "final_bias": {"choice": ["random", "frequencies"]}}), settings)
+    assert caught.value.path == ("space", "final_bias")
+    check_parameters(parse_space({**lr, "final_bias": "random"}), settings)
+    resnet = settings.model_copy(update={"model": "resnet18"})
+    check_parameters(parse_space({**lr, "final_bias": "frequencies"}), resnet)
 
 
 def test_a_trial_on_uneven_classes_starts_with_a_lower_loss_and_resumes_bitwise(tmp_path):
