@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hpsearch.errors import FieldError
 from hpsearch.space.space import Space
-from hpsearch.vision.parameters import OWN_MODELS, check_values
+from hpsearch.vision.parameters import OWN_MODELS, can_be, check_values
 from hpsearch.vision.section import ImageClassifier
 
 
@@ -15,7 +15,7 @@ def check_parameters(space: Space, settings: ImageClassifier) -> None:
 
     Raises:
         FieldError: A parameter is unknown or can have an impossible value, or the model is unknown or too large for the
-            images; the message says what is allowed.
+            images, or has no place for a bias that is asked for; the message says what is allowed.
     """
     for name in space.names:
         if name == "width" and settings.model not in OWN_MODELS:
@@ -26,3 +26,7 @@ def check_parameters(space: Space, settings: ImageClassifier) -> None:
         from hpsearch.vision.models import check_model
 
         check_model(settings)
+        if can_be(space, "final_bias", "frequencies"):
+            from hpsearch.vision.final_bias import check_final_bias
+
+            check_final_bias(settings)

@@ -54,20 +54,24 @@ class ImageClassifierObjective:
         self._splits = {"train": self._tensors(train), "val": self._tensors(val)}
 
     def train(self, config: Config, trial: Trial) -> Iterator[dict[str, float]]:
-        """Yield `train_loss`, `train_accuracy`, `val_loss` and `val_accuracy` of each epoch, NaN included.
+        """Yield `train_loss`, `train_accuracy` and the `val_...` metrics of each epoch, NaN included.
 
         Raises:
             FieldError: The config has an unknown or impossible value.
+            ObjectiveError: The bias that the config wants has no place in the model.
             torch.cuda.OutOfMemoryError: The GPU can't hold even one image.
         """
         import torch
 
+        from hpsearch.vision.final_bias import set_final_bias
         from hpsearch.vision.training import Trainer, evaluate
 
         device, hyper = self._ready(), Hyperparameters.from_config(config)
         spec = self._spec(hyper)
         torch.manual_seed(derive_seed(trial.seed, "weights"))
         network = spec.build().to(device)
+        if hyper.final_bias == "frequencies":
+            set_final_bias(network, self._splits["train"].labels, spec.classes)
         trainer = Trainer(
             network,
             self._splits["train"],
@@ -81,7 +85,7 @@ class ImageClassifierObjective:
         if checkpoint is not None:
             trainer.restore(checkpoint)
         for epoch in trial.epochs():
-            metrics = trainer.epoch(epoch) | evaluate(network, self._splits["val"], self.settings.precision)
+            metrics = trainer.epoch(epoch) | evaluate(trainer.evaluated, self._splits["val"], self.settings.precision)
             trial.save_checkpoint({"config": dict(config), "network": spec.as_dict(), **trainer.state(epoch)})
             yield metrics
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from hpsearch.errors import FieldError
 from hpsearch.space.distributions import Choice, Range
 from hpsearch.space.space import Space
 from hpsearch.text import FieldPath, nearest
+from hpsearch.vision.schedules import KINDS, Schedule
 
 OWN_MODELS = ("small_cnn", "mlp")
 
@@ -22,14 +24,26 @@ class Hyperparameters:
     Attributes:
         lr: The learning rate at its highest, after the warm-up.
         batch_size: Images in a step; an incomplete last batch is a step too.
-        weight_decay: An L2 term for `sgd`, decoupled for `adamw`. Norms and biases have none.
+        weight_decay: Decoupled for `adamw`, an L2 term for the others.
         dropout: The probability of every dropout layer. A model without such a layer gets one before its last linear
             layer. None leaves the model as it is.
-        momentum: Nesterov momentum of `sgd`, beta1 of `adamw`.
+        momentum: Of `sgd` and `rmsprop`; beta1 of `adam` and `adamw`.
         label_smoothing: The share of the target that is spread over all classes, in training only.
         warmup_epochs: Epochs, or a part of one, over which the learning rate rises linearly.
         augment: `crop` shifts by up to an eighth of the side, mirrored at the border; `flip` mirrors left to right.
         width: Channels of the first layer of `small_cnn`, hidden units of `mlp`; None is the model's default.
+        schedule: The learning rate's curve after the warm-up, over all epochs. The settings below named `lr_...` are
+            those of `Schedule`.
+        lr_milestones: Shares of the trial after the warm-up, ascending, in one text such as `0.5 0.75`.
+        nesterov: Whether the momentum of `sgd` is Nesterov's.
+        weight_decay_on: What has weight decay and L1: `weights` leaves norms and biases out, `all` does not.
+        l1: The weight of the parameters' absolute values in what is minimised.
+        clip_norm: The largest norm of a step's gradient; 0 is none.
+        clip_value: The largest absolute value in a step's gradient, which is cut before the norm; 0 is none.
+        ema_decay: The share of the averaged weights that a step keeps, which are then evaluated; 0 is no average.
+        loss: `cross_entropy` or `focal`.
+        focal_gamma: Of `focal`: how much less a sample counts that is right already.
+        final_bias: The last layer's bias at first: `random`, as torch draws it, or from the classes' `frequencies`.
     """
 
     lr: float = 3e-3
@@ -42,6 +56,42 @@ class Hyperparameters:
     warmup_epochs: float = 1.0
     augment: str = "none"
     width: int | None = None
+    schedule: str = "cosine"
+    lr_end: float | None = None
+    lr_gamma: float = 0.1
+    lr_drops: int = 2
+    lr_milestones: str = "0.5 0.75"
+    lr_power: float = 1.0
+    lr_rise: float = 0.3
+    lr_cycles: int = 4
+    nesterov: bool = True
+    weight_decay_on: str = "weights"
+    l1: float = 0.0
+    clip_norm: float = 0.0
+    clip_value: float = 0.0
+    ema_decay: float = 0.0
+    loss: str = "cross_entropy"
+    focal_gamma: float = 2.0
+    final_bias: str = "random"
+
+    @property
+    def focal(self) -> float | None:
+        """Gamma of the focal loss; None if the loss is cross-entropy."""
+        return self.focal_gamma if self.loss == "focal" else None
+
+    @property
+    def lr_schedule(self) -> Schedule:
+        """The schedule that these settings describe."""
+        return Schedule(
+            kind=self.schedule,
+            end=self.lr_end,
+            gamma=self.lr_gamma,
+            drops=self.lr_drops,
+            milestones=tuple(float(share) for share in self.lr_milestones.split()),
+            power=self.lr_power,
+            rise=self.lr_rise,
+            cycles=self.lr_cycles,
+        )
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Hyperparameters:
@@ -94,21 +144,81 @@ class _Word:
             raise FieldError(path, f"found {value!r}", ", ".join(self.words), nearest(str(value), self.words))
 
 
-_RULES: dict[str, _Number | _Word] = {
+@dataclass(frozen=True, slots=True)
+class _Shares:
+    """Ascending shares in one text, which can be a choice where a list can't."""
+
+    def check(self, value: object, path: FieldPath) -> None:
+        try:
+            shares = [float(word) for word in value.split()] if isinstance(value, str) else []
+        except ValueError:
+            shares = []
+        bounded = [0.0, *shares, 1.0]
+        if not shares or not all(low < high for low, high in pairwise(bounded)):
+            raise FieldError(path, f"found {value!r}", str(self))
+
+    def __str__(self) -> str:
+        return 'ascending shares of the trial above 0 and below 1, such as "0.5 0.75"'
+
+
+@dataclass(frozen=True, slots=True)
+class _Flag:
+    """True or false."""
+
+    def check(self, value: object, path: FieldPath) -> None:
+        if not isinstance(value, bool):
+            raise FieldError(path, f"found {value!r}", "true or false")
+
+
+_Rule = _Number | _Word | _Shares | _Flag
+
+_RULES: dict[str, _Rule] = {
     "lr": _Number(0, open_low=True),
     "batch_size": _Number(1, integer=True),
     "weight_decay": _Number(0),
     "dropout": _Number(0, 1),
     "momentum": _Number(0, 1),
-    "optimizer": _Word(("sgd", "adamw")),
+    "optimizer": _Word(("sgd", "adam", "adamw", "rmsprop")),
     "label_smoothing": _Number(0, 1),
     "warmup_epochs": _Number(0),
     "augment": _Word(("none", "crop", "flip", "crop_flip")),
     "width": _Number(1, integer=True),
+    "schedule": _Word(KINDS),
+    "lr_end": _Number(0, 1, open_low=True),
+    "lr_gamma": _Number(0, 1, open_low=True),
+    "lr_drops": _Number(1, integer=True),
+    "lr_milestones": _Shares(),
+    "lr_power": _Number(0, open_low=True),
+    "lr_rise": _Number(0, 1, open_low=True),
+    "lr_cycles": _Number(1, integer=True),
+    "nesterov": _Flag(),
+    "weight_decay_on": _Word(("weights", "all")),
+    "l1": _Number(0),
+    "clip_norm": _Number(0),
+    "clip_value": _Number(0),
+    "ema_decay": _Number(0, 1),
+    "loss": _Word(("cross_entropy", "focal")),
+    "focal_gamma": _Number(0),
+    "final_bias": _Word(("random", "frequencies")),
+}
+# What has an effect only with some values of another parameter.
+_NEEDS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "lr_end": (
+        "schedule",
+        ("exponential", "inverse", "polynomial", "sigmoid", "cosine", "one_cycle", "cyclic"),
+    ),
+    "lr_gamma": ("schedule", ("step", "multistep")),
+    "lr_drops": ("schedule", ("step",)),
+    "lr_milestones": ("schedule", ("multistep",)),
+    "lr_power": ("schedule", ("polynomial",)),
+    "lr_rise": ("schedule", ("one_cycle",)),
+    "lr_cycles": ("schedule", ("cyclic",)),
+    "nesterov": ("optimizer", ("sgd",)),
+    "focal_gamma": ("loss", ("focal",)),
 }
 
 
-def _rule(name: str) -> _Number | _Word:
+def _rule(name: str) -> _Rule:
     if name not in _RULES:
         known = tuple(_RULES)
         problem = f"{name!r} is not a hyperparameter of the image classifier"
@@ -120,11 +230,23 @@ def check_values(space: Space, name: str) -> None:
     """Refuse a parameter that can have a value which training can't use.
 
     Raises:
-        FieldError: The parameter is unknown, or can have an impossible value.
+        FieldError: The parameter is unknown, can have an impossible value, or never has an effect.
     """
     rule = _rule(name)
     for value, place in _extremes(space, name):
         rule.check(value, ("space", name, *place))
+    if name in _NEEDS:
+        other, useful = _NEEDS[name]
+        default = getattr(Hyperparameters(), other)
+        values = [value for value, _ in _extremes(space, other)] if other in space.names else [default]
+        if not any(value in useful for value in values):
+            found = f"has no effect with {other}: {' or '.join(str(value) for value in values)}"
+            raise FieldError(("space", name), found, f"{name} with {other}: {' or '.join(useful)}")
+
+
+def can_be(space: Space, name: str, value: object) -> bool:
+    """Return whether a config can have this value of a choice or a constant."""
+    return name in space.names and any(found == value for found, _ in _extremes(space, name))
 
 
 def _extremes(space: Space, name: str) -> list[tuple[Any, FieldPath]]:

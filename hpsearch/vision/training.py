@@ -7,17 +7,18 @@ random state, and a resumed trial is bitwise the one that was never interrupted.
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 import torch
-from torch import nn
 
 from hpsearch.errors import ObjectiveError
 from hpsearch.trial.seeding import derive_seed
 from hpsearch.vision.augment import augmented
+from hpsearch.vision.averaging import WeightAverage
+from hpsearch.vision.losses import training_loss
+from hpsearch.vision.metrics import classification_metrics
 from hpsearch.vision.models import Network
 from hpsearch.vision.optimizers import FlatOptimizer
 from hpsearch.vision.parameters import Hyperparameters
@@ -65,20 +66,6 @@ def batch_sizes(samples: int, batch_size: int) -> list[int]:
     return [*[batch_size] * full, *([rest] if rest else [])]
 
 
-def lr_factor(step: int, steps: int, warmup_steps: float) -> float:
-    """Return the share of the learning rate at a step: a linear warm-up, then a cosine down to 0.
-
-    Args:
-        step: From 0, over the whole trial.
-        steps: Of the full trial, however early it may be stopped.
-        warmup_steps: At most steps - 1 of them count.
-    """
-    warmup = min(warmup_steps, steps - 1)
-    if step + 1 < warmup:
-        return (step + 1) / warmup
-    return 0.5 * (1 + math.cos(math.pi * (step - warmup + 1) / (steps - warmup + 1))) if step + 1 > warmup else 1.0
-
-
 class Trainer:
     """Trains a network, epoch by epoch.
 
@@ -93,6 +80,8 @@ class Trainer:
 
     Attributes:
         parts: The number of micro-batches that a batch is cut into. It doubles when GPU memory runs out.
+        average: The average of the weights, if the config has one.
+        evaluated: The network to evaluate: the one with the averaged weights, or the trained one.
     """
 
     def __init__(
@@ -112,9 +101,18 @@ class Trainer:
         self.precision = precision
         self.sizes = batch_sizes(len(data.labels), hyper.batch_size)
         self.steps = epochs * len(self.sizes)
+        self.schedule = hyper.lr_schedule
         self.optimizer = FlatOptimizer(
-            network, kind=hyper.optimizer, momentum=hyper.momentum, weight_decay=hyper.weight_decay
+            network,
+            kind=hyper.optimizer,
+            momentum=hyper.momentum,
+            weight_decay=hyper.weight_decay,
+            l1=hyper.l1,
+            decay_all=hyper.weight_decay_on == "all",
+            nesterov=hyper.nesterov,
         )
+        self.average = WeightAverage(network, self.optimizer, hyper.ema_decay) if hyper.ema_decay else None
+        self.evaluated = self.average.network if self.average else network
 
     def state(self, epoch: int) -> dict[str, Any]:
         """Return what `restore` takes.
@@ -122,9 +120,11 @@ class Trainer:
         Args:
             epoch: The last one that was trained.
         """
+        trained = {"trained": self.network.state_dict()} if self.average else {}
         return {
             "epoch": epoch,
-            "model": self.network.state_dict(),
+            "model": self.evaluated.state_dict(),
+            **trained,
             "optimizer": self.optimizer.state_dict(),
             "scheduler": {"step": epoch * len(self.sizes), "steps": self.steps},
             "random": {"seed": self.seed, "epoch": epoch},
@@ -143,7 +143,9 @@ class Trainer:
                 f"the checkpoint is of a schedule of {made[0]} steps with seed {made[1]}; "
                 f"allowed: {self.steps} steps with seed {self.seed}"
             )
-        self.network.load_state_dict(state["model"])
+        self.evaluated.load_state_dict(state["model"])
+        if self.average:
+            self.network.load_state_dict(state["trained"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.parts = state["parts"]
 
@@ -155,8 +157,8 @@ class Trainer:
             number: From 1.
 
         Returns:
-            `train_loss` (with label smoothing) and `train_accuracy`, averaged over the epoch's images, each seen by the
-            network as it was at that step.
+            `train_loss` (what is minimised, but for weight decay and L1) and `train_accuracy`, averaged over the
+            epoch's images, each seen by the network as it was at that step.
         """
         torch.manual_seed(derive_seed(self.seed, "dropout", number))
         generator = torch.Generator().manual_seed(derive_seed(self.seed, "order", number))
@@ -166,10 +168,14 @@ class Trainer:
         losses, outputs = [], []
         for position, batch in enumerate(torch.split(order, self.sizes)):
             images = augmented(self.data.images.index_select(0, batch), self.hyper.augment, generator)
-            lr = self._lr((number - 1) * len(self.sizes) + position)
-            loss, logits = self._step(images, self.data.labels.index_select(0, batch), lr)
+            step = (number - 1) * len(self.sizes) + position
+            loss, logits = self._step(images, self.data.labels.index_select(0, batch), self._lr(step))
+            if self.average:
+                self.average.update(step)
             losses.append(loss)
             outputs.append(logits)
+        if self.average:
+            self.average.copy_counters()
         # Read once, at the end: each read of a result waits for the GPU.
         weights = torch.tensor(self.sizes, dtype=torch.float32, device=device)
         hits = torch.cat(outputs).argmax(1) == self.data.labels[order]
@@ -179,7 +185,7 @@ class Trainer:
         }
 
     def _lr(self, step: int) -> float:
-        return self.hyper.lr * lr_factor(step, self.steps, self.hyper.warmup_epochs * len(self.sizes))
+        return self.hyper.lr * self.schedule.factor(step, self.steps, self.hyper.warmup_epochs * len(self.sizes))
 
     def _step(self, images: torch.Tensor, labels: torch.Tensor, lr: float) -> tuple[torch.Tensor, torch.Tensor]:
         while True:
@@ -194,6 +200,7 @@ class Trainer:
             self.parts *= 2
             torch.cuda.empty_cache()
             self.log.warning("out of GPU memory: going on with each batch in %d parts", self.parts)
+        self.optimizer.clip(value=self.hyper.clip_value, norm=self.hyper.clip_norm)
         self.optimizer.step(lr)
         return loss, logits
 
@@ -211,7 +218,8 @@ class Trainer:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         with autocast(images.device, self.precision):
             logits = self.network(images)
-        loss = nn.functional.cross_entropy(logits.float(), labels, label_smoothing=self.hyper.label_smoothing)
+        smoothing = self.hyper.label_smoothing
+        loss = training_loss(logits.float(), labels, focal_gamma=self.hyper.focal, label_smoothing=smoothing)
         loss = loss * share if share < 1 else loss
         loss.backward()  # type: ignore[no-untyped-call] # torch's own annotation is missing
         return loss.detach(), logits.detach()
@@ -219,7 +227,6 @@ class Trainer:
 
 @deterministic()
 def evaluate(network: Network, data: Tensors, precision: str) -> dict[str, float]:
-    """Return `val_loss` (cross-entropy without label smoothing) and `val_accuracy`."""
+    """Return the metrics of `classification_metrics`, each as `val_...`; the loss is cross-entropy in every config."""
     logits = logits_of(network, data.images, autocast(data.labels.device, precision))
-    loss = nn.functional.cross_entropy(logits, data.labels)
-    return {"val_loss": float(loss), "val_accuracy": float((logits.argmax(1) == data.labels).float().mean())}
+    return {f"val_{name}": value for name, value in classification_metrics(logits, data.labels).items()}

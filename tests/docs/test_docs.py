@@ -37,6 +37,7 @@ from support.paths import ROOT
 
 DOCS = ROOT / "docs"
 README, OBJECTIVES, SPACES = ROOT / "README.md", DOCS / "objectives.md", DOCS / "spaces.md"
+OPTIMISATION = DOCS / "trainer-optimisation.md"
 RESULTS, TUNERS = DOCS / "results.md", DOCS / "optuna-and-tune.md"
 COMMANDS, CHOOSING = DOCS / "commands.md", DOCS / "choosing-a-space.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
@@ -355,6 +356,11 @@ def test_the_picture_of_the_samplers_is_what_they_draw(monkeypatch):
     assert f"Over {module.SEEDS} seeds" in CHOOSING.read_text()
 
 
+def test_the_picture_of_the_schedules_is_what_they_are(monkeypatch):
+    module = script("make_schedule_picture", monkeypatch)
+    assert module.TARGET.read_text() == module.picture(), "stale: run python docs/make_schedule_picture.py"
+
+
 @pytest.mark.slow
 def test_the_search_beyond_a_bound_is_what_the_page_shows(bench):
     (objective,) = blocks(CHOOSING, "python")
@@ -385,7 +391,8 @@ def test_the_built_in_objective_has_these_settings_and_parameters():
     assert set(first_words(OBJECTIVES, "setting")) == settings
     of_commands = set(Command.model_fields) - {"command", "cwd", "epochs"}
     assert set(first_words(COMMANDS, "setting of commands")) == of_commands
-    assert set(first_words(OBJECTIVES, "parameter")) == {field.name for field in fields(Hyperparameters)}
+    parameters = {*first_words(OBJECTIVES, "parameter"), *first_words(OPTIMISATION, "parameter")}
+    assert parameters == {field.name for field in fields(Hyperparameters)}
 
 
 SNIPPETS = [

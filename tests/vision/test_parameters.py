@@ -36,8 +36,8 @@ def test_an_unknown_parameter_is_refused_with_the_nearest_known_one():
 @pytest.mark.parametrize(
     ("name", "raw", "place"),
     [
-        ("optimizer", {"choice": ["sgd", "adam"]}, ("choice", 1)),
-        ("optimizer", {"choice": {"first": "rmsprop", "second": "sgd"}}, ("choice", "first")),
+        ("optimizer", {"choice": ["sgd", "adamax"]}, ("choice", 1)),
+        ("optimizer", {"choice": {"first": "lion", "second": "sgd"}}, ("choice", "first")),
         ("lr", {"uniform": [0.0, 0.1]}, ("uniform", 0)),
         ("dropout", {"uniform": [0.0, 1.0]}, ("uniform", 1)),
         ("batch_size", {"randint": [0, 64]}, ("randint", 0)),
@@ -45,6 +45,11 @@ def test_an_unknown_parameter_is_refused_with_the_nearest_known_one():
         ("momentum", {"choice": [0.9, 1.0]}, ("choice", 1)),
         ("label_smoothing", {"uniform": [-0.1, 0.1]}, ("uniform", 0)),
         ("width", {"choice": [True, 8]}, ("choice", 0)),
+        ("nesterov", {"choice": [True, 1.5]}, ("choice", 1)),
+        ("weight_decay_on", {"choice": ["weights", "biases"]}, ("choice", 1)),
+        ("l1", {"uniform": [-1.0, 1.0]}, ("uniform", 0)),
+        ("clip_norm", {"uniform": [-1.0, 1.0]}, ("uniform", 0)),
+        ("clip_value", {"choice": [1.0, -1.0]}, ("choice", 1)),
     ],
 )
 def test_impossible_values_are_refused_where_they_stand(name, raw, place):

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from hpsearch.errors import ObjectiveError
-from hpsearch.trial.checkpoint import load_state
 from hpsearch.trial.seeding import derive_seed
 from hpsearch.vision import ImageClassifierObjective
 from hpsearch.vision.augment import augmented
@@ -16,12 +15,11 @@ from hpsearch.vision.models import NetworkSpec
 from hpsearch.vision.optimizers import FlatOptimizer
 from hpsearch.vision.parameters import Hyperparameters
 from hpsearch.vision.predictions import logits_of
+from hpsearch.vision.schedules import Schedule
 from hpsearch.vision.section import ImageClassifier
-from hpsearch.vision.training import Tensors, Trainer, autocast, batch_sizes, lr_factor
-from support.attempts import begun
-from support.factories import spec
+from hpsearch.vision.training import Tensors, Trainer, autocast, batch_sizes
+from support.classifiers import SEED, assert_same, objective, train
 
-SEED = 7
 LOG = logging.getLogger("test")
 
 
@@ -33,43 +31,9 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def objective(model="small_cnn", epochs=4):
-    made = ImageClassifierObjective(ImageClassifier(use="image_classifier", data="digits", model=model, epochs=epochs))
-    made.setup("cpu")
-    return made
-
-
 @pytest.fixture(scope="module")
 def shared():
     return objective()
-
-
-def train(objective, folder, config, epochs=None, attempt=1, seed=SEED):
-    """Train a trial as a worker does; return all metrics and the newest checkpoint."""
-    epochs_in_all = objective.settings.epochs
-    trial, writer = begun(
-        spec(folder, config=config, seed=seed, attempt=attempt, epochs=epochs_in_all, metric="val_accuracy")
-    )
-    training = objective.train(config, trial)
-    for metrics in training:
-        writer.commit(trial.measure(metrics, 0.0))
-        if len(writer.manifest.measurements) == epochs:
-            training.close()
-    return [m.metrics for m in writer.manifest.measurements], load_state(writer.folder / writer.manifest.last.file)
-
-
-def assert_same(one, other):
-    if isinstance(one, torch.Tensor):
-        assert torch.equal(one, other)
-    elif isinstance(one, dict):
-        assert one.keys() == other.keys()
-        for key in one:
-            assert_same(one[key], other[key])
-    elif isinstance(one, (list, tuple)):
-        for left, right in zip(one, other, strict=True):
-            assert_same(left, right)
-    else:
-        assert one == other
 
 
 @pytest.mark.parametrize(
@@ -141,119 +105,13 @@ def test_a_single_sample_left_over_joins_the_batch_before(samples, batch_size, s
     assert batch_sizes(samples, batch_size) == sizes
 
 
-def test_the_schedule_warms_up_and_ends_near_zero():
-    factors = [lr_factor(step, 100, 10) for step in range(100)]
-    assert factors[0] == pytest.approx(0.1)
-    assert max(factors) == factors[9] == 1.0
-    assert factors[:10] == sorted(factors[:10])
-    assert factors[9:] == sorted(factors[9:], reverse=True)
-    assert 0 < factors[-1] < 0.001
-    assert all(0 < lr_factor(step, 3, 50) <= 1 for step in range(3))  # a warm-up longer than the trial
-    assert lr_factor(0, 1, 0) > 0
-
-
 def test_the_schedule_spans_the_settings_epochs_however_early_a_trial_ends(shared, tmp_path, monkeypatch):
     rates = []
     step = FlatOptimizer.step
     monkeypatch.setattr(FlatOptimizer, "step", lambda self, lr: (rates.append(lr), step(self, lr)))
     train(shared, tmp_path, {"lr": 0.01, "batch_size": 256, "warmup_epochs": 0}, epochs=2)
     steps = len(batch_sizes(1258, 256))
-    assert rates == [0.01 * lr_factor(number, 4 * steps, 0) for number in range(2 * steps)]
-
-
-def small_network():
-    torch.manual_seed(0)
-    return NetworkSpec(model="small_cnn", channels=1, side=8, mean=[0.0], std=[1.0]).build()
-
-
-KINDS = pytest.mark.parametrize(("kind", "momentum"), [("sgd", 0.9), ("sgd", 0.0), ("adamw", 0.9)])
-
-
-def reference(network, kind, momentum, weight_decay):
-    """Return the optimizer of torch.optim that works parameter by parameter."""
-    groups = [
-        {"params": [p for p in network.parameters() if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in network.parameters() if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    if kind == "adamw":
-        return torch.optim.AdamW(groups, lr=0.01, betas=(momentum, 0.999))
-    return torch.optim.SGD(groups, lr=0.01, momentum=momentum, nesterov=momentum > 0)
-
-
-def steps(network, optimizer, rates):
-    images = torch.randint(0, 16, (12, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    for rate in rates:
-        optimizer.zero_grad()
-        network(images).square().mean().backward()
-        if isinstance(optimizer, FlatOptimizer):
-            optimizer.step(rate)
-        else:
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            optimizer.step()
-
-
-def assert_close(ours, theirs):
-    for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
-        torch.testing.assert_close(one, other, atol=2e-6, rtol=1e-4)
-
-
-@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
-@KINDS
-def test_flat_parameters_train_as_torch_trains_each(kind, momentum, weight_decay):
-    ours, theirs = small_network(), small_network()
-    rates = (0.01, 0.02, 0.005)
-    steps(ours, FlatOptimizer(ours, kind=kind, momentum=momentum, weight_decay=weight_decay), rates)
-    steps(theirs, reference(theirs, kind, momentum, weight_decay), rates)
-    assert_close(ours, theirs)
-
-
-def old_state(network, optimizer, kind):
-    """Return what the first release stored: the moments of all parameters, as they lie in memory, in one vector."""
-
-    def moments(name):
-        kept = (optimizer.state[p].get(name) for p in network.parameters())
-        filled = (torch.zeros_like(p) if m is None else m for p, m in zip(network.parameters(), kept, strict=True))
-        return torch.cat([m.as_strided((m.numel(),), (1,)) for m in filled])
-
-    if kind == "sgd":
-        return {"steps": 2, "first": moments("momentum_buffer"), "second": None}
-    return {"steps": 2, "first": moments("exp_avg"), "second": moments("exp_avg_sq")}
-
-
-@KINDS
-def test_a_checkpoint_of_the_first_release_goes_on(kind, momentum):
-    theirs, ours = small_network(), small_network()
-    optimizer = reference(theirs, kind, momentum, 0.1)
-    steps(theirs, optimizer, (0.01, 0.02))
-    ours.load_state_dict(theirs.state_dict())
-    flat = FlatOptimizer(ours, kind=kind, momentum=momentum, weight_decay=0.1)
-    flat.load_state_dict(old_state(theirs, optimizer, kind))
-    steps(ours, flat, (0.02, 0.01))
-    steps(theirs, optimizer, (0.02, 0.01))
-    assert_close(ours, theirs)
-
-
-def test_the_state_of_another_optimizer_or_network_is_refused():
-    network = small_network()
-    sgd = FlatOptimizer(network, kind="sgd", momentum=0.9, weight_decay=0.0)
-    adamw = FlatOptimizer(small_network(), kind="adamw", momentum=0.9, weight_decay=0.0)
-    one_vector = torch.zeros(sum(p.numel() for p in network.parameters()))
-    for state in (
-        sgd.state_dict(),
-        {"steps": 1, "first": one_vector, "second": None},
-        {"steps": 1, "first": one_vector[1:], "second": one_vector[1:]},
-    ):
-        with pytest.raises(ObjectiveError, match=r"optimizer state of the shapes .*; allowed: .*exp_avg_sq"):
-            adamw.load_state_dict(state)
-
-
-def test_flat_parameters_keep_their_values_and_their_memory_format():
-    network, before = small_network(), [p.detach().clone() for p in small_network().parameters()]
-    FlatOptimizer(network, kind="sgd", momentum=0.9, weight_decay=0.0)
-    for parameter, value in zip(network.parameters(), before, strict=True):
-        assert torch.equal(parameter, value)
-        assert parameter.stride() == value.stride()
+    assert rates == [0.01 * Schedule().factor(number, 4 * steps, 0) for number in range(2 * steps)]
 
 
 class Full(torch.nn.Module):
