@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -31,11 +32,13 @@ class ImageClassifier(ObjectiveSection):
     """The built-in objective.
 
     Attributes:
+        data: A data set that has a name, or `image_folder` for the user's own images.
         model: `small_cnn`, `mlp`, or any classification model of torchvision.
-        data_dir: The folder of torchvision's data sets, relative to the space file. The default is `data` in the
-            working directory.
+        data_dir: The folder of torchvision's data sets, or with `image_folder` the one that has a folder for each
+            label; relative to the space file. The default is `data` in the working directory.
         download: Whether to fetch a data set that is not there.
         image_size: The side, in pixels, that images are resized to; None leaves them.
+        channels: 1 to read the files of an `image_folder` in grey, 3 in colour; None for what they are.
         split_seed: A seed of its own, so that studies with other seeds share a split.
         precision: `bf16` runs the forward pass in bfloat16 on a GPU.
     """
@@ -48,15 +51,25 @@ class ImageClassifier(ObjectiveSection):
     losses: ClassVar[tuple[str, ...]] = ("train_loss", "val_loss")
 
     use: Literal["image_classifier"]
-    data: Literal["digits", "mnist", "fashion_mnist", "cifar10", "svhn"]
+    data: Literal[
+        "digits",
+        "mnist",
+        "fashion_mnist",
+        "cifar10",
+        "svhn",
+        "image_folder",
+    ]
     model: str = "small_cnn"
     data_dir: str = "data"
     download: bool = False
     image_size: int | None = Field(default=None, ge=8, le=1024)
+    channels: Literal[1, 3] | None = None
     split: Split = Split()
     split_seed: int = Field(default=0, ge=0, lt=2**32)
     precision: Literal["fp32", "bf16"] = "fp32"
 
     def measured_on(self) -> dict[str, Any]:
-        """Return the name of the data set, and its split with the seed."""
-        return {"data": self.data, "split": {**self.split.model_dump(), "seed": self.split_seed}}
+        """Return the name of the data set, of its folder if it has no other, and its split with the seed."""
+        split = {**self.split.model_dump(), "seed": self.split_seed}
+        folder = {"folder": Path(self.data_dir).name} if self.data == "image_folder" else {}
+        return {"data": self.data, **folder, "split": split}

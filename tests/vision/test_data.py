@@ -6,8 +6,10 @@ from sklearn.datasets import load_digits
 
 from hpsearch.errors import InputError
 from hpsearch.vision import ImageClassifierObjective, check_data
-from hpsearch.vision.data import _digits, channel_statistics, load, stratified
+from hpsearch.vision.data import channel_statistics, load
+from hpsearch.vision.named_sets import digits
 from hpsearch.vision.section import ImageClassifier, Split
+from hpsearch.vision.splits import stratified
 
 
 def settings(data="digits", **changes):
@@ -37,15 +39,15 @@ def test_digits_are_cut_70_20_10_with_every_class_in_proportion():
     assert np.abs(counts - expected).max() <= 2
 
 
-@pytest.mark.parametrize("found", [True, False])
-def test_digits_are_those_of_scikit_learn(monkeypatch, found):
-    if not found:
-        monkeypatch.setattr("hpsearch.vision.data.find_spec", lambda _name: None)
+@pytest.mark.parametrize("there", [True, False])
+def test_digits_are_those_of_scikit_learn(monkeypatch, there):
+    if not there:
+        monkeypatch.setattr("hpsearch.vision.named_sets.find_spec", lambda _name: None)
     expected = load_digits()
-    digits = _digits()
-    assert np.array_equal(digits.images[:, 0], expected.images)
-    assert np.array_equal(digits.labels, expected.target)
-    assert (digits.images.dtype, digits.labels.dtype) == (np.uint8, np.int64)
+    found = digits()
+    assert np.array_equal(found.images[:, 0], expected.images)
+    assert np.array_equal(found.labels, expected.target)
+    assert (found.images.dtype, found.labels.dtype) == (np.uint8, np.int64)
 
 
 def test_stratified_parts_are_disjoint_and_complete():
