@@ -40,6 +40,7 @@ class ImageClassifier(ObjectiveSection):
         image_size: The side, in pixels, that images are resized to; None leaves them.
         channels: 1 to read the files of an `image_folder` in grey, 3 in colour; None for what they are.
         split_seed: A seed of its own, so that studies with other seeds share a split.
+        subset: The share of the train split that is trained on, for quick looks. Val and test stay whole.
         precision: `bf16` runs the forward pass in bfloat16 on a GPU.
     """
 
@@ -66,6 +67,7 @@ class ImageClassifier(ObjectiveSection):
     channels: Literal[1, 3] | None = None
     split: Split = Split()
     split_seed: int = Field(default=0, ge=0, lt=2**32)
+    subset: float = Field(default=1.0, gt=0, le=1)
     precision: Literal["fp32", "bf16"] = "fp32"
 
     def measured_on(self) -> dict[str, Any]:

@@ -16,12 +16,15 @@ def cut(labels: np.ndarray, settings: ImageClassifier, *, official_test: bool) -
 
     Args:
         labels: (n_samples,).
-        settings: The shares and the seed.
+        settings: The shares, the seed, and how much of train is used.
         official_test: Whether only train and val are cut, in their proportion.
     """
     split = settings.split
     shares = {"train": split.train, "val": split.val} | ({} if official_test else {"test": split.test})
-    return dict(zip(shares, stratified(labels, list(shares.values()), settings.split_seed), strict=True))
+    parts = dict(zip(shares, stratified(labels, list(shares.values()), settings.split_seed), strict=True))
+    if settings.subset < 1:
+        parts["train"] = parts["train"][subset_of(labels[parts["train"]], settings.subset, settings.split_seed)]
+    return parts
 
 
 def stratified(labels: np.ndarray, shares: list[float], seed: int) -> list[np.ndarray]:
@@ -42,6 +45,23 @@ def stratified(labels: np.ndarray, shares: list[float], seed: int) -> list[np.nd
     line = _line(labels, permutation(len(labels), "split", seed))
     ends = np.cumsum(shares) / np.sum(shares) * len(labels)
     return [np.sort(part) for part in np.split(line, np.rint(ends[:-1]).astype(int))]
+
+
+def subset_of(labels: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Return the indices, ascending, of a share of each class, give or take one sample but at least one.
+
+    With one seed a larger share has all samples of a smaller one.
+
+    Args:
+        labels: (n_samples,).
+        share: From 0 (excluded) to 1.
+        seed: Decides which samples these are.
+    """
+    import numpy as np
+
+    line = _line(labels, permutation(len(labels), "subset", seed))
+    first_of_each = np.unique(labels[line], return_index=True)[1]
+    return np.union1d(line[: round(share * len(labels))], line[first_of_each])
 
 
 def _line(labels: np.ndarray, order: list[int]) -> np.ndarray:
