@@ -30,6 +30,8 @@ class Hyperparameters:
         warmup_epochs: Epochs, or a part of one, over which the learning rate rises linearly.
         augment: `crop` shifts by up to an eighth of the side, mirrored at the border; `flip` mirrors left to right.
         width: Channels of the first layer of `small_cnn`, hidden units of `mlp`; None is the model's default.
+        balance: What is done about classes of unequal size, in training only: `weights` weighs each image's loss by the
+            inverse frequency of its class, `resample` draws images with replacement by these weights.
     """
 
     lr: float = 3e-3
@@ -42,6 +44,7 @@ class Hyperparameters:
     warmup_epochs: float = 1.0
     augment: str = "none"
     width: int | None = None
+    balance: str = "none"
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Hyperparameters:
@@ -105,6 +108,7 @@ _RULES: dict[str, _Number | _Word] = {
     "warmup_epochs": _Number(0),
     "augment": _Word(("none", "crop", "flip", "crop_flip")),
     "width": _Number(1, integer=True),
+    "balance": _Word(("none", "weights", "resample")),
 }
 
 

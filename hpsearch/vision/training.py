@@ -18,6 +18,7 @@ from torch import nn
 from hpsearch.errors import ObjectiveError
 from hpsearch.trial.seeding import derive_seed
 from hpsearch.vision.augment import augmented
+from hpsearch.vision.balance import class_weights, drawn, weighted_loss
 from hpsearch.vision.models import Network
 from hpsearch.vision.optimizers import FlatOptimizer
 from hpsearch.vision.parameters import Hyperparameters
@@ -112,6 +113,7 @@ class Trainer:
         self.precision = precision
         self.sizes = batch_sizes(len(data.labels), hyper.batch_size)
         self.steps = epochs * len(self.sizes)
+        self.class_weights = None if hyper.balance == "none" else class_weights(data.labels)
         self.optimizer = FlatOptimizer(
             network, kind=hyper.optimizer, momentum=hyper.momentum, weight_decay=hyper.weight_decay
         )
@@ -155,13 +157,13 @@ class Trainer:
             number: From 1.
 
         Returns:
-            `train_loss` (with label smoothing) and `train_accuracy`, averaged over the epoch's images, each seen by the
-            network as it was at that step.
+            `train_loss` (with label smoothing and weights) and `train_accuracy`, averaged over the epoch's images, each
+            seen by the network as it was at that step.
         """
         torch.manual_seed(derive_seed(self.seed, "dropout", number))
         generator = torch.Generator().manual_seed(derive_seed(self.seed, "order", number))
         device = self.data.labels.device
-        order = torch.randperm(len(self.data.labels), generator=generator).to(device)
+        order = self._order(generator).to(device)
         self.network.train()
         losses, outputs = [], []
         for position, batch in enumerate(torch.split(order, self.sizes)):
@@ -177,6 +179,11 @@ class Trainer:
             "train_loss": float((torch.stack(losses) * weights).sum() / weights.sum()),
             "train_accuracy": float(hits.float().mean()),
         }
+
+    def _order(self, generator: torch.Generator) -> torch.Tensor:
+        if self.class_weights is not None and self.hyper.balance == "resample":
+            return drawn(self.class_weights[self.data.labels].cpu(), generator)
+        return torch.randperm(len(self.data.labels), generator=generator)
 
     def _lr(self, step: int) -> float:
         return self.hyper.lr * lr_factor(step, self.steps, self.hyper.warmup_epochs * len(self.sizes))
@@ -211,10 +218,16 @@ class Trainer:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         with autocast(images.device, self.precision):
             logits = self.network(images)
-        loss = nn.functional.cross_entropy(logits.float(), labels, label_smoothing=self.hyper.label_smoothing)
+        loss = self._loss(logits.float(), labels)
         loss = loss * share if share < 1 else loss
         loss.backward()  # type: ignore[no-untyped-call] # torch's own annotation is missing
         return loss.detach(), logits.detach()
+
+    def _loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        smoothing = self.hyper.label_smoothing
+        if self.class_weights is not None and self.hyper.balance == "weights":
+            return weighted_loss(logits, labels, self.class_weights, smoothing)
+        return nn.functional.cross_entropy(logits, labels, label_smoothing=smoothing)
 
 
 @deterministic()
