@@ -30,7 +30,7 @@ def check_parameters(space: Space, settings: ImageClassifier) -> None:
 
 
 def _check_settings(settings: ImageClassifier) -> None:
-    for name in ("channels",):
+    for name in ("channels", "group"):
         if getattr(settings, name) is not None and settings.data != "image_folder":
             problem = f"is for data: image_folder, not for {settings.data}"
             raise FieldError(("objective", name), problem, "no such line")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from hpsearch.errors import FieldError, InputError
 from hpsearch.text import counted
+from hpsearch.vision.groups import groups_of
 from hpsearch.vision.image_files import Header, attempt, pixels_of, quick_header, whole_header
 from hpsearch.vision.images import Facts, Images
 from hpsearch.vision.section import ImageClassifier
@@ -156,15 +157,16 @@ def _parts(listing: Listing, settings: ImageClassifier) -> dict[str, np.ndarray]
     import numpy as np
 
     labels = np.array(listing.labels)
-    parts = cut(labels, settings, official_test=False)
+    groups = None if settings.group is None else groups_of(listing.folder, listing.files, settings.group)
+    parts = cut(labels, settings, groups, official_test=False)
     for name, part in parts.items():
         counts = np.bincount(labels[part], minlength=len(listing.classes))
         if not counts.all():
             lacking = int(counts.argmin())
-            problem = (
-                f"{listing.classes[lacking]!r} has {counted(listing.counts[lacking], 'image')}, none of them in {name}"
-            )
-            raise listing.refused(f"too few images to split: {problem}; add some, or change objective.split")
+            held = f"{listing.classes[lacking]!r} has {counted(listing.counts[lacking], 'image')}"
+            whole = f" when no {settings.group} may be in two splits" if settings.group else ""
+            problem = f"too few images to split: {held}, none of them in {name}{whole}"
+            raise listing.refused(f"{problem}; add some, or change objective.split")
     return parts
 
 

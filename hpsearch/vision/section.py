@@ -36,6 +36,7 @@ class ImageClassifier(ObjectiveSection):
         model: `small_cnn`, `mlp`, or any classification model of torchvision.
         data_dir: The folder of torchvision's data sets, or with `image_folder` the one that has a folder for each
             label; relative to the space file. The default is `data` in the working directory.
+        group: A column of the CSV file in an `image_folder`: images with one value there come into one split.
         download: Whether to fetch a data set that is not there.
         image_size: The side, in pixels, that images are resized to; None leaves them.
         channels: 1 to read the files of an `image_folder` in grey, 3 in colour; None for what they are.
@@ -73,6 +74,7 @@ class ImageClassifier(ObjectiveSection):
     download: bool = False
     image_size: int | None = Field(default=None, ge=8, le=1024)
     channels: Literal[1, 3] | None = None
+    group: str | None = Field(default=None, min_length=1)
     split: Split = Split()
     split_seed: int = Field(default=0, ge=0, lt=2**32)
     subset: float = Field(default=1.0, gt=0, le=1)
@@ -82,4 +84,4 @@ class ImageClassifier(ObjectiveSection):
         """Return the name of the data set, of its folder if it has no other, and its split with the seed."""
         split = {**self.split.model_dump(), "seed": self.split_seed}
         folder = {"folder": Path(self.data_dir).name} if self.data == "image_folder" else {}
-        return {"data": self.data, **folder, "split": split}
+        return {"data": self.data, **folder, "split": split | ({"group": self.group} if self.group else {})}

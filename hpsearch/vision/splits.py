@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hpsearch.trial.seeding import permutation
+from hpsearch.vision.groups import grouped
 from hpsearch.vision.section import ImageClassifier
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-def cut(labels: np.ndarray, settings: ImageClassifier, *, official_test: bool) -> dict[str, np.ndarray]:
+def cut(
+    labels: np.ndarray, settings: ImageClassifier, groups: Sequence[str] | None = None, *, official_test: bool
+) -> dict[str, np.ndarray]:
     """Return the indices of train and val, and of test if there is no official test set, each ascending.
 
     Args:
         labels: (n_samples,).
         settings: The shares, the seed, and how much of train is used.
+        groups: Of the samples, if none may be in two splits.
         official_test: Whether only train and val are cut, in their proportion.
     """
     split = settings.split
     shares = {"train": split.train, "val": split.val} | ({} if official_test else {"test": split.test})
-    parts = dict(zip(shares, stratified(labels, list(shares.values()), settings.split_seed), strict=True))
+    sizes, seed = list(shares.values()), settings.split_seed
+    pieces = stratified(labels, sizes, seed) if groups is None else grouped(labels, groups, sizes, seed)
+    parts = dict(zip(shares, pieces, strict=True))
     if settings.subset < 1:
-        parts["train"] = parts["train"][subset_of(labels[parts["train"]], settings.subset, settings.split_seed)]
+        parts["train"] = parts["train"][subset_of(labels[parts["train"]], settings.subset, seed)]
     return parts
 
 
