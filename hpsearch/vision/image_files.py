@@ -55,6 +55,8 @@ def pixels_of(path: Path, known: Facts) -> np.ndarray:
     from PIL import Image, ImageOps
 
     with Image.open(path) as opened:
+        # A JPEG is decoded at an eighth, a quarter or half of its size if that is large enough; it is 3 times as fast.
+        opened.draft(opened.mode, (2 * known.side, 2 * known.side))
         upright = _eight_bits(ImageOps.exif_transpose(opened))
         image = upright.convert("L" if known.channels == 1 else "RGB")
     if image.size != (known.side, known.side):

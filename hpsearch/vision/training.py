@@ -110,10 +110,10 @@ class Trainer:
         self.network, self.data, self.hyper = network, data, hyper
         self.seed, self.log = seed, log
         self.parts = 1
+        self.class_weights = None if hyper.balance == "none" else class_weights(data.labels)
         self.precision = precision
         self.sizes = batch_sizes(len(data.labels), hyper.batch_size)
         self.steps = epochs * len(self.sizes)
-        self.class_weights = None if hyper.balance == "none" else class_weights(data.labels)
         self.optimizer = FlatOptimizer(
             network, kind=hyper.optimizer, momentum=hyper.momentum, weight_decay=hyper.weight_decay
         )
@@ -157,8 +157,8 @@ class Trainer:
             number: From 1.
 
         Returns:
-            `train_loss` (with label smoothing and weights) and `train_accuracy`, averaged over the epoch's images, each
-            seen by the network as it was at that step.
+            `train_loss` (with label smoothing) and `train_accuracy`, averaged over the epoch's images, each seen by the
+            network as it was at that step.
         """
         torch.manual_seed(derive_seed(self.seed, "dropout", number))
         generator = torch.Generator().manual_seed(derive_seed(self.seed, "order", number))
