@@ -83,5 +83,9 @@ class ImageClassifier(ObjectiveSection):
     def measured_on(self) -> dict[str, Any]:
         """Return the name of the data set, of its folder if it has no other, and its split with the seed."""
         split = {**self.split.model_dump(), "seed": self.split_seed}
+        if self.group is not None:
+            split["group"] = self.group
+        if self.subset < 1:
+            split["subset"] = self.subset
         folder = {"folder": Path(self.data_dir).name} if self.data == "image_folder" else {}
-        return {"data": self.data, **folder, "split": split | ({"group": self.group} if self.group else {})}
+        return {"data": self.data, **folder, "split": split}

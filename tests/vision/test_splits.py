@@ -90,3 +90,8 @@ def test_a_share_that_is_none_is_refused(share):
     with pytest.raises(FieldError) as caught:
         parse_config(raw | {"objective": objective})
     assert caught.value.path == ("objective", "subset")
+
+
+def test_a_subset_is_part_of_where_a_config_comes_from():
+    assert settings(subset=0.1).measured_on()["split"]["subset"] == 0.1
+    assert "subset" not in settings().measured_on()["split"]
