@@ -120,6 +120,14 @@ def test_files_that_cannot_be_read_are_named_before_anything_runs(tmp_path):
         load(settings(tmp_path, image_size=8, channels=1), *SPLITS)
 
 
+def test_a_photo_whose_end_is_missing_is_named_before_anything_runs(tmp_path):
+    write_folder(tmp_path, {"a": 10, "b": 10})
+    write_image(tmp_path / "a" / "photo.jpg", 1, size=(64, 64))
+    content = (tmp_path / "a" / "photo.jpg").read_bytes()
+    (tmp_path / "a" / "photo.jpg").write_bytes(content[: len(content) // 2])
+    assert "1 image can't be read: a/photo.jpg (" in refusal(tmp_path, image_size=12)
+
+
 def test_many_unreadable_files_are_counted(tmp_path):
     write_folder(tmp_path, {"a": 20, "b": 20})
     for number in range(8):

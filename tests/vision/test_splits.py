@@ -8,7 +8,7 @@ from hpsearch.errors import FieldError
 from hpsearch.objectives.space_files import parse_config
 from hpsearch.vision.data import load
 from hpsearch.vision.section import ImageClassifier
-from hpsearch.vision.splits import stratified, subset_of
+from hpsearch.vision.splits import cut, stratified, subset_of
 from support.image_files import write_folder
 
 LABELS = np.repeat([0, 1, 2], [500, 90, 10])
@@ -46,6 +46,12 @@ def test_a_subset_has_its_share_of_each_class_and_at_least_one(share, counts):
     assert np.bincount(LABELS[subset_of(LABELS, share, seed=1)]).tolist() == counts
 
 
+def test_the_seed_decides_who_is_in_a_subset():
+    one, same, other = (subset_of(LABELS, 0.3, seed).tolist() for seed in (1, 1, 2))
+    assert one == same
+    assert one != other
+
+
 @given(
     labels=st.lists(st.integers(0, 4), min_size=1, max_size=200),
     shares=st.tuples(st.floats(0.001, 1), st.floats(0.001, 1)),
@@ -65,10 +71,16 @@ def test_only_train_is_smaller_with_a_subset_and_its_images_stay_the_same():
     for one, other in zip(whole[1:], part[1:], strict=True):
         assert np.array_equal(one.images, other.images)
     assert np.array_equal(part[0].images, again.images)
-    assert not np.array_equal(part[0].images, load(settings(subset=0.1, split_seed=1), "train")[0].images)
     all_of_train = {image.tobytes() for image in whole[0].images}
     assert all(image.tobytes() in all_of_train for image in part[0].images)
     assert np.abs(np.bincount(part[0].labels) - 0.1 * np.bincount(whole[0].labels)).max() <= 1
+
+
+def test_the_seed_of_the_split_is_that_of_the_subset():
+    labels = np.arange(4000) % 2
+    train = cut(labels, settings(split_seed=3), official_test=True)["train"]
+    expected = train[subset_of(labels[train], 0.1, 3)]
+    assert np.array_equal(cut(labels, settings(split_seed=3, subset=0.1), official_test=True)["train"], expected)
 
 
 def test_a_subset_of_a_folder_reads_its_images_only(tmp_path):
