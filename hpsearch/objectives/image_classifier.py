@@ -26,6 +26,13 @@ def _check(settings: ImageClassifier, study: StudyConfig, extra_path: str | None
     check_data(settings)
 
 
+def _cautions(settings: ImageClassifier, study: StudyConfig) -> list[str]:
+    from hpsearch.vision.image_folder import counts_line
+
+    del study
+    return [counts_line(settings)] if settings.data == "image_folder" else []
+
+
 def _check_bounds(space: Space, name: str) -> None:
     from hpsearch.vision.parameters import check_values
 
@@ -44,4 +51,5 @@ IMAGE_CLASSIFIER = Way(
     code_folder=_code_folder,
     check=_check,
     check_bounds=_check_bounds,
+    cautions=_cautions,
 )

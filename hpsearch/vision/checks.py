@@ -14,9 +14,11 @@ def check_parameters(space: Space, settings: ImageClassifier) -> None:
     Imports torch only for a model of torchvision.
 
     Raises:
-        FieldError: A parameter is unknown or can have an impossible value, or the model is unknown or too large for the
-            images, or has no place for a bias that is asked for; the message says what is allowed.
+        FieldError: A setting is for other data, a parameter is unknown or can have an impossible value, or the model is
+            unknown, too large for the images or without a place for a bias that is asked for; the message says what is
+            allowed.
     """
+    _check_settings(settings)
     for name in space.names:
         if name == "width" and settings.model not in OWN_MODELS:
             found = f"{settings.model} has no width"
@@ -30,3 +32,10 @@ def check_parameters(space: Space, settings: ImageClassifier) -> None:
             from hpsearch.vision.final_bias import check_final_bias
 
             check_final_bias(settings)
+
+
+def _check_settings(settings: ImageClassifier) -> None:
+    for name in ("channels", "group"):
+        if getattr(settings, name) is not None and settings.data != "image_folder":
+            problem = f"is for data: image_folder, not for {settings.data}"
+            raise FieldError(("objective", name), problem, "no such line")

@@ -9,7 +9,7 @@ from hpsearch.errors import ObjectiveError
 from hpsearch.trial.handle import Trial
 from hpsearch.trial.seeding import derive_seed
 from hpsearch.trial.trial import Config
-from hpsearch.vision.data import DATA_SETS, channel_statistics, load
+from hpsearch.vision.data import channel_statistics, class_names, facts, load
 from hpsearch.vision.parameters import Hyperparameters
 from hpsearch.vision.section import ImageClassifier
 
@@ -36,6 +36,8 @@ class ImageClassifierObjective:
         self._splits: dict[str, Tensors] = {}
         self._mean: list[float] = []
         self._std: list[float] = []
+        self._classes = 0
+        self._names: list[str] = []
 
     def setup(self, device: str) -> None:
         """Load the train and val splits. The test split is loaded once `predict` asks for it.
@@ -50,6 +52,8 @@ class ImageClassifierObjective:
 
         train, val = load(self.settings, "train", "val")
         self._mean, self._std = channel_statistics(train.images)
+        self._names = class_names(self.settings)
+        self._classes = len(self._names) or facts(self.settings).classes
         self._device = torch.device(device)
         self._splits = {"train": self._tensors(train), "val": self._tensors(val)}
 
@@ -84,9 +88,10 @@ class ImageClassifierObjective:
         checkpoint = trial.load_checkpoint()
         if checkpoint is not None:
             trainer.restore(checkpoint)
+        made = {"config": dict(config), "network": spec.as_dict()} | ({"classes": self._names} if self._names else {})
         for epoch in trial.epochs():
             metrics = trainer.epoch(epoch) | evaluate(trainer.evaluated, self._splits["val"], self.settings.precision)
-            trial.save_checkpoint({"config": dict(config), "network": spec.as_dict(), **trainer.state(epoch)})
+            trial.save_checkpoint(made | trainer.state(epoch))
             yield metrics
 
     def predict(self, checkpoint: Any, split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -123,11 +128,12 @@ class ImageClassifierObjective:
     def _spec(self, hyper: Hyperparameters) -> NetworkSpec:
         from hpsearch.vision.models import NetworkSpec
 
-        data = DATA_SETS[self.settings.data]
+        images = self._splits["train"].images
         return NetworkSpec(
             model=self.settings.model,
-            channels=data.channels,
-            side=data.side,
+            channels=images.shape[1],
+            side=images.shape[-1],
+            classes=self._classes,
             mean=self._mean,
             std=self._std,
             image_size=self.settings.image_size,

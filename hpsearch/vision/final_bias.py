@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from hpsearch.errors import FieldError, ObjectiveError
-from hpsearch.vision.data import DATA_SETS
+from hpsearch.vision.data import facts
 from hpsearch.vision.models import NetworkSpec
 from hpsearch.vision.section import ImageClassifier
 
@@ -42,12 +42,13 @@ def check_final_bias(settings: ImageClassifier) -> None:
     Raises:
         FieldError: It is such a model.
     """
-    data = DATA_SETS[settings.data]
+    data = facts(settings)
     blank = [1.0] * data.channels
     spec = NetworkSpec(
         model=settings.model,
         channels=data.channels,
         side=data.side,
+        classes=data.classes,
         mean=blank,
         std=blank,
         image_size=settings.image_size,

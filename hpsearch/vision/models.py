@@ -11,7 +11,7 @@ from torch import nn
 
 from hpsearch.errors import FieldError
 from hpsearch.text import nearest
-from hpsearch.vision.data import CLASSES, DATA_SETS
+from hpsearch.vision.data import facts
 from hpsearch.vision.parameters import OWN_MODELS
 from hpsearch.vision.section import ImageClassifier
 
@@ -35,7 +35,7 @@ class NetworkSpec:
     side: int
     mean: list[float]
     std: list[float]
-    classes: int = CLASSES
+    classes: int = 10
     image_size: int | None = None
     dropout: float | None = None
     width: int | None = None
@@ -157,6 +157,7 @@ def check_model(settings: ImageClassifier) -> None:
 
     Raises:
         FieldError: The model is unknown, or the images are too small for it.
+        InputError: The images are those of a folder that is missing or can't be used.
     """
     import torchvision
 
@@ -168,11 +169,11 @@ def check_model(settings: ImageClassifier) -> None:
             f"{', '.join(OWN_MODELS)}, or a classification model of torchvision such as resnet18",
             nearest(settings.model, known),
         )
-    data = DATA_SETS[settings.data]
+    data = facts(settings)
     side = settings.image_size or data.side
     try:
         with torch.device("meta"):
-            _torchvision_model(settings.model, side, CLASSES)(torch.empty(2, _RGB, side, side))
+            _torchvision_model(settings.model, side, data.classes)(torch.empty(2, _RGB, side, side))
     except NotImplementedError:
         return  # a regnet_* computes with its weights while it is built, and the meta device has none
     except Exception as error:

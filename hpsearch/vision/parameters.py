@@ -29,6 +29,8 @@ class Hyperparameters:
             layer. None leaves the model as it is.
         momentum: Of `sgd` and `rmsprop`; beta1 of `adam` and `adamw`.
         label_smoothing: The share of the target that is spread over all classes, in training only.
+        balance: What is done about classes of unequal size, in training only: `weights` weighs each image's loss by the
+            inverse frequency of its class, `resample` draws images with replacement by these weights.
         warmup_epochs: Epochs, or a part of one, over which the learning rate rises linearly.
         augment: `crop` shifts by up to an eighth of the side, mirrored at the border; `flip` mirrors left to right.
         width: Channels of the first layer of `small_cnn`, hidden units of `mlp`; None is the model's default.
@@ -53,6 +55,7 @@ class Hyperparameters:
     momentum: float = 0.9
     optimizer: str = "adamw"
     label_smoothing: float = 0.0
+    balance: str = "none"
     warmup_epochs: float = 1.0
     augment: str = "none"
     width: int | None = None
@@ -180,6 +183,7 @@ _RULES: dict[str, _Rule] = {
     "momentum": _Number(0, 1),
     "optimizer": _Word(("sgd", "adam", "adamw", "rmsprop")),
     "label_smoothing": _Number(0, 1),
+    "balance": _Word(("none", "weights", "resample")),
     "warmup_epochs": _Number(0),
     "augment": _Word(("none", "crop", "flip", "crop_flip")),
     "width": _Number(1, integer=True),

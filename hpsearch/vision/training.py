@@ -17,6 +17,7 @@ from hpsearch.errors import ObjectiveError
 from hpsearch.trial.seeding import derive_seed
 from hpsearch.vision.augment import augmented
 from hpsearch.vision.averaging import WeightAverage
+from hpsearch.vision.balance import class_weights, drawn
 from hpsearch.vision.losses import training_loss
 from hpsearch.vision.metrics import classification_metrics
 from hpsearch.vision.models import Network
@@ -98,6 +99,7 @@ class Trainer:
         self.network, self.data, self.hyper = network, data, hyper
         self.seed, self.log = seed, log
         self.parts = 1
+        self.class_weights = None if hyper.balance == "none" else class_weights(data.labels)
         self.precision = precision
         self.sizes = batch_sizes(len(data.labels), hyper.batch_size)
         self.steps = epochs * len(self.sizes)
@@ -163,7 +165,7 @@ class Trainer:
         torch.manual_seed(derive_seed(self.seed, "dropout", number))
         generator = torch.Generator().manual_seed(derive_seed(self.seed, "order", number))
         device = self.data.labels.device
-        order = torch.randperm(len(self.data.labels), generator=generator).to(device)
+        order = self._order(generator).to(device)
         self.network.train()
         losses, outputs = [], []
         for position, batch in enumerate(torch.split(order, self.sizes)):
@@ -183,6 +185,11 @@ class Trainer:
             "train_loss": float((torch.stack(losses) * weights).sum() / weights.sum()),
             "train_accuracy": float(hits.float().mean()),
         }
+
+    def _order(self, generator: torch.Generator) -> torch.Tensor:
+        if self.class_weights is not None and self.hyper.balance == "resample":
+            return drawn(self.class_weights[self.data.labels].cpu(), generator)
+        return torch.randperm(len(self.data.labels), generator=generator)
 
     def _lr(self, step: int) -> float:
         return self.hyper.lr * self.schedule.factor(step, self.steps, self.hyper.warmup_epochs * len(self.sizes))
@@ -218,8 +225,13 @@ class Trainer:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         with autocast(images.device, self.precision):
             logits = self.network(images)
-        smoothing = self.hyper.label_smoothing
-        loss = training_loss(logits.float(), labels, focal_gamma=self.hyper.focal, label_smoothing=smoothing)
+        loss = training_loss(
+            logits.float(),
+            labels,
+            focal_gamma=self.hyper.focal,
+            label_smoothing=self.hyper.label_smoothing,
+            class_weights=self.class_weights if self.hyper.balance == "weights" else None,
+        )
         loss = loss * share if share < 1 else loss
         loss.backward()  # type: ignore[no-untyped-call] # torch's own annotation is missing
         return loss.detach(), logits.detach()

@@ -6,7 +6,8 @@ from sklearn.datasets import load_digits
 
 from hpsearch.errors import InputError
 from hpsearch.vision import ImageClassifierObjective, check_data
-from hpsearch.vision.data import _digits, channel_statistics, load, stratified
+from hpsearch.vision.data import channel_statistics, load
+from hpsearch.vision.named_sets import digits
 from hpsearch.vision.section import ImageClassifier, Split
 
 
@@ -37,39 +38,15 @@ def test_digits_are_cut_70_20_10_with_every_class_in_proportion():
     assert np.abs(counts - expected).max() <= 2
 
 
-@pytest.mark.parametrize("found", [True, False])
-def test_digits_are_those_of_scikit_learn(monkeypatch, found):
-    if not found:
-        monkeypatch.setattr("hpsearch.vision.data.find_spec", lambda _name: None)
+@pytest.mark.parametrize("there", [True, False])
+def test_digits_are_those_of_scikit_learn(monkeypatch, there):
+    if not there:
+        monkeypatch.setattr("hpsearch.vision.named_sets.find_spec", lambda _name: None)
     expected = load_digits()
-    digits = _digits()
-    assert np.array_equal(digits.images[:, 0], expected.images)
-    assert np.array_equal(digits.labels, expected.target)
-    assert (digits.images.dtype, digits.labels.dtype) == (np.uint8, np.int64)
-
-
-def test_stratified_parts_are_disjoint_and_complete():
-    labels = np.repeat([0, 1, 2], [500, 90, 10])
-    parts = stratified(labels, [0.7, 0.2, 0.1], seed=3)
-    assert np.array_equal(np.sort(np.concatenate(parts)), np.arange(600))
-    assert [np.bincount(labels[part], minlength=3).tolist() for part in parts] == [
-        [350, 63, 7],
-        [100, 18, 2],
-        [50, 9, 1],
-    ]
-
-
-def test_a_split_never_changes():
-    first, second, _ = stratified(np.arange(40) % 4, [0.5, 0.3, 0.2], seed=0)
-    assert first.tolist() == [1, 3, 4, 8, 9, 10, 12, 13, 21, 22, 23, 26, 27, 28, 30, 33, 35, 36, 38, 39]
-    assert second.tolist() == [0, 7, 14, 15, 18, 19, 20, 24, 25, 29, 34, 37]
-
-
-def test_split_seed_alone_decides_who_is_where():
-    labels = np.arange(400) % 10
-    one, same, other = (stratified(labels, [0.8, 0.2], seed)[1].tolist() for seed in (1, 1, 2))
-    assert one == same
-    assert one != other
+    found = digits()
+    assert np.array_equal(found.images[:, 0], expected.images)
+    assert np.array_equal(found.labels, expected.target)
+    assert (found.images.dtype, found.labels.dtype) == (np.uint8, np.int64)
 
 
 def test_channel_statistics_are_those_of_numpy():
