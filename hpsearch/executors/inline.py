@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 from hpsearch.errors import InputError
 from hpsearch.executors.base import Task, Workplace
-from hpsearch.executors.machine.processes import MARK, children, end_all, end_marked, kill_all_started
+from hpsearch.executors.machine.processes import MARK, end_all, end_marked, forked, kill_all_started
 from hpsearch.executors.worker.worker import Events, Worker
 from hpsearch.system.signals import Interrupts
 from hpsearch.trial.events import TrialEvent
@@ -41,7 +41,7 @@ class InlineExecutor:
         interrupts.on_second(self._force, in_process=True)
         self._stack = ExitStack()
         self._guard = self._stack.enter_context(interrupts.guarded(self._mark))
-        self._children = children()
+        self._forked = forked()
         os.environ |= changes  # CUDA reads them at its first use, a command at its start
         self._worker = Worker(workplace, check=interrupts.check)
         self._interrupts = interrupts
@@ -100,7 +100,7 @@ class InlineExecutor:
                 os.environ[name] = value
         self._stack.close()
         if broken_off:
-            end_all(children() - self._children)  # a forked child has no mark
+            end_all(forked() - self._forked)  # these have no mark
         end_marked(self._mark)
         self._interrupts.on_second(None)
 

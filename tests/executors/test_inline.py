@@ -80,10 +80,12 @@ def test_what_a_trial_has_started_ends_with_it_if_it_is_broken_off(tmp_path):
         pass
     started = children() - before
     assert len(started) == 2
+    callers = subprocess.Popen(["sleep", "600"], env={"PATH": os.environ["PATH"]})  # as a callback may start a server
     executor.close()
-    left, spared = psutil.wait_procs(started, timeout=60)[1], others.poll() is None
-    for process in (*left, others):
+    left, spared = psutil.wait_procs(started, timeout=60)[1], others.poll() is None and callers.poll() is None
+    for process in (*left, others, callers):
         process.kill()
     others.wait()
+    callers.wait()
     assert not left
     assert spared

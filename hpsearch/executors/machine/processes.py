@@ -55,6 +55,23 @@ def children() -> set[psutil.Process]:
     return set()
 
 
+def forked() -> set[psutil.Process]:
+    """Return those below this process that are copies of it: a fork without a program of its own has our command line.
+
+    What a caller starts meanwhile in this process, such as a database, is none of them.
+    """
+    with suppress(psutil.Error):
+        ours = psutil.Process().cmdline()
+        return {one for one in children() if _command_line(one) == ours}
+    return set()
+
+
+def _command_line(process: psutil.Process) -> list[str] | None:
+    with suppress(psutil.Error):
+        return process.cmdline()
+    return None  # it has ended meanwhile
+
+
 def end_marked(mark: str) -> None:
     """End all other processes with a mark; those that don't end when told are killed."""
     end_all(_marked(mark))
