@@ -30,7 +30,7 @@ from typing import Any, Protocol
 from hpsearch.system.last_exit import exits_on_message
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-TOGETHER_S = 0.1  # `timeout` and Slurm tell a process and then its group: that is one signal
+TOGETHER_S = 0.25  # `timeout` and Slurm tell a process and then its group: that is one signal
 _PATIENCE_S = 10.0  # so long may Ctrl-C take
 _GRACE_S = 1.5
 _OURS = __name__.rpartition(".")[0]  # the package whose handlers a child has no use for

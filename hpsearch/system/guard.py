@@ -26,7 +26,7 @@ import time
 from pathlib import Path
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_TOGETHER_S = 0.1  # as in `escalation`
+_TOGETHER_S = 0.25  # as in `escalation`
 _GRACE_S = {2: 3.5, 3: 2.5}  # by the count of signals: the thread in the process goes first
 _LAST_S = 5.0  # a busy machine takes its time
 _POLL_S = 0.05
