@@ -18,7 +18,6 @@ _ABSL = {"DEFINE_float": "float", "DEFINE_integer": "int", "DEFINE_string": "str
 _ABSL_OTHERS = {"DEFINE_bool": "bool", "DEFINE_boolean": "bool", "DEFINE_list": "list", "DEFINE_multi_float": "list"}
 _FLAG = "a flag, which takes no value"
 _TRAINING = ("train", "fit", "main", "run")
-_PARSED = {"HfArgumentParser", "parse_args_into_dataclasses"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

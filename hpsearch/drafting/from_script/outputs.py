@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from hpsearch.drafting.from_script.literals import called
 from hpsearch.drafting.from_script.places import Place, Source
-from hpsearch.drafting.from_script.templates import Piece, Template, Value, formatted, joined, percent, template_of
+from hpsearch.drafting.from_script.templates import Piece, Template, formatted, joined, percent, template_of
 
 _LEVELS = {"info", "warning", "warn", "success", "critical", "error", "print", "notice"}
 _STREAMS = re.compile(r"stdout|stderr|tqdm|p?bar|progress\w*|\w*logger|console|click|typer|accelerator|fabric|st")
@@ -170,8 +170,3 @@ def _lines(pieces: Template) -> Iterator[Template]:
                 line = []
             if text := text.rpartition("\r")[2]:
                 line.append(text)
-
-
-def as_printed(value: Value) -> Value:
-    """Return a value without its expression, for comparison."""
-    return replace(value, node=None)

@@ -81,7 +81,6 @@ class RunningCommand:
             raise ObjectiveError(msg) from error
         self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._deadline = math.inf
-        self._stderr: deque[str] = deque(maxlen=_STDERR_LINES)
         self._errors: deque[str] = deque(maxlen=_SEARCHED_LINES)
         self._printed: deque[str] = deque(maxlen=_SEARCHED_LINES)  # without measurements
         self._last: deque[str] = deque(maxlen=_STDERR_LINES)
@@ -116,7 +115,6 @@ class RunningCommand:
             self._printed.append(line[:_SEARCHED_CHARACTERS])
 
     def _put_error(self, line: str) -> None:
-        self._stderr.append(line)
         self._errors.append(line[:_SEARCHED_CHARACTERS])
         if self._source.reads_stderr:
             self._put(line)
@@ -197,8 +195,9 @@ class RunningCommand:
         raise ObjectiveError(msg)
 
     def _tail(self) -> tuple[str, ...]:
-        if any(line.strip() for line in self._stderr):
-            return ("The end of its standard error:", *self._stderr)
+        errors = list(self._errors)[-_STDERR_LINES:]
+        if any(line.strip() for line in errors):
+            return ("The end of its standard error:", *errors)
         printed = list(self._printed)[-_STDERR_LINES:]
         return ("The end of its output:", *printed) if any(line.strip() for line in printed) else ()
 
